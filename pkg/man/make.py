@@ -1,0 +1,116 @@
+"""Writes wctl(1) and wctl.conf(5) from the command line's and the options' own tables.
+
+    PYTHONPATH=pkg python3 pkg/man/make.py
+
+The prose is in the .in files beside this one; a line "@NAME@" there is replaced.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+
+from wctl import __version__
+from wctl.cli.app import wctl
+from wctl.dialect import OPTIONS, Option
+from wctl.errors import Exit
+
+HERE = Path(__file__).parent
+
+_EXITS = {
+    Exit.OK: "Success. For status: everything asked for runs, or is about to.",
+    Exit.FAILURE: "Something failed: the configuration has errors, a worker did not start in an"
+    " update or a scale, a file could not be written.",
+    Exit.USAGE: "The command line is wrong, or it is not clear which program is meant.",
+    Exit.NOT_RUNNING: "status: at least one of the instances is stopped, exited or fatal.",
+    Exit.UNKNOWN: "No such program or instance; systemd cannot be reached; not permitted.",
+    Exit.NOT_STARTED: "start, restart: a worker did not start. signal: it does not run.",
+    Exit.INTERRUPTED: "Interrupted by Ctrl-C. What systemd was asked to do goes on.",
+}
+
+
+def pages() -> dict[str, str]:
+    """Return the text of every page, by file name."""
+    parts = {
+        "VERSION": __version__,
+        "GLOBAL": _options(wctl),
+        "COMMANDS": _commands(),
+        "EXITS": "".join(f".TP\n.B {code.value}\n{_roff(text)}\n" for code, text in _EXITS.items()),
+        "SUPERVISOR": "".join(_option(each) for each in OPTIONS if not each.ours),
+        "OURS": "".join(_option(each) for each in OPTIONS if each.ours),
+    }
+    return {
+        source.stem: re.sub(r"@([A-Z]+)@\n?", lambda m: parts[m[1]], source.read_text())
+        for source in sorted(HERE.glob("*.in"))
+    }
+
+
+def _commands() -> str:
+    context = click.Context(wctl, info_name="wctl")
+    text = ""
+    for name in wctl.list_commands(context):
+        command = wctl.get_command(context, name)
+        assert command is not None
+        pieces = command.collect_usage_pieces(click.Context(command, info_name=name))
+        usage = " ".join(piece for piece in pieces if piece != "[OPTIONS]")
+        text += f".SS {_roff(f'{name} {usage}'.strip())}\n{_paragraphs(command.help or '')}"
+        text += _options(command, without=wctl)
+    return text
+
+
+def _paragraphs(help_text: str) -> str:
+    paragraphs = re.split(r"\n\s*\n", help_text.strip())
+    return ".PP\n".join(f"{_roff(' '.join(each.split()))}\n" for each in paragraphs)
+
+
+def _options(command: click.Command, without: click.Command | None = None) -> str:
+    shared = {each.name for each in without.params} if without else set()
+    text = ""
+    for each in command.params:
+        if isinstance(each, click.Option) and each.name not in shared:
+            record = each.get_help_record(click.Context(command))
+            if record is not None:
+                text += f".TP\n.B {_roff(record[0])}\n{_roff(record[1])}\n"
+    return text
+
+
+def _option(option: Option) -> str:
+    text = f".TP\n.B {_roff(option.name)}\n{_roff(option.help)}\n"
+    if option.instead:
+        return text + f"Without effect; use {_roff(option.instead)}.\n"
+    default = _default(option)
+    text += f"Default: {_roff(default)}.\n" if default else ""
+    return text + f"Becomes: {_roff(option.becomes)}.\n"
+
+
+def _default(option: Option) -> str:
+    value = option.default
+    if option.name == "process_name":
+        return "%(program_name)s"
+    if value is None or value == ():
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if option.name.endswith("maxbytes"):
+        return f"{value >> 20}MB" if value else "0"
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return getattr(value, "name", str(value)).replace("SIG", "")
+
+
+def _roff(text: str) -> str:
+    """Return text that roff prints as it is."""
+    escaped = text.replace("\\", "\\e").replace("-", "\\-").replace("'", "\\(aq")
+    return escaped.replace("…", "...").replace("\n.", "\n\\&.")
+
+
+def main() -> None:
+    """Write the pages."""
+    for name, text in pages().items():
+        (HERE / name).write_text(text)
+
+
+if __name__ == "__main__":
+    main()

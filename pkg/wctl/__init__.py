@@ -1,0 +1,3 @@
+"""Run queue workers natively under systemd, from Supervisor's configuration."""
+
+__version__ = "0.1.0"

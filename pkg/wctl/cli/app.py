@@ -1,0 +1,216 @@
+"""The group of verbs, and what they share: which configuration, whose systemd."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from wctl.config import Config
+    from wctl.installed import Layout
+    from wctl.inventory import Inventory
+    from wctl.manager import Manager
+    from wctl.target import Target
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+# Verb → module of wctl.cli and one line for "wctl --help", which so imports none of them.
+_VERBS = {
+    "check": ("configure", "Check the configuration and show everything that is wrong."),
+    "render": ("configure", "Print the units of the configuration, or write them to a directory."),
+    "reread": ("configure", "Show what 'wctl update' would change."),
+    "explain": ("show", "Say in words what happens to a program's workers, and when."),
+    "update": ("configure", "Write the units; start, restart and remove what changed."),
+    "add": ("configure", "Install programs that are configured."),
+    "remove": ("configure", "Uninstall the units of stopped programs."),
+    "scale": ("control", "Set how many instances of a program run."),
+    "start": ("control", "Start instances and wait until they are ready."),
+    "stop": ("control", "Stop instances gracefully."),
+    "restart": ("control", "Restart instances and wait until they are ready."),
+    "signal": ("control", "Send a signal to workers."),
+    "status": ("show", "Show the state of instances."),
+    "pid": ("show", "Print the process IDs of workers."),
+    "tail": ("logs", "Show the last lines that instances wrote."),
+    "logs": ("logs", "Show what instances logged: by time, text, priority."),
+    "maintail": ("logs", "Show what wctl and systemd said about instances."),
+    "clear": ("logs", "Empty the log files of instances."),
+    "run": ("foreground", "Run one instance here, in the foreground, without systemd."),
+    "completion": ("completion", "Print the completion script of a shell."),
+    "doctor": ("doctor", "Find out what is wrong, and what mends it."),
+    "version": ("show", "Print wctl's version."),
+}
+
+# Supervisor's verbs that have no place here.
+_INSTEAD = {
+    "avail": "'wctl reread', or 'wctl status'",
+    "fg": "'wctl tail -f NAME'",
+    "help": "'wctl --help'",
+    "open": "'systemctl -H HOST', or ssh",
+    "reload": "'wctl update'",
+    "shutdown": "'wctl stop all'",
+}
+
+
+@dataclass
+class Session:
+    """One run of wctl. What costs something is made when a verb first asks for it."""
+
+    user: bool = False
+    quiet: bool = False
+    files: list[Path] = field(default_factory=list)
+
+    @cached_property
+    def layout(self) -> Layout:
+        """Where the files are."""
+        from wctl.installed import Layout
+
+        return Layout.of_user() if self.user else Layout.of_system()
+
+    @cached_property
+    def config(self) -> Config:
+        """The configuration as far as it could be read; look at its errors."""
+        from wctl import config
+
+        files = self.files or config.default_files(self.layout.configuration)
+        return config.load(files, config.environ())
+
+    def valid_config(self) -> Config:
+        """Return the configuration.
+
+        Raises:
+            ConfigError: something in it is wrong.
+        """
+        from wctl.errors import ConfigError
+
+        if self.config.errors:
+            raise ConfigError(self.config.errors)
+        return self.config
+
+    @cached_property
+    def manager(self) -> Manager:
+        """The connection to systemd."""
+        from wctl.manager import Manager
+
+        return Manager(user=self.user)
+
+    @cached_property
+    def inventory(self) -> Inventory:
+        """What is installed and alive."""
+        from wctl.inventory import Inventory
+
+        return Inventory(self.layout, self.manager)
+
+    def target(self, systemd: int | None = None) -> Target:
+        """Return what units are written for; ``systemd`` is a version, by default the running."""
+        from wctl.target import Target
+
+        return Target(
+            systemd=systemd or self._running,
+            user=self.user,
+            environment_directory=str(self.layout.environment),
+        )
+
+    @cached_property
+    def _running(self) -> int:
+        """The version of systemd here: asked where we are connected anyway, else looked up."""
+        from wctl import running
+
+        connected = "manager" in vars(self)  # as cached_property keeps it
+        return running.number(self.manager.version()) if connected else running.version()
+
+
+class _Verbs(click.Group):
+    """A group that imports a verb's module when the verb is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _VERBS:
+            return None
+        module = importlib.import_module(f"wctl.cli.{_VERBS[cmd_name][0]}")
+        command = getattr(module, cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in _VERBS:
+            from wctl.errors import nearest
+
+            instead = _INSTEAD.get(args[0])
+            hint = f"; use {instead}" if instead else nearest(args[0], _VERBS)
+            ctx.fail(f"no such command {args[0]!r}{hint}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in _VERBS.items()])
+
+
+def shared(command: F) -> F:
+    """Give a command the options that stand before or after the verb."""
+    options = (
+        click.option(
+            "-c", "--configuration", "files", multiple=True, metavar="FILE",
+            type=click.Path(path_type=Path), expose_value=False, callback=_set_files,
+            help="Read FILE, any supervisord.conf, instead of /etc/wctl.",
+        ),
+        click.option(
+            "--user", is_flag=True, expose_value=False, callback=_set("user"),
+            help="Manage the units of your own systemd, not the machine's.",
+        ),
+        click.option(
+            "-q", "--quiet", is_flag=True, expose_value=False, callback=_set("quiet"),
+            help="Print only results and errors.",
+        ),
+    )  # fmt: skip
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def _set(name: str) -> Callable[[click.Context, click.Parameter, bool], None]:
+    def callback(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
+        if value:
+            setattr(context.ensure_object(Session), name, True)
+
+    return callback
+
+
+def _set_files(
+    context: click.Context, _parameter: click.Parameter, value: tuple[Path, ...]
+) -> None:
+    context.ensure_object(Session).files += value
+
+
+pass_session = click.make_pass_decorator(Session)
+
+
+def _version(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
+    if value:
+        from wctl import __version__
+
+        click.echo(f"wctl {__version__}")
+        context.exit()
+
+
+@click.group(
+    cls=_Verbs,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Example: wctl scale 3",
+)
+@shared
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version,
+    help="Print wctl's version.",
+)  # fmt: skip
+def wctl() -> None:
+    """Run queue workers under systemd, from Supervisor's configuration."""

@@ -1,0 +1,62 @@
+"""Completion for bash, zsh and fish, which knows programs and instances.
+
+Names come from the files on the machine alone: a completion must not wait for a bus.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+from click.shell_completion import get_completion_class
+
+from wctl.cli.app import Session
+
+if TYPE_CHECKING:
+    from wctl.installed import Installed
+
+_SHELLS = ("bash", "zsh", "fish")
+_VARIABLE = "_WCTL_COMPLETE"  # click's name for a command called wctl
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(_SHELLS))
+@click.pass_context
+def completion(context: click.Context, shell: str) -> None:
+    """Print the completion script of a shell; the Debian package has installed them.
+
+    Example: wctl completion zsh > ~/.zfunc/_wctl
+    """
+    root = context.find_root().command
+    made = get_completion_class(shell)
+    assert made is not None
+    click.echo(made(root, {}, "wctl", _VARIABLE).source())
+
+
+def complete_programs(
+    context: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[str]:
+    """Complete the name of an installed program."""
+    return [each.name for each in _installed(context) if each.name.startswith(incomplete)]
+
+
+def complete_names(
+    context: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[str]:
+    """Complete what names processes: programs, and their instances once an @ is typed."""
+    programs = _installed(context)
+    if "@" not in incomplete:
+        names = [each.name for each in programs] + ["all"]
+    else:
+        names = [
+            each.instance(number)[: -len(".service")]
+            for each in programs
+            for number in each.enabled or each.configured
+        ]
+    return [name for name in names if name.startswith(incomplete)]
+
+
+def _installed(context: click.Context) -> tuple[Installed, ...]:
+    from wctl.installed import programs
+
+    return programs(context.ensure_object(Session).layout)

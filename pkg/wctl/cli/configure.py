@@ -1,0 +1,234 @@
+"""check, render, reread, update: from the configuration to units."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from wctl import apply, install, lint, operate
+from wctl import config as configuration
+from wctl.cli.app import Session, pass_session, shared
+from wctl.cli.completion import complete_programs
+from wctl.cli.progress import Progress
+from wctl.config import Config
+from wctl.errors import ConfigError, Diagnostic, Exit
+from wctl.lock import exclusive
+from wctl.render import File
+from wctl.render import render as render_files
+
+_VERSION = click.IntRange(249)
+
+
+@click.command()
+@shared
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+@click.option("--strict", is_flag=True, help="Exit with 1 on warnings, too.")
+@pass_session
+def check(session: Session, as_json: bool, strict: bool) -> int:
+    """Check the configuration and show everything that is wrong.
+
+    Exit code: 0, also with warnings alone; 1 with errors.
+
+    Example: wctl check -c /etc/supervisor/supervisord.conf
+    """
+    config = session.config
+    findings = [*config.diagnostics, *lint.check(config, session.layout)]
+    findings.sort(key=lambda each: (each.place.file, each.place.line))
+    if as_json:
+        click.echo(json.dumps([_record(each) for each in findings], indent=2))
+    else:
+        for each in findings:
+            click.echo(each, err=each.error)
+    errors = sum(each.error for each in findings)
+    if not as_json and not session.quiet:
+        programs = len(config.programs)
+        click.echo(
+            f"{_count(programs, 'program')}, {_count(errors, 'error')},"
+            f" {_count(len(findings) - errors, 'warning')}"
+        )
+    return Exit.FAILURE if errors or (strict and findings) else Exit.OK
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _record(diagnostic: Diagnostic) -> dict[str, object]:
+    record = asdict(diagnostic)
+    place = record.pop("place")
+    code = lint.CODES[diagnostic.code]
+    return {**place, **record, "why": code.why, "remedy": code.remedy}
+
+
+@click.command()
+@shared
+@click.argument("program", required=False, shell_complete=complete_programs)
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
+    help="Write the files to DIR.",
+)  # fmt: skip
+@click.option("--diff", "as_diff", is_flag=True, help="Show how the installed units would change.")
+@click.option(
+    "--target-systemd", type=_VERSION, metavar="N", help="The version of systemd to write for."
+)
+@pass_session
+def render(
+    session: Session,
+    program: str | None,
+    output: Path | None,
+    as_diff: bool,
+    target_systemd: int | None,
+) -> None:
+    """Print the units of the configuration, or write them to a directory.
+
+    Needs neither root nor systemd.
+
+    Example: wctl render messenger-worker
+    """
+    config = session.valid_config()
+    if program is not None:
+        config = configuration.only(config, program)
+    files = render_files(config, session.target(target_systemd))
+    if as_diff:
+        click.echo(install.diff(install.plan(config, files, session.layout)), nl=False)
+    elif output is not None:
+        for file in files:
+            directory = output / "env" if file.secret else output
+            install.write_file(directory / file.name, file.text, secret=file.secret)
+            click.echo(directory / file.name)
+    else:
+        click.echo("\n".join(_shown(file) for file in files), nl=False)
+
+
+def _shown(file: File) -> str:
+    if file.secret:
+        return f"# {file.name}: variables, for root alone; 'wctl render -o DIR' writes them\n"
+    return f"# {file.name}\n{file.text}"
+
+
+@click.command()
+@shared
+@pass_session
+def reread(session: Session) -> None:
+    """Show what 'wctl update' would change.
+
+    Example: wctl reread && wctl update
+    """
+    plan = _plan(session)
+    words = {
+        **{program.name: "available" for program in plan.added},
+        **{program.name: "changed" for program in (*plan.changed, *plan.rescaled)},
+        **{program.name: "disappeared" for program in plan.removed},
+    }
+    for name in sorted(words):
+        click.echo(f"{name}: {words[name]}")
+    if not words:
+        click.echo("No config updates to processes")
+
+
+dry_run_option = click.option(
+    "-n", "--dry-run", is_flag=True, help="Show what would be done, and do nothing."
+)
+no_wait_option = click.option(
+    "--no-wait", is_flag=True, help="Do not wait until workers are ready."
+)
+programs_argument = click.argument(
+    "programs", nargs=-1, metavar="[PROGRAM]...", shell_complete=complete_programs
+)
+
+
+@click.command()
+@shared
+@dry_run_option
+@no_wait_option
+@programs_argument
+@pass_session
+def update(session: Session, programs: tuple[str, ...], dry_run: bool, no_wait: bool) -> int:
+    """Write the units; start, restart and remove what changed.
+
+    Example: wctl update --dry-run
+    """
+    return _update(session, programs, dry_run=dry_run, wait=not no_wait)
+
+
+@click.command()
+@shared
+@dry_run_option
+@no_wait_option
+@click.argument(
+    "programs", nargs=-1, required=True, metavar="PROGRAM...", shell_complete=complete_programs
+)
+@pass_session
+def add(session: Session, programs: tuple[str, ...], dry_run: bool, no_wait: bool) -> int:
+    """Install programs that are configured, and bring changed ones up to date.
+
+    Example: wctl add messenger-worker
+    """
+    return _update(session, programs, dry_run=dry_run, wait=not no_wait)
+
+
+def _update(session: Session, programs: tuple[str, ...], *, dry_run: bool, wait: bool) -> int:
+    plan = _plan(session, programs)
+    if dry_run:
+        click.echo(install.diff(plan), nl=False)
+        _show_actions(plan)
+        return Exit.OK
+    if plan.empty:
+        if not session.quiet:
+            click.echo("No config updates to processes")
+        return Exit.OK
+    manager, inventory = session.manager, session.inventory
+    with exclusive(user=session.user, waiting=lambda: click.echo("waiting for another wctl")):
+        plan = _plan(session, programs)  # once more: the other one may have done it
+        events = apply.update(manager, inventory, session.layout, plan, session.config, wait=wait)
+        failed = Progress(session).show(events)
+    return Exit.FAILURE if failed else Exit.OK
+
+
+@click.command()
+@shared
+@click.argument(
+    "programs", nargs=-1, required=True, metavar="PROGRAM...", shell_complete=complete_programs
+)
+@pass_session
+def remove(session: Session, programs: tuple[str, ...]) -> int:
+    """Uninstall the units of stopped programs; 'wctl update' brings back what is configured.
+
+    Example: wctl stop old-worker: && wctl remove old-worker
+    """
+    chosen = [session.inventory.program(name) for name in programs]
+    still = [each for each in chosen if operate.running(session.manager, each.name)]
+    for each in still:
+        click.echo(f"{each.name}: ERROR (process/group still running)")
+    with exclusive(user=session.user, waiting=lambda: click.echo("waiting for another wctl")):
+        gone = [each for each in chosen if each not in still]
+        plan = install.removal(gone, session.layout)
+        events = apply.update(
+            session.manager, session.inventory, session.layout, plan, Config((), (), ())
+        )
+        Progress(session).show(events)
+    return Exit.FAILURE if still else Exit.OK
+
+
+def _plan(session: Session, programs: tuple[str, ...] = ()) -> install.Plan:
+    config = session.valid_config()
+    taken = [each for each in lint.check(config, session.layout) if each.error]
+    if taken:
+        raise ConfigError(tuple(taken))
+    plan = install.plan(config, render_files(config, session.target()), session.layout)
+    plan = apply.with_unfinished(plan, config, session.layout)
+    return install.only(plan, programs) if programs else plan
+
+
+def _show_actions(plan: install.Plan) -> None:
+    for programs, action in (
+        (plan.removed, "would be removed"),
+        (plan.changed, "would be restarted"),
+        (plan.added, "would be added"),
+        (plan.rescaled, "would get another number of processes"),
+    ):
+        for program in programs:
+            click.echo(f"{program.name}: {action}")

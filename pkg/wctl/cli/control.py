@@ -1,0 +1,186 @@
+"""scale, start, stop, restart, signal: what changes the workers that run."""
+
+from __future__ import annotations
+
+import click
+
+from wctl import operate, state, values
+from wctl.cli.app import Session, pass_session, shared
+from wctl.cli.completion import complete_names
+from wctl.cli.progress import Progress
+from wctl.errors import Exit, WctlError
+from wctl.installed import Installed
+from wctl.operate import Verb
+from wctl.state import Process, State
+
+_STOPPABLE = {State.STARTING, State.RUNNING, State.BACKOFF}
+_MOST = 10_000
+
+names = click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete_names)
+no_wait = click.option("--no-wait", is_flag=True, help="Do not wait until it is done.")
+
+
+@click.command()
+@shared
+@no_wait
+@click.argument("words", nargs=-1, required=True, metavar="[PROGRAM] N | PROGRAM=N...")
+@pass_session
+def scale(session: Session, words: tuple[str, ...], no_wait: bool) -> int:
+    """Set how many instances of a program run, now and after a reboot.
+
+    Only the difference is touched: new instances are started and waited for until they are
+    ready, surplus ones are stopped gracefully, the highest number first.
+
+    Example: wctl scale messenger-worker 3
+    """
+    progress = Progress(session)
+    failed: list[str] = []
+    # All names first: a misspelt one must not leave the others half done.
+    sizes = [(session.inventory.program(name), count) for name, count in _sizes(words)]
+    for program, count in sizes:
+        failed += progress.show(
+            operate.scale(session.manager, session.inventory, program, count, wait=not no_wait)
+        )
+        if not session.quiet:
+            click.echo(f"{program.name}: scaled to {count}{_at_boot(program)}")
+    return Exit.FAILURE if failed else Exit.OK
+
+
+def _at_boot(program: Installed) -> str:
+    return "" if program.autostart else f" (not at boot: autostart=false in {program.source})"
+
+
+def _sizes(words: tuple[str, ...]) -> list[tuple[str | None, int]]:
+    if all("=" in word for word in words):
+        pairs: list[tuple[str | None, str]] = [
+            (name, count) for name, _, count in (word.partition("=") for word in words)
+        ]
+    elif len(words) <= 2:
+        pairs = [(words[0] if len(words) == 2 else None, words[-1])]
+    else:
+        raise click.UsageError("expected [PROGRAM] N, or PROGRAM=N for several programs")
+    for _, count in pairs:
+        if not (count.isascii() and count.isdigit() and int(count) <= _MOST):
+            raise click.UsageError(f"{count!r} is not a number of instances from 0 to {_MOST}")
+    return [(name, int(count)) for name, count in pairs]
+
+
+@click.command()
+@shared
+@no_wait
+@names
+@pass_session
+def start(session: Session, names: tuple[str, ...], no_wait: bool) -> int:
+    """Start instances and wait until they are ready.
+
+    Example: wctl start messenger-worker@01
+    """
+    return _start(session, names, wait=not no_wait)
+
+
+def _start(session: Session, names: tuple[str, ...], *, wait: bool) -> int:
+    processes = _processes(session, _required(names))
+    idle = [each for each in processes if each.state not in _STOPPABLE]
+    for each in processes:
+        if each not in idle:
+            click.echo(f"{each.name}: ERROR (already started)")
+    operate.hold(session.manager, [(each.program, each.group) for each in idle])
+    events = operate.run(session.manager, Verb.START, [each.unit for each in idle], wait=wait)
+    return Exit.NOT_STARTED if Progress(session).show(events) else Exit.OK
+
+
+@click.command()
+@shared
+@no_wait
+@names
+@pass_session
+def stop(session: Session, names: tuple[str, ...], no_wait: bool) -> int:
+    """Stop instances gracefully: each may finish what it does, for stopwaitsecs.
+
+    Example: wctl stop messenger-worker@{01..02}
+    """
+    return _stop(session, names, wait=not no_wait)
+
+
+def _stop(session: Session, names: tuple[str, ...], *, wait: bool) -> int:
+    processes = _processes(session, _required(names))
+    running = [each for each in processes if each.state in _STOPPABLE]
+    for each in processes:
+        if each not in running:
+            click.echo(f"{each.name}: ERROR (not running)")
+    manager = session.manager
+    events = operate.run(manager, Verb.STOP, [each.unit for each in running], wait=wait)
+    failed = Progress(session).show(events)
+    operate.release(manager, session.inventory, [(each.program, each.group) for each in running])
+    return Exit.FAILURE if failed else Exit.OK
+
+
+@click.command()
+@shared
+@no_wait
+@click.option("--rolling", is_flag=True, help="One batch after the other, each ready first.")
+@click.option(
+    "--batch",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="How many at a time, with --rolling.",
+)
+@names
+@pass_session
+def restart(
+    session: Session, names: tuple[str, ...], no_wait: bool, rolling: bool, batch: int
+) -> int:
+    """Restart instances and wait until they are ready.
+
+    Those that do not run are started; not with --rolling, which leaves them alone, never has
+    more than N down, and stops at the first failure.
+
+    Example: wctl restart --rolling messenger-worker
+    """
+    processes = _processes(session, _required(names))
+    if rolling:
+        if no_wait:
+            raise click.UsageError("--rolling waits: it does not go with --no-wait")
+        units = [each.unit for each in processes if each.state in _STOPPABLE]
+        events = operate.rolling(session.manager, units, batch)
+    else:
+        units = [each.unit for each in processes]
+        events = operate.run(session.manager, Verb.RESTART, units, wait=not no_wait)
+    return Exit.NOT_STARTED if Progress(session).show(events) else Exit.OK
+
+
+@click.command()
+@shared
+@click.argument("signal_name", metavar="SIGNAL")
+@names
+@pass_session
+def signal(session: Session, signal_name: str, names: tuple[str, ...]) -> int:
+    """Send a signal to workers.
+
+    Example: wctl signal USR2 messenger-worker@00
+    """
+    try:
+        number = values.stop_signal(signal_name)
+    except ValueError as error:
+        raise WctlError(f"{signal_name}: {error}") from None
+    code = Exit.OK
+    for each in _processes(session, _required(names)):
+        if each.state in _STOPPABLE:
+            session.manager.kill(each.unit, number)
+            click.echo(f"{each.name}: signalled")
+        else:
+            click.echo(f"{each.name}: ERROR (not running)")
+            code = Exit.NOT_STARTED
+    return code
+
+
+def _required(names: tuple[str, ...]) -> tuple[str, ...]:
+    if not names:
+        raise click.UsageError("name the instances, or all")
+    return names
+
+
+def _processes(session: Session, names: tuple[str, ...]) -> list[Process]:
+    return state.processes(session.manager, session.inventory.select(names))

@@ -1,0 +1,81 @@
+"""doctor: what is wrong, how we know, and the command that mends it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import click
+
+from wctl.cli.app import Session, pass_session, shared
+from wctl.cli.completion import complete_programs
+from wctl.doctor.examine import Examination, Patience
+from wctl.doctor.finding import Finding
+from wctl.errors import Exit
+
+_seconds = click.FloatRange(0.0)
+
+
+@click.command()
+@shared
+@click.argument("programs", nargs=-1, metavar="[PROGRAM]...", shell_complete=complete_programs)
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+@click.option(
+    "--since", type=_seconds, default=3600.0, show_default=True, metavar="SECONDS",
+    help="How far back crashes, kills and dropped lines count.",
+)  # fmt: skip
+@click.option(
+    "--wait", type=_seconds, default=10.0, show_default=True, metavar="SECONDS",
+    help="How long to look at a queue that does not move.",
+)  # fmt: skip
+@click.option(
+    "--timeout", type=_seconds, default=10.0, show_default=True, metavar="SECONDS",
+    help="How long a health_command or queue_command may take.",
+)  # fmt: skip
+@pass_session
+def doctor(
+    session: Session,
+    programs: tuple[str, ...],
+    *,
+    as_json: bool,
+    since: float,
+    wait: float,
+    timeout: float,
+) -> int:
+    """Find out what is wrong with programs, and what mends it.
+
+    Runs health_command and queue_command of each program as its user, and for Symfony's Messenger
+    what its console offers. Changes nothing.
+
+    Exit code: 0 if all is well, 1 with findings.
+
+    Example: wctl doctor messenger-worker
+    """
+    patience = Patience(since, timeout, wait)
+    examination = Examination(session.config, session.inventory, session.target(), patience)
+    findings = list(examination.findings(programs))
+    if as_json:
+        click.echo(json.dumps([_record(each) for each in findings], indent=2))
+    else:
+        _show(findings, quiet=session.quiet)
+    if examination.unexamined:
+        names = ", ".join(examination.unexamined)
+        click.echo(f"wctl: run as root, doctor could see more of {names}", err=True)
+    return Exit.FAILURE if findings else Exit.OK
+
+
+def _record(finding: Finding) -> dict[str, object]:
+    return {**asdict(finding), "subject": finding.subject}
+
+
+def _show(findings: Sequence[Finding], *, quiet: bool) -> None:
+    for each in findings:
+        who = click.style(each.subject or "configuration", bold=True)
+        click.echo(f"{who}: {each.what} [{each.code}]")
+        for line in each.evidence:
+            click.echo(f"    {line}")
+        click.echo(f"    $ {click.style(each.remedy, fg='green')}")
+    if not quiet:
+        count = len(findings)
+        click.echo(f"{count or 'no'} finding{'' if count == 1 else 's'}")

@@ -1,0 +1,271 @@
+"""tail, logs, maintail, clear: what workers wrote, and what was said about them."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import click
+
+from wctl import journal, logfiles, when
+from wctl.cli.app import Session, pass_session, shared
+from wctl.cli.completion import complete_names
+from wctl.cli.output import FORMATS, Printer
+from wctl.errors import Exit, WctlError
+from wctl.logfiles import Logs
+
+_LINES = 20  # Supervisor shows 1600 bytes: twenty lines of a terminal
+_LEVELS = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug")
+
+_follow = click.option("-f", "--follow", is_flag=True, help="Go on with what comes, until Ctrl-C.")
+_lines = click.option(
+    "-n", "--lines", type=click.IntRange(0), default=_LINES, show_default=True, metavar="N",
+    help="How many lines to begin with; also -N.",
+)  # fmt: skip
+
+
+class _Tail(click.Command):
+    """A command that takes ``-100`` for ``--lines=100``, as Supervisor and tail(1) do."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        end = args.index("--") if "--" in args else len(args)
+        spelt = [re.sub(r"^-(\d+)$", r"--lines=\1", word) for word in args[:end]]
+        return super().parse_args(ctx, spelt + args[end:])
+
+
+@click.command(cls=_Tail)
+@shared
+@_follow
+@_lines
+@click.argument(
+    "names", nargs=-1, metavar="[NAME]... [stdout|stderr]", shell_complete=complete_names
+)
+@pass_session
+def tail(session: Session, names: tuple[str, ...], follow: bool, lines: int) -> None:
+    """Show the last lines that instances wrote, or one of their streams.
+
+    Example: wctl tail -f -100 messenger-worker@00 stderr
+    """
+    stream = None
+    if names and names[-1] in ("stdout", "stderr"):
+        *rest, stream = names
+        names = tuple(rest)
+    units = _units(session, names)
+    places = logfiles.of_units(session.manager, units)
+    if not any(each.journal for each in places):
+        _show_files([file for each in places for file in each.present(stream)], lines, follow)
+        return
+    query = journal.Query(tuple(units), user=session.user, stream=stream, output=True)
+    _show(query, lines, follow, Printer("cat", units, named=len(units) > 1))
+    if not follow:
+        _point_to_files(places)
+
+
+def _show_files(files: Sequence[Path], lines: int, follow: bool) -> None:
+    """Become tail(1): it follows files across rotation, and knows how to end."""
+    if not files:
+        raise WctlError("nothing was logged yet")
+    sys.stdout.flush()
+    options = [f"--lines={lines}", *(["--follow=name", "--retry"] if follow else [])]
+    try:
+        os.execvp("tail", ["tail", *options, "--", *map(str, files)])
+    except OSError as error:
+        raise WctlError(f"tail: {error.strerror}") from None
+
+
+def _point_to_files(places: Iterable[Logs]) -> None:
+    """Tell of fallback files: without journald, lines went there."""
+    for each in places:
+        for file in each.present() if each.journal else []:
+            if file.parent.parent.name == "wctl" and file.stat().st_size:
+                name = each.unit[: -len(".service")]
+                click.echo(f"{name}: while journald was away, lines went to {file}", err=True)
+
+
+def _moment(_context: click.Context, _parameter: click.Parameter, value: str | None) -> int | None:
+    try:
+        return None if value is None else when.moment(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+def _pattern(
+    _context: click.Context, _parameter: click.Parameter, value: str | None
+) -> re.Pattern[bytes] | None:
+    if value is None:
+        return None
+    try:
+        # As journalctl does: a pattern without capitals finds them, too.
+        flags = re.IGNORECASE if value.islower() else 0
+        return re.compile(os.fsencode(value), flags)
+    except re.error as error:
+        raise click.BadParameter(f"{value!r}: {error}") from None
+
+
+def _level(_context: click.Context, _parameter: click.Parameter, value: str | None) -> int | None:
+    if value is None:
+        return None
+    if value in _LEVELS or (value.isdecimal() and int(value) < len(_LEVELS)):
+        return _LEVELS.index(value) if value in _LEVELS else int(value)
+    raise click.BadParameter(f"expected one of {', '.join(_LEVELS)}, or 0 to 7")
+
+
+@click.command(cls=_Tail)
+@shared
+@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete_names)
+@_follow
+@click.option(
+    "-n",
+    "--lines",
+    type=click.IntRange(0),
+    metavar="N",
+    help="How many lines at most, from the end; also -N. Default: 20, or all with --since.",
+)
+@click.option(
+    "-i", "--instance", "instances", multiple=True, metavar="NN", help="Only these instances."
+)
+@click.option("--since", callback=_moment, metavar="TIME", help="Such as '10 min ago' or 09:30.")
+@click.option("--until", callback=_moment, metavar="TIME", help="The end of what is shown.")
+@click.option("-g", "--grep", callback=_pattern, metavar="REGEX", help="Only lines that match.")
+@click.option("-p", "--priority", callback=_level, metavar="LEVEL", help="This level or worse.")
+@click.option("-o", "--output", type=click.Choice(FORMATS), default="short", show_default=True,
+              help="With time and name, as JSON lines, or the bare text.")  # fmt: skip
+@pass_session
+def logs(
+    session: Session,
+    *,
+    names: tuple[str, ...],
+    follow: bool,
+    lines: int | None,
+    instances: tuple[str, ...],
+    since: int | None,
+    until: int | None,
+    grep: re.Pattern[bytes] | None,
+    priority: int | None,
+    output: str,
+) -> None:
+    """Show what instances logged, merged in the order of time.
+
+    Example: wctl logs messenger-worker --since '1h ago' --grep error -f
+    """
+    if follow and until is not None:
+        raise click.UsageError("--until and --follow exclude each other")
+    units = _units(session, _chosen(names, instances, session))
+    query = journal.Query(
+        tuple(units),
+        user=session.user,
+        priority=priority,
+        since=since,
+        until=until,
+        grep=grep,
+    )
+    if lines is None and since is None:
+        lines = _LINES
+    _show(query, lines, follow, Printer(output, units, named=output != "cat"))
+    if not follow:
+        _point_to_files(logfiles.of_units(session.manager, units))
+
+
+def _chosen(
+    names: tuple[str, ...], instances: tuple[str, ...], session: Session
+) -> tuple[str, ...]:
+    if not instances:
+        return names
+    programs = names or (session.inventory.program(None).name,)
+    if any("@" in name for name in programs):
+        raise click.UsageError("--instance goes with the name of a program")
+    return tuple(f"{name}@{number.zfill(2)}" for name in programs for number in instances)
+
+
+@click.command(cls=_Tail)
+@shared
+@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete_names)
+@_follow
+@_lines
+@pass_session
+def maintail(session: Session, names: tuple[str, ...], follow: bool, lines: int) -> None:
+    """Show what wctl and systemd said about instances: starts, exits, back-off, scaling.
+
+    Example: wctl maintail -f messenger-worker
+    """
+    instances = session.inventory.select(names)
+    units = [each.unit for each in instances]
+    query = journal.Query(
+        tuple(units),
+        user=session.user,
+        about=True,
+        programs=tuple(sorted({each.program for each in instances})),
+    )
+    _show(query, lines, follow, Printer("short", units, named=False))
+
+
+@click.command()
+@shared
+@click.argument("names", nargs=-1, required=True, metavar="NAME...", shell_complete=complete_names)
+@pass_session
+def clear(session: Session, names: tuple[str, ...]) -> int:
+    """Empty the log files of instances. What is in the journal stays there.
+
+    Example: wctl clear messenger-worker@00
+    """
+    units = _units(session, names)
+    code = Exit.OK
+    for each in logfiles.of_units(session.manager, units):
+        name = each.unit[: -len(".service")]
+        try:
+            files = each.present()
+            for file in files:
+                _truncate(file)
+        except OSError as error:
+            click.echo(f"{name}: ERROR ({error.filename}: {error.strerror})")
+            code = Exit.FAILURE
+            continue
+        click.echo(f"{name}: cleared" if files else f"{name}: nothing to clear: no log file")
+    return code
+
+
+def _truncate(file: Path) -> None:
+    # Never through a link that the worker's user may have put there.
+    os.close(os.open(file, os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC))
+
+
+def _units(session: Session, names: tuple[str, ...]) -> list[str]:
+    if not names:
+        names = (session.inventory.program(None).name,)
+    units = [each.unit for each in session.inventory.select(names)]
+    if not units:
+        raise WctlError(f"{' '.join(names)}: no such process", exit_code=Exit.UNKNOWN)
+    return units
+
+
+def _show(query: journal.Query, lines: int | None, follow: bool, printer: Printer) -> None:
+    shown = False
+    try:
+        for line in journal.reader().read(query, lines, follow=follow):
+            printer.show(line)
+            shown = True
+    except KeyboardInterrupt:
+        if not follow:
+            raise
+    finally:
+        printer.flush()
+    if not shown and lines != 0 and not _may_read():
+        click.echo(
+            "nothing to see; only root and the groups adm and systemd-journal may read it all",
+            err=True,
+        )
+
+
+def _may_read() -> bool:
+    import grp
+
+    if os.geteuid() == 0:
+        return True
+    mine = {os.getegid(), *os.getgroups()}
+    return any(group.gr_gid in mine for group in grp.getgrall() if group.gr_name in _READERS)
+
+
+_READERS = {"adm", "systemd-journal", "wheel"}

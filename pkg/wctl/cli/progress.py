@@ -1,0 +1,105 @@
+"""What operations report: Supervisor's words, a bar on terminals, and for a failure why."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from collections.abc import Iterable
+
+import click
+
+from wctl import ended, journal
+from wctl.cli.app import Session
+from wctl.operate import Begun, Ended, Event, Said, Verb, Waiting
+
+_DONE = {Verb.START: "started", Verb.STOP: "stopped", Verb.RESTART: "restarted"}
+_DOING = {Verb.START: "starting", Verb.STOP: "stopping", Verb.RESTART: "restarting"}
+_FAILED = {
+    "failed": "abnormal termination",
+    "timeout": "timed out",
+    "canceled": "canceled by another command",
+    "dependency": "a unit that it requires failed",
+}
+_LAST_LINES = 5
+_BAR = 20  # characters
+
+
+class Progress:
+    """Print events as they come."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._terminal = not session.quiet and sys.stderr.isatty()
+        self._begun = 0.0
+        self._all = 0
+        self._left: set[str] = set()
+
+    def show(self, events: Iterable[Event]) -> list[str]:
+        """Print all events; return the units that failed."""
+        failed = []
+        try:
+            for event in events:
+                self._clear()
+                if isinstance(event, Begun):
+                    self._begin(event)
+                elif isinstance(event, Said):
+                    self._line(f"{event.name}: {event.what}")
+                elif isinstance(event, Ended):
+                    self._left.discard(event.unit)
+                    if event.ok:
+                        self._end(event)
+                    else:
+                        self._fail(event)
+                        failed.append(event.unit)
+                self._draw(event)
+        finally:
+            self._clear()
+        return failed
+
+    def _begin(self, event: Begun) -> None:
+        self._begun = time.monotonic()
+        self._all = len(event.units)
+        self._left = set(event.units)
+
+    def _end(self, event: Ended) -> None:
+        self._line(f"{_name(event.unit)}: {_DONE[event.verb]}")
+
+    def _fail(self, event: Ended) -> None:
+        reason = _FAILED.get(event.result, event.result)
+        click.echo(f"{_name(event.unit)}: ERROR ({reason})")
+        if event.result != "failed":
+            return
+        how = ended.last_exit(event.unit, user=self._session.user)
+        if how:
+            click.echo(f"    {how}; it wrote last:", err=True)
+        wrote = journal.last([event.unit], _LAST_LINES, user=self._session.user)
+        for text in [line.text for line in wrote] or ["(nothing)"]:
+            click.echo(f"    {text}", err=True)
+
+    def _line(self, text: str) -> None:
+        if not self._session.quiet:
+            click.echo(text)
+
+    def _draw(self, event: Event) -> None:
+        """Show what is still waited for, in one line that the next event overwrites."""
+        if not (self._terminal and self._left and isinstance(event, (Begun, Ended, Waiting))):
+            return
+        done = self._all - len(self._left)
+        filled = _BAR * done // self._all
+        bar = "█" * filled + "░" * (_BAR - filled)
+        seconds = time.monotonic() - self._begun
+        waits = ", ".join(sorted(map(_name, self._left)))
+        text = f"{bar} {done}/{self._all} {seconds:3.0f} s, {_DOING[event.verb]} {waits}"
+        width = shutil.get_terminal_size().columns - 1
+        click.echo(
+            "\r" + (text if len(text) <= width else text[: width - 1] + "…"), err=True, nl=False
+        )
+
+    def _clear(self) -> None:
+        if self._terminal:
+            click.echo("\r\x1b[K", err=True, nl=False)
+
+
+def _name(unit: str) -> str:
+    return unit[: -len(".service")] if unit.endswith(".service") else unit

@@ -1,0 +1,164 @@
+"""status, pid, explain, version: what only looks."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import click
+
+from wctl import ended, state
+from wctl import explain as explanation
+from wctl.cli.app import Session, pass_session, shared
+from wctl.cli.completion import complete_names, complete_programs
+from wctl.errors import Exit
+from wctl.state import Details, Process, State
+
+_COLOURS = {
+    State.RUNNING: "green",
+    State.STARTING: "cyan",
+    State.STOPPING: "cyan",
+    State.BACKOFF: "yellow",
+    State.FATAL: "red",
+    State.UNKNOWN: "red",
+}
+_DOWN = {State.STOPPED, State.EXITED, State.FATAL, State.UNKNOWN}
+_NAME_WIDTH = 30  # Supervisor's least, so that scripts which cut by columns find theirs
+_REDRAW = 1.0  # seconds
+
+
+@click.command()
+@shared
+@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete_names)
+@click.option("-l", "--long", "long", is_flag=True, help="Add memory, CPU, restarts, last exit.")
+@click.option("--json", "as_json", is_flag=True, help="Print the states as JSON.")
+@click.option("--watch", is_flag=True, help="Show it again and again, until Ctrl-C.")
+@pass_session
+def status(session: Session, names: tuple[str, ...], long: bool, as_json: bool, watch: bool) -> int:
+    """Show the state of instances: one line each, with Supervisor's words.
+
+    Exit code: 0 if all run, 3 if some are stopped, exited or fatal, 4 for an unknown name.
+
+    Example: wctl status -l messenger-worker
+    """
+    while True:
+        processes = state.processes(session.manager, session.inventory.select(names))
+        more = _details(session, processes) if long else {}
+        if as_json:
+            text = json.dumps([_record(each, more) for each in processes], indent=2)
+        else:
+            text = "\n".join(_lines(processes, more))
+        if not watch:
+            if text:
+                click.echo(text)
+            return Exit.NOT_RUNNING if any(p.state in _DOWN for p in processes) else Exit.OK
+        click.clear()
+        click.echo(text)
+        time.sleep(_REDRAW)
+        session.inventory.refresh()
+
+
+_More = dict[str, tuple[Details, "str | None"]]
+
+
+def _details(session: Session, processes: Sequence[Process]) -> _More:
+    details = state.details(session.manager, [each.name for each in processes])
+    return {
+        each.name: (details[each.name], ended.last_exit(each.unit, user=session.user))
+        for each in processes
+    }
+
+
+def _record(process: Process, more: _More) -> dict[str, object]:
+    record: dict[str, object] = {
+        "name": process.name,
+        "program": process.program,
+        "group": process.group,
+        "state": process.state.value,
+        "description": process.description,
+        "pid": process.pid or None,
+    }
+    if process.name in more:
+        details, last_exit = more[process.name]
+        record.update(asdict(details), last_exit=last_exit)
+    return record
+
+
+def _lines(processes: Sequence[Process], more: _More) -> list[str]:
+    """Return one line a process, as supervisorctl has it; on a terminal, headed and coloured."""
+    width = max([_NAME_WIDTH, *(len(each.name) for each in processes)]) + 3
+    lines = []
+    if sys.stdout.isatty() and processes:
+        lines.append(click.style(f"{'NAME':<{width}}{'STATE':<10}DESCRIPTION", dim=True))
+    for each in processes:
+        word = click.style(f"{each.state:<10}", fg=_COLOURS.get(each.state))
+        lines.append(f"{each.name:<{width}}{word}{each.description}".rstrip())
+        if each.name in more:
+            lines.append(" " * 4 + _long(*more[each.name]))
+    return lines
+
+
+def _long(details: Details, last_exit: str | None) -> str:
+    parts = []
+    if details.memory is not None:
+        limit = f" of {_size(details.memory_max)}" if details.memory_max is not None else ""
+        parts.append(f"memory {_size(details.memory)}{limit}")
+    if details.cpu is not None:
+        parts.append(f"cpu {details.cpu:.1f} s")
+    if details.tasks is not None:
+        parts.append(f"tasks {details.tasks}")
+    parts.append(f"restarts {details.restarts}")
+    parts.append(f"last exit: {last_exit or 'none'}")
+    return ", ".join(parts)
+
+
+def _size(count: int) -> str:
+    return f"{count / (1 << 20):.1f}M"
+
+
+@click.command()
+@shared
+@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete_names)
+@pass_session
+def pid(session: Session, names: tuple[str, ...]) -> None:
+    """Print the process IDs of workers; 0 for one that does not run.
+
+    Example: kill -USR2 $(wctl pid messenger-worker@00)
+    """
+    for each in state.processes(session.manager, session.inventory.select(names)):
+        click.echo(each.pid)
+
+
+@click.command()
+@shared
+@click.argument("program", required=False, shell_complete=complete_programs)
+@pass_session
+def explain(session: Session, program: str | None) -> None:
+    """Say in words what happens to a program's workers, and when.
+
+    Goes by the unit that systemd has, drop-ins included.
+
+    Example: wctl explain messenger-worker
+    """
+    installed = session.inventory.program(program)
+    unit = installed.instance(installed.numprocs_start)
+    sentences = explanation.explain(session.manager, unit)
+    width = max(len(each.when) for each in sentences) + 2
+    click.echo(f"{installed.name}, from {installed.source}:")
+    for each in sentences:
+        click.echo(f"  {each.when:<{width}}{each.then}")
+
+
+@click.command()
+@shared
+def version() -> None:
+    """Print wctl's version.
+
+    Example: wctl version
+    """
+    from wctl import __version__
+
+    click.echo(__version__)

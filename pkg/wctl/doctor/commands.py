@@ -1,0 +1,160 @@
+"""Commands run as a program's worker would be: its user, its directory, its variables."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shlex
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wctl import envfile
+from wctl.program import Program
+
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # systemd's own
+_NOT_FOUND = 127  # as a shell has it
+_MOST = 1 << 20  # bytes of output that are kept
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How a command ended: its exit code, None if it had to be killed, and what it wrote."""
+
+    code: int | None
+    out: str
+    err: str
+
+    @property
+    def lines(self) -> list[str]:
+        """All that it wrote, what it said of itself last."""
+        return [*self.out.splitlines(), *self.err.splitlines()]
+
+
+class NotPermittedError(Exception):
+    """Only root can run a command as another user."""
+
+
+class Runner:
+    """Runs commands for one program."""
+
+    def __init__(self, program: Program, environment: Path, *, timeout: float, user: bool) -> None:
+        """Prepare; ``environment`` is where the variables of instances are, ``user``: our own."""
+        self.program = program
+        self.timeout = timeout
+        self._environment = environment
+        self._user = user
+        self._account = None if user or program.user is None else _account(program.user)
+
+    def shown(self, command: Sequence[str]) -> str:
+        """Return ``command`` as root types it to have it run likewise."""
+        files = self._files()
+        if files:
+            return shlex.join([*self._service(files), *command])
+        directory = self._directory()
+        inside = f"cd {shlex.quote(directory)} && " if directory else ""
+        if self._account is None or self._account.pw_uid == os.geteuid():
+            return f"{inside}{shlex.join(command)}"
+        return f"{inside}runuser -u {shlex.quote(self._account.pw_name)} -- {shlex.join(command)}"
+
+    def _service(self, files: Sequence[str]) -> list[str]:
+        """Return systemd-run's words: it reads variables from files, so that none is shown."""
+        words = ["systemd-run", "--quiet", "--wait", "--pipe", "--collect"]
+        words += ["--user"] if self._user else []
+        words += [f"--uid={self._account.pw_name}"] if self._account is not None else []
+        directory = self._directory()
+        words += [f"--working-directory={directory}"] if directory else []
+        return [*words, *(f"--property=EnvironmentFile={file}" for file in files)]
+
+    def _files(self) -> list[str]:
+        """Return the files of variables, in the order of their weight."""
+        program = self.program
+        files = list(program.environment_file)
+        files += [f"-{self._environment}/{program.name}.env"] if program.environment else []
+        return files
+
+    def run(self, command: Sequence[str]) -> Answer:
+        """Run ``command``, in a group of its own that is killed when its time is over.
+
+        Raises:
+            NotPermittedError: we are neither root nor the program's user.
+        """
+        try:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                cwd=self._directory(),
+                env=self._variables(),
+                start_new_session=True,
+                text=True,
+                errors="replace",
+                **self._identity(),
+            )
+        except PermissionError as error:
+            if self._account is not None and os.geteuid() != 0:
+                raise NotPermittedError from None
+            return Answer(_NOT_FOUND, "", f"{error.filename}: {error.strerror}")
+        except OSError as error:
+            return Answer(_NOT_FOUND, "", f"{error.filename}: {error.strerror}")
+        with process:
+            return self._answer(process)
+
+    def _answer(self, process: subprocess.Popen[str]) -> Answer:
+        code: int | None
+        try:
+            out, err = process.communicate(timeout=self.timeout)
+            code = process.returncode
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            out, err = process.communicate()
+            code = None
+        return Answer(code, out[-_MOST:], err[-_MOST:])
+
+    def _directory(self) -> str | None:
+        directory = self.program.directory
+        return None if directory is None else directory.text(self.program.numprocs_start)
+
+    def _identity(self) -> dict[str, Any]:
+        if self._account is None or self._account.pw_uid == os.geteuid():
+            return {}
+        name, group = self._account.pw_name, self._account.pw_gid
+        return {
+            "user": self._account.pw_uid,
+            "group": group,
+            "extra_groups": os.getgrouplist(name, group),
+        }
+
+    def _variables(self) -> dict[str, str]:
+        """Return what systemd gives a worker, less what names its instance."""
+        program = self.program
+        found = {"PATH": _PATH, "LANG": os.environ.get("LANG", "C.UTF-8")}
+        for file in program.environment_file:
+            found.update(_read(file.lstrip("-")))
+        number = program.numprocs_start
+        found.update((name, text.text(number)) for name, text in program.environment)
+        found.update(_read(self._environment / f"{program.name}@{number:02d}.env"))
+        if self._account is not None:
+            name, home = self._account.pw_name, self._account.pw_dir
+            found.update(HOME=home, USER=name, LOGNAME=name, SHELL=self._account.pw_shell)
+        elif "HOME" in os.environ:
+            found.setdefault("HOME", os.environ["HOME"])
+        return found
+
+
+def _read(file: str | Path) -> Mapping[str, str]:
+    try:
+        return envfile.parse(Path(file).read_text(errors="surrogateescape"))
+    except OSError:
+        return {}
+
+
+def _account(user: str) -> pwd.struct_passwd | None:
+    try:
+        return pwd.getpwuid(int(user)) if user.isdecimal() else pwd.getpwnam(user)
+    except KeyError:
+        return None  # which "wctl check" reports

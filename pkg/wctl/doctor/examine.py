@@ -1,0 +1,150 @@
+"""All examinations of all programs, in the order in which an operator would look."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from wctl import lint, state, unitname
+from wctl.config import Config
+from wctl.doctor import configured, history, messenger, queues
+from wctl.doctor.commands import NotPermittedError, Runner
+from wctl.doctor.finding import Finding, few
+from wctl.doctor.workers import Patient, Workers
+from wctl.errors import Exit, WctlError, nearest
+from wctl.inventory import Inventory
+from wctl.program import Program
+from wctl.state import Process, State
+from wctl.target import Target
+
+_LOOKS = 5
+_MOMENT = 0.2  # seconds; RestartSec= is half of that
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How far back to look, and how long to wait; all in seconds."""
+
+    since: float = 3600.0
+    command: float = 10.0  # for one health_command or queue_command
+    queue: float = 10.0  # for a queue to move
+
+
+class Examination:
+    """What "wctl doctor" looks at."""
+
+    def __init__(
+        self,
+        config: Config,
+        inventory: Inventory,
+        target: Target,
+        patience: Patience,
+    ) -> None:
+        self._config = config
+        self._inventory = inventory
+        self._layout = inventory.layout
+        self._manager = inventory.manager
+        self._target = target
+        self._patience = patience
+        self.unexamined: list[str] = []  # programs whose commands only root could run
+
+    def findings(self, chosen: Sequence[str]) -> Iterator[Finding]:
+        """Yield what is wrong with the programs of these names, by default with all.
+
+        Raises:
+            WctlError: there is no such program.
+        """
+        names = self._names(chosen)
+        programs = {each.name: each for each in self._config.programs}
+        for each in (*self._of_units(), *self._of_boot(names)):
+            # A program with errors is neither configured nor, perhaps, installed.
+            if each.program in names or not chosen:
+                yield each
+        since = time.time() - self._patience.since
+        past = history.read(since, user=self._layout.user)
+        for installed in self._inventory.programs:
+            program = programs.get(installed.name)
+            if installed.name in names and program is not None:
+                patient = Patient(program, installed, self._processes(installed.name))
+                yield from Workers(self._manager, patient, past, since).findings()
+                yield from self._outside(patient, messenger.consumed(programs))
+
+    def _processes(self, program: str) -> tuple[Process, ...]:
+        """Return the instances, none of them within the moment between an exit and its restart."""
+        instances = self._inventory.select([f"{program}@*"])
+        for _ in range(_LOOKS):
+            found = state.processes(self._manager, instances)
+            if not any(each.state is State.BACKOFF and not _waits(each) for each in found):
+                break
+            time.sleep(_MOMENT)
+        return tuple(found)
+
+    def _names(self, chosen: Sequence[str]) -> set[str]:
+        known = {each.name: each.group for each in self._config.programs}
+        known.update((each.name, each.group) for each in self._inventory.programs)
+        names = set()
+        for name in map(unitname.typed, chosen):
+            found = {each for each, group in known.items() if name in (each, group)}
+            if not found:
+                raise WctlError(
+                    f"{name}: no such program{nearest(name, known)}", exit_code=Exit.UNKNOWN
+                )
+            names |= found
+        return names or set(known)
+
+    def _of_units(self) -> Iterator[Finding]:
+        """Compare configuration, files and systemd; of what differs the last is not looked at."""
+        found = [*self._config.diagnostics, *lint.check(self._config, self._layout)]
+        yield from configured.configuration(found, self._layout)
+        differing = set()
+        if not any(each.error for each in found):
+            for each in configured.units(self._config, self._target, self._layout):
+                differing.add(each.program)
+                yield each
+        rest = [each for each in self._inventory.programs if each.name not in differing]
+        yield from configured.loaded(self._manager, self._layout, rest)
+
+    def _of_boot(self, names: set[str]) -> Iterator[Finding]:
+        programs = self._inventory.programs
+        yield from configured.at_boot(self._layout, self._config, programs)
+        yield from configured.lingering(
+            self._layout, [each.name for each in programs if each.name in names]
+        )
+
+    def _outside(self, patient: Patient, consumed: frozenset[str]) -> Iterator[Finding]:
+        """Examine what only the program's own user, with its variables, can tell."""
+        program = patient.program
+        environment = self._layout.environment
+        timeout, user = self._patience.command, self._layout.user
+        runner = Runner(program, environment, timeout=timeout, user=user)
+        try:
+            yield from configured.log_directories(runner)
+            unhealthy = list(_health(runner, program))
+            yield from unhealthy
+            if unhealthy:
+                return
+            if program.queue_command is not None:
+                yield from queues.by_command(runner, patient, self._manager, self._patience.queue)
+            console = messenger.console_of(program)
+            if console is not None:
+                symfony = messenger.Messenger(runner, console, patient, self._manager)
+                yield from symfony.findings(self._patience.queue, consumed)
+        except NotPermittedError:
+            self.unexamined.append(program.name)
+
+
+def _waits(process: Process) -> bool:
+    """Tell whether the wrapper itself says that it waits before another try."""
+    return "failed start" in process.description
+
+
+def _health(runner: Runner, program: Program) -> Iterator[Finding]:
+    if program.health_command is None:
+        return
+    words = queues.shlex_split(program.health_command)
+    answer = runner.run(words)
+    if answer.code != 0:
+        what = "what it needs is not there: its health_command fails"
+        evidence = (f"health_command {queues.ending(answer, runner.timeout)}", *few(answer.lines))
+        yield Finding("health", program.name, what, evidence, runner.shown(words))

@@ -1,0 +1,94 @@
+"""What the journal tells of units: ends, kills for want of memory, lines that were dropped.
+
+systemd itself keeps the last end of a process only.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from wctl.ended import GAVE_UP, words
+
+# Of systemd's catalogue, which says what each of them carries (journalctl --catalog).
+_PROCESS_EXIT = "98e322203f7a4ed290d09fe03c09fe15"
+_FAILURE_RESULT = "d9b373ed55a64feb8242e02dbe79a49c"
+_OUT_OF_MEMORY = "fe6faa94e7774663a0da52717891d8ef"
+_DROPPED = "a596d6fe7bfa4994828e72309e95d61e"
+_KILLED = ("killed", "9")
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened to a unit."""
+
+    unit: str
+    time: float  # seconds since the epoch
+    text: str  # as words for people
+
+
+@dataclass(frozen=True)
+class History:
+    """What happened, oldest first."""
+
+    crashes: tuple[Event, ...]  # unclean ends
+    kills: tuple[Event, ...]  # those of them by SIGKILL that systemd did not send
+    out_of_memory: tuple[Event, ...]
+    dropped: tuple[Event, ...]
+
+    def of(self, unit: str, since: float) -> History:
+        """Return the part that is about ``unit`` and later than ``since``."""
+
+        def part(events: Iterable[Event]) -> tuple[Event, ...]:
+            return tuple(each for each in events if each.unit == unit and each.time > since)
+
+        return History(
+            part(self.crashes), part(self.kills), part(self.out_of_memory), part(self.dropped)
+        )
+
+
+def read(since: float, *, user: bool) -> History:
+    """Return what the journal has from ``since`` on (seconds since the epoch)."""
+    crashes, kills, out_of_memory, dropped = [], [], [], []
+    exits: dict[str, dict[str, Any]] = {}
+    for entry in _entries(since, user=user):
+        kind = entry.get("MESSAGE_ID")
+        unit = _unit(entry, user=user)
+        time = int(entry["__REALTIME_TIMESTAMP"]) / 1e6
+        if kind == _DROPPED:
+            dropped.append(Event(unit, time, str(entry.get("MESSAGE"))))
+        elif kind == _OUT_OF_MEMORY:
+            out_of_memory.append(Event(unit, time, str(entry.get("MESSAGE"))))
+        elif kind == _PROCESS_EXIT:
+            exits[unit] = entry
+        elif kind == _FAILURE_RESULT and unit in exits:
+            last = exits.pop(unit)
+            end = str(last.get("EXIT_CODE")), str(last.get("EXIT_STATUS"))
+            if end == GAVE_UP:
+                continue  # of the wrapper, not of the worker
+            event = Event(unit, time, words(*end))
+            crashes.append(event)
+            if end == _KILLED and entry.get("UNIT_RESULT") == "signal":
+                kills.append(event)
+    return History(tuple(crashes), tuple(kills), tuple(out_of_memory), tuple(dropped))
+
+
+def _unit(entry: dict[str, Any], *, user: bool) -> str:
+    field = "USER_UNIT" if user else "UNIT"
+    own = "OBJECT_SYSTEMD_USER_UNIT" if user else "OBJECT_SYSTEMD_UNIT"
+    return str(entry.get(field) or entry.get(own) or "")
+
+
+def _entries(since: float, *, user: bool) -> Iterator[dict[str, Any]]:
+    command = ["journalctl", "--quiet", "--output=json", f"--since=@{since:.6f}"]
+    command += ["--user"] if user else []
+    kinds = (_PROCESS_EXIT, _FAILURE_RESULT, _OUT_OF_MEMORY, _DROPPED)
+    command += [f"MESSAGE_ID={kind}" for kind in kinds]
+    try:
+        shown = subprocess.run(command, capture_output=True, timeout=30, check=False).stdout
+    except (OSError, subprocess.SubprocessError):
+        return
+    yield from map(json.loads, shown.splitlines())

@@ -1,0 +1,304 @@
+"""What Symfony's own console tells about its Messenger queues.
+
+Used where a program runs messenger:consume; what the application does not have (an older Symfony
+has no messenger:stats, one without Doctrine no dbal:run-sql) is left out without a word.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+from wctl.doctor import queues
+from wctl.doctor.commands import Answer, Runner
+from wctl.doctor.finding import Finding, few
+from wctl.doctor.queues import Counts
+from wctl.doctor.workers import Patient, cpu
+from wctl.manager import Manager
+from wctl.program import Program
+
+_CONSUME = ("messenger:consume", "messenger:consume-messages")
+# Options of messenger:consume whose value may be the next word.
+_VALUED = {
+    "-l", "-f", "-m", "-t", "-b", "-e", "--limit", "--failure-limit", "--memory-limit",
+    "--time-limit", "--sleep", "--bus", "--queues", "--env",
+}  # fmt: skip
+_MISSING = re.compile(r"is not defined|no commands defined|option does not exist")
+_LONGEST = 60  # seconds that a message may take, where stopwaitsecs says less
+
+_OTHER = "table:"  # begins the names of Doctrine's queues among those of transports
+_UPDATE = "UPDATE messenger_messages"
+_ROWS = (
+    "SELECT queue_name, delivered_at, MIN(id) AS oldest, COUNT(*) AS number,"
+    " MIN(available_at) AS since FROM messenger_messages GROUP BY queue_name, delivered_at"
+)
+ROW = re.compile(
+    r"^[ |]*(\S+)[ |]+(?:(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)\S*[ |]+|NULL[ |]+)?"
+    r"(\d+)[ |]+(\d+)[ |]+(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)",
+    re.MULTILINE,
+)
+_PHP = 'echo json_encode(["pcntl" => function_exists("pcntl_signal"), "zone" => date("Z")]);'
+
+
+@dataclass(frozen=True)
+class Console:
+    """The console of a Symfony application, and the transports that a worker consumes."""
+
+    command: tuple[str, ...]
+    transports: tuple[str, ...]
+
+    @property
+    def php(self) -> str:
+        """The interpreter."""
+        return self.command[0] if len(self.command) > 1 else "php"
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Messages of one queue in Doctrine's table: those that wait, or those taken at one moment."""
+
+    queue: str
+    delivered: str | None  # as the database has it
+    oldest: int  # the lowest id
+    number: int
+    since: str  # from when on they may be taken
+
+
+def console_of(program: Program) -> Console | None:
+    """Return the console that ``program`` runs messenger:consume with."""
+    words = [word.text(program.numprocs_start) for word in program.command]
+    at = next((index for index, word in enumerate(words) if word in _CONSUME), 0)
+    if not at:
+        return None
+    transports, skip = [], False
+    for word in words[at + 1 :]:
+        if not word.startswith("-") and not skip:
+            transports.append(word)
+        skip = word in _VALUED
+    return Console(tuple(words[:at]), tuple(transports))
+
+
+class Messenger:
+    """The queues of one program."""
+
+    def __init__(self, runner: Runner, console: Console, patient: Patient, manager: Manager):
+        self._runner = runner
+        self._console = console
+        self._patient = patient
+        self._manager = manager
+        self._name = runner.program.name
+        self._zone = 0.0  # seconds east of UTC, of PHP's own clock
+
+    def findings(self, seconds: float, consumed: frozenset[str]) -> Iterator[Finding]:
+        """Report everything; ``consumed`` are the transports that some program here consumes."""
+        yield from self._interpreter()
+        if self._runner.program.health_command is None:
+            unreachable = list(self._database())
+            if unreachable:
+                yield from unreachable
+                return
+        rows = self._rows()
+        stuck = self._stuck(rows)
+        yield from self._reported(stuck)
+        if self._runner.program.queue_command is None:
+            try:
+                yield from self._queues(seconds, consumed, rows, stuck)
+            except queues.NotCountedError as error:
+                yield queues.not_counted(self._runner, self._words("messenger:stats"), error)
+
+    # ---- the application -----------------------------------------------------------------
+
+    def _interpreter(self) -> Iterator[Finding]:
+        answer = self._runner.run([self._console.php, "-r", _PHP])
+        try:
+            found = json.loads(answer.out)
+            self._zone = float(found["zone"])
+        except (ValueError, KeyError, TypeError):
+            return  # not PHP, or so broken that the worker's own state tells
+        if not found["pcntl"]:
+            what = "its PHP has no pcntl_signal(): a stop kills the message in hand"
+            php = self._console.php
+            remedy = f"{php} --ri pcntl; {php} -i | grep disable_functions"
+            evidence = (f"{php} -r 'function_exists(\"pcntl_signal\")': false",)
+            yield Finding("pcntl-missing", self._name, what, evidence, remedy)
+
+    def _database(self) -> Iterator[Finding]:
+        words = self._words("dbal:run-sql", "SELECT 1")
+        answer = self._runner.run(words)
+        if answer.code == 0 or _MISSING.search(answer.out + answer.err):
+            return
+        ending = queues.ending(answer, self._runner.timeout)
+        what = "its database cannot be reached"
+        evidence = (f"dbal:run-sql {ending}", *_message(answer))
+        yield Finding("health", self._name, what, evidence, self._runner.shown(words))
+
+    # ---- Doctrine's table ----------------------------------------------------------------
+
+    def _rows(self) -> list[Rows]:
+        answer = self._runner.run(self._words("dbal:run-sql", _ROWS))
+        if answer.code != 0:
+            return []
+        return [
+            Rows(queue, delivered or None, int(oldest), int(number), since)
+            for queue, delivered, oldest, number, since in ROW.findall(answer.out)
+        ]
+
+    def _stuck(self, rows: list[Rows]) -> list[Rows]:
+        """Return the messages that were taken so long ago that whoever did is gone, or hangs."""
+        longest = max(self._runner.program.stopwaitsecs, _LONGEST)
+        return [
+            each
+            for each in rows
+            if each.delivered is not None and self._age(each.delivered) > longest
+        ]
+
+    def _age(self, text: str) -> float:
+        """Return the seconds since a moment of the database, the least that it may mean.
+
+        Doctrine's transport writes UTC since Symfony 6.4, and the time of PHP's zone before.
+        """
+        moment = datetime.fromisoformat(text).replace(tzinfo=timezone.utc).timestamp()
+        return time.time() - max(moment, moment - self._zone)
+
+    def _reported(self, stuck: list[Rows]) -> Iterator[Finding]:
+        for queue in sorted({each.queue for each in stuck}):
+            mine = [each for each in stuck if each.queue == queue]
+            number = sum(each.number for each in mine)
+            oldest, newest = (pick(str(each.delivered) for each in mine) for pick in (min, max))
+            what = "messages are stuck: a worker took them and crashed, or hangs, and no other may"
+            evidence = (f"queue {queue}: {number} taken, the first at {oldest}",)
+            taken = f"queue_name = {_sql(queue)} AND delivered_at <= {_sql(newest)}"
+            sql = f"{_UPDATE} SET delivered_at = NULL WHERE {taken}"
+            remedy = self._runner.shown(self._words("dbal:run-sql", sql))
+            yield Finding("messages-stuck", self._name, what, evidence, remedy)
+
+    # ---- queues --------------------------------------------------------------------------
+
+    def _queues(
+        self, seconds: float, consumed: frozenset[str], rows: list[Rows], stuck: list[Rows]
+    ) -> Iterator[Finding]:
+        read = self._reader()
+        if read is None:
+            return
+        counts = read()
+        failed = self._failure_transports(counts)
+        yield from self._failed(counts, failed)
+        units = [each.unit for each in self._patient.running()]
+        taken = {each.queue for each in rows if each.delivered and each not in stuck}
+        strange = self._strange(counts, rows)
+        if not units or not (strange or any(counts[name] for name in counts if name not in failed)):
+            return
+        begun = cpu(self._manager, units)
+        still = queues.standing(lambda: self._with_strange(read, strange), seconds)
+        used = cpu(self._manager, units) - begun
+        for each in still:
+            if each.name.startswith(_OTHER):
+                yield self._wrong_queue(each, read())
+            elif each.name in self._console.transports and each.name not in taken:
+                look = self._runner.shown(self._words("messenger:stats"))
+                yield queues.not_moving(self._patient, each, used, look)
+            elif each.name not in consumed | failed:
+                yield self._unconsumed(each)
+
+    def _reader(self) -> Callable[[], Counts] | None:
+        """Return how to count the messages of each transport; None where nobody can."""
+        for options, parser in ((("--format=json",), queues.parse), ((), queues.parse_table)):
+            words = self._words("messenger:stats", *options)
+            try:
+                queues.counted(self._runner.run(words), parser)
+            except queues.NotCountedError:
+                continue
+            return lambda words=words, parser=parser: queues.counted(  # type: ignore[misc]
+                self._runner.run(words), parser
+            )
+        return None
+
+    def _failure_transports(self, counts: Counts) -> set[str]:
+        answer = self._runner.run(self._words("debug:config", "framework", "messenger"))
+        named = set(re.findall(r"failure_transport: *'?([\w.-]+)", answer.out)) - {"null"}
+        return named & set(counts) or {name for name in counts if "fail" in name}
+
+    def _failed(self, counts: Counts, failed: set[str]) -> Iterator[Finding]:
+        for name in sorted(failed):
+            if counts[name] and name not in self._console.transports:
+                what = "messages have failed for good; look, then retry or remove them"
+                evidence = (f"transport {name}: {counts[name]} messages",)
+                remedy = self._runner.shown(self._words("messenger:failed:show"))
+                yield Finding("messages-failed", self._name, what, evidence, remedy)
+
+    def _strange(self, counts: Counts, rows: list[Rows]) -> set[str]:
+        """Return the queues of Doctrine's table that no transport reads."""
+        waiting = {
+            each.queue: each.number
+            for each in rows
+            if each.delivered is None and self._age(each.since) > 0
+        }
+        return unread(counts, waiting)
+
+    def _with_strange(self, read: Callable[[], Counts], strange: set[str]) -> Counts:
+        counts = dict(read())
+        if strange:
+            for each in self._rows():
+                if each.delivered is None and each.queue in strange:
+                    counts[_OTHER + each.queue] = each.number
+        return counts
+
+    def _wrong_queue(self, queue: queues.Standing, counts: Counts) -> Finding:
+        name = queue.name[len(_OTHER) :]
+        own = ", ".join(f"{each}: {counts.get(each, 0)}" for each in self._console.transports)
+        what = (
+            f"messages wait in the queue {name}, which no transport reads: give the transport"
+            f" of sender and worker the same queue_name, or move them"
+        )
+        evidence = (f"queue {name}: {queue.last} messages", f"this worker consumes {own}")
+        right = self._console.transports[0] if self._console.transports else name
+        sql = f"{_UPDATE} SET queue_name = {_sql(right)} WHERE queue_name = {_sql(name)}"
+        remedy = self._runner.shown(self._words("dbal:run-sql", sql))
+        return Finding("wrong-queue", self._name, what, evidence, remedy)
+
+    def _unconsumed(self, queue: queues.Standing) -> Finding:
+        own = ", ".join(self._console.transports)
+        what = f"messages wait in the transport {queue.name}, which no program here consumes"
+        evidence = (queue.evidence, f"this worker consumes {own}")
+        consume = self._words("messenger:consume", queue.name, f"--limit={queue.last}")
+        return Finding("wrong-queue", self._name, what, evidence, self._runner.shown(consume))
+
+    def _words(self, *words: str) -> list[str]:
+        return [*self._console.command, *words, "--no-ansi", "--no-interaction"]
+
+
+def unread(counts: Counts, waiting: Counts) -> set[str]:
+    """Return which of the queues in ``waiting`` none of the transports in ``counts`` reads.
+
+    A transport need not be called what its queue is. But it counts no more messages than wait.
+    """
+    free = {name for name, count in counts.items() if count}
+    left = dict(waiting)
+    for by_name in (True, False):
+        for queue, number in list(left.items()):
+            fitting = (each for each in sorted(free) if counts[each] <= number)
+            found = next((each for each in fitting if not by_name or each == queue), None)
+            if found is not None:
+                free.remove(found)
+                del left[queue]
+    return set(left)
+
+
+def _sql(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _message(answer: Answer) -> tuple[str, ...]:
+    """Return the error of a Symfony console, without its frame and its usage line."""
+    lines = [line.strip() for line in answer.lines]
+    return few(line for line in lines if line and not line.startswith(("In ", "dbal:run-sql")))
+
+
+def consumed(programs: Mapping[str, Program]) -> frozenset[str]:
+    """Return the transports that ``programs`` consume."""
+    consoles = (console_of(program) for program in programs.values())
+    return frozenset(name for each in consoles if each for name in each.transports)

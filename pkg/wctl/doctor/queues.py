@@ -1,0 +1,166 @@
+"""Whether queues move: their depth, sampled while somebody waits."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from wctl.doctor.commands import Answer, Runner
+from wctl.doctor.finding import Finding, few
+from wctl.doctor.workers import Patient, cpu
+from wctl.manager import Manager
+
+Counts = Mapping[str, int]
+"""How many messages wait, by the queue's name; "" where there is but one."""
+
+_EVERY = 1.0  # seconds between two samples
+_BUSY = 0.02  # of a processor: a worker that only polls its queue needs less
+
+
+class NotCountedError(Exception):
+    """A queue command said nothing that could be understood. Its argument is the answer."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A queue that nobody took a message from, for so many seconds."""
+
+    name: str
+    first: int
+    last: int
+    seconds: float
+
+    @property
+    def evidence(self) -> str:
+        """The figures."""
+        queue = f"queue {self.name}: " if self.name else ""
+        return f"{queue}{self.first} messages, {self.last} after {self.seconds:.0f} s"
+
+
+def parse(text: str) -> Counts:
+    """Return what a queue command printed: a number, or JSON of name → number.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    found = json.loads(text.strip())
+    if isinstance(found, dict) and all(type(each) is int for each in found.values()):
+        return {str(name): each for name, each in found.items()}
+    if type(found) is int:
+        return {"": found}
+    raise ValueError("neither a number nor numbers by name")
+
+
+def parse_table(text: str) -> Counts:
+    """Return the counts of a table of names and numbers, as Symfony's messenger:stats prints it.
+
+    Raises:
+        ValueError: there is none.
+    """
+    rows = re.findall(r"^[ |]*(\S+)[ |]+(\d+)[ |]*$", text, re.MULTILINE)
+    if not rows:
+        raise ValueError("no table of counts")
+    return {name: int(count) for name, count in rows}
+
+
+def standing(read: Callable[[], Counts], seconds: float) -> list[Standing]:
+    """Return the queues from which nobody takes anything, after looking at them for ``seconds``.
+
+    Ends early when none can be left: a count that is zero, or has fallen once, is of no concern.
+    """
+    first = before = read()
+    begun = time.monotonic()
+    still = {name for name, count in first.items() if count}
+    while still and time.monotonic() - begun < seconds:
+        time.sleep(_EVERY)
+        now = read()
+        still = {name for name in still if now.get(name, 0) >= before[name]}
+        before = now
+    passed = time.monotonic() - begun
+    return [Standing(name, first[name], before[name], passed) for name in sorted(still)]
+
+
+def by_command(
+    runner: Runner, patient: Patient, manager: Manager, seconds: float
+) -> Iterator[Finding]:
+    """Report what the program's queue_command tells."""
+    command = runner.program.queue_command
+    assert command is not None
+    words = shlex_split(command)
+
+    def read() -> Counts:
+        return counted(runner.run(words), parse)
+
+    units = [each.unit for each in patient.running()]
+    begun = cpu(manager, units)
+    try:
+        found = standing(read, seconds if units else 0.0)
+    except NotCountedError as error:
+        yield not_counted(runner, words, error)
+        return
+    used = cpu(manager, units) - begun
+    for each in found if units else ():
+        yield not_moving(patient, each, used, runner.shown(words))
+
+
+def counted(answer: Answer, parser: Callable[[str], Counts]) -> Counts:
+    """Return the counts of a command's answer.
+
+    Raises:
+        NotCountedError: it failed, or printed something else.
+    """
+    if answer.code != 0:
+        raise NotCountedError(answer)
+    try:
+        return parser(answer.out)
+    except ValueError:
+        raise NotCountedError(answer) from None
+
+
+def not_counted(runner: Runner, words: list[str], error: NotCountedError) -> Finding:
+    """Return the finding of a queue command that tells nothing."""
+    answer = error.args[0]
+    assert isinstance(answer, Answer)
+    what = "cannot count messages: a number was expected, or JSON of name and number"
+    evidence = (f"{words[0]} … {ending(answer, runner.timeout)}", *few(answer.lines))
+    return Finding("queue-unknown", runner.program.name, what, evidence, runner.shown(words))
+
+
+def ending(answer: Answer, timeout: float) -> str:
+    """Say how a command ended."""
+    if answer.code is None:
+        return f"did not end within {timeout:g} s"
+    if answer.code < 0:
+        return f"was killed by signal {-answer.code}"
+    return f"ended with exit code {answer.code}"
+
+
+def not_moving(patient: Patient, queue: Standing, used: float, look: str) -> Finding:
+    """Return the finding of a queue that only grows, or stands still, while workers run."""
+    running = patient.running()
+    share = used / queue.seconds / len(running) if queue.seconds else 0.0
+    evidence = (
+        queue.evidence,
+        f"{len(running)} running, which used {used:.2f} s of processor time meanwhile",
+    )
+    name = patient.program.name
+    if queue.last > queue.first and share > _BUSY:
+        what = "the queue grows faster than its workers take from it; run more of them"
+        count = len(patient.installed.enabled) + 1
+        return Finding("queue-growing", name, what, evidence, f"wctl scale {name} {count}")
+    what = "RUNNING, but nobody takes anything from the queue"
+    remedy = f"wctl restart --rolling {name}"
+    return Finding("queue-standing", name, what, (*evidence, f"looked with: {look}"), remedy)
+
+
+def shlex_split(command: str) -> list[str]:
+    """Split a command as the configuration's other commands are, without a shell."""
+    import shlex
+
+    try:
+        return shlex.split(command)
+    except ValueError:
+        return [command]

@@ -1,0 +1,51 @@
+"""How an instance's last processes ended, from systemd's own entries in the journal.
+
+systemd keeps the exit of the last process only, and while a worker is in BACKOFF, or FATAL, that
+is the wrapper's. The journal has them all (systemd.journal-fields(7)).
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+
+_PROCESS_EXIT = "98e322203f7a4ed290d09fe03c09fe15"  # SD_MESSAGE_UNIT_PROCESS_EXIT
+GAVE_UP = ("killed", str(int(signal.SIGRTMIN) + 29))  # the wrapper's own end: retry.py
+_UNIT_FAILED = "d9b373ed55a64feb8242e02dbe79a49c"  # SD_MESSAGE_UNIT_FAILURE_RESULT, after the exit
+_LOOK_BACK = 6  # entries: of each end there are up to two
+
+
+def last_exit(unit: str, *, user: bool) -> str | None:
+    """Return how the worker last ended: "exit status 3", "killed by SIGSEGV"; None if unknown.
+
+    What the kernel killed for want of memory has ", out of memory" (cgroup version 2 alone tells).
+    """
+    field = "USER_UNIT" if user else "UNIT"
+    command = ["journalctl", "--quiet", "--output=json", f"--lines={_LOOK_BACK}"]
+    command += [f"{field}={unit}", f"MESSAGE_ID={_PROCESS_EXIT}", f"MESSAGE_ID={_UNIT_FAILED}"]
+    try:
+        shown = subprocess.run(command, capture_output=True, timeout=10, check=False).stdout
+    except (OSError, subprocess.SubprocessError):
+        return None
+    why = ""
+    for line in reversed(shown.splitlines()):
+        entry = json.loads(line)
+        if entry.get("MESSAGE_ID") == _UNIT_FAILED:
+            why = ", out of memory" if entry.get("UNIT_RESULT") == "oom-kill" else ""
+            continue
+        code, status = entry.get("EXIT_CODE"), str(entry.get("EXIT_STATUS"))
+        if (code, status) != GAVE_UP:
+            return words(str(code), status) + why
+    return None
+
+
+def words(code: str, status: str) -> str:
+    """Return an end as systemd has it (EXIT_CODE, EXIT_STATUS) in words."""
+    if code == "exited":
+        return f"exit status {status}"
+    try:
+        name = signal.Signals(int(status)).name
+    except ValueError:
+        name = f"signal {status}"
+    return f"killed by {name}" + (", core dumped" if code == "dumped" else "")

@@ -1,0 +1,71 @@
+"""The sandboxing directives behind hardening = off, basic, strict (systemd.exec(5)).
+
+basic: nothing that an ordinary queue worker does is in the way; strict: for workers that write
+nowhere but in their own directories, which systemd.Service.ReadWritePaths names.
+"""
+
+from __future__ import annotations
+
+# What works without privileges, by seccomp and no_new_privs.
+_UNPRIVILEGED = (
+    ("NoNewPrivileges", "yes"),
+    ("LockPersonality", "yes"),
+    ("RestrictRealtime", "yes"),
+    ("RestrictSUIDSGID", "yes"),
+    ("RestrictNamespaces", "yes"),
+    ("SystemCallArchitectures", "native"),
+)
+
+# What a worker that runs as root may want; another user has none of them, whatever is written here.
+_CAPABILITIES = (
+    "CAP_CHOWN CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWNER CAP_FSETID CAP_IPC_LOCK CAP_KILL"
+    " CAP_NET_BIND_SERVICE CAP_NET_RAW CAP_SETGID CAP_SETPCAP CAP_SETUID CAP_SYS_NICE"
+    " CAP_SYS_RESOURCE"
+)
+
+# Calls for administering a machine. Not @debug: PHP's slow log and profilers use it.
+_NO_SYSTEM_CALLS = "~@clock @cpu-emulation @module @mount @obsolete @raw-io @reboot @swap"
+
+_COMMON = (
+    *_UNPRIVILEGED,
+    ("ProtectClock", "yes"),
+    ("ProtectControlGroups", "yes"),
+    ("ProtectHostname", "yes"),
+    ("ProtectKernelLogs", "yes"),
+    ("ProtectKernelModules", "yes"),
+    ("ProtectKernelTunables", "yes"),
+    ("RestrictAddressFamilies", "AF_UNIX AF_INET AF_INET6 AF_NETLINK"),
+    # An error, as without the privilege, rather than the death of the worker.
+    ("SystemCallErrorNumber", "EPERM"),
+)
+
+# Not ProtectHome, PrivateTmp, PrivateDevices: applications are deployed below /home, take files
+# from /tmp that a web server has left there, and compute on graphics cards.
+_BASIC = (
+    *_COMMON,
+    ("ProtectSystem", "full"),
+    ("CapabilityBoundingSet", _CAPABILITIES),
+    ("SystemCallFilter", _NO_SYSTEM_CALLS),
+)
+
+# Not RemoveIPC: it would remove what others who run as the same user have in use. Not
+# MemoryDenyWriteExecute: PHP, Node.js and Java compile at run time.
+_STRICT = (
+    *_COMMON,
+    ("ProtectSystem", "strict"),
+    ("ProtectHome", "read-only"),
+    ("ProtectProc", "invisible"),
+    ("PrivateDevices", "yes"),
+    ("PrivateTmp", "yes"),
+    ("CapabilityBoundingSet", ""),
+    ("SystemCallFilter", "@system-service"),
+)
+
+
+def directives(level: str, *, user: bool) -> tuple[tuple[str, str], ...]:
+    """Return the directives of a level; a user's manager may set only the unprivileged ones."""
+    if level == "off":
+        return ()
+    if user:
+        return _UNPRIVILEGED
+    return _BASIC if level == "basic" else _STRICT

@@ -1,0 +1,344 @@
+"""The worker wrapper: from systemd's exec of us to our exec of the worker.
+
+In order: read the count of failed starts, wait out the back-off or give up, leave a notifier
+behind that will report READY, become the worker. Where something has to stay beside the worker
+(log files, retries with autorestart=false), resident.py takes over instead.
+
+Decided here:
+- A start counts as failed from its beginning; only READY takes that back. So whatever ends us or
+  the worker on the way, nobody has to notice for the count to be right.
+- The worker is execed in the process that systemd started, so it is the main process, and its
+  output, exit code and signals are between it and systemd. What failed before is in retry.py.
+- Signals are blocked while we fork: none can end us with the notifier half made.
+
+Every start of every worker passes through this module, so it imports only what is built into the
+interpreter: the public signal and socket modules cost 7 and 8 ms each, for their enums.
+"""
+
+import os
+
+import _signal
+import _socket
+
+from wctl.options import Options, UsageError, parse
+from wctl.starts import Starts
+
+EXIT_USAGE = 64  # EX_USAGE of sysexits.h
+EXIT_NOT_STARTED = 127  # the shell's, and Supervisor's, for a command that cannot be run
+
+_ERR = "<3>"  # a line's priority, for the journal (sd-daemon(3))
+_WARNING = "<4>"
+
+
+class Start:
+    """One start of one worker: what it was told, what it was given, and what went before."""
+
+    def __init__(self, options: Options, environ: "dict[bytes, bytes]") -> None:
+        self.options = options
+        self.starts = Starts(_own_directory(environ, b"RUNTIME_DIRECTORY"))
+        self.logs = _own_directory(environ, b"LOGS_DIRECTORY")
+        self.environ = environ
+        self.failed = self.starts.failed()
+        self.restarts: "int | None" = None  # NRestarts, where somebody has asked for it
+        self.said_ready = False
+
+    @property
+    def at_once(self) -> bool:
+        """Whether the worker is READY as soon as it runs."""
+        return self.options.ready == "startsecs" and not self.options.startsecs
+
+    @property
+    def address(self) -> "str | None":
+        """Where the manager listens."""
+        address = self.environ.get(b"NOTIFY_SOCKET")
+        return None if address is None else os.fsdecode(address)
+
+    def begin(self) -> None:
+        """Count this start; where that cannot be, the worker matters more."""
+        try:
+            self.starts.begin(self.failed, self.restarts)
+        except OSError as error:
+            say(f"{_WARNING}{self.options.unit}: cannot count failed starts: {error.strerror}")
+
+
+def main(arguments: "list[str]") -> None:
+    """Run one worker as the unit's ExecStart= asks; never returns."""
+    _signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # no traceback where stopsignal=INT
+    try:
+        options = parse(arguments)
+    except UsageError as error:
+        say(f"{_ERR}wctl worker: {error}")
+        os._exit(EXIT_USAGE)
+    _check_spelling(options)
+    start = Start(options, _environment())
+    if start.failed:
+        from wctl import retry  # a first start does not need it
+
+        retry.settle(start)
+        retry.back_off(start)
+    if options.log == "journal" and b"JOURNAL_STREAM" not in start.environ:
+        options.log = _without_journal()
+    if options.resident:
+        from wctl import resident  # most workers never need it
+
+        resident.run(start)
+    start.begin()
+    try:
+        _hand_off(start)
+    except OSError as error:  # no process or descriptor to be had: TasksMax=, LimitNPROC=
+        say(f"{_ERR}{options.unit}: cannot start: {error.strerror}")
+    os._exit(EXIT_NOT_STARTED)
+
+
+def _hand_off(start: Start) -> None:
+    """Leave the notifier behind and become the worker, in the process that systemd started."""
+    pidfd = os.pidfd_open(os.getpid())
+    # Close-on-exec: the notifier sees the end of this pipe at the very moment of the exec.
+    gate = os.pipe()
+    if start.at_once and start.address is not None and _executable(start):
+        # Only before the exec is it sure to be heard before the end of a worker that ends at once.
+        from wctl import notify
+
+        notify.ready(start.address)
+        start.said_ready = True
+    mask = block_signals()
+    leave_notifier(start, pidfd, gate)
+    _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
+    become(start.options, start.environ, gate[1])
+
+
+def leave_notifier(
+    start: Start, pidfd: int, gate: "tuple[int, int]", output: "int | None" = None
+) -> None:
+    """Fork the notifier of the worker behind ``pidfd``; signals must be blocked.
+
+    ``gate`` is the pipe that ends with the worker's exec.
+
+    Raises:
+        OSError: there is no process to be had.
+    """
+    child = os.fork()
+    if child == 0:
+        # A second fork, so that the notifier's zombie is the manager's to reap, not the worker's.
+        code = 1
+        try:
+            if os.fork() == 0:
+                os.close(gate[1])
+                from wctl import notifier  # not on the worker's way
+
+                notifier.run(start, pidfd, gate[0], output)
+            code = 0
+        except Exception as error:
+            say(f"{_ERR}{start.options.unit}: cannot report READY: {error}")
+        finally:
+            os._exit(code)  # never on into what becomes the worker
+    if os.waitpid(child, 0)[1]:
+        raise OSError(11, "no process for the notifier")  # EAGAIN
+
+
+def block_signals() -> "set[int]":
+    """Block every signal, so that none is lost or ends us halfway; return the mask before."""
+    mask: "set[int]" = _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
+    return mask
+
+
+def become(options: Options, environ: "dict[bytes, bytes]", at_exec: int) -> None:
+    """Replace this process with the worker; never returns.
+
+    ``at_exec`` is the close-on-exec pipe that tells the notifier of success by its end, and of
+    failure by a byte.
+    """
+    if options.ready != "notify":
+        environ.pop(b"NOTIFY_SOCKET", None)
+    command = [options.expanded(os.fsencode(argument)) for argument in options.command]
+    for name in map(os.fsencode, options.expand_env):
+        if name in environ:
+            environ[name] = options.filled(environ[name])
+    _split_stderr(options, environ)
+    # Python ignores these two for itself. systemd left SIGXFSZ alone, and SIGPIPE too where
+    # IgnoreSIGPIPE=no.
+    _signal.signal(_signal.SIGXFSZ, _signal.SIG_DFL)
+    if options.sigpipe:
+        _signal.signal(_signal.SIGPIPE, _signal.SIG_DFL)
+    try:
+        _check_directory(options)
+        _exec(command, environ)
+    except OSError as error:
+        os.write(at_exec, b"!")
+        _say_what_to_edit(options, f"{error.strerror}: {os.fsdecode(error.filename)}")
+    os._exit(EXIT_NOT_STARTED)
+
+
+def _say_what_to_edit(options: Options, problem: str) -> None:
+    """Say why the worker cannot be started, and which file says that it should be."""
+    from wctl import retry
+
+    source = retry.source(options)
+    hint = f" (configured in {source})" if source else ""
+    say(f"{_ERR}{options.unit}: cannot start: {problem}{hint}")
+
+
+def say(line: str) -> None:
+    """Write one line, which begins with its priority: to the journal as wctl's, or to stderr."""
+    if "JOURNAL_STREAM" in os.environ or _is_null(2):
+        from wctl import stream  # we speak when something is wrong
+
+        # JOURNAL_STREAM alone proves nothing: whoever is started by a service inherits it.
+        address = stream.behind(2) or stream.behind(1) or (stream.SOCKET if _is_null(2) else None)
+        try:
+            if address is not None:
+                return stream.tell(address, line)
+        except OSError:
+            pass  # journald is away
+    line = line[3:] if line.startswith("<") else line
+    try:
+        os.write(2, os.fsencode(line) + b"\n")
+    except OSError:
+        pass  # nobody listens; the worker matters more
+
+
+def _without_journal() -> str:
+    """Return what becomes of log=journal where stdout is not the journal."""
+    # systemd gives us /dev/null where it could not reach journald; anything else was asked for.
+    return "fallback" if _is_null(1) else "none"
+
+
+def _is_null(fd: int) -> bool:
+    try:
+        return os.fstat(fd).st_rdev == os.makedev(1, 3)
+    except OSError:
+        return False
+
+
+def die_by(signal: int) -> None:
+    """End this process by ``signal``, as the worker it stood for did."""
+    if signal != _signal.SIGKILL:
+        _signal.signal(signal, _signal.SIG_DFL)
+    _signal.pthread_sigmask(_signal.SIG_UNBLOCK, [signal])
+    os.kill(os.getpid(), signal)
+    os._exit(128 + signal)  # the signal was one that does not end a process
+
+
+def _check_spelling(options: Options) -> None:
+    """Give up on an instance that nobody else would find: @0, @x (the right one is @00)."""
+    number = options.instance
+    if number.isascii() and number.isdigit():
+        right = f"{int(number):02d}"
+        if number == right:
+            return
+    else:
+        right = "00"
+    program = options.program
+    from wctl import retry
+
+    reason = f"{program}@{number} is not how instances are named, try {program}@{right}"
+    retry.give_up(reason, options, os.environ.get("NOTIFY_SOCKET"))
+
+
+def _environment() -> "dict[bytes, bytes]":
+    """Return the environment as systemd gave it.
+
+    Python may have added LC_CTYPE to its own (PEP 538), and a worker must not see that.
+    """
+    try:
+        fd = os.open("/proc/self/environ", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return dict(os.environb)
+    block = b""
+    while chunk := os.read(fd, 1 << 16):
+        block += chunk
+    os.close(fd)
+    return {
+        name: value
+        for name, equals, value in (e.partition(b"=") for e in block.split(b"\0"))
+        if equals
+    }
+
+
+def _own_directory(environ: "dict[bytes, bytes]", variable: bytes) -> "str | None":
+    """Take wctl's own directory out of a variable of RuntimeDirectory= or LogsDirectory=.
+
+    A passed-through directive may have added others, which are the worker's to see.
+    """
+    own = None
+    others = []
+    for path in environ.get(variable, b"").split(b":"):
+        if b"/wctl/" in path and own is None:
+            own = os.fsdecode(path)
+        elif path:
+            others.append(path)
+    if others:
+        environ[variable] = b":".join(others)
+    else:
+        environ.pop(variable, None)
+    return own
+
+
+def _check_directory(options: Options) -> None:
+    """Fail where WorkingDirectory=- was missing, so that systemd started us in the root."""
+    if options.directory is not None and os.getcwd() == "/":
+        os.chdir(options.expanded(os.fsencode(options.directory)))
+
+
+def _split_stderr(options: Options, environ: "dict[bytes, bytes]") -> None:
+    """Give stderr a journal stream of its own, with its own priority.
+
+    SyslogLevel= holds for both streams. The protocol is the one that systemd itself speaks:
+    seven header lines (identifier, unit, priority, level prefix, three forwards), then the bytes.
+    """
+    priority = options.stderr_priority
+    if priority is None or options.log != "journal" or b"JOURNAL_STREAM" not in environ:
+        return
+    try:
+        ours = _socket.socket(fileno=os.dup(2))  # stdout is /dev/null where it is silent
+        stream = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
+        stream.connect(ours.getpeername())  # LogNamespace= has a socket of its own
+        ours.close()
+        stream.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDBUF, 8 << 20)  # as systemd does
+        # Facility user, for "wctl tail … stderr" (stream.py). The unit's name counts from root.
+        header = f"{options.name}\n{options.unit}\n{1 << 3 | priority}\n1\n0\n0\n0\n"
+        stream.sendall(os.fsencode(header))
+        stream.shutdown(_socket.SHUT_RD)
+    except OSError:
+        return  # it is not the journal, or the journal is away: both stay together
+    os.dup2(stream.fileno(), 2)
+    stream.close()
+    journal = os.fstat(2)
+    environ[b"JOURNAL_STREAM"] = b"%d:%d" % (journal.st_dev, journal.st_ino)
+
+
+def _executable(start: Start) -> bool:
+    """Tell whether the command is there, as far as can be told without running it."""
+    try:
+        _check_directory(start.options)
+    except OSError:
+        return False
+    name = start.options.expanded(os.fsencode(start.options.command[0]))
+    return any(os.access(path, os.X_OK) for path in _candidates(name, start.environ))
+
+
+def _candidates(name: bytes, environ: "dict[bytes, bytes]") -> "list[bytes]":
+    if b"/" in name:
+        return [name]
+    path = environ.get(b"PATH", os.fsencode(os.defpath))
+    return [os.path.join(directory, name) for directory in path.split(b":")]
+
+
+def _exec(command: "list[bytes]", environ: "dict[bytes, bytes]") -> None:
+    """Exec ``command`` from the PATH of ``environ``.
+
+    os.execvpe does the same, and imports warnings on the way.
+
+    Raises:
+        OSError: with the command's name; the most telling of what the directories answered.
+    """
+    found: "OSError | None" = None
+    for path in _candidates(command[0], environ):
+        try:
+            os.execve(path, command, environ)
+        except (FileNotFoundError, NotADirectoryError):
+            if path == command[0]:
+                raise
+        except OSError as error:
+            found = found or error
+    raise found or FileNotFoundError(2, "command not found", command[0])

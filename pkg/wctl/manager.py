@@ -1,0 +1,288 @@
+"""The service manager, over D-Bus (org.freedesktop.systemd1(5)).
+
+One connection. Calls that do not depend on each other are sent before the first answer is read:
+for a hundred units that is the difference between one round trip and hundreds.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jeepney import DBusAddress, HeaderFields, Message, MessageType, new_method_call
+from jeepney.io.blocking import DBusConnection, open_dbus_connection
+
+from wctl.errors import Exit, WctlError
+
+_BUS = "org.freedesktop.systemd1"
+_MANAGER = DBusAddress("/org/freedesktop/systemd1", _BUS, f"{_BUS}.Manager")
+_DBUS = DBusAddress("/org/freedesktop/DBus", "org.freedesktop.DBus", "org.freedesktop.DBus")
+_JOB_REMOVED = f"type='signal',sender='{_BUS}',interface='{_BUS}.Manager',member='JobRemoved'"
+
+# Properties of every unit; all others that we ask for are those of a service.
+_OF_UNIT = {
+    "ActiveExitTimestampMonotonic",
+    "ActiveState",
+    "DropInPaths",
+    "FragmentPath",
+    "InactiveEnterTimestamp",
+    "InactiveExitTimestampMonotonic",
+    "NeedDaemonReload",
+    "StartLimitBurst",
+    "StartLimitIntervalUSec",
+    "SubState",
+}
+
+_NOT_PERMITTED = {
+    "org.freedesktop.DBus.Error.AccessDenied",
+    "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired",
+}
+_TIMEOUT = 120.0  # seconds; a manager that reloads a thousand units answers late
+# Calls without an answer yet. The bus takes no more than 128 or so from one connection
+# (max_replies_per_connection, dbus-daemon(1)).
+_IN_FLIGHT = 100
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A loaded unit, as ListUnits shows it."""
+
+    name: str
+    load: str
+    active: str
+    sub: str
+
+
+class CallError(WctlError):
+    """The manager refused a call. ``name`` is the D-Bus error's."""
+
+    def __init__(self, name: str, message: str) -> None:
+        permitted = name not in _NOT_PERMITTED
+        super().__init__(
+            message,
+            hint="" if permitted else "run it as root (sudo), or with --user for your own units",
+            exit_code=Exit.FAILURE if permitted else Exit.UNKNOWN,
+        )
+        self.name = name
+
+
+Jobs = tuple[dict[str, str], dict[str, str]]
+"""The paths of the jobs that were made, by unit; and why there is none, by unit."""
+
+
+class Manager:
+    """systemd, or the user's own instance of it."""
+
+    def __init__(self, *, user: bool = False) -> None:
+        """Connect.
+
+        Raises:
+            WctlError: no systemd is running here, or it cannot be reached.
+        """
+        self.user = user
+        self._connection = _connect(user=user)
+        self._results: dict[str, str] = {}
+        self._watching = False
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def version(self) -> str:
+        """Return the manager's version, as its distribution writes it."""
+        address = DBusAddress(_MANAGER.object_path, _BUS, "org.freedesktop.DBus.Properties")
+        get = new_method_call(address, "Get", "ss", (f"{_BUS}.Manager", "Version"))
+        return str(_body(self._all([get])[0])[0][1])
+
+    def units(self, patterns: Sequence[str]) -> list[Unit]:
+        """Return the loaded units whose names match one of ``patterns`` (globs)."""
+        rows = self._call("ListUnitsByPatterns", "asas", ([], list(patterns)))[0]
+        return [Unit(name=row[0], load=row[2], active=row[3], sub=row[4]) for row in rows]
+
+    def properties(
+        self, wanted: Iterable[tuple[str, Iterable[str]]]
+    ) -> Mapping[str, Mapping[str, Any]]:
+        """Return for each (unit, properties of Unit or Service) their values."""
+        pairs = [(unit, name) for unit, names in wanted for name in names]
+        answers = self._all([_get(unit, name) for unit, name in pairs])
+        found: dict[str, dict[str, Any]] = {}
+        for (unit, name), answer in zip(pairs, answers):
+            found.setdefault(unit, {})[name] = _body(answer)[0][1]
+        return found
+
+    def start(self, units: Sequence[str]) -> Jobs:
+        """Ask for a start of each unit."""
+        return self._jobs("StartUnit", units)
+
+    def stop(self, units: Sequence[str]) -> Jobs:
+        """Ask for a stop of each unit."""
+        return self._jobs("StopUnit", units)
+
+    def restart(self, units: Sequence[str]) -> Jobs:
+        """Ask for a restart of each unit."""
+        return self._jobs("RestartUnit", units)
+
+    def activate(self, target: str, active: bool) -> None:
+        """Mark a target as reached, or not, without touching what it holds together."""
+        # An active target hands its own stop and restart on to its members (PartOf=), and
+        # starting it the ordinary way would start every one that somebody has stopped.
+        method = "StartUnit" if active else "StopUnit"
+        answer = self._all([_call(method, "ss", (target, "ignore-dependencies"))])[0]
+        if active:
+            _body(answer)
+
+    def wait(self, jobs: Collection[str], timeout: float) -> tuple[str, str] | None:
+        """Sleep until one of ``jobs`` has ended; return it and its result, None on timeout."""
+        end = time.monotonic() + timeout
+        while True:
+            for job in jobs:
+                if job in self._results:
+                    return job, self._results.pop(job)
+            try:
+                self._take(self._connection.receive(timeout=max(0.0, end - time.monotonic())))
+            except TimeoutError:
+                return None
+            except (ConnectionError, OSError) as error:
+                raise WctlError(f"the connection to systemd was lost: {error}") from None
+
+    def enable(self, units: Sequence[str]) -> None:
+        """Create the links that [Install] asks for (systemctl enable)."""
+        if units:
+            self._call("EnableUnitFiles", "asbb", (list(units), False, True))
+
+    def disable(self, units: Sequence[str]) -> None:
+        """Remove the links of ``units`` (systemctl disable)."""
+        if units:
+            self._call("DisableUnitFiles", "asb", (list(units), False))
+
+    def reload(self) -> None:
+        """Read all unit files anew (systemctl daemon-reload)."""
+        self._call("Reload")
+
+    def reset_failed(self, units: Iterable[str]) -> None:
+        """Forget that these units have failed; units that are not loaded are passed over."""
+        self._all([_call("ResetFailedUnit", "s", (unit,)) for unit in units])
+
+    def kill(self, unit: str, signal: int) -> None:
+        """Send ``signal`` to the main process of ``unit``."""
+        self._call("KillUnit", "ssi", (unit, "main", signal))
+
+    def _jobs(self, method: str, units: Sequence[str]) -> Jobs:
+        self._watch()
+        answers = self._all([_call(method, "ss", (unit, "replace")) for unit in units])
+        jobs: dict[str, str] = {}
+        refused: dict[str, str] = {}
+        for unit, answer in zip(units, answers):
+            try:
+                jobs[unit] = _body(answer)[0]
+            except CallError as error:
+                if error.name in _NOT_PERMITTED:
+                    raise
+                refused[unit] = error.message
+        return jobs, refused
+
+    def _watch(self) -> None:
+        """Have the ends of jobs reported to us, from now on."""
+        if self._watching:
+            return
+        self._watching = True
+        match = new_method_call(_DBUS, "AddMatch", "s", (_JOB_REMOVED,))
+        for answer in self._all([match, _call("Subscribe")]):
+            _body(answer)
+
+    def _call(self, method: str, signature: str | None = None, body: tuple[Any, ...] = ()) -> Any:
+        return _body(self._all([_call(method, signature, body)])[0])
+
+    def _all(self, messages: Sequence[Message]) -> list[Message]:
+        """Send all messages without waiting for each; return their answers, in the same order."""
+        serials: list[int] = []
+        answers: dict[int, Message] = {}
+        try:
+            for message in messages:
+                while len(serials) - len(answers) >= _IN_FLIGHT:
+                    self._receive(serials, answers)
+                serial = next(self._connection.outgoing_serial)
+                self._connection.send(message, serial=serial)
+                serials.append(serial)
+            while len(answers) < len(serials):
+                self._receive(serials, answers)
+        except TimeoutError:
+            raise WctlError(f"systemd did not answer within {_TIMEOUT:.0f} s") from None
+        except (ConnectionError, OSError) as error:
+            raise WctlError(f"the connection to systemd was lost: {error}") from None
+        return [answers[serial] for serial in serials]
+
+    def _receive(self, serials: Sequence[int], answers: dict[int, Message]) -> None:
+        """Take in one message: an answer that is waited for, or a signal."""
+        message = self._connection.receive(timeout=_TIMEOUT)
+        to = message.header.fields.get(HeaderFields.reply_serial)
+        if to is not None and serials[0] <= to <= serials[-1]:
+            answers[to] = message
+        else:
+            self._take(message)
+
+    def _take(self, message: Message) -> None:
+        fields = message.header.fields
+        if fields.get(HeaderFields.member) == "JobRemoved":
+            _id, job, _unit, result = message.body
+            self._results[job] = result
+
+
+def _connect(*, user: bool) -> DBusConnection:
+    if not user and not Path("/run/systemd/system").is_dir():
+        raise WctlError(
+            "systemd does not run this machine (PID 1 is not systemd)",
+            hint="'wctl check' and 'wctl render' work without it",
+            exit_code=Exit.UNKNOWN,
+        )
+    address = "SESSION" if user else "SYSTEM"
+    own = Path(f"/run/user/{os.getuid()}/bus")
+    if user and "DBUS_SESSION_BUS_ADDRESS" not in os.environ and own.exists():
+        address = f"unix:path={own}"
+    try:
+        return open_dbus_connection(address)
+    except (OSError, KeyError, ValueError) as error:
+        raise WctlError(
+            f"cannot reach the {'user' if user else 'system'} bus: {error}",
+            hint="'loginctl enable-linger' keeps a user's manager running"
+            if user
+            else "is the package dbus installed and running?",
+            exit_code=Exit.UNKNOWN,
+        ) from None
+
+
+def _call(method: str, signature: str | None = None, body: tuple[Any, ...] = ()) -> Message:
+    return new_method_call(_MANAGER, method, signature, body)
+
+
+def _get(unit: str, name: str) -> Message:
+    address = DBusAddress(_path(unit), _BUS, "org.freedesktop.DBus.Properties")
+    interface = f"{_BUS}.{'Unit' if name in _OF_UNIT else 'Service'}"
+    return new_method_call(address, "Get", "ss", (interface, name))
+
+
+def _path(unit: str) -> str:
+    """Return a unit's object path: everything but letters and digits as _xx."""
+    escaped = "".join(
+        each
+        if each.isascii() and each.isalnum() and (index or each.isalpha())
+        else f"_{ord(each):02x}"
+        for index, each in enumerate(unit)
+    )
+    return f"/org/freedesktop/systemd1/unit/{escaped}"
+
+
+def _body(message: Message) -> Any:
+    """Return an answer's values.
+
+    Raises:
+        CallError: the answer is an error.
+    """
+    if message.header.message_type == MessageType.error:
+        text = message.body[0] if message.body else ""
+        raise CallError(message.header.fields[HeaderFields.error_name], str(text))
+    return message.body

@@ -1,0 +1,228 @@
+"""Starts, stops, scaling: jobs asked of systemd, and their ends waited for.
+
+Nothing here prints. Each operation yields what happens as it happens, and can be run again after
+it was interrupted: what it has done by then is in systemd, or in files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Union
+
+from wctl.install import make_durable
+from wctl.installed import Installed
+from wctl.inventory import Inventory
+from wctl.lock import exclusive
+from wctl.manager import Manager
+
+# ActiveState of a unit that has been READY; and of one that is on its way, or waits for a try.
+_UP = ("active", "reloading", "refreshing")
+_ALIVE = (*_UP, "activating")
+_TICK = 1.0  # seconds between two signs of life while jobs run
+
+
+class Verb(str, Enum):
+    """What happens to a unit."""
+
+    START = "start"
+    STOP = "stop"
+    RESTART = "restart"
+
+
+@dataclass(frozen=True)
+class Begun:
+    """Jobs have been asked for."""
+
+    verb: Verb
+    units: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """One job has ended. ``result`` is systemd's: done, failed, timeout, canceled …"""
+
+    verb: Verb
+    unit: str
+    result: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether the unit is as it was asked to be."""
+        return self.result == "done"
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Nothing has happened for a second; these units' jobs go on."""
+
+    verb: Verb
+    units: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Said:
+    """Something to tell that is not a job: ``what`` happened to ``name``."""
+
+    name: str
+    what: str
+
+
+Event = Union[Begun, Waiting, Ended, Said]
+
+
+class Jobs:
+    """Jobs that systemd has been asked for, of one verb."""
+
+    def __init__(self, manager: Manager, verb: Verb, units: Sequence[str]) -> None:
+        ask = {Verb.START: manager.start, Verb.STOP: manager.stop, Verb.RESTART: manager.restart}
+        self._manager = manager
+        self._verb = verb
+        self._units = tuple(units)
+        self._jobs, self._refused = ask[verb](units) if units else ({}, {})
+
+    def events(self, *, wait: bool = True) -> Iterator[Event]:
+        """Yield each job's end, as they come."""
+        if not self._units:
+            return
+        yield Begun(self._verb, self._units)
+        for unit, why in self._refused.items():
+            yield Ended(self._verb, unit, why)
+        waiting = {job: unit for unit, job in self._jobs.items()}
+        while waiting and wait:
+            ended = self._manager.wait(waiting, timeout=_TICK)
+            if ended is None:
+                yield Waiting(self._verb, tuple(waiting.values()))
+            else:
+                yield Ended(self._verb, waiting.pop(ended[0]), ended[1])
+
+
+def run(
+    manager: Manager, verb: Verb, units: Sequence[str], *, wait: bool = True
+) -> Iterator[Event]:
+    """Start, stop or restart ``units`` all at once, and yield each as it ends."""
+    return Jobs(manager, verb, units).events(wait=wait)
+
+
+def rolling(manager: Manager, units: Sequence[str], batch: int) -> Iterator[Event]:
+    """Restart ``units``, at most ``batch`` at a time; stop at the first that is not ready again."""
+    for first in range(0, len(units), batch):
+        failed = False
+        for event in run(manager, Verb.RESTART, units[first : first + batch]):
+            yield event
+            failed = failed or (isinstance(event, Ended) and not event.ok)
+        if failed:
+            left = units[first + batch :]
+            if left:
+                names = ", ".join(unit[: -len(".service")] for unit in left)
+                yield Said("stopped at the first failure", f"not restarted: {names}")
+            return
+
+
+def hold(manager: Manager, members: Iterable[tuple[str, str]]) -> None:
+    """Mark the targets of these (program, group) as active: some of their instances run.
+
+    An active target hands its stop on to its members, and keeps them loaded: systemd forgets how
+    an unloaded unit has ended.
+    """
+    for name in sorted({name for pair in members for name in pair}):
+        manager.activate(f"{name}.target", True)
+
+
+def release(manager: Manager, inventory: Inventory, members: Iterable[tuple[str, str]]) -> None:
+    """Mark the targets as inactive that no running instance is left of.
+
+    Else "systemctl start NAME.target" would do nothing: for systemd it has been started.
+    """
+    for name in sorted({name for pair in members for name in pair}):
+        programs = [each.name for each in inventory.programs if name in (each.name, each.group)]
+        if not any(_units(manager, program, _ALIVE) for program in programs):
+            manager.activate(f"{name}.target", False)
+
+
+def scale(
+    manager: Manager, inventory: Inventory, program: Installed, count: int, *, wait: bool = True
+) -> Iterator[Event]:
+    """Have ``count`` instances of ``program``: enabled and running; touch only the difference.
+
+    Enablement comes first: whatever interrupts us, the next boot, or the next call, goes by the
+    new number. The lock is held until systemd has been asked, not until workers are ready.
+    """
+    waits = Said(program.name, "waiting for another wctl")
+    said: list[Event] = []
+    with exclusive(user=manager.user, waiting=lambda: said.append(waits)):
+        change = _resize(manager, inventory, program, range_of(program, count))
+        # Of one that is still starting, another start is the wait for that.
+        up = _units(manager, program.name, _UP)
+        alive = _units(manager, program.name, _ALIVE)
+        if count:
+            hold(manager, [(program.name, program.group)])
+        starts = Jobs(manager, Verb.START, [each for each in change.wanted if each not in up])
+        stops = Jobs(manager, Verb.STOP, [each for each in change.surplus if each in alive])
+    yield from said
+    yield from starts.events(wait=wait)
+    yield from stops.events(wait=wait)
+    if not count:
+        release(manager, inventory, [(program.name, program.group)])
+
+
+@dataclass(frozen=True)
+class Change:
+    """The units of a program that is resized: those wanted, and the rest, highest number first."""
+
+    wanted: tuple[str, ...]
+    surplus: tuple[str, ...]
+
+
+def range_of(program: Installed, count: int) -> range:
+    """Return the numbers of ``count`` instances."""
+    return range(program.numprocs_start, program.numprocs_start + count)
+
+
+def _resize(manager: Manager, inventory: Inventory, program: Installed, numbers: range) -> Change:
+    """Enable the instances of these numbers and no others: one batch, one reload."""
+    inventory.refresh()
+    name = program.name
+    program = inventory.program(name)
+    before = set(inventory.numbers(program)) | set(program.enabled)
+    missing = [program.instance(number) for number in numbers if number not in program.enabled]
+    dropped = [program.instance(number) for number in program.enabled if number not in numbers]
+    manager.enable(missing)
+    manager.disable(dropped)
+    if missing or dropped:
+        # These links are the only record of the number that was asked for.
+        for directory in (inventory.layout.units / f"{name}.target.wants", inventory.layout.units):
+            make_durable(directory)
+        manager.reload()
+    return Change(
+        wanted=tuple(program.instance(number) for number in numbers),
+        surplus=tuple(program.instance(n) for n in sorted(before - set(numbers), reverse=True)),
+    )
+
+
+def rescale(
+    manager: Manager,
+    inventory: Inventory,
+    name: str,
+    numbers: range,
+    new: Sequence[str],
+    *,
+    wait: bool,
+) -> Iterator[Event]:
+    """Follow a changed numprocs: start the ``new`` ones, never one that was stopped by hand."""
+    inventory.refresh()
+    change = _resize(manager, inventory, inventory.program(name), numbers)
+    active = _units(manager, name, _ALIVE)
+    yield from run(manager, Verb.START, [unit for unit in new if unit not in active], wait=wait)
+    surplus = [unit for unit in change.surplus if unit in active]
+    yield from run(manager, Verb.STOP, surplus, wait=wait)
+
+
+def running(manager: Manager, program: str) -> list[str]:
+    """Return the units of ``program`` that are up, or on their way."""
+    return sorted(_units(manager, program, _ALIVE))
+
+
+def _units(manager: Manager, program: str, states: tuple[str, ...]) -> set[str]:
+    return {unit.name for unit in manager.units([f"{program}@*.service"]) if unit.active in states}

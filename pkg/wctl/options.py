@@ -1,0 +1,133 @@
+"""The worker wrapper's own command line, as the generator writes it into ExecStart=.
+
+``[--NAME=VALUE | --FLAG]… UNIT -- COMMAND [ARGUMENT]…``
+
+No argparse and no dataclass: both take longer to import than the rest of the wrapper to run.
+"""
+
+import os
+
+# Seconds that one try to start may take beyond what the worker needs to become READY: until then
+# a start has hung. The unit's TimeoutStartSec= has it, and each extension of that.
+START_GRACE = 30
+
+NO_FILE = "NONE"  # the name of no log file
+
+
+class UsageError(Exception):
+    """The command line is not one that the generator writes."""
+
+
+class Options:
+    """What the wrapper was told. Times are in seconds, sizes in bytes."""
+
+    def __init__(self) -> None:
+        self.unit = ""  # messenger-worker@00.service
+        self.command: "list[str]" = []
+        self.user = False  # a unit of a user's manager
+        self.directory: "str | None" = None
+        self.startsecs = 1
+        self.startretries = 3
+        self.ready = "startsecs"
+        self.ready_timeout = 60
+        self.stopsignal = 15
+        self.stop_group = False  # systemd signals the whole group, so resident mode does not
+        self.sigpipe = False  # give SIGPIPE its default disposition back
+        self.expand = False  # arguments and directory hold %(process_num) formats
+        self.expand_env: "list[str]" = []  # the variables that do
+        self.retry = False  # count and retry failed starts here: the unit has Restart=no
+        self.stderr_priority: "int | None" = None
+        self.redirect_stderr = False
+        # journal, file, both; none: leave stdout and stderr alone; fallback is never written into
+        # a unit: the journal, which is away, and files meanwhile
+        self.log = "journal"
+        self.stdout_file: "str | None" = None
+        self.stdout_maxbytes = 50 << 20
+        self.stdout_backups = 10
+        self.stderr_file: "str | None" = None
+        self.stderr_maxbytes = 50 << 20
+        self.stderr_backups = 10
+
+    @property
+    def name(self) -> str:
+        """The instance's name without the suffix: messenger-worker@00."""
+        return self.unit.rpartition(".")[0]
+
+    @property
+    def program(self) -> str:
+        """What stands before the @ of a template's instance."""
+        return self.unit.partition("@")[0]
+
+    @property
+    def instance(self) -> str:
+        """What stands behind the @: 00."""
+        return self.name.partition("@")[2]
+
+    @property
+    def resident(self) -> bool:
+        """Whether something must stay beside the worker."""
+        return self.retry or self.pumped
+
+    @property
+    def pumped(self) -> bool:
+        """Whether the worker's output passes through us."""
+        return self.log in {"file", "both", "fallback"} or self.ready.startswith("log:")
+
+    def expanded(self, text: bytes) -> bytes:
+        """Return an argument or a path, with its numbers filled in if there are any."""
+        return self.filled(text) if self.expand else text
+
+    def filled(self, text: bytes) -> bytes:
+        """Fill in %(process_num)d and its other formats, which systemd's %i cannot make."""
+        return text % {b"process_num": int(self.instance)}
+
+
+def parse(arguments: "list[str]") -> Options:
+    """Read the wrapper's command line.
+
+    Raises:
+        UsageError: it is not one that the generator writes.
+    """
+    options = Options()
+    for index, argument in enumerate(arguments):
+        if argument == "--":
+            options.command = arguments[index + 1 :]
+            break
+        if argument.startswith("--"):
+            _set(options, argument)
+        else:
+            options.unit = argument
+    if not options.command or "@" not in options.unit or not options.name:
+        raise UsageError("expected [--OPTION=VALUE]... PROGRAM@NN.service -- COMMAND [ARGUMENT]...")
+    return options
+
+
+def _set(options: Options, argument: str) -> None:
+    name, equals, value = argument[2:].partition("=")
+    name = name.replace("-", "_")
+    known = vars(options).get(name, parse)
+    if isinstance(known, bool) and not equals:
+        setattr(options, name, True)
+    elif not equals or known is parse or isinstance(known, bool) or name in {"unit", "command"}:
+        raise UsageError(f"unknown option {argument!r}")
+    elif isinstance(known, list):
+        setattr(options, name, value.split(","))
+    elif isinstance(known, int) or name == "stderr_priority":
+        if not value.isdigit():
+            raise UsageError(f"{argument!r} needs a number")
+        setattr(options, name, int(value))
+    else:
+        setattr(options, name, value)
+
+
+def log_path(options: Options, directory: "str | None", *, stderr: bool) -> "str | None":
+    """Return the log file of one stream; without a name of its own, one in ``directory``."""
+    given = options.stderr_file if stderr else options.stdout_file
+    if given == NO_FILE:
+        return None
+    if given is not None:
+        return os.fsdecode(options.expanded(os.fsencode(given)))
+    if directory is None:
+        return None
+    suffix = "-error" if stderr else ""
+    return f"{directory}/{options.program}-{options.instance}{suffix}.log"

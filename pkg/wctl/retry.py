@@ -1,0 +1,119 @@
+"""After a failed start: wait, longer each time, or give up.
+
+Decided here:
+- Giving up is a death by GIVE_UP_SIGNAL, which the unit's RestartPreventExitStatus= names. An exit
+  code would not do: all 256 are the worker's own, and a worker may use any of them.
+- A start by hand begins at zero. systemd keeps the count over "systemctl restart", as it does over
+  its own restarts, and is asked which of them this is (starts.automatic).
+- While we wait the unit is "activating", and each wait extends the manager's start timeout by what
+  it takes: TimeoutStartSec= covers one try, however many went before.
+"""
+
+import os
+import select
+import time
+
+import _signal
+
+from wctl import notify
+from wctl.launch import Start, die_by, say
+from wctl.options import START_GRACE, Options
+from wctl.starts import automatic, delay, given_up
+
+GIVE_UP_SIGNAL = _signal.SIGRTMIN + 29
+
+_SYSTEMCTL = "/bin/systemctl"
+_FOR_SYSTEMCTL = {"DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR"}
+_ASK_TIMEOUT = 10.0  # seconds
+
+_ERR = "<3>"  # a line's priority, for the journal (sd-daemon(3))
+_NOTICE = "<5>"
+
+
+def settle(start: Start) -> None:
+    """Find out who asked for this start: by hand it is the first again."""
+    value = ask(start.options, "NRestarts")
+    start.restarts = int(value) if value.isdigit() else None
+    if not automatic(start.starts.restarts(), start.restarts):
+        start.failed = 0
+
+
+def back_off(start: Start) -> None:
+    """Wait before the try that follows so many failed starts, or give up."""
+    if given_up(start.failed, start.options.startretries):
+        reason = f"gave up after {start.failed} failed starts in a row"
+        give_up(reason, start.options, start.address)
+    if start.failed:
+        _wait_out(start)
+
+
+def give_up(reason: str, options: Options, address: "str | None") -> None:
+    """End the unit as FATAL: failed, and not to be started again until somebody asks."""
+    say(f"{_ERR}{options.unit}: {reason}")
+    notify.status(address, f"FATAL: {reason}")
+    die_by(GIVE_UP_SIGNAL)
+
+
+def _wait_out(start: Start) -> None:
+    """Sleep before the next try, with the reason in the unit's status."""
+    options = start.options
+    seconds = delay(start.failed)
+    tries = f"failed start {start.failed} of {options.startretries + 1}"
+    say(f"{_NOTICE}{options.unit}: {tries}, next try in {seconds} s")
+    until_ready = options.startsecs if options.ready == "startsecs" else options.ready_timeout
+    extend = seconds + until_ready + START_GRACE
+    notify.status(start.address, f"BACKOFF: {tries}, next try in {seconds} s", extend)
+    time.sleep(seconds)
+    notify.status(start.address, "")
+
+
+def source(options: Options) -> str:
+    """Return the configuration file that our unit was generated from; "" where nobody knows."""
+    try:
+        with open(ask(options, "FragmentPath"), encoding="utf-8") as unit:
+            for line in unit:
+                key, _, value = line.partition("=")
+                if key == "X-Wctl-Source":
+                    return value.strip()
+    except OSError:
+        pass
+    return ""
+
+
+def ask(options: Options, name: str) -> bytes:
+    """Return a property of our unit as systemctl prints it; b"" where it cannot be had."""
+    ours, theirs = os.pipe()
+    argv = ["systemctl", "--user" if options.user else "--system", "show"]
+    argv += [f"--property={name}", "--value", "--", options.unit]
+    # The worker's environment may hold anything, such as LD_PRELOAD.
+    environ = {k: v for k, v in os.environ.items() if k in _FOR_SYSTEMCTL}
+    actions = [
+        (os.POSIX_SPAWN_DUP2, theirs, 1),
+        (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
+    ]
+    try:
+        child = os.posix_spawn(_SYSTEMCTL, argv, environ, file_actions=actions)
+    except OSError:
+        os.close(ours)
+        return b""
+    finally:
+        os.close(theirs)
+    value = _read_within(ours, _ASK_TIMEOUT)
+    os.close(ours)
+    if value is None:
+        os.kill(child, _signal.SIGKILL)
+    os.waitpid(child, 0)
+    return (value or b"").strip()
+
+
+def _read_within(fd: int, seconds: float) -> "bytes | None":
+    """Return what can be read from ``fd`` up to its end; None if that does not come in time."""
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    data = b""
+    while poll.poll(seconds * 1000):
+        chunk = os.read(fd, 1 << 12)
+        if not chunk:
+            return data
+        data += chunk
+    return None

@@ -1,0 +1,90 @@
+"""Failed starts of one instance, counted in a file, and Supervisor's rule for what comes next.
+
+The count is the number of starts begun since the worker was last READY. It lives in the unit's
+RuntimeDirectory=, which systemd keeps over restarts and removes when the unit stops or fails
+(RuntimeDirectoryPreserve=restart, systemd.exec(5)): a stop, or a start after giving up, begins
+at zero without any code of ours. "systemctl restart" keeps the directory, too, and so did a stop
+that came while systemd waited out RestartSec= (before systemd 257). There NRestarts tells
+(systemd.service(5)): automatic restarts alone raise it, so it is noted beside the count.
+
+What cannot be told: on such an older systemd, a restart by hand within the 100 ms of RestartSec=
+after the very first failed start of a worker that was restarted before. It waits for a second.
+
+The worker wrapper imports this module before every start, so it must stay cheap to import.
+"""
+
+import os
+
+FILE = "failed-starts"
+
+
+class Starts:
+    """The count of one instance, in ``directory`` (None: nowhere, every start is the first)."""
+
+    def __init__(self, directory: "str | None") -> None:
+        self._path = None if directory is None else f"{directory}/{FILE}"
+
+    def failed(self) -> int:
+        """Return how many starts in a row never became READY."""
+        return self._numbers()[0]
+
+    def restarts(self) -> "int | None":
+        """Return what NRestarts was when the last of them began; None where nobody asked."""
+        return self._numbers()[1]
+
+    def begin(self, failed: int, restarts: "int | None" = None) -> None:
+        """Count a start, before it is known how it ends. ``failed`` is the count so far.
+
+        Raises:
+            OSError: the count cannot be kept.
+        """
+        if self._path is None:
+            return
+        text = b"%d" % (failed + 1) if restarts is None else b"%d %d" % (failed + 1, restarts)
+        # A rename, so that a wrapper killed here leaves the old count or the new one.
+        fd = os.open(f"{self._path}.new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC)
+        try:
+            os.write(fd, text)
+        finally:
+            os.close(fd)
+        os.rename(f"{self._path}.new", self._path)
+
+    def clear(self) -> None:
+        """Forget the failed starts: the worker is READY."""
+        if self._path is not None:
+            try:
+                os.unlink(self._path)
+            except OSError:
+                pass
+
+    def _numbers(self) -> "tuple[int, int | None]":
+        if self._path is None:
+            return 0, None
+        try:
+            fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return 0, None
+        try:
+            failed, _, restarts = os.read(fd, 40).partition(b" ")
+            return int(failed), int(restarts) if restarts else None
+        except (OSError, ValueError):
+            return 0, None
+        finally:
+            os.close(fd)
+
+
+def automatic(before: "int | None", now: "int | None") -> bool:
+    """Tell whether systemd made this start by itself, from NRestarts at the last start and now."""
+    if now is None:
+        return True  # nobody knows: rather wait in vain than crash at full speed
+    return now > (before or 0)
+
+
+def delay(failed: int) -> int:
+    """Return the seconds to wait before the try that follows ``failed`` failed starts."""
+    return failed
+
+
+def given_up(failed: int, startretries: int) -> bool:
+    """Tell whether no further try is due: one start and ``startretries`` more have failed."""
+    return failed > startretries
