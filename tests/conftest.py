@@ -1,0 +1,57 @@
+"""What all tests share: the import path of the machines, and no silent skips in CI."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+TESTS = Path(__file__).parent
+sys.path.insert(0, str(TESTS))  # for `from machine.driver import Machine`
+
+IN_CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
+
+
+FULL = "WCTL_TEST_FULL" in os.environ  # tests/run --full
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "full: takes long, so it runs in tests/run --full alone")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves out what is marked as full: deselected, not skipped, since nothing is amiss."""
+    if not FULL:
+        left_out = [item for item in items if item.get_closest_marker("full")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+def _is_end_to_end(path: Path) -> bool:
+    return TESTS / "e2e" in path.parents or TESTS / "machine" in path.parents
+
+
+def _forbid_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
+    """Turns a skip into a failure: what was skipped would look as if it had been tested."""
+    if report.outcome == "skipped" and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"end-to-end tests must not be skipped in CI: {reason}"
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
+    outcome = yield
+    if IN_CI and _is_end_to_end(item.path):
+        _forbid_skip(outcome.get_result())
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, Any, None]:
+    outcome = yield
+    if IN_CI and _is_end_to_end(collector.path):
+        _forbid_skip(outcome.get_result())

@@ -1,0 +1,66 @@
+"""Machines for the end-to-end tests: one per suite and session, made clean before each test."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Callable
+
+import pytest
+
+from machine import package, provision
+from machine.driver import Machine, reap, unique_name
+
+# The Debian releases to test on, for example "bookworm trixie".
+SUITES = os.environ.get("WCTL_TEST_SUITES", "bookworm").replace(",", " ").split()
+
+
+@pytest.fixture(scope="session", params=SUITES)
+def suite(request: pytest.FixtureRequest) -> str:
+    """The Debian release under test."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def deb(suite: str) -> Path:
+    """wctl's package, built from the working tree."""
+    return package.build(suite)
+
+
+@pytest.fixture(scope="session")
+def machine(suite: str, deb: Path) -> Iterator[Machine]:
+    """A booted machine with wctl and the Symfony application; no program is configured."""
+    reap()
+    with Machine.boot(unique_name(f"e2e-{suite}"), suite) as booted:
+        provision.install_wctl(booted, deb)
+        provision.install_app(booted)
+        yield booted
+
+
+@pytest.fixture
+def example(machine: Machine, _independent: None) -> str:
+    """The configuration that the package ships; its program's name."""
+    provision.restore_example(machine)
+    return "messenger-worker"
+
+
+@pytest.fixture
+def new_machine(suite: str) -> Iterator[Callable[[str], Machine]]:
+    """Boots further machines, without wctl, for tests that cannot share one."""
+    booted: list[Machine] = []
+
+    def boot(purpose: str) -> Machine:
+        booted.append(Machine.boot(unique_name(f"{purpose}-{suite}"), suite))
+        return booted[-1]
+
+    yield boot
+    for machine in booted:
+        machine.kill()
+
+
+@pytest.fixture(autouse=True)
+def _independent(request: pytest.FixtureRequest) -> None:
+    """Removes what the tests before this one have left in the shared machine."""
+    if "machine" in request.fixturenames:
+        provision.reset(request.getfixturevalue("machine"))

@@ -1,0 +1,26 @@
+"""The package's own tests (debian/tests), run by autopkgtest as Debian's infrastructure does it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from machine import package
+from machine.driver import Machine, unique_name
+
+
+def test_autopkgtest_passes(suite: str, deb: Path) -> None:
+    """All of debian/tests pass on the installed .deb, and none is skipped.
+
+    autopkgtest's "null" server tests the machine that it runs on. It says of that machine that it
+    may be changed at will and is thrown away, and of ours this is true.
+    """
+    with Machine.boot(unique_name(f"autopkgtest-{suite}"), f"{suite}/autopkgtest") as machine:
+        machine.copy_in(package.TREE, "/srv/wctl", [*package.source_files(), "tests"])
+        machine.copy_in(deb.parent, "/srv", [deb.name])
+        # All that is needed is installed: nothing waits for a network that is not there.
+        machine.run("rm -f /etc/apt/sources.list.d/*")
+        command = ["autopkgtest", "--summary=/srv/summary", f"/srv/{deb.name}", "/srv/wctl"]
+        done = machine.run([*command, "--", "null"], check=False, timeout=300)
+        results = [line.split()[:2] for line in machine.read("/srv/summary").splitlines()]
+    expected = [[name, "PASS"] for name in ("smoke", "unit", "service")]
+    assert results == expected, done.out + done.err

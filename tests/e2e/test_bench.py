@@ -1,0 +1,32 @@
+"""The bench can still be run: nothing here is about how long anything takes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+BENCH = Path(__file__).parents[1] / "bench/run"
+TINY = "--rounds=1 --workers=3 --many=0 --kills=2 --idle=1 --megabytes=1"
+
+
+def test_bench_measures_everything(tmp_path: Path) -> None:
+    """With tiny numbers it makes its table, its picture and its raw figures, of all three tools."""
+    environment = {**os.environ, "MPLCONFIGDIR": str(tmp_path)}
+    done = subprocess.run(
+        [BENCH, "-o", tmp_path, *TINY.split()],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "table.md").read_text() == done.stdout
+    assert (tmp_path / "table.png").read_bytes().startswith(b"\x89PNG")
+    figures = json.loads((tmp_path / "raw.json").read_text())["figures"]
+    for figure in ("0 to 3 workers, s", "status of 3, s", "crash to running again, s"):
+        assert set(figures[figure]) == {"wctl", "supervisor", "systemd"}
+    for log in ("journal", "file", "both"):
+        assert len(figures[f"output to {log}, MB/s"]["wctl"]) == 1

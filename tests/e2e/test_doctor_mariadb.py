@@ -1,0 +1,104 @@
+"""wctl doctor beside a real MariaDB server, as the workers' database and their queue."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from machine import provision
+from machine.driver import Machine, unique_name, wait_for
+from machine.units import configure, states
+
+SERVER = """[Service]
+Type=notify
+User=www-data
+RuntimeDirectory=mariadb
+StateDirectory=mariadb
+ExecStart=/usr/sbin/mariadbd --datadir=/var/lib/mariadb --socket=/run/mariadb/socket \\
+    --skip-networking --innodb-buffer-pool-size=8M
+"""
+MAKE = "mariadb-install-db --user=www-data --datadir=/var/lib/mariadb --skip-test-db"
+URL = "mysql://www-data@localhost/queue?unix_socket=/run/mariadb/socket"
+WORKER = f"""[program:messenger-worker]
+command = php /srv/app/bin/console messenger:consume async --sleep=0.1 -vv
+directory = /srv/app
+user = www-data
+environment = DATABASE_URL="{URL.replace("%", "%%")}"
+stopwaitsecs = 20
+startsecs = 3
+autorestart = true
+startretries = 1000
+"""
+
+
+@pytest.fixture(scope="module")
+def server(suite: str, deb: Path) -> Iterator[Machine]:
+    """A machine with MariaDB, whose user www-data owns the database "queue", and a worker."""
+    with Machine.boot(unique_name(f"mariadb-{suite}"), f"{suite}/mariadb") as machine:
+        provision.install_wctl(machine, deb)
+        provision.install_app(machine)
+        machine.run("rm /etc/wctl/conf.d/*")
+        machine.write("/etc/systemd/system/mariadb.service", SERVER)
+        machine.run(f"install -d -o www-data /var/lib/mariadb && {MAKE}", timeout=120)
+        machine.run(["systemctl", "start", "mariadb"])
+        sql(machine, "CREATE DATABASE queue", "mysql")
+        console(machine, "messenger:setup-transports")
+        configure(machine, WORKER)
+        machine.run(["wctl", "update"])
+        yield machine
+
+
+def sql(machine: Machine, statement: str, database: str = "queue") -> None:
+    """Runs a statement as the user that the server was made for."""
+    client = ["mariadb", "--socket=/run/mariadb/socket", database, "-e", statement]
+    machine.run(client, user="www-data")
+
+
+def console(machine: Machine, arguments: str) -> str:
+    """Runs a command of the application, on MariaDB."""
+    command = f"php bin/console {arguments}"
+    environment = {"DATABASE_URL": URL}
+    return machine.run(command, user="www-data", cwd="/srv/app", env=environment).out
+
+
+def examine(machine: Machine, wait: int = 2) -> list[dict[str, Any]]:
+    """Returns what doctor finds."""
+    findings: list[dict[str, Any]] = json.loads(
+        machine.run(["wctl", "doctor", "--json", f"--wait={wait}"], check=False).out
+    )
+    return findings
+
+
+def test_server_that_is_down(server: Machine) -> None:
+    """A stopped server is found, with its error and what it does; started, all is well."""
+    assert examine(server) == []
+    server.run(["systemctl", "stop", "mariadb"])
+    server.run(["wctl", "restart", "--no-wait", "messenger-worker"])
+    wait_for(lambda: states(server) == {"messenger-worker@00": "BACKOFF"}, 20, "BACKOFF")
+    findings = {each["code"]: each for each in examine(server)}
+    assert set(findings) == {"backoff", "health"}
+    assert "SQLSTATE[HY000] [2002]" in " ".join(findings["health"]["evidence"])
+    server.run(["systemctl", "start", "mariadb"])
+    server.run(["wctl", "restart", "messenger-worker"])
+    assert examine(server) == []
+
+
+def test_queue_on_the_server(server: Machine) -> None:
+    """Messages are handled; those of a queue that nobody reads, and stuck ones, are found."""
+    console(server, "app:dispatch ok:20")
+    assert examine(server, wait=10) == []
+    server.run(["systemctl", "kill", "--signal=STOP", "messenger-worker@00"])
+    console(server, "app:dispatch ok:2")
+    sql(server, "UPDATE messenger_messages SET delivered_at = UTC_TIMESTAMP() - INTERVAL 9 MINUTE")
+    console(server, "app:dispatch ok:3")
+    sql(server, "UPDATE messenger_messages SET queue_name = 'default' WHERE delivered_at IS NULL")
+    findings = {each["code"]: each for each in examine(server)}
+    assert set(findings) == {"messages-stuck", "wrong-queue"}
+    server.run(["systemctl", "kill", "--signal=CONT", "messenger-worker@00"])
+    for each in findings.values():
+        server.run(["bash", "-c", each["remedy"]])  # which brings DATABASE_URL along
+    assert examine(server, wait=10) == []

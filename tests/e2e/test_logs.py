@@ -1,0 +1,417 @@
+"""Logs on a real machine: the journal and its absences, files, and the verbs that show them."""
+
+from __future__ import annotations
+
+import re
+import signal
+import time
+
+import pytest
+
+from machine.driver import Machine, wait_for
+from machine.units import configure, pids, show, states
+
+# Writes numbered lines as fast as it can until it is told to stop.
+COUNTER = r"""
+import os, signal, sys, time
+stop = []
+signal.signal(signal.SIGTERM, lambda *_: stop.append(1))
+number = 0
+pause = float(sys.argv[1]) if len(sys.argv) > 1 else 0
+print("ready", flush=True)
+while not stop:
+    line = b"%09d %s\n" % (number, b"x" * 70)
+    while line:
+        try:
+            line = line[os.write(1, line):]
+        except OSError:  # systemd's journald is gone, for a worker without a pump
+            sys.exit(0)
+    number += 1
+    if pause:
+        time.sleep(pause)
+os.write(1, b"%09d end\n" % number)
+"""
+
+JOURNALD = "systemd-journald.service systemd-journald.socket systemd-journald-dev-log.socket"
+# reset-failed: journald's start limit would keep it from coming back so often.
+STOP_JOURNALD = f"systemctl stop {JOURNALD}"
+START_JOURNALD = f"systemctl reset-failed {JOURNALD}; systemctl start {JOURNALD}"
+SPARE = "/var/log/wctl/{0}/{0}-00.log"
+
+
+def numbers(text: str) -> list[int]:
+    """Returns the numbers of COUNTER's lines, in their order; every line must be whole."""
+    lines = [line for line in text.splitlines() if line != "ready"]
+    odd = [line for line in lines if not re.fullmatch(r"\d{9} (x{70}|end)", line)]
+    assert odd == []
+    return [int(line[:9]) for line in lines]
+
+
+def journal(machine: Machine, program: str) -> str:
+    """Returns what the first instance of a program has in the journal."""
+    machine.run("journalctl --sync", check=False)
+    return machine.run(f"journalctl -b -q -o cat SYSLOG_IDENTIFIER={program}@00").out
+
+
+def files(machine: Machine, path: str) -> str:
+    """Returns what a log file and its older ones hold, the oldest first."""
+    return machine.run(f"cat $(ls -v -r {path}*) 2>/dev/null", check=False).out
+
+
+def update(machine: Machine, text: str) -> None:
+    """Configures programs and starts them."""
+    configure(machine, text)
+    machine.run(["wctl", "update"])
+
+
+def kill_wrapper(machine: Machine) -> None:
+    """Kills the wrapper of w@00 and waits for the next one."""
+    before = pids(machine)["w@00"]
+    machine.run("systemctl kill --kill-who=main --signal=KILL w@00")
+    wait_for(lambda: pids(machine).get("w@00", before) != before, 10, "another process")
+
+
+@pytest.fixture(autouse=True)
+def _empty_journal(machine: Machine, _independent: None) -> None:
+    """Removes what other tests have logged, for programs of the same name."""
+    machine.run(START_JOURNALD)
+    machine.run("rm -f /var/log/both.log* /var/log/w.log*")
+    machine.run("journalctl --sync --quiet; journalctl --rotate --vacuum-size=1 --quiet")
+
+
+@pytest.fixture
+def counter(machine: Machine) -> str:
+    """A command that writes numbered lines."""
+    machine.write("/srv/counter.py", COUNTER)
+    return "/usr/bin/python3 /srv/counter.py"
+
+
+def test_tail_knows_the_streams_by_more_than_their_priority(machine: Machine) -> None:
+    """A worker's own <3> changes the priority of a line, not the stream that it is shown in."""
+    machine.write(
+        "/srv/streams.sh",
+        "echo out; echo '<3>bad out'; echo err >&2; echo '<7>debug err' >&2;"
+        """ echo '{"message":"m"}'; exec sleep 1000""",
+    )
+    update(machine, "[program:w]\ncommand=sh /srv/streams.sh\n")
+    wait_for(lambda: "debug err" in machine.run("wctl tail w@00").out, 10, "all lines")
+    assert machine.run("wctl tail w@00 stdout").out == 'out\nbad out\n{"message":"m"}\n'
+    assert machine.run("wctl tail w stderr").out == "err\ndebug err\n"
+    assert machine.run("wctl tail -1 w@00 stdout").out == '{"message":"m"}\n'
+    assert machine.run("wctl tail -n 1 w stderr").out == "debug err\n"
+    assert machine.run("wctl logs w -p err -o cat").out == "bad out\n"
+    assert machine.run("wctl logs w --grep 'OUT|BAD' -o cat", check=False).out == ""
+    assert machine.run("wctl logs w --grep bad -o json").out.count('"stream": "stdout"') == 1
+    assert machine.run("wctl logs w --since '1h ago' --until '30 min ago' -o cat").out == ""
+    assert machine.run("wctl tail -- -1 w", check=False).code != 0
+
+
+def test_tail_follows_over_restarts_of_worker_and_journald(machine: Machine) -> None:
+    """tail -f goes on when the worker is another process, and when journald has restarted."""
+    update(
+        machine,
+        "[program:w]\nnumprocs=2\nprocess_name=%(program_name)s_%(process_num)02d\n"
+        "command=sh -c 'echo pid $$; exec sleep 1000'\n",
+    )
+    follow = machine.popen("exec wctl tail -f -100 w >/tmp/followed")
+    for restart in ("wctl restart w", "systemctl restart systemd-journald", "wctl restart w"):
+        machine.run(restart)
+    running = pids(machine)
+    expected = {f"{name}: pid {pid}" for name, pid in running.items()}
+    wait_for(lambda: expected <= set(machine.read("/tmp/followed").splitlines()), 10, "the last")
+    stopped = machine.stop(follow, signal.SIGINT)
+    assert (stopped.code, stopped.err) == (0, "")
+    assert len(machine.read("/tmp/followed").splitlines()) == 6
+
+
+def test_maintail_tells_of_starts_exits_and_back_off(machine: Machine) -> None:
+    """What systemd and the wrapper say, and nothing that the worker does."""
+    configure(machine, "[program:w]\ncommand=sh -c 'echo mine; exit 3'\nstartretries=1\n")
+    machine.run(["wctl", "update"], check=False)
+    wait_for(lambda: states(machine) == {"w@00": "FATAL"}, 15, "FATAL")
+    said = machine.run("wctl maintail -100 w").out
+    for part in ("systemd: Starting w@00", "status=3", "failed start 1 of 2", "gave up after 2"):
+        assert part in said
+    assert "mine" not in said
+    assert machine.run("wctl tail w@00").out == "mine\nmine\n"
+
+
+def test_a_burst_is_complete_and_its_end_is_found_at_once(machine: Machine) -> None:
+    """200,000 lines at once: journald suppresses none; tail -100 takes little of a CPU."""
+    update(
+        machine,
+        "[program:w]\ncommand=sh -c 'seq -f %%09.0f 200000; exec sleep 1000'\n",
+    )
+    wait_for(
+        lambda: machine.run("wctl tail -1 w").out == "000200000\n", 120, "the last", interval=1
+    )
+    there = journal(machine, "w").splitlines()
+    assert there == [f"{number:09d}" for number in range(1, 200_001)]
+    suppressed = machine.run("journalctl -b -q MESSAGE_ID=a596d6fe7bfa4994828e72309e95d61e").out
+    assert "w@00" not in suppressed
+    timed = machine.run("bash -c 'TIMEFORMAT=\"%U %S\"; time wctl tail -100 w'")
+    assert len(timed.out.splitlines()) == 100
+    assert sum(map(float, timed.err.split())) < 0.3
+
+
+def test_nothing_is_lost_when_journald_stops_and_restarts(machine: Machine, counter: str) -> None:
+    """Every line once and in order: in the file, or in the journal and the spare file together."""
+    update(
+        machine,
+        f"[program:both]\ncommand={counter}\nstdout_logfile=/var/log/both.log\n"
+        "stdout_logfile_maxbytes=5MB\nstdout_logfile_backups=900\n"
+        f"[program:one]\ncommand={counter}\nready=log:^ready\nredirect_stderr=true\n"
+        f"[program:two]\ncommand={counter}\nready=log:^ready\n",
+    )
+    for turn in range(10):
+        if turn % 2:
+            machine.run(f"{STOP_JOURNALD}; sleep 0.2; {START_JOURNALD}")
+        else:
+            machine.run("systemctl reset-failed systemd-journald")
+            machine.run("systemctl restart systemd-journald")
+        time.sleep(0.5)  # not a wait: time in which the workers write
+    machine.run(["wctl", "stop", "all"])
+    written = numbers(files(machine, "/var/log/both.log"))
+    assert written == list(range(len(written)))
+    for program in ("one", "two"):
+        logged = numbers(journal(machine, program))
+        spared = numbers(files(machine, SPARE.format(program)))
+        assert sorted(logged + spared) == list(range(len(logged) + len(spared)))
+        assert logged == sorted(logged)
+        assert spared == sorted(spared)
+        assert "journald was away" in machine.run(f"wctl maintail -1000 {program}").out
+
+
+def test_files_are_exact_when_journald_is_killed(machine: Machine, counter: str) -> None:
+    """SIGKILL loses what journald had read and not stored; files lose nothing, and never stop."""
+    update(
+        machine,
+        f"[program:both]\ncommand={counter}\nstdout_logfile=/var/log/both.log\n"
+        "stdout_logfile_maxbytes=5MB\nstdout_logfile_backups=900\n"
+        f"[program:hand]\ncommand={counter}\n"
+        f"[program:one]\ncommand={counter}\nready=log:^ready\n",
+    )
+    for _ in range(10):
+        machine.run("systemctl reset-failed systemd-journald")
+        machine.run("systemctl kill --signal=KILL systemd-journald")
+        wait_for(
+            lambda: show(machine, "systemd-journald", "ActiveState")["ActiveState"] == "active",
+            10,
+            "journald",
+        )
+        time.sleep(0.3)  # not a wait: time in which the workers write
+    machine.run(["wctl", "stop", "all"])
+    written = numbers(files(machine, "/var/log/both.log"))
+    assert written == list(range(len(written)))
+    # At most the batch that it had read and not stored: the pump has no more than one on the way.
+    logged = numbers(journal(machine, "one") + files(machine, SPARE.format("one")))
+    assert logged == sorted(set(logged))
+    assert (logged[-1] + 1 - len(logged)) * 81 <= 10 * 2000
+
+
+def test_without_journald_at_start_there_are_files_until_it_returns(
+    machine: Machine, counter: str
+) -> None:
+    """A worker that starts without a journal logs to files; the journal has what comes later."""
+    configure(machine, f"[program:w]\ncommand={counter} 0.001\nautostart=false\n")
+    machine.run(["wctl", "update"])
+    spare = SPARE.format("w")
+    machine.run(STOP_JOURNALD)
+    try:
+        machine.run(["systemctl", "start", "w@00"])
+        wait_for(lambda: machine.exists(spare), 10, spare)
+    finally:
+        machine.run(START_JOURNALD)
+    wait_for(lambda: journal(machine, "w"), 10, "lines in the journal")
+    machine.run(["wctl", "stop", "w"])
+    spared, logged = numbers(files(machine, spare)), numbers(journal(machine, "w"))
+    assert spared + logged == list(range(len(spared) + len(logged)))
+    assert f"lines went to {spare}" in machine.run("wctl tail w").err
+
+
+def test_full_disk_stops_nothing_and_is_told(machine: Machine, counter: str) -> None:
+    """On a full disk the worker runs on; the journal says what the file misses, and since when."""
+    machine.run("mkdir -p /srv/small && mount -t tmpfs -o size=256k none /srv/small")
+    try:
+        update(
+            machine,
+            f"[program:w]\ncommand={counter} 0.0005\nlog=file\nstdout_logfile=/srv/small/w.log\n"
+            "stdout_logfile_maxbytes=0\n",
+        )
+        said = "wctl maintail -100 w"
+        wait_for(lambda: "No space left" in machine.run(said).out, 20, "the first complaint")
+        machine.run("wctl clear w")
+        wait_for(lambda: "were dropped" in machine.run(said).out, 20, "the count")
+        assert states(machine) == {"w@00": "RUNNING"}
+        machine.run(["wctl", "stop", "w"])
+        told = re.findall(r"w.log: (\d+) lines \((\d+) bytes\) were dropped", machine.run(said).out)
+        assert told
+        assert machine.read("/srv/small/w.log").splitlines()[-1].endswith(" end")
+    finally:
+        machine.run("wctl stop w; umount /srv/small", check=False)
+
+
+@pytest.mark.parametrize("what", ["deleted", "read-only", "link"])
+def test_lost_log_directory_is_told_and_the_worker_runs_on(
+    machine: Machine, counter: str, what: str
+) -> None:
+    """The directory goes away under a worker: one clear message, and lines again afterwards."""
+    machine.run("mkdir -p /srv/logs /srv/trap && chown daemon /srv/logs && chmod 777 /srv/trap")
+    update(
+        machine,
+        f"[program:w]\ncommand={counter} 0.01\nuser=daemon\nlog=file\n"
+        "stdout_logfile=/srv/logs/w.log\n",
+    )
+    wait_for(lambda: machine.exists("/srv/logs/w.log"), 10, "the file")
+    lose, complaint, back = {
+        "deleted": ("mv /srv/logs /srv/away", "No such file", "mv /srv/away /srv/logs"),
+        "read-only": (
+            "rm /srv/logs/w.log; chown root /srv/logs",
+            "Permission denied",
+            "chown daemon /srv/logs",
+        ),
+        "link": (
+            "mv /srv/logs /srv/away; ln -s trap /srv/logs",
+            "replaced by a link",
+            "rm /srv/logs; mv /srv/away /srv/logs",
+        ),
+    }[what]
+    machine.run(lose)
+    said = "wctl maintail -100 w"
+    wait_for(lambda: complaint in machine.run(said).out, 10, complaint)
+    assert states(machine) == {"w@00": "RUNNING"}
+    machine.run(back)
+    wait_for(lambda: "were dropped" in machine.run(said).out, 10, "the count")
+    assert machine.run("ls /srv/trap").out == ""
+    machine.run("wctl stop w; rm -rf /srv/logs /srv/trap /srv/away")
+
+
+def test_killed_pump_leaves_whole_files(machine: Machine, counter: str) -> None:
+    """kill -9 of the wrapper while it rotates, ten times: every run's lines are there in order."""
+    update(
+        machine,
+        f"[program:w]\ncommand={counter}\nlog=file\nautorestart=true\n"
+        "stdout_logfile=/var/log/w.log\nstdout_logfile_maxbytes=64KB\nstdout_logfile_backups=999\n",
+    )
+    for _ in range(10):
+        kill_wrapper(machine)
+    machine.run(["wctl", "stop", "w"])
+    lines = [line for line in files(machine, "/var/log/w.log").splitlines() if line != "ready"]
+    runs = [index for index, line in enumerate(lines) if line.startswith("000000000")]
+    for first, end in zip(runs, [*runs[1:], len(lines)]):
+        whole = [line for line in lines[first:end] if re.fullmatch(r"\d{9} x{70}", line)]
+        # The last line of a killed run may be cut, where the kernel was stopped within a write.
+        assert len(lines[first:end]) - len(whole) <= 1
+        assert [int(line[:9]) for line in whole] == list(range(len(whole)))
+    sizes = machine.run("stat -c %s /var/log/w.log*").out.split()
+    assert max(map(int, sizes)) <= 64 << 10
+
+
+def test_idle_pump_sleeps_and_is_small(machine: Machine) -> None:
+    """A wrapper whose worker is silent makes no system call, and has at most 10 MiB."""
+    update(machine, "[program:w]\ncommand=sleep 1000\nlog=both\n")
+    wrapper = show(machine, "w@00", "MainPID")["MainPID"]
+    trace = machine.popen(["timeout", "5", "strace", "-p", wrapper, "-o", "/tmp/trace"])
+    trace.wait()
+    calls = [
+        line for line in machine.read("/tmp/trace").splitlines() if "restart_syscall" not in line
+    ]
+    assert [line for line in calls if not line.startswith(("poll(", "strace"))] == []
+    assert len(calls) <= 1
+    status = machine.read(f"/proc/{wrapper}/status")
+    resident = re.search(r"VmRSS:\s+(\d+) kB", status)
+    assert resident
+    assert int(resident[1]) <= 10 * 1024
+
+
+def test_silent_streams_and_container_names(machine: Machine) -> None:
+    """NONE is nowhere; /dev/stdout and /dev/fd/2, of a container's configuration, the journal."""
+    update(
+        machine,
+        "[program:none]\ncommand=sh -c 'echo out; echo err >&2; exec sleep 1000'\n"
+        "stdout_logfile=NONE\n"
+        "[program:docker]\ncommand=sh -c 'echo out; echo err >&2; exec sleep 1000'\n"
+        "stdout_logfile=/dev/stdout\nstdout_logfile_maxbytes=0\n"
+        "stderr_logfile=/dev/fd/2\nstderr_logfile_maxbytes=0\n",
+    )
+    wait_for(lambda: machine.run("wctl tail docker stderr").out == "err\n", 10, "the journal")
+    assert machine.run("wctl tail docker stdout").out == "out\n"
+    assert machine.run("wctl tail none").out == "err\n"
+    assert machine.run("wctl tail none stderr").out == "err\n"
+
+
+def test_clear_empties_files(machine: Machine, counter: str) -> None:
+    """clear truncates under the running pump, which goes on in the same file."""
+    update(machine, f"[program:w]\ncommand={counter} 0.01\nlog=file\n")
+    path = SPARE.format("w")
+    wait_for(lambda: machine.exists(path) and machine.read(path), 10, "lines")
+    assert machine.run("wctl clear w").out == "w@00: cleared\n"
+    wait_for(lambda: "ready" not in machine.read(path) and machine.read(path), 10, "new lines")
+    assert "x" * 70 in machine.run("wctl tail w").out
+    mode = machine.run(f"stat -c '%a %U' {path}").out
+    assert mode == "640 root\n"
+
+
+def test_run_in_the_foreground(machine: Machine) -> None:
+    """run is the wrapper with the unit's user, directory, variables and umask; codes pass."""
+    machine.run("install -d -o daemon /srv/run")
+    configure(
+        machine,
+        "[program:w]\ncommand=sh -c 'id -un; pwd; echo $A $SUPERVISOR_PROCESS_NAME"
+        " %(process_num)02d; umask; echo err >&2; exit 7'\n"
+        "user=daemon\ndirectory=/srv/run\numask=027\n"
+        'environment=A="it is"\nprocess_name=%(program_name)s_%(process_num)02d\n'
+        '[program:term]\ncommand=sh -c \'trap "echo got it; exit 5" TERM; echo up;'
+        " while :; do sleep 0.1; done'\nlog=file\nstdout_logfile=/srv/run/term.log\n",
+    )
+    for hidden in ("", "unshare --mount sh -c 'umount -l /run/systemd 2>&-; exec \"$@\"' sh "):
+        ran = machine.run(f"{hidden}wctl run w@03", check=False)
+        assert (ran.code, ran.err) == (7, "err\n")
+        assert ran.out == "daemon\n/srv/run\nit is w_03 03\n0027\n"
+    term = machine.popen(["wctl", "run", "term@00"])
+    wait_for(lambda: machine.exists("/srv/run/term.log"), 10, "its log file")
+    assert machine.stop(term, signal.SIGTERM).code == 5
+    assert machine.read("/srv/run/term.log") == "up\ngot it\n"
+    assert machine.run("runuser -u nobody -- wctl run w@00", check=False).code == 1
+    assert machine.run("wctl run w@0", check=False).code == 2
+
+
+def test_check_refuses_shared_files(machine: Machine) -> None:
+    """Two instances, or two programs, with one log file: an error with its place."""
+    configure(
+        machine,
+        "[program:a]\ncommand=/bin/true\nstdout_logfile=/var/log/a.log\n"
+        "[program:b]\ncommand=/bin/true\nstderr_logfile=/var/log/../log/a.log\n",
+    )
+    check = machine.run("wctl check", check=False)
+    assert check.code == 1
+    assert check.err.count("[shared-log-file]") + check.out.count("[shared-log-file]") == 2
+
+
+def test_scaled_instances_do_not_share_a_file(machine: Machine, counter: str) -> None:
+    """A name without a number is fine for one; scaled, the second drops its lines and says so."""
+    update(machine, f"[program:w]\ncommand={counter} 0.01\nstdout_logfile=/var/log/w.log\n")
+    machine.run(["wctl", "scale", "w", "2"])
+    wait_for(
+        lambda: "another process logs to it" in machine.run("wctl maintail -100 w").out,
+        10,
+        "the complaint",
+    )
+    assert set(states(machine).values()) == {"RUNNING"}
+
+
+def test_permissions(machine: Machine) -> None:
+    """Files are 0640 and their user's; those of root may be read by the group adm.
+
+    systemd drops the access lists of a LogsDirectory= that it gives to another user.
+    """
+    command = "command=sh -c 'echo x; exec sleep 1000'\nlog=file\n"
+    update(machine, f"[program:theirs]\n{command}user=daemon\n[program:own]\n{command}")
+    wait_for(lambda: machine.exists(SPARE.format("own")), 10, "a file")
+    wait_for(lambda: machine.exists(SPARE.format("theirs")), 10, "a file")
+    assert machine.run(f"stat -c '%a %U' {SPARE.format('theirs')}").out == "640 daemon\n"
+    as_adm = "runuser -u nobody -g nogroup -G adm -- cat"
+    assert machine.run(f"{as_adm} {SPARE.format('own')}").out == "x\n"
+    assert machine.run(f"{as_adm} {SPARE.format('theirs')}", check=False).code != 0
+    as_nobody = "runuser -u nobody -- cat"
+    assert machine.run(f"{as_nobody} {SPARE.format('own')}", check=False).code != 0

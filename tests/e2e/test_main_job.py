@@ -1,0 +1,241 @@
+"""The main job: Symfony workers from an INI file, run by systemd, operated by wctl."""
+
+from __future__ import annotations
+
+import re
+from typing import Callable
+
+import pytest
+
+from machine import provision
+from machine.driver import Machine, wait_for
+from machine.units import configure, cursor, pids, processes, seconds, show, states
+
+CONSOLE = "php /srv/app/bin/console"
+
+
+def dispatch(machine: Machine, jobs: str) -> None:
+    """Puts messages into the queue."""
+    machine.run(f"{CONSOLE} app:dispatch {jobs}", user="www-data", cwd="/srv/app")
+
+
+def waiting(machine: Machine) -> int:
+    """Returns how many messages wait in the queue."""
+    stats = f"{CONSOLE} app:stats async --format=json"
+    found = re.search(r'"async":(\d+)', machine.run(stats, user="www-data", cwd="/srv/app").out)
+    assert found
+    return int(found[1])
+
+
+def test_check_and_update_start_nothing_of_the_example(machine: Machine, example: str) -> None:
+    """The shipped example is without findings; with autostart=false an update starts nothing."""
+    check = machine.run(["wctl", "check"])
+    assert (check.out, check.err) == ("1 program, 0 errors, 0 warnings\n", "")
+    assert machine.run(["wctl", "update"]).out == f"{example}: added process group\n"
+    assert states(machine) == {f"{example}@00": "STOPPED"}
+
+
+def test_unit_works_without_wctl_update(machine: Machine, example: str) -> None:
+    """The packaged unit starts with systemctl alone, READY after startsecs=5 and not before."""
+    machine.run(["systemctl", "start", f"{example}@00"])
+    lived = seconds(machine, f"{example}@00", "ExecMainStart", "ActiveEnter")
+    assert 5.0 <= lived < 7.0
+    assert states(machine) == {f"{example}@00": "RUNNING"}
+
+
+def test_is_starting_until_startsecs(machine: Machine, example: str) -> None:
+    """Before startsecs is over, wctl status says STARTING."""
+    machine.run(["systemctl", "start", "--no-block", f"{example}@00"])
+    wait_for(
+        lambda: show(machine, f"{example}@00", "MainPID")["MainPID"] != "0", 10, "a main process"
+    )
+    assert states(machine) == {f"{example}@00": "STARTING"}
+    wait_for(lambda: states(machine) == {f"{example}@00": "RUNNING"}, 10, "RUNNING")
+
+
+def test_hand_off_leaves_nothing_but_the_worker(machine: Machine, example: str) -> None:
+    """After READY the unit's cgroup holds php alone, and php is the main process."""
+    machine.run(["wctl", "start", f"{example}@00"])
+    unit = f"{example}@00"
+    main = int(show(machine, unit, "MainPID")["MainPID"])
+    wait_for(lambda: processes(machine, unit) == [main], 5, "the notifier to be gone")
+    assert machine.read(f"/proc/{main}/comm") == "php\n"
+
+
+def test_streams_have_their_own_priorities(machine: Machine, example: str) -> None:
+    """stdout reaches the journal at info, stderr at notice, both with the unit's name."""
+    machine.run(["wctl", "start", f"{example}@00"])
+    dispatch(machine, "print")
+    read = f"journalctl -b -u {example}@00 -o cat PRIORITY=%d --grep 'job 1: std'"
+
+    def lines(priority: int) -> str:
+        return machine.run(read % priority, check=False).out
+
+    wait_for(lambda: lines(6) and lines(5), 10, "both lines in the journal")
+    assert (lines(6), lines(5)) == ("job 1: stdout\n", "job 1: stderr\n")
+
+
+def test_scale_touches_only_the_difference(machine: Machine, example: str) -> None:
+    """scale 3 waits until the new ones are READY and leaves the first its PID; so does scale 1."""
+    machine.run(["wctl", "start", f"{example}@00"])
+    before = pids(machine)
+    machine.run(["wctl", "scale", "3"])
+    after = pids(machine)
+    names = [f"{example}@{number:02d}" for number in range(3)]
+    assert states(machine) == dict.fromkeys(names, "RUNNING")
+    assert after[names[0]] == before[names[0]]
+    machine.run(["wctl", "scale", "1"])
+    assert pids(machine) == before
+
+
+def test_three_workers_consume_the_queue(machine: Machine, example: str) -> None:
+    """A hundred messages are consumed, and the journal of the instances shows it."""
+    machine.run(["wctl", "scale", "3"])
+    begun = cursor(machine)
+    dispatch(machine, "ok:100")
+    wait_for(lambda: waiting(machine) == 0, 30, "an empty queue")
+    handled = machine.run(
+        f"journalctl --after-cursor='{begun}' -u '{example}@*' -o cat"
+        " | grep -c 'handled by .*JobHandler'"
+    )
+    assert int(handled.out) == 100
+    tail = machine.run(["wctl", "tail", f"{example}@00"]).out
+    assert len(tail.splitlines()) == 20
+
+
+def test_killed_worker_is_back(machine: Machine, example: str) -> None:
+    """A worker killed by SIGKILL is started again by systemd, as another process."""
+    machine.run(["wctl", "start", f"{example}@00"])
+    before = pids(machine)
+    machine.run(["wctl", "signal", "KILL", f"{example}@00"])
+    wait_for(lambda: set(pids(machine).values()) - set(before.values()), 5, "a new process")
+    wait_for(lambda: states(machine) == {f"{example}@00": "RUNNING"}, 10, "RUNNING")
+
+
+def test_worker_that_cannot_start_is_fatal(machine: Machine) -> None:
+    """BACKOFF with the try it is at, then FATAL with the reason, and no more tries."""
+    configure(machine, "[program:broken]\ncommand=/bin/false\nstartretries=2\n")
+    update = machine.run(["wctl", "update"], check=False)
+    assert update.code == 1
+    assert "broken@00: ERROR (abnormal termination)" in update.out
+    wait_for(lambda: states(machine) == {"broken@00": "BACKOFF"}, 5, "BACKOFF")
+    wait_for(lambda: states(machine) == {"broken@00": "FATAL"}, 15, "FATAL")
+    status = machine.run(["wctl", "status"], check=False)
+    assert status.code == 3
+    assert "gave up after 3 failed starts in a row" in status.out
+    assert show(machine, "broken@00", "NRestarts", "ActiveState") == {
+        "NRestarts": "3",
+        "ActiveState": "failed",
+    }
+
+
+def test_scale_shows_why_an_instance_does_not_start(machine: Machine) -> None:
+    """scale fails with the last lines of the worker that did not start."""
+    configure(
+        machine,
+        "[program:picky]\ncommand=sh -c 'test %(process_num)02d = 00 && exec sleep 1000;"
+        " echo no database; exit 3'\nprocess_name=%(process_num)d\nnumprocs=1\n",
+    )
+    machine.run(["wctl", "update"])
+    scale = machine.run(["wctl", "scale", "2"], check=False)
+    assert scale.code == 1
+    assert "picky@01: ERROR (abnormal termination)" in scale.out
+    assert "no database" in scale.err
+    assert states(machine)["picky@00"] == "RUNNING"
+
+
+def test_scale_survives_a_reboot(new_machine: Callable[[str], Machine], deb: object) -> None:
+    """After a reboot exactly the scaled instances run."""
+    machine = new_machine("reboot")
+    provision.install_wctl(machine, deb)  # type: ignore[arg-type] # the fixture's Path
+    machine.run(["rm", "/etc/wctl/conf.d/messenger-worker.conf"])
+    configure(machine, "[program:sleeper]\ncommand=sleep 1000\n")
+    machine.run(["wctl", "update"])
+    machine.run(["wctl", "scale", "3"])
+    machine.reboot()
+    names = [f"sleeper@{number:02d}" for number in range(3)]
+    wait_for(
+        lambda: states(machine) == dict.fromkeys(names, "RUNNING"), 15, "all three to run again"
+    )
+
+
+def test_pip_install_brings_a_working_command(new_machine: Callable[[str], Machine]) -> None:
+    """Installed with pip into a virtual environment, without the package, wctl runs workers."""
+    machine = new_machine("pip")
+    source = provision.APP.parents[1]
+    machine.copy_in(source, "/root/wctl", ["pyproject.toml", "README.md", "LICENSE", "pkg"])
+    machine.run("python3 -m venv --system-site-packages /opt/wctl")
+    machine.run(
+        "/opt/wctl/bin/pip install --quiet --no-build-isolation --no-index /root/wctl", timeout=120
+    )
+    configure(machine, "[program:sleeper]\ncommand=sleep 1000\n")
+    machine.run(["/opt/wctl/bin/wctl", "update"])
+    status = machine.run(["/opt/wctl/bin/wctl", "status"])
+    assert re.match(r"sleeper@00 +RUNNING +pid \d+, uptime 0:00:0\d\n", status.out)
+    execs = show(machine, "sleeper@00", "ExecStart")["ExecStart"]
+    assert "/opt/wctl/bin/python" in execs
+
+
+NO_PROGRAM = "[program:x]\ncommand=/bin/true\n"
+
+
+@pytest.mark.parametrize(
+    ("configuration", "command", "code", "message"),
+    [
+        ("", "wctl check -c /nonesuch.conf", 1, "/nonesuch.conf: cannot be read: No such file"),
+        (None, "wctl check", 1, "wctl: /etc/wctl: no configuration, expected wctl.conf or conf.d"),
+        ("x = 1\n", "wctl check", 1, "/etc/wctl/conf.d/test.conf:1: 'x = 1' is before any [sec"),
+        (
+            "[program:x]\ncommand=/bin/true\nautostrat=false\n",
+            "wctl check --strict",
+            1,
+            "/etc/wctl/conf.d/test.conf:3: [program:x] autostrat: warning: unknown key,"
+            " did you mean autostart? [unknown-key]",
+        ),
+        (
+            "[program:x]\ncommand=/bin/true\nnumprocs=many\n",
+            "wctl update",
+            1,
+            "/etc/wctl/conf.d/test.conf:3: [program:x] numprocs: 'many': expected a whole number",
+        ),
+        (NO_PROGRAM, "wctl start nonesuch", 4, "wctl: nonesuch: no such process"),
+        (NO_PROGRAM, "wctl scale lots", 2, "'lots' is not a number of instances"),
+        (NO_PROGRAM, "wctl frobnicate", 2, "no such command 'frobnicate'"),
+        (
+            NO_PROGRAM,
+            "runuser -u nobody -- wctl update",
+            4,
+            "run it as root (sudo), or with --user for your own units",
+        ),
+    ],
+)
+def test_bad_input_has_one_clear_line(
+    machine: Machine, configuration: str | None, command: str, code: int, message: str
+) -> None:
+    """Each mistake has its line, its exit code, no traceback; and nothing is written."""
+    if configuration is not None:
+        configure(machine, configuration)
+    result = machine.run(command, check=False)
+    shown = result.out + result.err
+    assert (result.code, message in shown, "Traceback" in shown) == (code, True, False), shown
+    assert not machine.exists("/etc/systemd/system/x@.service")
+
+
+def test_misspelt_instance_fails_with_the_right_name(machine: Machine, example: str) -> None:
+    """systemctl start messenger-worker@0 fails, and the journal names messenger-worker@00."""
+    assert machine.run(["systemctl", "start", f"{example}@0"], check=False).code != 0
+    said = machine.run(["journalctl", "-b", "-u", f"{example}@0", "-o", "cat"]).out
+    assert f"try {example}@00" in said
+    assert show(machine, f"{example}@0", "NRestarts") == {"NRestarts": "0"}
+
+
+def test_no_systemd_is_one_clear_line(machine: Machine) -> None:
+    """Where PID 1 is not systemd, wctl says so, and check and render still work."""
+    configure(machine, NO_PROGRAM)
+    hide = "unshare --mount sh -c 'umount -l /run/systemd 2>&-; mount -t tmpfs none /run/systemd;"
+    status = machine.run(f"{hide} wctl status'", check=False)
+    assert (status.code, status.err.splitlines()[0]) == (
+        4,
+        "wctl: systemd does not run this machine (PID 1 is not systemd)",
+    )
+    assert machine.run(f"{hide} wctl render'").out.startswith("# x@.service\n")

@@ -1,0 +1,436 @@
+"""Operating: scale, update, rolling restarts, groups, one's own units, interruptions."""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections import Counter
+
+import pytest
+
+from machine.driver import Machine, wait_for
+from machine.units import configure, pids, show, states
+
+SLEEPERS = "[program:sleeper]\ncommand=sleep 1000\nnumprocs=2\nprocess_name=%(process_num)d\n"
+
+
+def names(program: str, *numbers: int) -> list[str]:
+    return [f"{program}@{number:02d}" for number in numbers]
+
+
+def enabled(machine: Machine, program: str) -> list[str]:
+    """Returns the instances that the next boot would start."""
+    links = f"/etc/systemd/system/{program}.target.wants"
+    found = machine.run(["ls", links], check=False).out.split()
+    return [name[: -len(".service")] for name in found]
+
+
+# ---- scale -------------------------------------------------------------------------------------
+
+
+def test_scale_of_several_programs_at_once(machine: Machine) -> None:
+    """PROGRAM=N for each; 0 is a number, too; enablement follows."""
+    configure(machine, SLEEPERS + "[program:other]\ncommand=sleep 1000\n")
+    machine.run(["wctl", "update"])
+    machine.run(["wctl", "scale", "sleeper=3", "other=0"])
+    assert states(machine) == dict.fromkeys(names("sleeper", 0, 1, 2), "RUNNING")
+    assert (enabled(machine, "sleeper"), enabled(machine, "other")) == (
+        names("sleeper", 0, 1, 2),
+        [],
+    )
+    misspelt = machine.run(["wctl", "scale", "sleeper=1", "othr=1"], check=False)
+    assert (misspelt.code, len(pids(machine))) == (4, 3)  # nothing is done by half
+
+
+def test_scale_beyond_a_hundred(machine: Machine) -> None:
+    """Instances after @99 are @100 and so on, and a scale down takes the highest first."""
+    configure(machine, SLEEPERS)
+    machine.run(["wctl", "update"])
+    machine.run(["wctl", "scale", "105"], timeout=120)
+    assert Counter(states(machine).values()) == {"RUNNING": 105}
+    assert states(machine)["sleeper@104"] == "RUNNING"
+    before = pids(machine)
+    machine.run(["wctl", "scale", "99"], timeout=120)
+    after = pids(machine)
+    assert after == {name: before[name] for name in names("sleeper", *range(99))}
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_interrupted_scale_is_finished_by_the_next(machine: Machine, how: signal.Signals) -> None:
+    """A scale that is interrupted while it waits leaves systemd at it, and may be run again."""
+    configure(machine, SLEEPERS + "startsecs=3\n")
+    machine.run(["wctl", "update"])
+    before = pids(machine)
+    scale = machine.popen(["wctl", "scale", "4"])
+    wait_for(lambda: states(machine).get("sleeper@03") == "STARTING", 10, "the new ones to start")
+    ended = machine.stop(scale, how)
+    if how is signal.SIGINT:
+        said = "wctl: interrupted; what systemd was asked to do goes on"
+        assert (ended.code, ended.err.strip()) == (130, said)
+    machine.run(["wctl", "scale", "4"])
+    after = pids(machine)
+    assert sorted(after) == names("sleeper", 0, 1, 2, 3) == enabled(machine, "sleeper")
+    assert {name: after[name] for name in before} == before
+
+
+def test_scale_without_its_bus_can_be_run_again(machine: Machine) -> None:
+    """When the message bus dies under a scale, it says so in one line, and a second one is fine."""
+    configure(machine, SLEEPERS + "startsecs=3\n")
+    machine.run(["wctl", "update"])
+    scale = machine.popen(["wctl", "scale", "4"])
+    wait_for(lambda: states(machine).get("sleeper@03") == "STARTING", 10, "the new ones to start")
+    machine.run(["systemctl", "kill", "--signal=KILL", "dbus.service"])
+    _, said = scale.communicate(timeout=30)
+    assert scale.returncode == 1
+    assert said.startswith("wctl: the connection to systemd was lost"), said
+    assert said.count("\n") == 1
+    wait_for(lambda: machine.run(["wctl", "scale", "4"], check=False).code == 0, 20, "a scale")
+    assert states(machine) == dict.fromkeys(names("sleeper", 0, 1, 2, 3), "RUNNING")
+
+
+def test_two_scales_at_once_agree(machine: Machine) -> None:
+    """Two shells that scale at the same time: the number is one of both, and links agree."""
+    configure(machine, SLEEPERS)
+    machine.run(["wctl", "update"])
+    both = [machine.popen(["wctl", "scale", number]) for number in ("6", "3")]
+    for process in both:
+        process.communicate(timeout=60)
+    running = {name for name, state in states(machine).items() if state == "RUNNING"}
+    assert len(running) in (3, 6)
+    assert sorted(running) == enabled(machine, "sleeper")
+
+
+def test_scale_down_waits_for_the_message_in_hand(machine: Machine, example: str) -> None:
+    """A worker that is stopped finishes its message: none is handled by halves, or twice."""
+    log = "/srv/app/var/run.log"
+    configure(
+        machine,
+        machine.read("/etc/wctl/conf.d/messenger-worker.conf").replace(
+            "startsecs = 5", f"startsecs = 1\nenvironment = APP_RUN_LOG={log}"
+        ),
+        name=example,
+    )
+    machine.run(["wctl", "update"])
+    machine.run(["wctl", "scale", "2"])
+    console = "php bin/console"
+    machine.run(f"{console} app:dispatch slow=3000:2", user="www-data", cwd="/srv/app")
+    wait_for(lambda: machine.run(["cat", log], check=False).out.count("\n") == 2, 10, "both taken")
+    machine.run(["wctl", "scale", "1"])
+    rows = 'php -r \'$d=new PDO("sqlite:/srv/app/var/queue.db");'
+    rows += 'echo $d->query("SELECT COUNT(*) FROM messenger_messages")->fetchColumn();\''
+    wait_for(lambda: machine.run(rows, user="www-data").out == "0", 10, "both messages done")
+    assert machine.read(log).count("\n") == 2
+    machine.run(["rm", log])
+
+
+# ---- update ------------------------------------------------------------------------------------
+
+
+def test_update_restarts_only_what_changed(machine: Machine) -> None:
+    """A changed key restarts its program's workers; a comment, and another program's key, none."""
+    other = "[program:other]\ncommand=sleep 1000\n"
+    configure(machine, SLEEPERS + other)
+    machine.run(["wctl", "update"])
+    before = pids(machine)
+    configure(machine, "; a comment\n" + SLEEPERS + other)
+    assert machine.run(["wctl", "update"]).out == "No config updates to processes\n"
+    configure(machine, SLEEPERS + other.replace("1000", "2000"))
+    assert machine.run(["wctl", "reread"]).out == "other: changed\n"
+    dry = machine.run(["wctl", "update", "--dry-run"]).out
+    assert "-    sleep 1000\n+    sleep 2000\n" in dry
+    assert dry.endswith("other: would be restarted\n")
+    assert (
+        machine.run(["wctl", "update"]).out == "other: updated process group\nother@00: restarted\n"
+    )
+    after = pids(machine)
+    assert [name for name in before if after[name] != before[name]] == ["other@00"]
+
+
+def test_update_never_wakes_what_was_stopped_by_hand(machine: Machine) -> None:
+    """Neither a changed key nor a changed numprocs starts an instance that somebody stopped."""
+    configure(machine, SLEEPERS)
+    machine.run(["wctl", "update"])
+    machine.run(["wctl", "stop", "sleeper@01"])
+    first = pids(machine)["sleeper@00"]
+    configure(machine, SLEEPERS.replace("numprocs=2", "numprocs=3"))
+    machine.run(["wctl", "update"])
+    assert states(machine) == {
+        "sleeper@00": "RUNNING",
+        "sleeper@01": "STOPPED",
+        "sleeper@02": "RUNNING",
+    }
+    assert pids(machine)["sleeper@00"] == first
+    configure(machine, SLEEPERS.replace("numprocs=2", "numprocs=3").replace("1000", "2000"))
+    machine.run(["wctl", "update"])
+    assert states(machine)["sleeper@01"] == "STOPPED"
+
+
+def test_scale_outlives_an_update(machine: Machine) -> None:
+    """A scaled program keeps its number until numprocs itself changes."""
+    configure(machine, SLEEPERS)
+    machine.run(["wctl", "update"])
+    machine.run(["wctl", "scale", "4"])
+    configure(machine, SLEEPERS.replace("1000", "2000"))
+    machine.run(["wctl", "update"])
+    assert len(pids(machine)) == 4
+    configure(machine, SLEEPERS.replace("numprocs=2", "numprocs=1"))
+    machine.run(["wctl", "update"])
+    assert list(states(machine)) == names("sleeper", 0)
+
+
+def test_removed_program_leaves_nothing(machine: Machine) -> None:
+    """Its workers are stopped, its links and units deleted; drop-ins and strangers stay."""
+    configure(machine, SLEEPERS + 'environment=A="b"\n[group:g]\nprograms=sleeper\n')
+    machine.run(["wctl", "update"])
+    units = "/etc/systemd/system"
+    machine.write(f"{units}/sleeper@.service.d/mine.conf", "[Service]\nNice=5\n")
+    machine.write(f"{units}/mine@.service", "[Service]\nExecStart=/bin/true\n")
+    machine.run(["rm", "/etc/wctl/conf.d/test.conf"])
+    configure(machine, "[program:other]\ncommand=sleep 1000\nautostart=false\n", name="other")
+    removed = machine.run(["wctl", "update"]).out
+    assert "sleeper: removed process group\n" in removed
+    left = machine.run(
+        f"find {units} /etc/wctl/env -name 'sleeper*' -o -name 'g.target' -o -name 'mine*'"
+    ).out
+    assert sorted(left.split()) == [
+        f"{units}/mine@.service",
+        f"{units}/sleeper@.service.d",
+        f"{units}/sleeper@.service.d/mine.conf",
+    ]
+    machine.run(["rm", "-r", f"{units}/mine@.service", f"{units}/sleeper@.service.d"])
+
+
+def test_foreign_unit_is_never_overwritten(machine: Machine) -> None:
+    """A program whose name somebody else's unit has is refused, and nothing is written."""
+    configure(machine, "[program:getty]\ncommand=sleep 1000\n")
+    update = machine.run(["wctl", "update"], check=False)
+    assert (update.code, "getty@.service exists and is not wctl's" in update.err) == (1, True)
+    assert not machine.exists("/etc/systemd/system/getty@.service")
+
+
+def test_killed_update_is_finished_by_the_next(machine: Machine) -> None:
+    """Killed at every write and every call of systemd, an update is completed by the next one."""
+    before = SLEEPERS + "startsecs=0\n[program:gone]\ncommand=sleep 1000\n"
+    after = SLEEPERS.replace("1000", "2000").replace("numprocs=2", "numprocs=3")
+    after += 'startsecs=0\n[program:new]\ncommand=sleep 1000\nenvironment=A="b"\n'
+    killed = 0
+    # Every file written; of the calls of systemd, most of which only ask, every third.
+    for system_call, stride in (("rename", 1), ("sendto", 3)):
+        for step in range(1, 1000, stride):
+            configure(machine, before)
+            machine.run(["wctl", "update"])
+            old = pids(machine)
+            configure(machine, after)
+            inject = f"--inject={system_call}:signal=KILL:when={step}"
+            trace = ["strace", "-f", "-qq", "-o", "/dev/null", f"--trace={system_call}", inject]
+            run = machine.run([*trace, "wctl", "update", "--no-wait"], check=False)
+            if run.code == 0:
+                break
+            killed += 1
+            machine.run(["wctl", "update"])
+            expected = dict.fromkeys([*names("new", 0), *names("sleeper", 0, 1, 2)], "RUNNING")
+            assert states(machine) == expected, (system_call, step)
+            assert enabled(machine, "sleeper") == names("sleeper", 0, 1, 2)
+            commands = machine.run("ps -eo args").out.splitlines()
+            assert (commands.count("sleep 2000"), commands.count("sleep 1000")) == (3, 1)
+            assert not set(old.values()) & set(pids(machine).values())
+    assert killed > 12
+
+
+# ---- restart -----------------------------------------------------------------------------------
+
+
+def test_rolling_restart_under_load_loses_no_message(machine: Machine, example: str) -> None:
+    """With real workers and a busy queue, each message is handled exactly once."""
+    log = "/srv/app/var/run.log"
+    configure(
+        machine,
+        machine.read("/etc/wctl/conf.d/messenger-worker.conf")
+        .replace("startsecs = 5", f"startsecs = 1\nenvironment = APP_RUN_LOG={log}")
+        .replace("numprocs = 1", "numprocs = 3\nprocess_name = %(process_num)d"),
+        name=example,
+    )
+    machine.run(["wctl", "update"])
+    machine.run(["wctl", "start", "all"])
+    old = pids(machine)
+    machine.run("php bin/console app:dispatch slow=20:400", user="www-data", cwd="/srv/app")
+    rolling = machine.run(["wctl", "restart", "--rolling", example]).out.splitlines()
+    assert rolling == [f"{name}: restarted" for name in names(example, 0, 1, 2)]
+    assert not set(old.values()) & set(pids(machine).values())
+    wait_for(lambda: machine.read(log).count("\n") >= 400, 30, "all messages")
+    handled = Counter(line.split()[2] for line in machine.read(log).splitlines())
+    assert (len(handled), set(handled.values())) == (400, {1})
+    machine.run(["rm", log])
+
+
+def test_rolling_restart_stops_at_the_first_failure(machine: Machine) -> None:
+    """When a batch does not come back, the rest stay as they are, and are named."""
+    machine.run(["touch", "/run/good"])
+    configure(
+        machine,
+        SLEEPERS.replace("sleep 1000", "sh -c 'test -e /run/good && exec sleep 1000'").replace(
+            "numprocs=2", "numprocs=4"
+        ),
+    )
+    machine.run(["wctl", "update"])
+    before = pids(machine)
+    machine.run(["rm", "/run/good"])
+    rolling = machine.run(["wctl", "restart", "--rolling", "--batch", "2", "sleeper"], check=False)
+    assert rolling.code == 7
+    assert "not restarted: sleeper@02, sleeper@03\n" in rolling.out
+    after = pids(machine)
+    assert [after.get(name) for name in names("sleeper", 2, 3)] == [
+        before[name] for name in names("sleeper", 2, 3)
+    ]
+
+
+# ---- what scripts read ---------------------------------------------------------------------------
+
+
+def test_lines_are_those_of_supervisorctl(machine: Machine) -> None:
+    """What scripts parse: the first two fields of status, and the lines of start and stop."""
+    configure(machine, SLEEPERS)
+    machine.run(["wctl", "update"])
+    running = machine.run(["wctl", "status"])
+    line = r"sleeper@0[01] {23}RUNNING   pid \d+, uptime 0:00:\d\d"
+    assert all(re.fullmatch(line, each) for each in running.out.splitlines()), running.out
+    stop = machine.run(["wctl", "stop", "sleeper:*"])
+    assert sorted(stop.out.splitlines()) == ["sleeper@00: stopped", "sleeper@01: stopped"]
+    again = machine.run(["wctl", "stop", "sleeper@00"], check=False)
+    assert (again.out, again.code) == ("sleeper@00: ERROR (not running)\n", 0)
+    stopped = machine.run(["wctl", "status", "sleeper@00"], check=False)
+    line = r"sleeper@00 {23}STOPPED   [A-Z][a-z]{2} \d\d \d\d:\d\d [AP]M\n"
+    assert (bool(re.fullmatch(line, stopped.out)), stopped.code) == (True, 3)
+    assert machine.run(["wctl", "start", "sleeper@00"]).out == "sleeper@00: started\n"
+    twice = machine.run(["wctl", "start", "sleeper@00"], check=False)
+    assert (twice.out, twice.code) == ("sleeper@00: ERROR (already started)\n", 0)
+    assert machine.run(["wctl", "signal", "WINCH", "sleeper@00"]).out == "sleeper@00: signalled\n"
+
+
+def test_groups_are_targets(machine: Machine) -> None:
+    """A group is operated by its name, and by systemctl as its target."""
+    configure(
+        machine,
+        SLEEPERS + "[program:other]\ncommand=sleep 1000\n[group:g]\nprograms=sleeper,other\n",
+    )
+    machine.run(["wctl", "update"])
+    machine.run(["wctl", "stop", "g:*"])
+    assert set(states(machine).values()) == {"STOPPED"}
+    machine.run(["systemctl", "start", "g.target"])
+    wait_for(lambda: set(states(machine).values()) == {"RUNNING"}, 10, "all to run")
+    machine.run(["systemctl", "stop", "g.target"])
+    assert set(states(machine).values()) == {"STOPPED"}
+
+
+def test_progress_is_a_bar_on_a_terminal_only(machine: Machine) -> None:
+    """A bar on a terminal shows what is waited for; a pipe gets plain lines, with -q none."""
+    configure(machine, SLEEPERS)
+    machine.run(["wctl", "update"])
+    terminal = machine.run(["script", "-qec", "wctl restart all", "/dev/null"])
+    assert ("░" in terminal.out, "1/2" in terminal.out) == (True, True)
+    pipe = machine.run(["wctl", "restart", "all"])
+    assert ("\r" in pipe.out + pipe.err, sorted(pipe.out.splitlines())) == (
+        False,
+        ["sleeper@00: restarted", "sleeper@01: restarted"],
+    )
+    assert machine.run(["wctl", "-q", "restart", "all"]).out == ""
+
+
+# ---- one's own units -----------------------------------------------------------------------------
+
+
+def test_user_manages_own_units(machine: Machine) -> None:
+    """With --user everything is the user's: configuration, units, manager, journal."""
+    machine.run("id ann || useradd --create-home ann; loginctl enable-linger ann")
+    uid = machine.run(["id", "-u", "ann"]).out.strip()
+    wait_for(lambda: machine.exists(f"/run/user/{uid}/bus"), 10, "ann's bus")
+    environment = {"XDG_RUNTIME_DIR": f"/run/user/{uid}", "HOME": "/home/ann"}
+
+    def wctl(*arguments: str) -> str:
+        return machine.run(["wctl", "--user", *arguments], user="ann", env=environment).out
+
+    machine.write(
+        "/home/ann/.config/wctl/conf.d/mine.conf",
+        "[program:mine]\ncommand=sh -c 'echo hello; exec sleep 1000'\nenvironment=A=\"secret\"\n",
+    )
+    machine.run("chown -R ann: /home/ann")
+    assert wctl("update") == "mine: added process group\nmine@00: started\n"
+    wctl("scale", "2")
+    assert re.fullmatch(r"(mine@0[01] +RUNNING +pid \d+, uptime 0:00:\d\d\n){2}", wctl("status"))
+    wait_for(lambda: "hello" in wctl("tail", "mine@01"), 10, "the journal to have the line")
+    wctl("stop", "all")
+    assert not machine.exists("/etc/systemd/system/mine@.service")
+    machine.run("loginctl disable-linger ann; rm -rf /home/ann/.config")
+
+
+def test_completion_knows_verbs_programs_and_instances(machine: Machine) -> None:
+    """What the shells' scripts ask for: verbs, programs, and instances after an @."""
+    configure(machine, SLEEPERS)
+    machine.run(["wctl", "update"])
+
+    def completed(words: str) -> list[str]:
+        asked = {"_WCTL_COMPLETE": "bash_complete", "COMP_WORDS": words}
+        asked["COMP_CWORD"] = str(len(words.split(" ")) - 1)
+        lines = machine.run(["wctl"], env=asked).out.splitlines()
+        return [line.partition(",")[2] for line in lines]
+
+    assert completed("wctl sta") == ["start", "status"]
+    assert completed("wctl stop s") == ["sleeper"]
+    assert completed("wctl tail sleeper@") == ["sleeper@00", "sleeper@01"]
+    assert "--rolling" in completed("wctl restart --r")
+    for shell in ("bash", "zsh", "fish"):
+        assert "_WCTL_COMPLETE" in machine.run(["wctl", "completion", shell]).out
+
+
+def test_explain_goes_by_the_loaded_unit(machine: Machine) -> None:
+    """explain says what is in force on the machine: an administrator's drop-in counts."""
+    configure(machine, SLEEPERS + "autorestart=true\nmemory_max=256M\n")
+    machine.run(["wctl", "update"])
+    machine.run(
+        "cd /etc/systemd/system && mkdir -p sleeper@.service.d && printf"
+        " '[Service]\\nTimeoutStopSec=90\\n' >sleeper@.service.d/x.conf"
+        " && systemctl daemon-reload"
+    )
+    said = machine.run(["wctl", "explain"]).out
+    assert "above 256M it alone is killed, and it is started again, 100 ms later" in said
+    assert "what is left after 1 min 30 s is killed" in said
+
+
+def test_status_json_has_stable_keys(machine: Machine) -> None:
+    """The keys of status --json, with and without -l, are what the manual lists."""
+    import json
+
+    configure(machine, SLEEPERS)
+    machine.run(["wctl", "update"])
+    found = json.loads(machine.run(["wctl", "status", "--json", "-l"]).out)
+    assert [sorted(each) for each in found] == [
+        sorted(
+            [
+                "name",
+                "program",
+                "group",
+                "state",
+                "description",
+                "pid",
+                "memory",
+                "memory_max",
+                "cpu",
+                "tasks",
+                "restarts",
+                "last_exit",
+            ]
+        )
+    ] * 2
+    assert show(machine, "sleeper@00", "MainPID")["MainPID"] == str(found[0]["pid"])
+
+
+def test_without_privileges_one_may_look(machine: Machine) -> None:
+    """Anybody may see the status; changes are refused, and what is not shown is told of."""
+    configure(machine, SLEEPERS)
+    machine.run(["wctl", "update"])
+    assert len(machine.run(["wctl", "status"], user="nobody").out.splitlines()) == 2
+    for command, code in (("scale 3", 4), ("stop all", 4), ("tail sleeper@00", 0)):
+        refused = machine.run(f"wctl {command}", user="nobody", check=False)
+        assert (refused.code, refused.out) == (code, ""), refused.err
+        assert "Traceback" not in refused.err
+    assert len(pids(machine)) == 2

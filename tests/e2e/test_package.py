@@ -1,0 +1,287 @@
+"""The Debian package: what it installs, what it leaves alone, and that it goes away cleanly."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+from typing import Callable
+
+import pytest
+
+from machine import package, provision
+from machine.driver import Machine, Result, unique_name, wait_for
+from machine.units import seconds, show
+
+UNITS = ("messenger-worker@.service", "messenger-worker.target")
+UNIT_DIRECTORY = "/usr/lib/systemd/system"
+COMPLETIONS = (
+    "/usr/share/bash-completion/completions/wctl",
+    "/usr/share/zsh/vendor-completions/_wctl",
+    "/usr/share/fish/vendor_completions.d/wctl.fish",
+)
+WORKER = "messenger-worker@00"
+PACKAGE = "/usr/lib/python3/dist-packages/wctl"
+
+
+def test_installs_the_shipped_files(machine: Machine) -> None:
+    """The command, both units, completions, manual pages and the example are where they belong."""
+    # Debian 12's debhelper puts units into /lib, which is a link to /usr/lib.
+    installed = machine.run("dpkg -L wctl | xargs realpath").out.splitlines()
+    expected = ["/usr/bin/wctl", f"{PACKAGE}/worker.py", "/etc/wctl/conf.d/messenger-worker.conf"]
+    expected += [f"{UNIT_DIRECTORY}/{unit}" for unit in UNITS]
+    expected += ["/usr/share/man/man1/wctl.1.gz", "/usr/share/man/man5/wctl.conf.5.gz"]
+    expected += ["/usr/share/doc/wctl/examples/messenger-worker.conf", *COMPLETIONS]
+    assert [path for path in expected if path not in installed] == []
+
+
+def test_completion_in_bash(machine: Machine, example: str) -> None:
+    """The installed completion of bash knows verbs and programs."""
+    machine.run(["wctl", "update"])
+    complete = (
+        f". {COMPLETIONS[0]}; COMP_WORDS=(wctl {{}}); COMP_CWORD={{}};"
+        ' _wctl_completion wctl; echo "${{COMPREPLY[*]}}"'
+    )
+    verbs = machine.run(["bash", "-c", complete.format("sc", 1)]).out
+    names = machine.run(["bash", "-c", complete.format("start mess", 2)]).out
+    assert (verbs, names) == ("scale\n", f"{example}\n")
+
+
+def test_starts_and_enables_nothing(new_machine: Callable[[str], Machine], deb: Path) -> None:
+    """After the installation no unit of ours is loaded, wanted or enabled by anything."""
+    machine = new_machine("fresh")
+    provision.install_wctl(machine, deb)
+    active = machine.run("systemctl list-units --all --plain --no-legend 'messenger-worker*'").out
+    links = machine.run("find /etc/systemd /run/systemd -name 'messenger-worker*'").out
+    assert (active, links) == ("", "")
+
+
+@pytest.mark.parametrize("script", ["postinst", "prerm", "postrm"])
+def test_maintainer_scripts_of_ours_say_why(machine: Machine, script: str) -> None:
+    """debhelper writes them; where it cannot do what is needed, a comment at the top says why."""
+    text = machine.read(f"/var/lib/dpkg/info/wctl.{script}")
+    ours = re.sub(
+        r"# Automatically added by .*?# End automatically added section", "", text, flags=re.S
+    )
+    assert ours.startswith("#!/bin/sh\n# Ours: ")
+
+
+def test_example_is_a_conffile(machine: Machine) -> None:
+    """An administrator's changes to the example survive upgrades."""
+    conffiles = machine.run("dpkg-query -W -f '${Conffiles}' wctl").out.split()
+    assert "/etc/wctl/conf.d/messenger-worker.conf" in conffiles
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/etc/wctl/env", "root root 700"),  # values of `environment`: secrets
+        ("/var/log/wctl", "root adm 755"),
+    ],
+)
+def test_directories(machine: Machine, path: str, expected: str) -> None:
+    """Directories have the owner and mode that they need."""
+    assert machine.run(["stat", "-c", "%U %G %a", path]).out.strip() == expected
+
+
+def test_worker_is_byte_compiled(machine: Machine) -> None:
+    """The wrapper starts from byte code: compiling at each start would cost milliseconds."""
+    cached = machine.run(f"ls {PACKAGE}/__pycache__").out
+    sources = machine.run(f"cd {PACKAGE} && ls *.py").out.split()
+    assert [s for s in sources if s.removesuffix(".py") + ".cpython" not in cached] == []
+
+
+def test_version_is_the_packages(machine: Machine) -> None:
+    """One version, in one place: the changelog follows the code."""
+    packaged = machine.run("dpkg-query -W -f '${Version}' wctl").out
+    assert packaged in machine.run(["wctl", "--version"]).out
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_systemd_finds_nothing_to_say_about_the_units(machine: Machine, unit: str) -> None:
+    """systemd-analyze exits 0 on unknown keys, so its stderr must be empty too."""
+    name = unit.replace("@", "@00")
+    verified = machine.run(
+        ["systemd-analyze", "verify", "--recursive-errors=yes", name], check=False
+    )
+    assert (verified.code, verified.err) == (0, "")
+
+
+def test_example_runs_right_after_the_installation(
+    new_machine: Callable[[str], Machine], deb: Path
+) -> None:
+    """`systemctl start` of the shipped unit returns after startsecs, php is its main process."""
+    machine = new_machine("example")
+    provision.install_wctl(machine, deb)
+    provision.install_app(machine)
+    machine.run(["systemctl", "start", WORKER])
+    main = show(machine, WORKER, "MainPID")["MainPID"]
+    assert machine.read(f"/proc/{main}/comm") == "php\n"
+    assert seconds(machine, WORKER, "ExecMainStart", "ActiveEnter") >= 5
+
+
+@pytest.mark.parametrize(
+    ("prepare", "problem"),
+    [
+        ("rm -rf /srv/app", "No such file or directory: /srv/app"),
+        ("mkdir -p /srv/app && rm -f /usr/bin/php", "command not found: php"),
+    ],
+)
+def test_without_the_application_one_line_names_the_file_to_edit(
+    new_machine: Callable[[str], Machine], deb: Path, prepare: str, problem: str
+) -> None:
+    """`systemctl start` fails at once; what the journal says is one line with the way out."""
+    machine = new_machine("no-app")
+    provision.install_wctl(machine, deb)
+    machine.run(prepare)
+    start = machine.run(["systemctl", "start", WORKER], check=False, timeout=10)
+    machine.run(["systemctl", "stop", WORKER])  # the tries after it
+    said = machine.run(f"journalctl -b -u {WORKER} -o cat -p err | grep -v '^Failed to start'").out
+    source = "/etc/wctl/conf.d/messenger-worker.conf"
+    expected = f"{WORKER}.service: cannot start: {problem} (configured in {source})"
+    assert (start.code, said.splitlines()[0]) == (1, expected)
+
+
+# ---- upgrade, removal, purge -------------------------------------------------------------------
+
+RESIDENT = """\
+[program:pumped]
+command = sh -c 'while :; do echo tick; sleep 0.05; done'
+stdout_logfile = /var/log/wctl/pumped-%(process_num)02d.log
+environment = TOKEN="secret"
+"""
+
+
+def apt(machine: Machine, *arguments: str) -> Result:
+    """Runs apt as a script would."""
+    return machine.run(
+        ["apt-get", "--yes", "--quiet", "-o", "Dpkg::Options::=--force-confold", *arguments],
+        env={"DEBIAN_FRONTEND": "noninteractive"},
+    )
+
+
+def other_version(machine: Machine, deb: Path, version: str) -> str:
+    """Makes the package anew as another version, whose example and units are different ones."""
+    target = f"/root/wctl_{version}_all.deb"
+    machine.run(
+        f"""
+        set -e
+        rm -rf /root/other
+        dpkg-deb -R {provision.KEPT}/{deb.name} /root/other
+        cd /root/other
+        sed -i 's/^Version: .*/Version: {version}/' DEBIAN/control
+        echo '; of version {version}' >>etc/wctl/conf.d/messenger-worker.conf
+        find . -name 'messenger-worker@.service' -exec \\
+            sed -i 's/^Description=.*/Description=of version {version}/' {{}} +
+        dpkg-deb --root-owner-group -Zgzip -b . {target} >/dev/null
+        """
+    )
+    return target
+
+
+@pytest.fixture
+def running(new_machine: Callable[[str], Machine], deb: Path) -> Machine:
+    """A machine with an earlier version, the example from its packaged unit, and a log file."""
+    machine = new_machine("lifecycle")
+    provision.install_wctl(machine, deb)
+    provision.install_app(machine)
+    apt(machine, "install", "--allow-downgrades", other_version(machine, deb, "0.0.1"))
+    machine.write("/srv/pumped.conf", RESIDENT)
+    machine.run(["wctl", "-c", "/srv/pumped.conf", "update"])
+    machine.run(["systemctl", "start", WORKER])
+    return machine
+
+
+def main_pids(machine: Machine) -> list[str]:
+    return [show(machine, unit, "MainPID")["MainPID"] for unit in (WORKER, "pumped@00")]
+
+
+def test_upgrade_leaves_running_workers_alone(running: Machine, deb: Path) -> None:
+    """Messages flow on, no worker is restarted, and the next start is that of the new units."""
+    before = main_pids(running)
+    dispatch = "php bin/console app:dispatch --shuffle slow=20:300"
+    running.run(dispatch, user="www-data", cwd="/srv/app")
+    apt(running, "install", f"{provision.KEPT}/{deb.name}")
+    assert main_pids(running) == before
+    assert show(running, WORKER, "Description", "NeedDaemonReload") == {
+        "Description": "messenger-worker worker 00",
+        "NeedDaemonReload": "no",
+    }
+    handled = f"journalctl -b -u {WORKER} -o cat | grep -c 'was handled successfully'"
+    wait_for(lambda: running.run(handled, check=False).out == "300\n", 60, "300 messages")
+    assert main_pids(running) == before
+    ticks = running.read("/var/log/wctl/pumped-00.log").count("tick\n")
+    wait_for(
+        lambda: running.read("/var/log/wctl/pumped-00.log").count("tick\n") > ticks,
+        10,
+        "the log file to grow",
+    )
+
+
+def test_upgrade_respects_what_the_administrator_wrote(running: Machine, deb: Path) -> None:
+    """An example that nobody has touched is replaced, a changed one stays."""
+    conf = "/etc/wctl/conf.d/messenger-worker.conf"
+    assert running.read(conf).endswith("; of version 0.0.1\n")
+    apt(running, "install", f"{provision.KEPT}/{deb.name}")
+    assert "of version" not in running.read(conf)
+    running.run(f"echo '; mine' >>{conf}")
+    apt(running, "install", other_version(running, deb, "99.0"))
+    assert running.read(conf).endswith("; mine\n")
+    assert running.read(f"{conf}.dpkg-dist").endswith("; of version 99.0\n")
+
+
+def test_remove_reinstall_purge(running: Machine, deb: Path) -> None:
+    """Removed: what has its unit file runs on, the example stops. Purged: nothing is left."""
+    before = main_pids(running)
+    apt(running, "remove", "wctl")
+    assert main_pids(running) == ["0", before[1]]
+    assert running.exists("/etc/wctl/conf.d/messenger-worker.conf")
+    assert running.run(["systemctl", "start", WORKER], check=False).code != 0
+
+    # Without the wrapper a worker that ends stays down, and systemd says why, once.
+    running.run(["systemctl", "kill", "--signal=KILL", "pumped@00"])
+    failed = "journalctl -b -u pumped@00 -o cat --grep '^Assertion failed'"
+    wait_for(lambda: running.run(failed, check=False).out, 10, "the assertion to fail")
+    assert len(running.run(failed).out.splitlines()) == 1
+    status = running.run(["systemctl", "status", "pumped@00"], check=False).out
+    assert f"AssertPathExists={PACKAGE}/worker.py was not met" in status
+    assert show(running, "pumped@00", "MainPID") == {"MainPID": "0"}
+
+    apt(running, "install", f"{provision.KEPT}/{deb.name}")
+    running.run(["systemctl", "start", WORKER, "pumped@00"])
+    assert "0" not in main_pids(running)
+
+    apt(running, "purge", "wctl")
+    left = running.run(
+        "find /etc /usr /lib /run/systemd /var/lib /var/log -path /usr/share/doc -prune -o "
+        "-path /var/lib/systemd -prune -o "
+        "\\( -name '*wctl*' -o -name 'messenger-worker*' -o -name 'pumped*' \\) -print"
+    ).out
+    units = running.run(
+        "systemctl list-units --plain --no-legend 'pumped*' 'messenger-worker*'"
+    ).out
+    assert (left, units) == ("", "")
+
+
+# ---- the build ---------------------------------------------------------------------------------
+
+
+def test_build_is_reproducible_and_lintian_is_content(suite: str, deb: Path) -> None:
+    """Built again elsewhere, at another time, with its unit tests: the same package, no hints."""
+    with Machine.boot(unique_name(f"rebuild-{suite}"), f"{suite}/build") as machine:
+        files = [*package.source_files(), *package.unit_tests()]
+        machine.copy_in(package.TREE, "/srv/elsewhere", files)
+        environment = {"PATH": package.BUILD_ENVIRONMENT["PATH"], "TZ": "Pacific/Auckland"}
+        machine.run(
+            "umask 027; dpkg-buildpackage --no-sign",
+            cwd="/srv/elsewhere",
+            env=environment,
+            timeout=300,
+        )
+        rebuilt = machine.run(f"sha256sum </srv/{deb.name}").out.split()[0]
+        lintian = "lintian --allow-root --pedantic --fail-on error,warning,pedantic ../*.changes"
+        hints = machine.run(
+            lintian, cwd="/srv/elsewhere", env=environment, check=False, timeout=120
+        )
+    assert (hints.code, hints.out) == (0, "")
+    assert rebuilt == hashlib.sha256(deb.read_bytes()).hexdigest()

@@ -1,0 +1,78 @@
+"""Limits: each arrives in systemd, and an allocation beyond MemoryMax ends that worker alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from e2e.wrapper.fleet import Fleet
+from machine.driver import wait_for
+
+# Option, its value; the property of the running unit, its value.
+LIMITS = [
+    ("memory_max", "64M", "MemoryMax", str(64 << 20)),
+    ("memory_high", "48M", "MemoryHigh", str(48 << 20)),
+    ("memory_swap_max", "0", "MemorySwapMax", "0"),
+    ("cpu_quota", "150%%", "CPUQuotaPerSecUSec", "1.500000s"),
+    ("cpu_weight", "55", "CPUWeight", "55"),
+    ("io_weight", "44", "IOWeight", "44"),
+    ("tasks_max", "33", "TasksMax", "33"),
+    ("nice", "7", "Nice", "7"),
+    ("max_runtime", "90min", "RuntimeMaxUSec", "1h 30min"),
+    ("max_runtime_jitter", "5min", "RuntimeRandomizedExtraUSec", "5min"),
+    ("stopwaitsecs", "77", "TimeoutStopUSec", "1min 17s"),
+    ("umask", "027", "UMask", "0027"),
+]
+
+
+@pytest.fixture(scope="module")
+def limited(fleet: Fleet) -> Fleet:
+    """A worker with every limit, one that was given none, and some that go beyond theirs."""
+    fleet.add("all", "command=/bin/sleep 1000", *(f"{key}={value}" for key, value, *_ in LIMITS))
+    soft = fleet.script("soft", "exec sleep 1000")
+    fleet.add("derived", f"command={soft} --memory-limit=32M")
+    fleet.add("none", "command=/bin/sleep 1000")
+    hog = fleet.script(
+        "hog", "note $1; [ $runs = 2 ] || { sleep 1.2; exec tail /dev/zero; }; exec sleep 1000"
+    )
+    fleet.add("hog", f"command={hog} hog", "memory_max=32M", "autorestart=true")
+    fleet.add("neighbour", "command=/bin/sleep 1000", "memory_max=32M")
+    old = fleet.script(
+        "old", "note $1; trap 'note $1.TERM; exit 0' TERM; while :; do sleep 0.1; done"
+    )
+    fleet.add(
+        "old", f"command={old} old", "autorestart=true", "max_runtime=2s", "max_runtime_jitter=1s"
+    )
+    fleet.run()
+    return fleet
+
+
+@pytest.mark.parametrize(("option", "given", "name", "value"), LIMITS)
+def test_each_limit_arrives(limited: Fleet, option: str, given: str, name: str, value: str) -> None:
+    """systemd has the limit as it was configured."""
+    assert limited.one("all@00", name) == {name: value}
+
+
+def test_memory_max_is_twice_the_workers_own_limit(limited: Fleet) -> None:
+    """Derived from --memory-limit=32M; without one there is none."""
+    assert limited.one("derived@00", "MemoryMax") == {"MemoryMax": str(64 << 20)}
+    assert limited.one("none@00", "MemoryMax") == {"MemoryMax": "infinity"}
+
+
+def test_out_of_memory_ends_that_worker_alone(limited: Fleet) -> None:
+    """It is killed and started again like after any crash; its neighbours do not notice."""
+    before = limited.one("neighbour@00", "MainPID")
+    wait_for(lambda: len(limited.runs().get("hog", [])) >= 2, 30, "the second start")
+    limited.await_states({"hog@00": "RUNNING"})
+    assert limited.one("hog@00", "NRestarts") == {"NRestarts": "1"}
+    assert limited.one("neighbour@00", "MainPID") == before
+
+
+def test_old_workers_are_recycled_gracefully(limited: Fleet) -> None:
+    """After max_runtime, and up to max_runtime_jitter more, it gets its stop signal and is back."""
+    wait_for(lambda: len(limited.runs().get("old", [])) >= 3, 30, "two recyclings")
+    runs = limited.runs()
+    assert len(runs["old.TERM"]) >= 2
+    # From READY, a second after the start, to the signal; and a little for the traps.
+    for start, end in zip(runs["old"], runs["old.TERM"]):
+        assert 2.9 <= end - start < 6
+    assert limited.states()["old@00"] in ("RUNNING", "STARTING", "BACKOFF")

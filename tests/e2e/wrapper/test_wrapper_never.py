@@ -1,0 +1,68 @@
+"""Two thousand starts: none that failed was RUNNING, not for a moment.
+
+A unit keeps the time at which it was last active. So nothing has to be watched while it happens:
+whatever was RUNNING once, and should not have been, shows afterwards.
+"""
+
+from __future__ import annotations
+
+from e2e.wrapper.fleet import Fleet
+from machine.driver import wait_for
+
+INSTANCES = 100
+ROUNDS_OF_FALSE = 10
+ROUNDS_NEAR = 10  # each instance has its own length of life: 41 steps from -20 to +20 ms
+# One start each, so that no back-off takes time. Nothing else of the unit is changed.
+ONCE = ("systemd.Service.Restart=no", "systemd.Unit.StartLimitIntervalSec=0")
+
+
+def run_all(fleet: Fleet, units: list[str]) -> None:
+    """Starts units that are down, and waits until each of them is down again."""
+    # Returns when each of them was READY, or has failed.
+    fleet.machine.run(["systemctl", "start", *units], check=False)
+
+    def ended() -> bool:
+        shown = fleet.show("ActiveState", units=units).values()
+        return {each["ActiveState"] for each in shown} <= {"failed", "inactive"}
+
+    wait_for(ended, 60, "all to have ended", interval=0.2)
+
+
+def test_bin_false_is_never_running(fleet: Fleet) -> None:
+    """1,000 starts of /bin/false, a hundred at a time."""
+    fleet.add("false", "command=/bin/false", *ONCE)
+    fleet.install()
+    units = [f"false@{number:02d}" for number in range(INSTANCES)]
+    for _ in range(ROUNDS_OF_FALSE):
+        # Each start by hand is a first one, and each ends at its first failure.
+        run_all(fleet, units)
+        shown = fleet.show("ActiveEnterTimestampMonotonic", "ExecMainStatus", units=units)
+        assert len(shown) == INSTANCES
+        for unit, values in shown.items():
+            assert values == {"ActiveEnterTimestampMonotonic": "0", "ExecMainStatus": "1"}, unit
+
+
+def test_who_dies_around_startsecs_is_running_only_after_it(fleet: Fleet) -> None:
+    """1,000 starts of a command that dies at startsecs ± 20 ms.
+
+    By systemd's clock: none that lived for less than startsecs, its own start included, was ever
+    active, and none was active before startsecs.
+    """
+    for step in range(INSTANCES):
+        life = 0.98 + (step % 41) / 1000
+        fleet.add(f"near{step}", f"command=/bin/sleep {life:.3f}", "startsecs=1", *ONCE)
+    fleet.install()
+    units = [f"near{step}@00" for step in range(INSTANCES)]
+    active = 0
+    for _ in range(ROUNDS_NEAR):
+        run_all(fleet, units)
+        names = [
+            f"{each}TimestampMonotonic" for each in ("ActiveEnter", "ExecMainStart", "ExecMainExit")
+        ]
+        for unit, times in fleet.show(*names, units=units).items():
+            entered, began, ended = (int(times[name]) / 1e6 for name in names)
+            ready = entered > began  # else it is from a round before
+            active += ready
+            assert not ready or entered - began >= 1.0, (unit, entered - began)
+            assert not ready or ended - began >= 1.0, (unit, ended - began)
+    assert 0 < active < INSTANCES * ROUNDS_NEAR  # both sides of the line were met

@@ -1,0 +1,125 @@
+"""Resident mode: to systemd it is as if the wrapper were not there."""
+
+from __future__ import annotations
+
+import pytest
+
+from e2e.wrapper.fleet import Fleet
+from machine.driver import Machine, wait_for
+
+# How a worker ends, after it was READY.
+ENDS = {
+    "exit0": "exit 0",
+    "exit1": "exit 1",
+    "exit77": "exit 77",
+    "exit255": "exit 255",
+    **{
+        name: f"kill -{name} $$"
+        for name in ("HUP", "INT", "TERM", "KILL", "SEGV", "PIPE", "USR1", "ALRM", "QUIT")
+    },
+    "RTMIN5": "kill -39 $$",
+    "ABRTcore": "ulimit -c unlimited; kill -ABRT $$",
+}
+SAME = ("Result", "ExecMainCode", "ExecMainStatus", "ActiveState", "SubState")
+
+
+@pytest.fixture(scope="module")
+def ended(fleet: Fleet) -> Fleet:
+    """Each end twice: under the resident wrapper, and as a bare unit of systemd."""
+    for end, text in ENDS.items():
+        script = fleet.script(end, f"cd /tmp\nsleep 1.5\n{text}\n")
+        program = f"end-{end}"
+        fleet.add(
+            program,
+            f"command={script}",
+            "autorestart=false",
+            "log=both",
+            "systemd.Service.LimitCORE=infinity",
+        )
+        fleet.machine.write(
+            f"/run/systemd/system/bare-{end}@.service",
+            f"[Service]\nType=exec\nLimitCORE=infinity\nExecStart={script}\n",
+        )
+    fleet.run()
+    # A unit that ended well is forgotten, unless another refers to it.
+    bare = [f"bare-{end}@00.service" for end in ENDS]
+    fleet.machine.write("/run/systemd/system/bare.target", "[Unit]\nWants=" + " ".join(bare) + "\n")
+    fleet.systemctl("daemon-reload")
+    fleet.systemctl("start", "bare.target")
+    both = [f"{kind}-{end}@00" for kind in ("bare", "end") for end in ENDS]
+    wait_for(
+        lambda: (
+            {each["ActiveState"] for each in fleet.show("ActiveState", units=both).values()}
+            <= {"inactive", "failed"}
+        ),
+        30,
+        "all workers to have ended",
+    )
+    return fleet
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_the_end_is_the_workers(ended: Fleet, end: str) -> None:
+    """Result, exit code, signal and core dump are what systemd shows of a bare unit."""
+    assert ended.one(f"end-{end}@00", *SAME) == ended.one(f"bare-{end}@00", *SAME)
+
+
+@pytest.fixture(scope="module")
+def running(fleet: Fleet) -> Fleet:
+    """Resident workers of every kind."""
+    log = "autorestart=true"
+    fleet.add("pumped", "command=/bin/sleep 1000", "log=both", log)
+    fleet.add("retried", "command=/bin/sleep 1000", "autorestart=false")
+    fleet.add("awaited", "command=/bin/sh -c 'echo is up; exec sleep 1000'", "ready=log:up$", log)
+    silent = fleet.script("silent", "exec >&- 2>&-\nnote $1\nexec sleep 1000")
+    fleet.add("silent", f"command={silent} silent", "log=both", log)
+    fleet.install()
+    fleet.start(["pumped@00", "retried@00", "awaited@00", "silent@00"])
+    names = ("pumped", "retried", "awaited", "silent")
+    fleet.await_states({f"{name}@00": "RUNNING" for name in names})
+    return fleet
+
+
+def child(machine: Machine, pid: str) -> str:
+    return machine.read(f"/proc/{pid}/task/{pid}/children").strip()
+
+
+@pytest.mark.parametrize("unit", ["pumped@00", "retried@00", "awaited@00"])
+def test_memory_is_at_most_10_mib(running: Fleet, unit: str) -> None:
+    """What the resident wrapper keeps in memory, the shared pages of the interpreter included."""
+    pid = running.one(unit, "MainPID")["MainPID"]
+    status = running.machine.read(f"/proc/{pid}/status")
+    kib = next(int(line.split()[1]) for line in status.splitlines() if "VmRSS" in line)
+    assert kib <= 10 * 1024
+
+
+@pytest.mark.parametrize("unit", ["pumped@00", "awaited@00"])
+def test_a_killed_wrapper_takes_the_worker_with_it(running: Fleet, unit: str) -> None:
+    """SIGKILL of the wrapper: the worker does not run on, and both are started again."""
+    wrapper = running.one(unit, "MainPID")["MainPID"]
+    worker = child(running.machine, wrapper)
+    running.machine.run(["kill", "-KILL", wrapper])
+    wait_for(lambda: running.one(unit, "MainPID")["MainPID"] not in ("0", wrapper), 20, "a new one")
+    assert not running.machine.exists(f"/proc/{worker}")
+    running.await_states({unit: "RUNNING"})
+
+
+def test_a_worker_may_close_its_output(running: Fleet) -> None:
+    """The wrapper neither ends nor spins, and reports the worker's end all the same."""
+    unit = "silent@00"
+    pid = running.one(unit, "MainPID")["MainPID"]
+    ticks = running.machine.read(f"/proc/{pid}/stat").rpartition(")")[2].split()[11:13]
+    running.await_states({unit: "RUNNING"})
+    running.machine.run(["kill", "-SEGV", child(running.machine, pid)])
+    after = running.machine.run(f"cat /proc/{pid}/stat || :").out.rpartition(")")[2].split()[11:13]
+    assert not after or sum(map(int, after)) - sum(map(int, ticks)) < 50
+    wait_for(lambda: running.one(unit, "MainPID")["MainPID"] not in ("0", pid), 20, "a new one")
+
+
+def test_signals_are_passed_on(running: Fleet) -> None:
+    """What comes to the unit's main process is for the worker: it alone ends by it."""
+    unit = "retried@00"
+    running.machine.run(["wctl", "signal", "USR2", unit])
+    running.await_property(unit, "ActiveState", "failed")
+    shown = running.one(unit, "ExecMainCode", "ExecMainStatus")
+    assert shown == {"ExecMainCode": "2", "ExecMainStatus": "12"}

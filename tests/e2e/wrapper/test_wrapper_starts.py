@@ -1,0 +1,188 @@
+"""When a start has succeeded, when it has failed, and what comes next."""
+
+from __future__ import annotations
+
+import pytest
+
+from e2e.wrapper.fleet import Fleet
+from machine.driver import wait_for
+
+SLEEP = "command=/bin/sleep 1000"
+LATER = ("restarted@00", "stopped@00")  # the tests that need them start them
+
+
+@pytest.fixture(scope="module")
+def started(fleet: Fleet) -> Fleet:
+    """All programs of this module, started together."""
+    count = fleet.script("count", "note $1; [ $runs -gt ${2:-0} ] || exit ${3:-1}\nexec sleep 1000")
+    fleet.add("ready2", SLEEP, "startsecs=2")
+    fleet.add("ready0", SLEEP, "startsecs=0")
+    fleet.add("fails", f"command={count} fails 99", "startretries=3")
+    fleet.add("zeroed", f"command={count} zeroed 2", "startretries=4")
+    fleet.add("exits0", f"command={count} exits0 99 0", "startretries=1", "autorestart=false")
+    planned = fleet.script("planned", "note $1; sleep 2")
+    fleet.add("planned", f"command={planned} planned", "autorestart=true")
+    fleet.add("nouser", SLEEP, "autorestart=true", "systemd.Service.User=nobody-of-that-name")
+    fleet.add("missing", "command=/nonesuch/worker --x", "startretries=0")
+    fleet.add("nodirectory", SLEEP, "directory=/nonesuch", "startretries=0")
+    fleet.add("restarted", f"command={count} restarted 99", "startretries=9")
+    fleet.add("stopped", f"command={count} stopped 99", "startretries=9", "autorestart=false")
+    fleet.install()
+    fleet.start(unit for unit in fleet.units if unit not in LATER)
+    return fleet
+
+
+def test_ready_after_startsecs_and_not_before(started: Fleet) -> None:
+    """From the wrapper's start to READY it takes startsecs, and little more."""
+    started.await_states({"ready2@00": "RUNNING"})
+    lived = started.time("ready2@00", "ActiveEnter") - started.time("ready2@00", "ExecMainStart")
+    assert 2.0 <= lived < 4.0  # the rest is the wrapper's own start on a busy machine
+
+
+def test_startsecs_0_is_ready_at_once(started: Fleet) -> None:
+    """With startsecs=0 a worker is READY as soon as it has been executed."""
+    started.await_states({"ready0@00": "RUNNING"})
+    lived = started.time("ready0@00", "ActiveEnter") - started.time("ready0@00", "ExecMainStart")
+    assert lived < 2.0
+
+
+def test_delays_grow_and_then_it_is_given_up(started: Fleet) -> None:
+    """startretries=3: four starts, 1, 2 and 3 s apart; then FATAL, with the reason."""
+    started.await_states({"fails@00": "FATAL"})
+    runs = started.runs()["fails"]
+    assert len(runs) == 4
+    gaps = [later - earlier for earlier, later in zip(runs, runs[1:])]
+    for seconds, gap in enumerate(gaps, start=1):
+        assert seconds <= gap + 0.02 < seconds + 2.5  # /proc/uptime has hundredths
+    status = started.machine.run(["wctl", "status", "fails@00"], check=False).out
+    assert "gave up after 4 failed starts in a row" in status
+    shown = started.one("fails@00", "ActiveState", "ActiveEnterTimestampMonotonic", "NRestarts")
+    assert shown == {
+        "ActiveState": "failed", "ActiveEnterTimestampMonotonic": "0", "NRestarts": "4",
+    }  # fmt: skip
+
+
+def test_a_start_by_hand_begins_at_zero(started: Fleet) -> None:
+    """After FATAL, a start tries as often as the first did, from one second up."""
+    started.await_states({"exits0@00": "FATAL"})
+    before = len(started.runs()["exits0"])
+    started.start(["exits0@00"])
+    wait_for(lambda: len(started.runs()["exits0"]) == before + 2, 20, "two more starts")
+    started.await_states({"exits0@00": "FATAL"})
+    assert (before, len(started.runs()["exits0"])) == (2, 4)
+
+
+def test_an_exit_0_before_ready_is_a_failed_start(started: Fleet) -> None:
+    """Also with autorestart=false: it is tried again, and given up."""
+    started.await_states({"exits0@00": "FATAL"})
+    assert "gave up after 2 failed starts in a row" in started.journal("exits0@00")
+
+
+def test_running_zeroes_the_counter(started: Fleet) -> None:
+    """A worker that came up at its third try begins at one second again after its next crash."""
+    unit = "zeroed@00"
+    started.await_states({unit: "RUNNING"})
+    assert not started.machine.exists(f"/run/wctl/{unit}.service/failed-starts")
+    before = started.runs()["zeroed"]
+    assert len(before) == 3
+    started.machine.run(["wctl", "signal", "KILL", unit])
+    wait_for(lambda: len(started.runs()["zeroed"]) == 4, 20, "a new start")
+    started.await_states({unit: "RUNNING"})
+    assert "failed start 3" not in started.journal(unit)
+
+
+def test_a_crash_now_and_then_is_never_fatal(started: Fleet) -> None:
+    """More crashes than startretries, each from RUNNING: it is always started again."""
+    unit = "zeroed@00"
+    for _ in range(6):
+        started.await_states({unit: "RUNNING"})
+        before = started.one(unit, "InvocationID")
+        started.machine.run(["wctl", "signal", "SEGV", unit])
+        started.await_next(unit, before)
+    started.await_states({unit: "RUNNING"})
+
+
+def test_planned_exits_are_back_within_300_ms(started: Fleet) -> None:
+    """From the exit of a worker that was READY to the start of the next: no back-off, ever."""
+    unit = "planned@00"
+    gaps = []
+    for _ in range(5):
+        started.await_next(unit, started.one(unit, "InvocationID"))
+        started.await_property(unit, "ActiveState", "active")
+        ended = started.time(unit, "ActiveExit")
+        gaps.append(started.time(unit, "ExecMainStart") - ended)
+    # A manager with other things to do may once be late; it must not be the rule.
+    assert sorted(gaps)[2] < 0.3, gaps
+    assert "next try" not in started.journal(unit)
+
+
+def test_what_fails_before_the_wrapper_runs_is_given_up(started: Fleet) -> None:
+    """An account that is gone fails in systemd, which nobody counts: the start limit ends it."""
+    started.await_states({"nouser@00": "FATAL"}, 60)
+    assert "Start request repeated too quickly" in started.journal("nouser@00")
+    assert started.one("nouser@00", "NRestarts", "ActiveState")["ActiveState"] == "failed"
+
+
+def test_the_start_limit_is_out_of_reach_of_a_worker(started: Fleet) -> None:
+    """What the limit allows in its interval is twice as much as any worker can start."""
+    shown = started.one("planned@00", "StartLimitIntervalUSec", "StartLimitBurst")
+    assert shown == {"StartLimitIntervalUSec": "30s", "StartLimitBurst": "60"}
+
+
+@pytest.mark.parametrize(
+    ("unit", "said"),
+    [
+        ("missing@00", "cannot start: No such file or directory: /nonesuch/worker"),
+        ("nodirectory@00", "cannot start: No such file or directory: /nonesuch"),
+    ],
+)
+def test_what_cannot_be_run_is_a_failed_start(started: Fleet, unit: str, said: str) -> None:
+    """One clear line, no traceback, and FATAL after the configured tries."""
+    started.await_states({unit: "FATAL"})
+    journal = started.journal(unit)
+    assert (said in journal, "Traceback" in journal) == (True, False), journal
+
+
+def test_a_restart_in_backoff_begins_at_zero(started: Fleet) -> None:
+    """Restarted by hand while it waits for its third try, it waits for one second again."""
+    unit = "restarted@00"
+    started.start([unit])
+    for verb in (["systemctl", "restart", "--no-block"], ["wctl", "restart", "--no-wait"]):
+        wait_for(lambda: "failed start 2" in started.one(unit, "StatusText")["StatusText"], 30, "2")
+        started.machine.run([*verb, unit])
+        wait_for(lambda: "failed start 1" in started.one(unit, "StatusText")["StatusText"], 30, "1")
+
+
+def test_a_restart_within_restartsec_begins_at_zero(started: Fleet) -> None:
+    """Restarted by hand in the moment before systemd does it: the count is not kept either."""
+    unit = "restarted@00"
+    drop_in = f"/run/systemd/system/{unit}.service.d/slow.conf"
+    started.machine.write(drop_in, "[Service]\nRestartSec=3s\n")
+    started.systemctl("daemon-reload")
+    started.systemctl("restart", "--no-block", unit)
+    wait_for(lambda: "failed start 2" in started.one(unit, "StatusText")["StatusText"], 30, "2")
+    started.await_property(unit, "SubState", "auto-restart")
+    started.systemctl("restart", "--no-block", unit)
+    # The wrapper has counted this start, and no earlier one.
+    counter = f"/run/wctl/{unit}.service/failed-starts"
+    wait_for(lambda: started.machine.read(counter).split()[0] == "1", 20, "a count of one")
+    started.machine.run(["rm", drop_in])
+    started.systemctl("daemon-reload")
+
+
+def test_stopped_in_backoff_is_stopped(started: Fleet) -> None:
+    """A stop while the next try is waited for ends it, in residence and out of it."""
+    for unit in LATER:
+        started.start([unit])
+        started.await_states({unit: "BACKOFF"})
+        started.systemctl("stop", unit)
+        assert started.states()[unit] == "STOPPED"
+        assert not started.machine.exists(f"/run/wctl/{unit}.service")
+
+
+def test_instances_of_another_spelling_do_not_start(started: Fleet) -> None:
+    """ready2@2 is refused with the right name, and not tried again."""
+    result = started.machine.run(["systemctl", "start", "ready2@2"], check=False)
+    assert result.code != 0
+    assert "try ready2@02" in started.journal("ready2@2")
+    assert started.one("ready2@2", "NRestarts") == {"NRestarts": "0"}

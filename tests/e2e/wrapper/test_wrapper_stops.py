@@ -1,0 +1,141 @@
+"""Stops: which signal comes to whom, when SIGKILL follows, and that nobody survives."""
+
+from __future__ import annotations
+
+import pytest
+
+from e2e.wrapper.fleet import Fleet
+from machine.driver import wait_for
+from machine.units import processes
+
+# Says what it gets; with "stubborn" it lives on. Its child says what that gets.
+WORKER = """
+trap 'note $1.TERM; [ "$2" ] || exit 0' TERM
+trap 'note $1.USR1; [ "$2" ] || exit 0' USR1
+(trap 'note $1.child.TERM; exit' TERM; while :; do sleep 0.1; done) &
+setsid sleep 1000 &
+note $1
+while :; do sleep 0.1; done
+"""
+MODES = {"handed": (), "resident": ("log=both",)}
+
+
+@pytest.fixture(scope="module")
+def workers(fleet: Fleet) -> Fleet:
+    """Workers of every kind, in hand-off and in residence, all RUNNING."""
+    worker = fleet.script("worker", WORKER)
+    for mode, extra in MODES.items():
+        for name, arguments, options in (
+            ("polite", "", ["stopwaitsecs=30"]),
+            ("stubborn", "stubborn", ["stopwaitsecs=1"]),
+            ("atonce", "stubborn", ["stopwaitsecs=0"]),
+            ("usr1", "", ["stopsignal=USR1"]),
+            ("group", "", ["stopasgroup=true"]),
+            ("starting", "", ["startsecs=600", "startretries=5"]),
+            ("retrying", "", ["startsecs=600", "startretries=5", "autorestart=false"]),
+        ):
+            program = f"{name}-{mode}"
+            fleet.add(
+                program, f"command={worker} {program} {arguments}", "autorestart=true",
+                *options, *extra,
+            )  # fmt: skip
+    fleet.run()
+    fleet.await_states(
+        {u: "STARTING" if u[:5] in ("start", "retry") else "RUNNING" for u in fleet.units}
+    )
+    noted = set(fleet.programs)
+    wait_for(lambda: noted <= set(fleet.runs()), 20, "all traps to be set")
+    return fleet
+
+
+def stop(fleet: Fleet, program: str) -> float:
+    """Stops a unit and returns the seconds that took, by systemd's clock."""
+    unit = f"{program}@00"
+    before = fleet.time(unit, "ExecMainStart")
+    assert before
+    group = processes(fleet.machine, f"{unit}.service")
+    fleet.systemctl("stop", unit)
+    alive = fleet.machine.run(
+        ["ps", "-o", "pid=,args=", "-p", ",".join(map(str, group))], check=False
+    )
+    assert alive.out == "", "survivors of the stop"
+    name = "ActiveExit" if fleet.time(unit, "ActiveEnter") else "InactiveExit"
+    return fleet.time(unit, "InactiveEnter") - fleet.time(unit, name)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_stop_signal_is_for_the_worker_alone(workers: Fleet, mode: str) -> None:
+    """SIGTERM comes once, to the worker and not to its children; they are killed after it."""
+    assert stop(workers, f"polite-{mode}") < 10
+    runs = workers.runs()
+    assert len(runs[f"polite-{mode}.TERM"]) == 1
+    assert f"polite-{mode}.child.TERM" not in runs
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_stopasgroup_signals_the_children_too(workers: Fleet, mode: str) -> None:
+    """With stopasgroup the worker gets SIGTERM once, and so does its child."""
+    stop(workers, f"group-{mode}")
+    runs = workers.runs()
+    assert len(runs[f"group-{mode}.TERM"]) == 1
+    assert len(runs[f"group-{mode}.child.TERM"]) == 1
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_worker_that_ignores_it_is_killed(workers: Fleet, mode: str) -> None:
+    """After stopwaitsecs=1 SIGKILL follows, and the worker had its second."""
+    assert 1.0 <= stop(workers, f"stubborn-{mode}") < 5
+    assert len(workers.runs()[f"stubborn-{mode}.TERM"]) == 1
+    # By hand it went, so it is STOPPED, though it was a SIGKILL that ended it.
+    assert workers.states()[f"stubborn-{mode}@00"] in ("STOPPED", "EXITED")
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_stopwaitsecs_0_kills_at_once(workers: Fleet, mode: str) -> None:
+    """Zero means at once, as Supervisor has it, and not for ever, as systemd does."""
+    assert stop(workers, f"atonce-{mode}") < 1
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_signal_is_the_configured_one(workers: Fleet, mode: str) -> None:
+    """stopsignal=USR1 is what the worker gets, and nothing else."""
+    stop(workers, f"usr1-{mode}")
+    runs = workers.runs()
+    assert (f"usr1-{mode}.USR1" in runs, f"usr1-{mode}.TERM" in runs) == (True, False)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("kind", ["starting", "retrying"])
+def test_a_stop_during_a_start_is_no_failed_start(workers: Fleet, kind: str, mode: str) -> None:
+    """Stopped before READY, the worker ends and is not tried again."""
+    program = f"{kind}-{mode}"
+    assert stop(workers, program) < 10
+    assert workers.states()[f"{program}@00"] == "STOPPED"
+    assert len(workers.runs()[program]) == 1
+    assert "next try" not in workers.journal(f"{program}@00")
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_signal_to_a_worker_of_a_group_is_not_swallowed(workers: Fleet, mode: str) -> None:
+    """`wctl signal TERM` reaches the worker where a stop would have been sent to the group."""
+    program = f"group-{mode}"
+    before = workers.runs()
+    workers.systemctl("start", f"{program}@00")
+    wait_for(lambda: len(workers.runs()[program]) > len(before[program]), 20, "its traps")
+    workers.machine.run(["wctl", "signal", "TERM", f"{program}@00"])
+    term = f"{program}.TERM"
+    wait_for(lambda: len(workers.runs()[term]) > len(before.get(term, [])), 20, "the signal")
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_signal_to_the_whole_unit_does_not_take_ready_away(workers: Fleet, mode: str) -> None:
+    """`systemctl kill` during a start reaches the notifier, too, which goes on."""
+    program = f"notifier-{mode}"
+    unit = f"{program}@00"
+    script = workers.script("deaf", "trap '' USR2; note $1; while :; do sleep 0.1; done")
+    workers.add(program, f"command={script} {program}", "startsecs=3", *MODES[mode])
+    workers.install()
+    workers.start([unit])
+    wait_for(lambda: program in workers.runs(), 20, "its trap")
+    workers.systemctl("kill", "--signal=USR2", unit)
+    workers.await_states({unit: "RUNNING"}, 15)

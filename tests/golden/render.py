@@ -1,0 +1,77 @@
+"""Renders configurations as the golden files have them; run it to write those files anew.
+
+    PYTHONPATH=pkg:tests python3 tests/golden/render.py
+
+A case is a configuration and a directory of the same name with the files that it becomes. One
+that begins with "; Targets: 249 252" has a directory for each of these versions of systemd.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+from wctl.config import Config, load
+from wctl.errors import Place
+from wctl.install import write_file
+from wctl.render import File, render
+from wctl.target import Target
+from wctl.unitfile import OLDEST_SYSTEMD
+
+CASES = Path(__file__).parent / "cases"
+UNITS = Path(__file__).parents[2] / "units"
+SHIPPED = UNITS / "messenger-worker.conf"
+
+# Where the Debian package puts things.
+DEBIAN = Target(interpreter="/usr/bin/python3", package=Path("/usr/lib/python3/dist-packages/wctl"))
+VARIABLES = {"HOME": "/root", "DSN": "doctrine://default?queue_name=async"}
+
+
+def sources() -> list[Path]:
+    """Return the configurations of all cases."""
+    return sorted(CASES.glob("*.conf"))
+
+
+def targets(source: Path) -> list[tuple[Path, Target]]:
+    """Return each directory of a case, and what its files are written for."""
+    if source == SHIPPED:
+        return [(UNITS, DEBIAN)]
+    directory = source.with_suffix("")
+    versions = re.match(r"; Targets: ([\d ]+)", source.read_text())
+    if versions is None:
+        return [(directory, DEBIAN)]
+    return [
+        (directory / version, replace(DEBIAN, systemd=int(version)))
+        for version in versions[1].split()
+    ]
+
+
+def rendered(source: Path, target: Target = DEBIAN) -> tuple[File, ...]:
+    """Render ``source`` as if it were a file of /etc/wctl/conf.d."""
+    assert target.systemd >= OLDEST_SYSTEMD
+    config = load([source], VARIABLES)
+    assert not config.errors, [str(each) for each in config.errors]
+    return render(_moved(config, f"/etc/wctl/conf.d/{source.name}"), target)
+
+
+def _moved(config: Config, file: str) -> Config:
+    programs = [
+        replace(program, place=Place(file, program.place.line)) for program in config.programs
+    ]
+    return replace(config, programs=tuple(programs))
+
+
+def main() -> None:
+    """Write the shipped example's units and every case's."""
+    for source in (SHIPPED, *sources()):
+        if source != SHIPPED:
+            shutil.rmtree(source.with_suffix(""), ignore_errors=True)
+        for directory, target in targets(source):
+            for file in rendered(source, target):
+                write_file(directory / file.name, file.text)
+
+
+if __name__ == "__main__":
+    main()

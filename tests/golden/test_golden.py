@@ -1,0 +1,90 @@
+"""Whole configurations become exactly the files that are kept here, and systemd takes them all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from golden import render
+from wctl.config import load
+from wctl.target import Target
+
+DIRECTORIES = [
+    pytest.param(source, directory, target, id=str(directory.relative_to(render.UNITS.parent)))
+    for source in (render.SHIPPED, *render.sources())
+    for directory, target in render.targets(source)
+]
+
+
+@pytest.mark.parametrize(("source", "directory", "target"), DIRECTORIES)
+def test_files(source: Path, directory: Path, target: Target) -> None:
+    """The generator's output is what is kept, byte for byte; also the units that are shipped."""
+    expected = {
+        path.name: path.read_text() for path in directory.iterdir() if path.suffix != ".conf"
+    }
+    assert {file.name: file.text for file in render.rendered(source, target)} == expected
+
+
+@pytest.mark.parametrize(("source", "directory", "target"), DIRECTORIES)
+def test_verify(source: Path, directory: Path, target: Target, tmp_path: Path) -> None:
+    """systemd-analyze has nothing to say about any unit, neither on stderr nor by its exit code."""
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("no systemd-analyze here")
+    known = version()
+    if target.systemd > known:
+        pytest.skip(f"systemd {known} cannot know what {target.systemd} does")
+    assert verify(units(directory, tmp_path), tmp_path) == (0, "", "")
+
+
+@pytest.mark.parametrize(("source", "directory", "target"), DIRECTORIES)
+def test_secrets(source: Path, directory: Path, target: Target) -> None:
+    """Values of environment are in files for root alone, never in a unit."""
+    files = render.rendered(source, target)
+    config = load([source], render.VARIABLES)
+    values = {
+        text.text(0)
+        for program in config.programs
+        for _, text in program.environment
+        if len(text.text(0)) > 3
+    }
+    for file in files:
+        assert file.secret == file.name.endswith(".env")
+        if not file.secret:
+            assert [value for value in values if f"={value}" in file.text] == []
+
+
+def units(directory: Path, target: Path) -> list[Path]:
+    """Copy units, the templates as an instance, and return those to verify."""
+    found = []
+    for unit in sorted(directory.iterdir()):
+        if unit.suffix in (".service", ".target", ".socket"):
+            shutil.copy(unit, target)
+            name = unit.name.replace("@.", "@00.")
+            shutil.copy(unit, target / name)
+            found.append(target / name)
+    return found
+
+
+def verify(paths: list[Path], directory: Path) -> tuple[int, str, str]:
+    """Run systemd-analyze verify on units that refer to each other."""
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--recursive-errors=yes", "--man=no", *map(str, paths)],
+        # The units of the case, then those of the machine.
+        env={**os.environ, "SYSTEMD_UNIT_PATH": f"{directory}:"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def version() -> int:
+    """Return the version of the systemd that verifies."""
+    shown = subprocess.run(
+        ["systemd-analyze", "--version"], capture_output=True, text=True, check=True
+    ).stdout
+    return int(shown.split()[1])

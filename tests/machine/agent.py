@@ -1,0 +1,48 @@
+"""Runs in a virtual machine: carries out the test's commands, which come over the console.
+
+Each line is a JSON object, {"argv": [...], "input": "..."}; so is each answer, {"code", "out",
+"err"}. The first line says that the machine is there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tty
+
+CONSOLE = "/dev/hvc0"
+
+
+def carry_out(order: dict[str, object]) -> dict[str, object]:
+    # Files, not pipes: what a command leaves running must not keep us waiting.
+    done = subprocess.run(
+        ["sh", "-c", '"$@" >/run/agent.out 2>/run/agent.err', "sh", *map(str, order["argv"])],  # type: ignore[call-overload]
+        input=str(order["input"]),
+        text=True,
+        check=False,
+    )
+    texts = []
+    for name in ("out", "err"):
+        with open(f"/run/agent.{name}", errors="surrogateescape") as file:  # noqa: PTH123
+            texts.append(file.read())
+    return {"code": done.returncode, "out": texts[0], "err": texts[1]}
+
+
+def main() -> None:
+    console = os.open(CONSOLE, os.O_RDWR | os.O_NOCTTY)
+    tty.setraw(console)
+    with open(console, "r+b", buffering=0) as stream:  # noqa: PTH123
+        stream.write(b'{"ready": true}\n')
+        line = b""
+        while chunk := stream.read(1 << 16):
+            line += chunk
+            if line.endswith(b"\n"):
+                answer = json.dumps(carry_out(json.loads(line))).encode() + b"\n"
+                while answer:
+                    answer = answer[stream.write(answer) :]
+                line = b""
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,169 @@
+"""Supervisor's own parser, kept running beside the tests, and ours in the same words."""
+
+from __future__ import annotations
+
+import grp
+import json
+import os
+import pwd
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from wctl.config import Config, load
+from wctl.program import Program, log_file
+
+VERSION = "4.3.0"
+VARIABLES = {
+    "HOME": "/root",
+    "PATH": "/usr/bin:/bin",
+    "PLAIN": "value",
+    "BLANKS": "two words",
+    "QUOTES": 'it\'s "so"',
+    "PERCENT": "100%",
+    "EMPTY": "",
+    "UMLAUT": "wörker",
+}
+Processes = list[dict[str, Any]]
+
+
+def python() -> Path:
+    """Return the interpreter of a virtual environment that has Supervisor; make it if need be."""
+    cache = Path(os.environ.get("WCTL_TEST_CACHE", "/var/cache/wctl-tests"))
+    version = ".".join(map(str, sys.version_info[:2]))
+    directory = cache / f"supervisor-{VERSION}-python{version}"
+    if not (directory / "complete").exists():
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(directory)], check=True)
+        install = [str(directory / "bin/pip"), "install", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*install, f"supervisor=={VERSION}"], check=True)
+        (directory / "complete").touch()
+    return directory / "bin/python"
+
+
+class Oracle:
+    """One long-lived process that reads configurations as Supervisor does."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [str(python()), str(Path(__file__).with_name("supervisors_reader.py"))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=VARIABLES,
+            encoding="utf-8",
+        )
+
+    def read(self, path: Path) -> Processes | str:
+        """Return all processes of a configuration, or why Supervisor refuses it."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.write(json.dumps(str(path)) + "\n")
+        self._process.stdin.flush()
+        answer = json.loads(self._process.stdout.readline())
+        if "error" in answer:
+            return str(answer["error"])
+        return [_effective(each) for each in answer["processes"]]
+
+    def close(self) -> None:
+        """End the process."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.wait(timeout=10)
+        self._process.stdout.close()
+
+
+def read(path: Path) -> Processes | str:
+    """Return what Oracle.read() does, read by wctl."""
+    config = load([path], VARIABLES)
+    if config.errors:
+        return "\n".join(map(str, config.errors))
+    return [
+        _process(config, program, number)
+        for program in config.programs
+        for number in program.numbers
+    ]
+
+
+def _effective(process: dict[str, Any]) -> dict[str, Any]:
+    """Return a process with what it inherits from supervisord filled in."""
+    process = dict(process)
+    umask, user = process.pop("daemon_umask"), process.pop("daemon_user")
+    if process["umask"] is None:
+        process["umask"] = umask
+    if process["uid"] is None and user is not None:
+        process["uid"] = _uid(user)
+    for stream in ("stdout", "stderr"):
+        # Written to syslog or to a file of any name: in the journal either way.
+        if process.pop(f"{stream}_syslog") and process[f"{stream}_logfile"] is None:
+            process[f"{stream}_logfile"] = "AUTO"
+    if process["socket"] and process["socket"][1] and process["socket"][1][1] == -1:
+        process["socket"][1][1] = os.getgid()  # what supervisord made it with
+    if process["redirect_stderr"]:
+        process["stderr_logfile"] = None
+    return process
+
+
+def _process(config: Config, program: Program, number: int) -> dict[str, Any]:
+    priority = {group.name: group.priority for group in config.groups}
+    umask = 0o022 if program.umask is None else program.umask
+    killasgroup = program.stopasgroup if program.killasgroup is None else program.killasgroup
+    logs = {name: _logfile(program, name, number) for name in ("stdout", "stderr")}
+    return {
+        "name": program.process_name.text(number),
+        "group": program.group_title,
+        "group_priority": priority.get(program.group, program.priority),
+        "argv": [word.text(number) for word in program.command],
+        "environment": {name: text.text(number) for name, text in program.environment},
+        "directory": program.directory.text(number) if program.directory else None,
+        "umask": umask,
+        "uid": _uid(program.user),
+        "priority": program.priority,
+        "autostart": program.autostart,
+        "autorestart": program.autorestart,
+        "startsecs": program.startsecs,
+        "startretries": program.startretries,
+        "stopsignal": int(program.stopsignal),
+        "stopwaitsecs": program.stopwaitsecs,
+        "stopasgroup": program.stopasgroup,
+        "killasgroup": killasgroup,
+        "exitcodes": sorted(set(program.exitcodes)),
+        "redirect_stderr": program.redirect_stderr,
+        "stdout_logfile": logs["stdout"],
+        "stdout_logfile_maxbytes": program.stdout_logfile_maxbytes,
+        "stdout_logfile_backups": program.stdout_logfile_backups,
+        "stderr_logfile": None if program.redirect_stderr else logs["stderr"],
+        "stderr_logfile_maxbytes": program.stderr_logfile_maxbytes,
+        "stderr_logfile_backups": program.stderr_logfile_backups,
+        "serverurl": program.serverurl,
+        "minfds": program.minfds or 1024,
+        "minprocs": program.minprocs or 200,
+        "socket": _socket(program),
+    }
+
+
+def _logfile(program: Program, name: str, number: int) -> str | None:
+    path = log_file(getattr(program, f"{name}_logfile"))
+    if path is None:
+        return None if program.silent(name) else "AUTO"
+    return str(path.text(number))
+
+
+def _uid(user: str | None) -> int | str | None:
+    if user is None:
+        return None
+    try:
+        return int(user) if user.isdecimal() else pwd.getpwnam(user).pw_uid
+    except KeyError:
+        return user
+
+
+def _socket(program: Program) -> list[Any] | None:
+    socket = program.socket
+    if socket is None:
+        return None
+    if socket.path is None:
+        return [f"tcp://{socket.address}", None, None, socket.backlog]
+    owner = None
+    if socket.owner is not None and _uid(socket.owner) != os.getuid():
+        entry = pwd.getpwnam(socket.owner)
+        owner = [entry.pw_uid, grp.getgrnam(socket.group).gr_gid if socket.group else entry.pw_gid]
+    return [f"unix://{socket.path}", owner, socket.mode, socket.backlog]

@@ -1,0 +1,89 @@
+"""A service manager of the tests' own for the wrapper to talk to: it only listens."""
+
+from __future__ import annotations
+
+import array
+import os
+import queue
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from wctl import worker
+
+WRAPPER = [sys.executable, "-I", "-S", worker.__file__]
+
+
+class FakeManager:
+    """A notification socket, and the directories that a unit would have."""
+
+    def __init__(self, directory: Path) -> None:
+        self.runtime = directory / "run" / "wctl" / "w@00.service"
+        self.runtime.mkdir(parents=True)
+        self.address = str(directory / "notify")
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(self.address)
+        self._told: queue.Queue[tuple[str, float]] = queue.Queue()
+        self._thread = threading.Thread(target=self._listen, daemon=True)
+        self._thread.start()
+
+    @property
+    def counter(self) -> Path:
+        return self.runtime / "failed-starts"
+
+    def environment(self, **more: str) -> dict[str, str]:
+        return {
+            "PATH": os.environ["PATH"],
+            "NOTIFY_SOCKET": self.address,
+            "RUNTIME_DIRECTORY": str(self.runtime),
+            "JOURNAL_STREAM": "0:0",  # there is a journal, though this is not it
+            **more,
+        }
+
+    def popen(self, options: str, *command: str, **more: str) -> subprocess.Popen[bytes]:
+        """Starts the wrapper as the unit w@00 would."""
+        return subprocess.Popen(
+            [*WRAPPER, *options.split(), "w@00.service", "--", *command],
+            env=self.environment(**more),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def run(self, options: str, *command: str, **more: str) -> tuple[int, str, str]:
+        """Runs the wrapper to its end; returns its exit code, stdout and stderr."""
+        process = self.popen(options, *command, **more)
+        out, err = process.communicate(timeout=30)
+        return process.returncode, out.decode(), err.decode()
+
+    def told(self, timeout: float = 10) -> tuple[str, float] | None:
+        """Returns the next message and when it came; None if none does."""
+        try:
+            return self._told.get(timeout=timeout)
+        except queue.Empty:
+            return None
+
+    def close(self) -> None:
+        """Ends the listener."""
+        stop = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        stop.sendto(b"", self.address)
+        self._thread.join()
+        stop.close()
+        self._socket.close()
+
+    def _listen(self) -> None:
+        while True:
+            message, ancillary, *_ = self._socket.recvmsg(4096, socket.CMSG_SPACE(16))
+            moment = time.monotonic()
+            for _level, _type, data in ancillary:
+                fds = array.array("i")
+                fds.frombytes(data[: len(data) - len(data) % fds.itemsize])
+                for fd in fds:
+                    os.close(fd)  # a barrier: the sender waits for that
+            if not message:
+                return
+            if message != b"BARRIER=1":
+                self._told.put((message.decode(), moment))

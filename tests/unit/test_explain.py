@@ -1,0 +1,110 @@
+"""explain: a unit's properties as sentences."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from wctl.explain import explain
+
+INFINITY = (1 << 64) - 1
+
+PROPERTIES: dict[str, Any] = {
+    "ExecStart": [
+        (
+            "/usr/bin/python3",
+            [
+                "python3",
+                "-I",
+                "-S",
+                "/x/wctl/worker.py",
+                "--startsecs=5",
+                "--startretries=10",
+                "w@00.service",
+                "--",
+                "php",
+                "consume",
+            ],
+        )
+    ],
+    "KillMode": "mixed",
+    "KillSignal": 15,
+    "MemoryHigh": INFINITY,
+    "MemoryMax": 256 << 20,
+    "OOMPolicy": "kill",
+    "Restart": "on-failure",
+    "RestartForceExitStatus": ([], [1, 2, 15, 13]),
+    "RestartUSec": 100_000,
+    "RuntimeMaxUSec": INFINITY,
+    "SuccessExitStatus": ([0, 2], []),
+    "TimeoutStopUSec": 60_000_000,
+    "User": "www-data",
+    "WorkingDirectory": "!/srv/app",
+}
+
+
+class Bus:
+    """Stands in for the manager: one unit's properties."""
+
+    def __init__(self, **changed: Any) -> None:
+        self._found = {**PROPERTIES, **changed}
+
+    def properties(self, wanted: list[tuple[str, Any]]) -> dict[str, dict[str, Any]]:
+        return {unit: {name: self._found[name] for name in names} for unit, names in wanted}
+
+
+def sentences(**changed: Any) -> dict[str, str]:
+    """Returns what explain says, by the occasion."""
+    found = explain(Bus(**changed), "w@00.service")  # type: ignore[arg-type] # the part in use
+    return {each.when: each.then for each in found}
+
+
+def test_a_whole_life() -> None:
+    """Every occasion has its sentence, with the unit's own times and limits."""
+    assert sentences() == {
+        "It runs": "php consume, as www-data in /srv/app",
+        "It is RUNNING": "once it has lived for 5 s",
+        "When a start fails": "10 more tries, after 1, 2, 3, … 10 s; then it is FATAL until"
+        " somebody starts it",
+        "When it exits with 0": "it stays down (EXITED)",
+        "When it exits with another code": "it is started again, 100 ms later; after 2 it stays"
+        " down (EXITED)",
+        "When a signal kills it": "it is started again, 100 ms later",
+        "When its memory is used up": "above 256M it alone is killed, and it is started again,"
+        " 100 ms later",
+        "When it is stopped": "it gets SIGTERM; what is left after 1 min is killed",
+    }
+
+
+@pytest.mark.parametrize(
+    ("changed", "when", "then"),
+    [
+        ({"Restart": "always"}, "When it exits with 0", "it is started again, 100 ms later"),
+        ({"Restart": "no"}, "When a signal kills it", "it stays down (EXITED)"),
+        (
+            {"RestartForceExitStatus": ([0], [])},
+            "When it exits with 0",
+            "it is started again, 100 ms later",
+        ),
+        ({"TimeoutStopUSec": 1000}, "When it is stopped", "it is killed at once"),
+        (
+            {"KillMode": "control-group", "KillSignal": 3, "TimeoutStopUSec": INFINITY},
+            "When it is stopped",
+            "it and its children get SIGQUIT, and however long it takes is waited for",
+        ),
+        (
+            {"MemoryMax": INFINITY},
+            "When its memory is used up",
+            "there is no limit but the machine's",
+        ),
+        (
+            {"RuntimeMaxUSec": 5_400_000_000},
+            "When it is old",
+            "after 1 h 30 min it is stopped and started again, 100 ms later",
+        ),
+    ],
+)
+def test_variations(changed: dict[str, Any], when: str, then: str) -> None:
+    """A directive that differs changes its sentence."""
+    assert sentences(**changed)[when] == then

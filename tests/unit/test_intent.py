@@ -1,0 +1,34 @@
+"""What an update leaves behind when it is killed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from wctl import intent
+from wctl.installed import Layout
+from wctl.intent import Intent
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    """An empty machine."""
+    return Layout(False, tmp_path, (), tmp_path, tmp_path / "env")
+
+
+def test_is_kept_until_done(layout: Layout) -> None:
+    """A noted intent is read back whole, and gone when it is done."""
+    noted = Intent(added=("a",), changed=("b", "c"), rescaled=("d",), new=("d@01.service",))
+    intent.note(layout, noted)
+    assert intent.read(layout) == noted
+    intent.done(layout)
+    assert intent.read(layout) == Intent()
+    assert list(layout.units.iterdir()) == []
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"x": 1}', '{"added": 3}'])
+def test_what_cannot_be_read_is_nothing(layout: Layout, text: str) -> None:
+    """A file that no update can have written is no reason to fail."""
+    (layout.units / ".wctl-update").write_text(text)
+    assert intent.read(layout) == Intent()

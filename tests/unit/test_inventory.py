@@ -1,0 +1,104 @@
+"""Selectors: what names which instances."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from wctl.errors import Exit, WctlError
+from wctl.installed import Layout
+from wctl.inventory import Inventory
+from wctl.manager import Unit
+from wctl.target import MARK
+
+
+class Bus:
+    """Stands in for the manager: the units that it has loaded."""
+
+    def __init__(self, *loaded: str) -> None:
+        self._loaded = loaded
+
+    def units(self, patterns: list[str]) -> list[Unit]:
+        return [Unit(name, "loaded", "active", "running") for name in self._loaded]
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    """Two programs, alpha of two instances in the group g, and beta of one."""
+    for name, group, numbers in (("alpha", "g", (0, 1)), ("beta", "beta", (0,))):
+        (tmp_path / f"{name}@.service").write_text(
+            f"# {MARK} from x.conf.\n[Unit]\nX-Wctl-Group={group}\nX-Wctl-Numprocs={len(numbers)}\n"
+        )
+        wants = tmp_path / f"{name}.target.wants"
+        wants.mkdir()
+        for number in numbers:
+            (wants / f"{name}@{number:02d}.service").symlink_to(f"../{name}@.service")
+    return Layout(False, tmp_path, (), tmp_path, tmp_path / "env")
+
+
+def selected(layout: Layout, *selectors: str, loaded: tuple[str, ...] = ()) -> list[str]:
+    """Returns the names of the instances that the selectors name."""
+    inventory = Inventory(layout, Bus(*loaded))  # type: ignore[arg-type] # the part that is used
+    return [each.unit[: -len(".service")] for each in inventory.select(selectors)]
+
+
+@pytest.mark.parametrize(
+    ("selector", "expected"),
+    [
+        ("all", ["beta@00", "alpha@00", "alpha@01"]),
+        ("alpha", ["alpha@00", "alpha@01"]),
+        ("alpha@01", ["alpha@01"]),
+        ("alpha@01.service", ["alpha@01"]),
+        ("alpha@07", ["alpha@07"]),
+        ("alpha@{00..01}", ["alpha@00", "alpha@01"]),
+        ("alpha@0*", ["alpha@00", "alpha@01"]),
+        ("*a@00", ["beta@00", "alpha@00"]),
+        ("alpha:*", ["alpha@00", "alpha@01"]),
+        ("alpha:", ["alpha@00", "alpha@01"]),
+        ("alpha:alpha_01", ["alpha@01"]),
+        ("beta:beta", ["beta@00"]),
+        ("g", ["alpha@00", "alpha@01"]),
+        ("g:*", ["alpha@00", "alpha@01"]),
+        ("g:alpha_00", ["alpha@00"]),
+    ],
+)
+def test_selector(layout: Layout, selector: str, expected: list[str]) -> None:
+    """Each form of a selector names what Supervisor's, or a unit's, name would."""
+    assert selected(layout, selector) == expected
+
+
+def test_without_a_selector_everything_is_meant(layout: Layout) -> None:
+    """No selector at all is all, sorted by group and then by name."""
+    assert selected(layout) == ["beta@00", "alpha@00", "alpha@01"]
+
+
+def test_instances_alive_count_too(layout: Layout) -> None:
+    """An instance that somebody started without enabling it is seen; foreign spellings are not."""
+    loaded = ("alpha@05.service", "alpha@100.service", "alpha@6.service", "other@00.service")
+    found = selected(layout, "alpha", loaded=loaded)
+    assert found == ["alpha@00", "alpha@01", "alpha@05", "alpha@100"]
+
+
+@pytest.mark.parametrize(
+    ("selector", "message"),
+    [
+        ("gamma", "gamma: no such process"),
+        ("alhpa", "alhpa: no such process, did you mean alpha?"),
+        ("alpha@0", "alpha@0: no such process, did you mean alpha@00?"),
+        ("alpha@x", "alpha@x: no such process, did you mean alpha?"),
+        ("alpha:gamma_01", "alpha:gamma_01: no such process, did you mean alpha?"),
+    ],
+)
+def test_unknown_selector(layout: Layout, selector: str, message: str) -> None:
+    """What names nothing is an error with exit code 4 and the nearest name."""
+    with pytest.raises(WctlError) as caught:
+        selected(layout, selector)
+    assert (caught.value.message, caught.value.exit_code) == (message, Exit.UNKNOWN)
+
+
+def test_a_range_is_bounded(layout: Layout) -> None:
+    """A range that would fill the memory is refused."""
+    with pytest.raises(WctlError) as caught:
+        selected(layout, "alpha@{00..999999999}")
+    assert caught.value.exit_code == Exit.USAGE

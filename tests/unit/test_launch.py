@@ -1,0 +1,190 @@
+"""From systemd's exec of the wrapper to its exec of the worker, under a manager of our own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from unit.fake_manager import WRAPPER, FakeManager
+
+# What hand-off may import before it execs: its own four modules, and what is built into the
+# interpreter. A library costs milliseconds at every start of every worker.
+ALLOWED = {"wctl", "wctl.launch", "wctl.options", "wctl.starts", "_signal", "_socket"}
+
+
+@pytest.fixture
+def manager(tmp_path: Path) -> Iterator[FakeManager]:
+    """A manager that listens."""
+    made = FakeManager(tmp_path)
+    yield made
+    made.close()
+
+
+def test_becomes_the_worker(manager: FakeManager) -> None:
+    """The same process, with the worker's arguments, output and exit code."""
+    process = manager.popen("--startsecs=1", "sh", "-c", 'echo $$ "$@"; exit 7', "sh", "a b", "")
+    out = process.communicate(timeout=30)[0].decode()
+    assert (out, process.returncode) == (f"{process.pid} a b \n", 7)
+
+
+def test_ready_after_startsecs(manager: FakeManager) -> None:
+    """READY=1 comes a second after the exec and not before; then the count is gone."""
+    began = time.monotonic()
+    process = manager.popen("--startsecs=1", "sleep", "1000")
+    told = manager.told()
+    assert told is not None and told[0] == "READY=1"
+    assert told[1] - began >= 1.0
+    assert not manager.counter.exists()
+    process.kill()
+    process.communicate()
+
+
+def test_no_ready_from_a_worker_that_ends_before(manager: FakeManager) -> None:
+    """A start that ended before startsecs stays counted, and is never reported."""
+    manager.run("--startsecs=1", "true")
+    assert manager.told(timeout=1.5) is None
+    assert manager.counter.read_text() == "1"
+
+
+def test_startsecs_0_is_ready_however_soon_it_ends(manager: FakeManager) -> None:
+    """READY=1 is said before the exec; the count stays for a crash to be counted."""
+    manager.run("--startsecs=0", "true")
+    told = manager.told()
+    assert told is not None and told[0] == "READY=1"
+    assert manager.counter.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "command", "said"),
+    [
+        ("--startsecs=0", "/nonesuch/x", "No such file or directory: /nonesuch/x"),
+        ("--startsecs=1", "nonesuch-command", "command not found: nonesuch-command"),
+        ("--startsecs=1", "/", "Permission denied: /"),
+        ("--startsecs=0 --directory=/nonesuch", "true", "No such file or directory: /nonesuch"),
+    ],
+)
+def test_what_cannot_be_run_is_127(
+    manager: FakeManager, options: str, command: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One line that names it, exit code 127, never READY, a failed start."""
+    monkeypatch.chdir("/")  # as systemd does where WorkingDirectory=- is missing
+    code, _, err = manager.run(options, command)
+    assert (code, err) == (127, f"w@00.service: cannot start: {said}\n")
+    assert (manager.told(timeout=1.2), manager.counter.read_text()) == (None, "1")
+
+
+def test_the_environment_is_the_workers_own(manager: FakeManager) -> None:
+    """Nothing of wctl or Python is added; sockets and directories of wctl's are taken out."""
+    other = f"/run/other:{manager.runtime}"
+    _, out, _ = manager.run("--startsecs=1", "env", "-0", A="b\nc", RUNTIME_DIRECTORY=other)
+    expected = manager.environment(A="b\nc", RUNTIME_DIRECTORY="/run/other")
+    del expected["NOTIFY_SOCKET"]
+    assert dict(each.split("=", 1) for each in out.split("\0") if each) == expected
+
+
+def test_formats_of_the_number_are_filled_in(manager: FakeManager) -> None:
+    """In arguments with --expand, in variables that are named."""
+    _, out, _ = manager.run(
+        "--startsecs=1 --expand --expand-env=N,M", "sh", "-c", "echo $N %(process_num)d 9%%",
+        N="%(process_num)03d",
+    )  # fmt: skip
+    assert out == "000 0 9%\n"
+
+
+@pytest.mark.parametrize("sigpipe", [False, True])
+def test_signals_are_as_the_manager_left_them(manager: FakeManager, sigpipe: bool) -> None:
+    """Nothing is blocked; SIGPIPE alone is ignored, as systemd has it, unless it is not to be."""
+    options = "--startsecs=1" + (" --sigpipe" if sigpipe else "")
+    _, out, _ = manager.run(options, "grep", "-E", "^Sig(Blk|Ign)", "/proc/self/status")
+    masks = {line.split()[0]: int(line.split()[1], 16) for line in out.splitlines()}
+    ignored = 0 if sigpipe else 1 << (signal.SIGPIPE - 1)
+    assert masks == {"SigBlk:": 0, "SigIgn:": ignored}
+
+
+def test_no_descriptor_is_added(manager: FakeManager) -> None:
+    """The worker has its three and nothing of ours; ls has one for the directory."""
+    _, out, _ = manager.run("--startsecs=1", "ls", "/proc/self/fd")
+    assert out.split() == ["0", "1", "2", "3"]
+
+
+def test_no_child_is_left(manager: FakeManager) -> None:
+    """The notifier is nobody's child: the worker has neither a process nor a zombie."""
+    process = manager.popen("--startsecs=1", "sleep", "1000")
+    assert manager.told() is not None
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
+    process.kill()
+    process.communicate()
+    assert children == ""
+
+
+def test_a_wrong_command_line_is_64() -> None:
+    """A usage error has its own exit code and says what was expected."""
+    done = subprocess.run([*WRAPPER, "--x=1"], capture_output=True, text=True, check=False)
+    assert (done.returncode, "unknown option" in done.stderr) == (64, True)
+
+
+@pytest.mark.parametrize(("name", "right"), [("w@0", "w@00"), ("w@x", "w@00"), ("w@007", "w@07")])
+def test_another_spelling_gives_up(name: str, right: str) -> None:
+    """An instance that nobody would look for is FATAL at once, with the right name."""
+    done = subprocess.run(
+        [*WRAPPER, f"{name}.service", "--", "true"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == -(signal.SIGRTMIN + 29)
+    assert done.stderr == (f"{name}.service: {name} is not how instances are named, try {right}\n")
+
+
+def test_a_count_that_cannot_be_kept_is_no_obstacle(manager: FakeManager) -> None:
+    """The worker runs, and one line says why it is not counted."""
+    gone = f"{manager.runtime}/wctl/gone"
+    code, out, err = manager.run("--startsecs=1", "echo", "runs", RUNTIME_DIRECTORY=gone)
+    assert (code, out) == (0, "runs\n")
+    assert "cannot count failed starts: No such file or directory" in err
+
+
+def test_hand_off_imports_next_to_nothing() -> None:
+    """An import beyond the list would be paid for by every start of every worker."""
+    script = (
+        "import sys, os; before = set(sys.modules); sys.path.append(sys.argv[1]);"
+        "from wctl import launch; print(*sorted(set(sys.modules) - before))"
+    )
+    package = str(Path(WRAPPER[-1]).parents[1])
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", script, package],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert set(done.stdout.split()) - ALLOWED == set()
+
+
+def test_a_whole_start_imports_little_more(manager: FakeManager) -> None:
+    """As traced by the interpreter, the notifier's process included."""
+    python = [sys.executable, "-I", "-S", "-X", "importtime"]
+
+    def imported(*arguments: str) -> set[str]:
+        done = subprocess.run(
+            [*python, *arguments], env=manager.environment(), capture_output=True, text=True,
+            check=True,
+        )  # fmt: skip
+        return {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+
+    whole = imported(WRAPPER[-1], "--startsecs=1", "w@00.service", "--", "sleep", "1.2")
+    assert whole - imported("-c", "import os") - ALLOWED <= {
+        "wctl.notifier", "wctl.notify", "select", "time"
+    }  # fmt: skip
+
+
+def test_signals_during_the_fork_reach_the_worker(manager: FakeManager) -> None:
+    """However early a SIGTERM comes, the process ends by it, as the worker would."""
+    for _ in range(10):
+        process = manager.popen("--startsecs=1", "sleep", "1000")
+        os.kill(process.pid, signal.SIGTERM)
+        process.communicate(timeout=10)
+        assert process.returncode == -signal.SIGTERM

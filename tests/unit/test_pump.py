@@ -1,0 +1,228 @@
+"""The pump, as the wrapper runs it: exact bytes, a journald that comes and goes, full disks.
+
+The journald here is a socket of the test's own: only the real one has a journal, and the tests of
+that are in e2e, but only this one can stop reading at a chosen byte.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from wctl import stream
+from wctl.logfile import LogFile
+from wctl.options import Options
+from wctl.pump import Journaled, Pump
+from wctl.rotate import RotatedFile
+from wctl.stream import Journal
+
+
+class FakeDaemon:
+    """Listens as journald does, and reads only when told to."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._streams: list[socket.socket] = []
+        self._listen()
+
+    def _listen(self) -> None:
+        self._server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._server.bind(str(self.path))
+        self._server.listen()
+
+    def read(self) -> bytes:
+        """Returns what was sent since the last call, without the header."""
+        self._server.setblocking(False)
+        data = b""
+        try:
+            self._streams.append(self._server.accept()[0])
+            data = self._streams[-1].recv(1 << 20).split(b"\n", 7)[7]
+        except BlockingIOError:
+            pass
+        self._streams[-1].setblocking(False)
+        try:
+            while more := self._streams[-1].recv(1 << 20):
+                data += more
+        except BlockingIOError:
+            pass
+        return data
+
+    def stop(self) -> None:
+        """Goes away, with everything that it has not read."""
+        for each in (self._server, *self._streams):
+            each.close()
+        self._streams = []
+        self.path.unlink()
+
+    def start(self) -> None:
+        """Comes back."""
+        self._listen()
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> FakeDaemon:
+    """A journald that reads nothing by itself."""
+    return FakeDaemon(tmp_path / "stdout")
+
+
+@pytest.fixture
+def spare(tmp_path: Path) -> Path:
+    """The file for the time without a journald."""
+    return tmp_path / "spare.log"
+
+
+@pytest.fixture
+def output(daemon: FakeDaemon, spare: Path) -> Journaled:
+    """An output to the journal with a spare file."""
+    journal = Journal(str(daemon.path), "x@00", "x@00.service", 30)
+    return Journaled(journal, "x@00", LogFile("x@00", RotatedFile(str(spare), 0, 0)))
+
+
+def try_again(output: Journaled) -> None:
+    """Lets the second pass after which journald is looked for."""
+    output._journal._next_try = 0.0
+
+
+def test_whole_lines_go_to_the_journal(daemon: FakeDaemon, output: Journaled) -> None:
+    """The beginning of a line waits for its end; the last one goes without."""
+    output.write(b"one\ntw")
+    assert daemon.read() == b"one\n"
+    output.write(b"o\nthree")
+    assert daemon.read() == b"two\n"
+    output.close()
+    assert daemon.read() == b"three"
+
+
+def test_unread_lines_are_in_the_file(daemon: FakeDaemon, output: Journaled, spare: Path) -> None:
+    """What a journald that stops has read is not repeated; what it has not read is not lost."""
+    output.write(b"read\n")
+    assert daemon.read() == b"read\n"
+    output.write(b"unread\n")
+    daemon.stop()
+    output.write(b"after\n")
+    assert spare.read_bytes() == b"unread\nafter\n"
+
+
+def test_read_lines_are_not_repeated(daemon: FakeDaemon, output: Journaled, spare: Path) -> None:
+    """An idle stream that breaks: all was read, so only what comes next goes to the file."""
+    output.write(b"read\n")
+    assert daemon.read() == b"read\n"
+    daemon.stop()
+    output.write(b"after\n")
+    assert spare.read_bytes() == b"after\n"
+
+
+def test_returns_to_the_journal_at_a_line(
+    daemon: FakeDaemon, output: Journaled, spare: Path
+) -> None:
+    """A line that began in the file ends there; then the journal has the rest."""
+    daemon.stop()
+    output.write(b"one\ntw")
+    daemon.start()
+    try_again(output)
+    output.write(b"o")
+    output.write(b"\nthree\n")
+    assert spare.read_bytes() == b"one\ntwo\n"
+    assert daemon.read() == b"three\n"
+
+
+def test_worker_that_ends_leaves_nothing_unsaid(
+    daemon: FakeDaemon, output: Journaled, spare: Path
+) -> None:
+    """Held-back and unread lines are in the file when journald is gone at the end."""
+    output.write(b"one\ntwo")
+    daemon.stop()
+    output.close()
+    assert spare.read_bytes() == b"one\ntwo"
+
+
+def test_connects_with_systemds_header(daemon: FakeDaemon) -> None:
+    """Identifier, unit, priority with facility, level prefix, no forwards."""
+    ours = stream.connect(str(daemon.path), "x@00", "x@00.service", 1 << 3 | 5)
+    theirs = daemon._server.accept()[0]
+    assert theirs.recv(100) == b"x@00\nx@00.service\n13\n1\n0\n0\n0\n"
+    ours.close()
+
+
+def test_unwritable_file_drops_whole_lines_and_says_how_many(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first failure and the end of it are told; the line that was cut stays apart."""
+    monkeypatch.delenv("JOURNAL_STREAM", raising=False)
+    path = tmp_path / "a.log"
+    file = RotatedFile(str(path), 0, 0)
+    log = LogFile("x@00", file)
+    log.write(b"one\nbeginn")
+    path.rename(tmp_path / "kept")
+    path.mkdir()
+    file._next_look = 0.0
+    log.write(b"ing\ntwo\n")
+    log.write(b"three\nfo")
+    path.rmdir()
+    (tmp_path / "kept").rename(path)
+    log._next_try = 0.0
+    log.write(b"ur\nfive\n")
+    assert path.read_bytes() == b"one\nbeginn\nfive\n"
+    assert capfd.readouterr().err.splitlines() == [
+        f"x@00: {path}: Is a directory: lines are dropped",
+        f"x@00: {path}: 4 lines (19 bytes) were dropped",
+    ]
+
+
+HOSTILE = [b"\0\xff\xfe\n", b"y" * 200_000 + b"\n", b"<3>prefix\n", b"no end"]
+
+
+@pytest.mark.parametrize("joined", [False, True])
+def test_a_workers_bytes_are_exact(tmp_path: Path, joined: bool) -> None:
+    """From a process's stdout and stderr to files: binary, long, without a last newline."""
+    options = Options()
+    options.unit = "x@00.service"
+    options.log = "file"
+    options.stdout_file = str(tmp_path / "out.log")
+    options.stderr_file = str(tmp_path / "err.log")
+    options.redirect_stderr = joined
+    pump = Pump(options, None)
+    child = os.fork()
+    if child == 0:
+        pump.in_worker({})
+        for part in HOSTILE:
+            for fd in (1, 2):
+                view = memoryview(part)
+                while view:
+                    view = view[os.write(fd, view) :]
+        os._exit(0)
+    pump.run(os.pidfd_open(child))
+    os.waitpid(child, 0)
+    if joined:
+        assert (tmp_path / "out.log").read_bytes() == b"".join(part * 2 for part in HOSTILE)
+    else:
+        assert (tmp_path / "out.log").read_bytes() == b"".join(HOSTILE)
+        assert (tmp_path / "err.log").read_bytes() == b"".join(HOSTILE)
+
+
+def test_ends_with_the_worker_though_a_grandchild_holds_the_pipe(tmp_path: Path) -> None:
+    """What was written by then is in the file; a grandchild that lives on is not waited for."""
+    options = Options()
+    options.unit = "x@00.service"
+    options.log = "file"
+    options.stdout_file = str(tmp_path / "out.log")
+    options.redirect_stderr = True
+    pump = Pump(options, None)
+    alive, until = os.pipe()
+    child = os.fork()
+    if child == 0:
+        pump.in_worker({})
+        os.close(until)
+        if os.fork() == 0:
+            os.read(alive, 1)  # until the test ends
+            os._exit(0)
+        os.write(1, b"done\n")
+        os._exit(0)
+    pump.run(os.pidfd_open(child))
+    os.waitpid(child, 0)
+    assert (tmp_path / "out.log").read_bytes() == b"done\n"
+    os.close(until)
+    os.close(alive)

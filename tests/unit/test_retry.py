@@ -1,0 +1,128 @@
+"""What follows a failed start; the clock and the manager are the tests' own."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from wctl import retry
+from wctl.launch import Start
+from wctl.options import parse
+from wctl.starts import Starts
+
+
+class DeathError(Exception):
+    """Stands for the death of the process."""
+
+
+class World:
+    """What retry would do to the rest of the world, written down."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.done: list[object] = []
+        self.restarts = b"0"
+        monkeypatch.setattr("wctl.retry.time.sleep", self.done.append)
+        monkeypatch.setattr("wctl.notify.status", lambda _to, *what: self.done.append(what))
+        monkeypatch.setattr(retry, "say", self.done.append)
+        monkeypatch.setattr(retry, "ask", lambda _options, _name: self.restarts)
+        monkeypatch.setattr(retry, "die_by", self._die)
+
+    def _die(self, signal: int) -> None:
+        self.done.append(signal)
+        raise DeathError
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    """The rest of the world."""
+    return World(monkeypatch)
+
+
+def start(tmp_path: Path, failed: int, restarts: int | None, *options: str) -> Start:
+    """Returns a start after so many failed ones."""
+    runtime = tmp_path / "wctl"
+    runtime.mkdir()
+    Starts(str(runtime)).begin(failed - 1, restarts)
+    environ = {b"RUNTIME_DIRECTORY": f"{runtime}/".encode(), b"NOTIFY_SOCKET": b"/notify"}
+    return Start(parse([*options, "w@00.service", "--", "true"]), environ)
+
+
+def test_waits_longer_each_time_and_says_so(tmp_path: Path, world: World) -> None:
+    """The second wait is of two seconds, and extends the start by as much and a try."""
+    retry.back_off(start(tmp_path, 2, None, "--startsecs=5", "--startretries=3"))
+    tries = "failed start 2 of 4, next try in 2 s"
+    assert world.done == [
+        f"<5>w@00.service: {tries}", (f"BACKOFF: {tries}", 2 + 5 + 30), 2, ("",),
+    ]  # fmt: skip
+
+
+def test_a_probe_has_its_own_time(tmp_path: Path, world: World) -> None:
+    """With ready=exec a try may take ready_timeout."""
+    retry.back_off(start(tmp_path, 1, None, "--ready=exec:x", "--ready-timeout=50"))
+    assert world.done[1] == ("BACKOFF: failed start 1 of 4, next try in 1 s", 1 + 50 + 30)
+
+
+def test_gives_up_by_its_signal(tmp_path: Path, world: World) -> None:
+    """Past startretries: the reason in journal and status, death by SIGRTMIN+29, no wait."""
+    with pytest.raises(DeathError):
+        retry.back_off(start(tmp_path, 4, None, "--startretries=3"))
+    reason = "gave up after 4 failed starts in a row"
+    assert world.done == [
+        f"<3>w@00.service: {reason}", (f"FATAL: {reason}",), retry.GIVE_UP_SIGNAL,
+    ]  # fmt: skip
+
+
+def test_no_failed_start_no_wait(tmp_path: Path, world: World) -> None:
+    """After a start by hand the first try is at once."""
+    this = start(tmp_path, 3, 5)
+    retry.settle(this)
+    retry.back_off(this)
+    assert (this.failed, this.restarts, world.done) == (0, 0, [])
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "failed"),
+    [(None, b"1", 2), (4, b"5", 2), (4, b"4", 0), (4, b"", 2), (4, b"[not set]", 2)],
+)
+def test_the_count_is_kept_over_automatic_restarts_alone(
+    tmp_path: Path, world: World, before: int | None, now: bytes, failed: int
+) -> None:
+    """NRestarts then and now tell; where nobody answers the count is kept."""
+    world.restarts = now
+    this = start(tmp_path, 2, before)
+    retry.settle(this)
+    assert this.failed == failed
+
+
+def test_asks_systemctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a bare environment, for the unit's property, of the right manager."""
+    fake = tmp_path / "systemctl"
+    fake.write_text('#!/bin/sh\necho "$@ ${LD_LIBRARY_PATH-unset}"\necho noise >&2\n')
+    fake.chmod(0o755)
+    monkeypatch.setattr(retry, "_SYSTEMCTL", str(fake))
+    monkeypatch.setenv("LD_LIBRARY_PATH", "/nonesuch")
+    options = parse(["--user", "w@00.service", "--", "true"])
+    assert retry.ask(options, "NRestarts") == (
+        b"--user show --property=NRestarts --value -- w@00.service unset"
+    )
+
+
+@pytest.mark.parametrize("program", ["/nonesuch", sys.executable + ".none"])
+def test_nobody_to_ask(monkeypatch: pytest.MonkeyPatch, program: str) -> None:
+    """Without systemctl there is no answer, and no error."""
+    monkeypatch.setattr(retry, "_SYSTEMCTL", program)
+    assert retry.ask(parse(["w@00.service", "--", "true"]), "NRestarts") == b""
+
+
+def test_a_manager_that_hangs_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a while there is no answer, and no process is left behind."""
+    fake = tmp_path / "systemctl"
+    fake.write_text("#!/bin/sh\nexec sleep 1000\n")
+    fake.chmod(0o755)
+    monkeypatch.setattr(retry, "_SYSTEMCTL", str(fake))
+    monkeypatch.setattr(retry, "_ASK_TIMEOUT", 0.1)
+    assert retry.ask(parse(["w@00.service", "--", "true"]), "NRestarts") == b""

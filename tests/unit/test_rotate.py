@@ -1,0 +1,211 @@
+"""Rotated files: limits at line ends, kills at every step, files that somebody takes away."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from wctl import rotate
+from wctl.rotate import RotatedFile
+
+LINES = [b"%04d %s\n" % (number, b"x" * (number % 40)) for number in range(400)]
+LIMIT = 1000
+BACKUPS = 3
+
+
+def contents(path: Path) -> list[bytes]:
+    """Returns what the files hold, the oldest first."""
+    names = sorted(path.parent.glob(f"{path.name}.*"), key=lambda each: -int(each.suffix[1:]))
+    return [each.read_bytes() for each in [*names, path] if each.exists()]
+
+
+def test_files_are_cut_at_line_ends_below_the_limit(tmp_path: Path) -> None:
+    """Whatever the sizes of the writes: complete, and above the limit by one write at most."""
+    for chunk in (1, 7, 999, 1000, 1001, 1 << 16):
+        path = tmp_path / f"{chunk}.log"
+        file = RotatedFile(str(path), LIMIT, 20)
+        data = b"".join(LINES)
+        for start in range(0, len(data), chunk):
+            file.write(data[start : start + chunk])
+        files = contents(path)
+        assert b"".join(files) == data
+        # A line that comes in several writes may end above the limit: by one write, no more.
+        assert max(map(len, files)) <= LIMIT + min(chunk, 50)
+        assert chunk < 50 or all(each.endswith(b"\n") for each in files)
+
+
+@pytest.mark.parametrize("data", [b"no newline", b"\0\xff\xfe\x80\n" * 9, b"y" * 70_000 + b"\nz"])
+def test_bytes_are_exact(tmp_path: Path, data: bytes) -> None:
+    """Binary data, invalid UTF-8, lines longer than a file and no last newline stay as they are."""
+    path = tmp_path / "a.log"
+    file = RotatedFile(str(path), 100, 1000)
+    file.write(data)
+    file.write(data)
+    assert b"".join(contents(path)) == data * 2
+
+
+def test_no_limit_and_no_backups(tmp_path: Path) -> None:
+    """maxbytes=0 never rotates; backups=0 keeps one file, with the newest lines."""
+    data = b"".join(LINES)
+    path = tmp_path / "a.log"
+    RotatedFile(str(path), 0, 3).write(data)
+    assert contents(path) == [data]
+    path = tmp_path / "b.log"
+    RotatedFile(str(path), LIMIT, 0).write(data)
+    assert len(contents(path)) == 1
+    assert data.endswith(path.read_bytes())
+    assert 0 < path.stat().st_size <= LIMIT
+
+
+class KilledAt:
+    """The os module of a process that is killed just before its n-th call that changes a file."""
+
+    CHANGES = ("open", "write", "rename", "unlink", "close")
+
+    def __init__(self, number: int) -> None:
+        self._left = number
+
+    def __getattr__(self, name: str) -> Any:
+        function = getattr(os, name)
+        if name not in self.CHANGES:
+            return function
+
+        def counted(*arguments: Any) -> Any:
+            self._left -= 1
+            if self._left < 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return function(*arguments)
+
+        return counted
+
+
+def write_until_killed(path: Path, lines: list[bytes], number: int) -> tuple[int, bool]:
+    """Writes in a process killed at a step; returns how many writes were complete, and the kill."""
+    ours, theirs = os.pipe()
+    child = os.fork()
+    if child == 0:
+        rotate.os = KilledAt(number)  # type: ignore[assignment]
+        file = RotatedFile(str(path), LIMIT, 20)
+        for line in lines:
+            file.write(line)
+            os.write(theirs, b".")
+        os._exit(0)
+    os.close(theirs)
+    status = os.waitpid(child, 0)[1]
+    complete = len(os.read(ours, len(lines)))
+    os.close(ours)
+    return complete, os.WIFSIGNALED(status)
+
+
+def test_killed_at_every_step_no_written_line_is_lost(tmp_path: Path) -> None:
+    """SIGKILL before any system call, then another process goes on: each line is there, once."""
+    lines = LINES[:150]  # some four rotations
+    step = 0
+    killed = True
+    while killed:
+        path = tmp_path / str(step) / "a.log"
+        path.parent.mkdir()
+        complete, killed = write_until_killed(path, lines, step)
+        # A kill between the write and its report: the line is there, too.
+        there = b"".join(contents(path)).count(b"\n")
+        assert complete <= there <= complete + 1
+        RotatedFile(str(path), LIMIT, 20).write(b"".join(lines[there:]))
+        files = contents(path)
+        assert b"".join(files) == b"".join(lines)
+        assert max(map(len, files)) <= LIMIT
+        step += 1
+    assert step > 150
+
+
+def later(file: RotatedFile) -> None:
+    """Lets the second pass after which a file looks whether it is still in its place."""
+    file._next_look = 0.0
+
+
+def test_file_that_is_moved_away_is_made_anew(tmp_path: Path) -> None:
+    """logrotate's rename, or rm: the next lines are in a new file of the old name."""
+    path = tmp_path / "a.log"
+    file = RotatedFile(str(path), LIMIT, 3)
+    file.write(b"one\n")
+    path.rename(tmp_path / "moved")
+    later(file)
+    file.write(b"two\n")
+    assert path.read_bytes() == b"two\n"
+
+
+def test_truncated_file_has_its_room_back(tmp_path: Path) -> None:
+    """After "wctl clear" a file is filled up again before it is rotated."""
+    path = tmp_path / "a.log"
+    file = RotatedFile(str(path), 10, 3)
+    file.write(b"12345678\n")
+    os.truncate(path, 0)
+    later(file)
+    file.write(b"abc\n")
+    assert contents(path) == [b"abc\n"]
+
+
+def test_directory_that_is_deleted_is_made_anew(tmp_path: Path) -> None:
+    """In a directory that only we, or root, can write to."""
+    tmp_path.chmod(0o755)
+    path = tmp_path / "logs" / "a.log"
+    file = RotatedFile(str(path), LIMIT, 3)
+    file.write(b"one\n")
+    path.unlink()
+    path.parent.rmdir()
+    later(file)
+    file.write(b"two\n")
+    assert path.read_bytes() == b"two\n"
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
+def test_no_directory_is_made_where_others_may_write(tmp_path: Path) -> None:
+    """A directory that everybody can write to, such as /tmp, is no place to create one."""
+    tmp_path.chmod(0o777)
+    with pytest.raises(FileNotFoundError):
+        RotatedFile(str(tmp_path / "logs" / "a.log"), LIMIT, 3).write(b"one\n")
+
+
+@pytest.mark.parametrize("what", ["file", "directory"])
+def test_link_in_its_place_is_refused(tmp_path: Path, what: str) -> None:
+    """A link in place of the file, or of its directory, gets nothing."""
+    directory = tmp_path / "logs"
+    directory.mkdir()
+    trap = tmp_path / "trap"
+    trap.mkdir()
+    path = directory / "a.log"
+    file = RotatedFile(str(path), LIMIT, 3)
+    file.write(b"one\n")
+    if what == "file":
+        path.unlink()
+        path.symlink_to(trap / "a.log")
+    else:
+        directory.rename(tmp_path / "old")
+        directory.symlink_to(trap)
+    later(file)
+    with pytest.raises(OSError, match="replaced by a link"):
+        file.write(b"two\n")
+    assert list(trap.iterdir()) == []
+
+
+def test_file_of_another_process_is_refused(tmp_path: Path) -> None:
+    """Two instances with one name of a log file: the second writes nothing."""
+    path = str(tmp_path / "a.log")
+    first, second = RotatedFile(path, LIMIT, 3), RotatedFile(path, LIMIT, 3)
+    first.write(b"one\n")
+    with pytest.raises(OSError, match="another process logs to it"):
+        second.write(b"two\n")
+    first.close()
+    second.write(b"two\n")
+    assert Path(path).read_bytes() == b"one\ntwo\n"
+
+
+def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
+    """A FIFO or a device is never rotated."""
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+    with pytest.raises(OSError, match="not a regular file"):
+        RotatedFile(str(path), LIMIT, 3).write(b"one\n")

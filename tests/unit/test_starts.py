@@ -1,0 +1,82 @@
+"""The count of failed starts, and Supervisor's rule for what comes next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from wctl.starts import Starts, automatic, delay, given_up
+
+
+def test_counts_from_its_beginning(tmp_path: Path) -> None:
+    """A start that has begun counts as failed until the worker is READY."""
+    starts = Starts(str(tmp_path))
+    assert (starts.failed(), starts.restarts()) == (0, None)
+    starts.begin(0)
+    assert (starts.failed(), starts.restarts()) == (1, None)
+    starts.begin(1, restarts=7)
+    assert (starts.failed(), starts.restarts()) == (2, 7)
+    starts.clear()
+    assert (starts.failed(), starts.restarts()) == (0, None)
+    starts.clear()  # twice is fine
+
+
+def test_without_a_directory_every_start_is_the_first() -> None:
+    """Outside a unit nothing is kept, and nothing fails."""
+    starts = Starts(None)
+    starts.begin(5)
+    starts.clear()
+    assert starts.failed() == 0
+
+
+@pytest.mark.parametrize("text", [b"", b"x", b"3 x", b"\0\0", b" 4"])
+def test_a_damaged_count_is_none(tmp_path: Path, text: bytes) -> None:
+    """What is not a count is no count: the worker starts at once."""
+    (tmp_path / "failed-starts").write_bytes(text)
+    starts = Starts(str(tmp_path))
+    assert (starts.failed(), starts.restarts()) == (0, None)
+
+
+def test_a_count_that_cannot_be_kept_is_an_error(tmp_path: Path) -> None:
+    """The caller decides what to do about a directory that is gone."""
+    with pytest.raises(OSError):
+        Starts(str(tmp_path / "gone")).begin(0)
+
+
+def test_the_old_count_stands_until_the_new_one_is_whole(tmp_path: Path) -> None:
+    """A wrapper killed between write and rename leaves the old count."""
+    starts = Starts(str(tmp_path))
+    starts.begin(2)
+    (tmp_path / "failed-starts.new").write_bytes(b"")
+    assert starts.failed() == 3
+    starts.begin(3)
+    assert (starts.failed(), sorted(each.name for each in tmp_path.iterdir())) == (
+        4,
+        ["failed-starts"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "expected"),
+    [
+        (None, 0, False),  # the first start after one by hand
+        (None, 1, True),
+        (3, 4, True),
+        (3, 0, False),  # systemctl restart, while it ran or waited in the wrapper
+        (3, 3, False),  # systemctl restart while systemd waited out RestartSec=
+        (3, 6, True),  # in between, systemd itself had failed to start it
+        (3, None, True),  # nobody answers
+        (None, None, True),
+    ],
+)
+def test_who_asked_for_a_start(before: int | None, now: int | None, expected: bool) -> None:
+    """Automatic restarts alone raise NRestarts."""
+    assert automatic(before, now) is expected
+
+
+def test_the_rule_is_supervisors() -> None:
+    """startretries=3: four starts, 1, 2 and 3 seconds apart."""
+    assert [delay(failed) for failed in (1, 2, 3)] == [1, 2, 3]
+    assert [given_up(failed, 3) for failed in (1, 2, 3, 4)] == [False, False, False, True]
+    assert given_up(1, 0)

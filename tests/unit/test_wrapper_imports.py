@@ -1,0 +1,48 @@
+"""What the wrapper imports on the way to a worker: every start of every worker pays for it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import wctl
+
+WORKER = Path(wctl.__file__).with_name("worker.py")
+
+OURS = {"wctl", "wctl.launch", "wctl.options", "wctl.starts"}
+# Of Python's modules some that take milliseconds to import.
+SLOW = {"argparse", "dataclasses", "enum", "pathlib", "re", "signal", "socket", "subprocess"}
+
+
+@pytest.fixture(scope="module")
+def imported() -> set[str]:
+    """The modules that are imported up to the exec, in the process that execs."""
+    shown = subprocess.run(
+        [sys.executable, "-I", "-S", "-X", "importtime", WORKER, "--log=none",
+         "w@00.service", "--", "/bin/true"],
+        env={key: value for key, value in os.environ.items() if key != "NOTIFY_SOCKET"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )  # fmt: skip
+    lines = [line for line in shown.stderr.splitlines() if line.startswith("import time:")]
+    return {line.rpartition("|")[2].strip() for line in lines}
+
+
+def test_only_what_the_hand_off_needs_is_ours(imported: set[str]) -> None:
+    """Readiness, retries, residence and logs are imported where they are used, and only there.
+
+    The notifier, which is forked off, writes to the same list.
+    """
+    beside = {"wctl.notifier", "wctl.notify", "wctl.probe"}
+    ours = {name for name in imported if name.partition(".")[0] == "wctl"}
+    assert ours - beside == OURS
+
+
+def test_nothing_slow_is_imported(imported: set[str]) -> None:
+    """None of the modules that take milliseconds to import."""
+    assert imported & SLOW == set()
