@@ -1,0 +1,201 @@
+"""The three that are compared, behind the same few verbs; and what they run."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Sequence
+from typing import Protocol
+
+from machine.driver import Machine, wait_for
+
+STARTSECS = 1
+HOME = "/srv/bench"
+# Notes when it starts, and then costs nothing: what is measured is what runs it.
+WORKER = f"""#!/bin/sh
+echo "$$ $(date +%s%N)" >{HOME}/started/$1
+exec sleep infinity
+"""
+PROGRAM = """[program:w]
+command={home}/worker %(process_num)02d
+numprocs={count}
+process_name=%(program_name)s_%(process_num)02d
+startsecs={startsecs}
+autorestart=true
+autostart={autostart}
+"""
+SUPERVISORD = """[supervisord]
+nodaemon=true
+minfds=8192
+logfile=/dev/null
+logfile_maxbytes=0
+pidfile=/run/supervisord.pid
+[unix_http_server]
+file=/run/supervisor.sock
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
+[supervisorctl]
+serverurl=unix:///run/supervisor.sock
+"""
+BARE = f"""[Service]
+Type=exec
+ExecStart={HOME}/worker %i
+Restart=always
+RestartSec=100ms
+"""
+# Runs commands one after the other inside the machine, and prints how long each took.
+TIMER = """
+import json, subprocess, sys, time
+seconds = []
+for command in json.loads(sys.argv[1]):
+    begun = time.perf_counter()
+    subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+    seconds.append(time.perf_counter() - begun)
+print(json.dumps(seconds))
+"""
+
+
+def seconds(machine: Machine, *commands: Sequence[str]) -> float:
+    """Returns how long these commands take together, timed inside the machine."""
+    timer = ["/usr/bin/python3", "-c", TIMER, json.dumps(commands)]
+    taken: list[float] = json.loads(machine.run(timer, timeout=900).out)
+    return sum(taken)
+
+
+class Tool(Protocol):
+    """What runs workers; an idle one holds none."""
+
+    name: str
+
+    def open(self) -> None:
+        """Makes it ready for workers."""
+
+    def close(self) -> None:
+        """Ends it, with all workers."""
+
+    def up(self, count: int) -> float:
+        """Starts so many workers at once; returns the seconds until all are up."""
+
+    def down(self) -> None:
+        """Stops all workers."""
+
+    def status(self) -> Sequence[str]:
+        """The command that shows all workers."""
+
+    def one_more(self, count: int) -> float:
+        """Has one worker more than ``count``; returns the seconds until all are up."""
+
+
+class Wctl:
+    """Workers under systemd, by wctl."""
+
+    name = "wctl"
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+
+    def open(self) -> None:
+        text = PROGRAM.format(home=HOME, count=0, startsecs=STARTSECS, autostart="true")
+        self._machine.write("/etc/wctl/conf.d/w.conf", text)
+        self._machine.run(["wctl", "update"], timeout=120)
+
+    def close(self) -> None:
+        self.down()
+        self._machine.run("rm /etc/wctl/conf.d/w.conf; wctl remove w; systemctl reset-failed")
+
+    def up(self, count: int) -> float:
+        return seconds(self._machine, ["wctl", "scale", "w", str(count)])
+
+    def down(self) -> None:
+        self._machine.run(["wctl", "scale", "w", "0"], timeout=300)
+
+    def status(self) -> Sequence[str]:
+        return ["wctl", "status"]
+
+    def one_more(self, count: int) -> float:
+        return self.up(count + 1)
+
+
+class Supervisor:
+    """The same workers under supervisord."""
+
+    name = "supervisor"
+    _python = ("env", f"PYTHONPATH={HOME}/supervisor", "/usr/bin/python3", "-m")
+    _control = (*_python, "supervisor.supervisorctl", "-c", f"{HOME}/s.conf")
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+        self._server: subprocess.Popen[str] | None = None
+        self._count = 0
+        self.more = ""  # of the configuration
+
+    def command(self, *words: str) -> Sequence[str]:
+        """The command line that has supervisorctl do something."""
+        return [*self._control, *words]
+
+    def open(self) -> None:
+        self._configure(0)
+        command = [*self._python, "supervisor.supervisord", "-c", f"{HOME}/s.conf"]
+        self._server = self._machine.popen(command, stdout=subprocess.DEVNULL)
+        wait_for(lambda: self._machine.exists("/run/supervisor.sock"), 30, "supervisord")
+
+    def close(self) -> None:
+        self._machine.run([*self._control, "shutdown"])
+        assert self._server is not None
+        self._server.wait(timeout=300)
+
+    def up(self, count: int) -> float:
+        self._configure(count)
+        if count != self._count:
+            self._machine.run([*self._control, "update"], timeout=600)
+            self._count = count
+        return seconds(self._machine, [*self._control, "start", "w:*"])
+
+    def down(self) -> None:
+        self._machine.run([*self._control, "stop", "w:*"], timeout=600)
+
+    def status(self) -> Sequence[str]:
+        return [*self._control, "status"]
+
+    def one_more(self, count: int) -> float:
+        """As its manual has it: a new numprocs, reread, update; ends when the last one runs."""
+        self._configure(count + 1, autostart="true")
+        self._count = count + 1
+        update = [[*self._control, verb] for verb in ("reread", "update")]
+        shown = f"{' '.join(self._control)} status | grep -c RUNNING"
+        until = ["sh", "-c", f"until [ $({shown}) = {count + 1} ]; do :; done"]
+        return seconds(self._machine, *update, until)
+
+    def _configure(self, count: int, autostart: str = "false") -> None:
+        program = PROGRAM.format(home=HOME, count=count, startsecs=STARTSECS, autostart=autostart)
+        self._machine.write(f"{HOME}/s.conf", SUPERVISORD + program + self.more)
+
+
+class Systemd:
+    """The floor: plain units without readiness, by systemctl."""
+
+    name = "systemd"
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+
+    def open(self) -> None:
+        self._machine.write("/run/systemd/system/bare@.service", BARE)
+        self._machine.run(["systemctl", "daemon-reload"])
+
+    def close(self) -> None:
+        self.down()
+        self._machine.run("rm /run/systemd/system/bare@.service; systemctl daemon-reload")
+
+    def up(self, count: int) -> float:
+        units = [f"bare@{number:02d}" for number in range(count)]
+        return seconds(self._machine, ["systemctl", "start", *units])
+
+    def down(self) -> None:
+        self._machine.run(["systemctl", "stop", "bare@*"], timeout=300)
+
+    def status(self) -> Sequence[str]:
+        return ["systemctl", "list-units", "--no-pager", "bare@*"]
+
+    def one_more(self, count: int) -> float:
+        return seconds(self._machine, ["systemctl", "start", f"bare@{count:02d}"])

@@ -1,0 +1,167 @@
+"""What needs a kernel of its own: limits of cgroup version 2, booting, and the loss of power."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from machine.driver import wait_for
+from machine.vm import VM
+
+SLOW = 120  # seconds; the processor is emulated
+
+# Waits for its file, takes that away, and eats all memory that it gets.
+HOG = """\
+[program:hog]
+command = sh -c 'until rm /run/eat-%(process_num)02d 2>&-; do sleep 0.5; done; tail /dev/zero'
+process_name = %(program_name)s_%(process_num)02d
+numprocs = 2
+memory_max = 40M
+"""
+
+SHIPPED = Path(__file__).parents[2] / "units/messenger-worker.conf"
+
+
+def sleepers(name: str, command: str = "sleep 1000") -> str:
+    return (
+        f"[program:{name}]\ncommand={command}\n"
+        "process_name=%(program_name)s_%(process_num)02d\nstartsecs=1\n"
+    )
+
+
+def configure(vm: VM, name: str, text: str) -> None:
+    vm.write(f"/etc/wctl/conf.d/{name}.conf", text)
+
+
+def states(vm: VM, program: str) -> list[str]:
+    """Returns the states of a program's instances, in their order."""
+    shown = vm.run(["wctl", "status", "--json", program], check=False).out
+    return [each["state"] for each in json.loads(shown)]
+
+
+def all_run(vm: VM, program: str, count: int) -> None:
+    """Waits until exactly `count` instances are there and RUNNING."""
+    wait_for(
+        lambda: states(vm, program) == ["RUNNING"] * count or None,
+        SLOW,
+        f"{count} instances of {program}, now {states(vm, program)}",
+        interval=0.5,
+    )
+
+
+def show(vm: VM, unit: str, name: str) -> str:
+    return vm.run(["systemctl", "show", "--value", f"--property={name}", unit]).out.strip()
+
+
+def in_background(vm: VM, *command: str) -> None:
+    vm.run(["systemd-run", "--no-block", "--collect", "--", *command])
+
+
+def wait_in(vm: VM, condition: str) -> None:
+    """Waits inside the machine, which is quicker to see that something has happened."""
+    vm.run(f"until {condition}; do sleep 0.05; done", timeout=SLOW)
+
+
+def test_memory_limit_kills_that_worker_alone(vm: VM) -> None:
+    """The kernel's OOM killer ends one worker; status says so; it is back, the other untouched."""
+    configure(vm, "hog", HOG)
+    vm.run(["wctl", "update"])
+    all_run(vm, "hog", 2)
+    other = show(vm, "hog@01", "MainPID")
+    vm.run(["touch", "/run/eat-00"])
+    wait_in(vm, "[ $(systemctl show --value -p NRestarts hog@00) = 1 ]")
+    said = vm.run("journalctl -b -u hog@00 -o cat").out
+    assert "hog@00.service: Failed with result 'oom-kill'." in said
+    all_run(vm, "hog", 2)
+    assert show(vm, "hog@01", "MainPID") == other
+    status = vm.run(["wctl", "status", "-l", "hog@00"]).out
+    assert "restarts 1, last exit: killed by SIGKILL, out of memory" in status
+
+
+def test_boot_starts_exactly_what_was_scaled(vm: VM) -> None:
+    """After `systemctl reboot` the scaled instances run, no more and no fewer."""
+    configure(
+        vm, "boot", sleepers("boot") + sleepers("none") + sleepers("byhand") + "autostart=false\n"
+    )
+    vm.run(["wctl", "update"])
+    vm.run(["wctl", "scale", "boot=3", "none=0"])
+    vm.reboot()
+    all_run(vm, "boot", 3)
+    assert (states(vm, "none"), states(vm, "byhand")) == ([], ["STOPPED"])
+
+
+def test_power_cut_in_the_middle_of_scale(vm: VM) -> None:
+    """The machine loses its power while five are being started: the next boot starts all five."""
+    configure(vm, "grow", sleepers("grow"))
+    vm.run(["wctl", "update"])
+    vm.run(["sync"])
+    in_background(vm, "wctl", "scale", "grow=5")
+    wait_in(vm, "systemctl is-active grow@04 | grep -qxE 'activating|active'")
+    vm.power_cut()
+    vm.start()
+    all_run(vm, "grow", 5)
+    assert vm.run(["wctl", "update"]).out == "No config updates to processes\n"
+    assert len(states(vm, "grow")) == 5
+
+
+@pytest.mark.parametrize("moment", ["intent", "file", "restart"])
+@pytest.mark.full
+def test_power_cut_in_the_middle_of_update(vm: VM, moment: str) -> None:
+    """Whatever had been done when the power went, another `wctl update` completes it."""
+    kept, new = f"kept-{moment}", f"new-{moment}"
+    configure(vm, moment, sleepers(kept))
+    vm.run(["wctl", "update"])
+    vm.run(["wctl", "scale", f"{kept}=2"])
+    vm.run(["sync"])
+    configure(vm, moment, sleepers(kept, "sleep 2000") + sleepers(new))
+    vm.run(["sync"])
+    in_background(vm, "wctl", "update")
+    units = "/etc/systemd/system"
+    wait_in(
+        vm,
+        {
+            "intent": f"[ -e {units}/.wctl-update ]",
+            "file": f"[ -e {units}/{new}@.service ]",
+            "restart": f"systemctl is-active {new}@00 | grep -qxE 'activating|active'",
+        }[moment],
+    )
+    vm.power_cut()
+    vm.start()
+    vm.run(["wctl", "update"])
+    all_run(vm, kept, 2)
+    all_run(vm, new, 1)
+    for instance in (f"{kept}@00", f"{kept}@01"):
+        command = vm.run(f"tr '\\0' ' ' </proc/{show(vm, instance, 'MainPID')}/cmdline").out
+        assert command == "sleep 2000 "
+    assert vm.run(["wctl", "update"]).out == "No config updates to processes\n"
+    assert not vm.run(f"find {units} -name '.*' -type f").out
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("level", ["basic", "strict"])
+def test_power_cut_under_load(vm: VM, level: str) -> None:
+    """Symfony workers, hardened, are back after the boot, and they consume what was left."""
+    console = "php bin/console"
+    text = SHIPPED.read_text().replace("autostart = false", "autostart = true")
+    text = text.replace("[program:messenger-worker]", f"[program:load-{level}]")
+    text += f"hardening = {level}\nsystemd.Service.ReadWritePaths = /srv/app/var\n"
+    configure(vm, level, text)
+    vm.run(["wctl", "update"])
+    vm.run(["wctl", "scale", f"load-{level}=3"], timeout=SLOW)
+    vm.run(f"{console} app:dispatch ok:200", user="www-data", cwd="/srv/app")
+    vm.run(["sync"])
+    wait_in(vm, f"journalctl -b -u 'load-{level}@*' -o cat | grep -q 'handled successfully'")
+    vm.power_cut()
+    vm.start()
+    all_run(vm, f"load-{level}", 3)
+
+    def waiting() -> str:
+        stats = f"{console} app:stats async --format=json"
+        return vm.run(stats, user="www-data", cwd="/srv/app").out
+
+    # A message that a worker had in hand is left for the redelivery an hour later: not counted.
+    wait_for(lambda: waiting() == '{"async":0}\n', SLOW, "an empty queue", interval=1)
+    assert states(vm, f"load-{level}") == ["RUNNING"] * 3
+    vm.run(["wctl", "scale", f"load-{level}=0"], timeout=SLOW)
