@@ -5,6 +5,7 @@ from __future__ import annotations
 import array
 import os
 import queue
+import signal
 import socket
 import subprocess
 import sys
@@ -15,6 +16,13 @@ from pathlib import Path
 from wctl import worker
 
 WRAPPER = [sys.executable, "-I", "-S", worker.__file__]
+
+
+def _default_signals() -> None:
+    """Gives a process no inherited mask or disposition: CI, or nohup, may have set some."""
+    for each in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        signal.signal(each, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
 class FakeManager:
@@ -51,6 +59,7 @@ class FakeManager:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            preexec_fn=_default_signals,
         )
 
     def run(self, options: str, *command: str, **more: str) -> tuple[int, str, str]:
