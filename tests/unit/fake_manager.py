@@ -5,7 +5,6 @@ from __future__ import annotations
 import array
 import os
 import queue
-import signal
 import socket
 import subprocess
 import sys
@@ -16,13 +15,6 @@ from pathlib import Path
 from wctl import worker
 
 WRAPPER = [sys.executable, "-I", "-S", worker.__file__]
-
-
-def _default_signals() -> None:
-    """Gives a process no inherited mask or disposition: CI, or nohup, may have set some."""
-    for each in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
-        signal.signal(each, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
 class FakeManager:
@@ -54,12 +46,12 @@ class FakeManager:
     def popen(self, options: str, *command: str, **more: str) -> subprocess.Popen[bytes]:
         """Starts the wrapper as the unit w@00 would."""
         return subprocess.Popen(
-            [*WRAPPER, *options.split(), "w@00.service", "--", *command],
+            # CI, or nohup, may have had the tests ignore some signals: env undoes that.
+            ["env", "--default-signal", *WRAPPER, *options.split(), "w@00.service", "--", *command],
             env=self.environment(**more),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            preexec_fn=_default_signals,
         )
 
     def run(self, options: str, *command: str, **more: str) -> tuple[int, str, str]:
