@@ -191,8 +191,9 @@ class Manager:
             return
         self._watching = True
         match = new_method_call(_DBUS, "AddMatch", "s", (_JOB_REMOVED,))
-        for answer in self._all([match, _call("Subscribe")]):
-            _body(answer)
+        # Not Subscribe: whoever asks for a job is told of its end, and Subscribe would have systemd
+        # send every change of every unit as well.
+        _body(self._all([match])[0])
 
     def _call(self, method: str, signature: str | None = None, body: tuple[Any, ...] = ()) -> Any:
         return _body(self._all([_call(method, signature, body)])[0])

@@ -214,7 +214,10 @@ class Service:
     def _hardening(self, service: Section) -> None:
         program = self._program
         service.comment(f"hardening = {program.hardening}")
-        for key, value in hardening.directives(program.hardening, user=self._target.user):
+        root = program.user in {None, "root", "0"}
+        for key, value in hardening.directives(
+            program.hardening, user=self._target.user, root=root
+        ):
             service.set(key, value)
         if program.hardening == "strict":
             for directory in sorted(_log_directories(program)):

@@ -30,7 +30,7 @@ def prepare(machine: Machine) -> None:
     machine.run(["python3", "-m", "compileall", "-q", f"{HOME}/supervisor"])
     machine.write(f"{HOME}/worker", WORKER, mode=0o755)
     machine.write(f"{HOME}/inside.py", (HERE / "inside.py").read_text())
-    machine.run(["mkdir", "-p", f"{HOME}/started"])
+    machine.run(["install", "-d", "-o", "www-data", f"{HOME}/started"])
 
 
 def measure(bench: Bench) -> None:

@@ -18,6 +18,7 @@ exec sleep infinity
 """
 PROGRAM = """[program:w]
 command={home}/worker %(process_num)02d
+user=www-data
 numprocs={count}
 process_name=%(program_name)s_%(process_num)02d
 startsecs={startsecs}
@@ -39,6 +40,7 @@ serverurl=unix:///run/supervisor.sock
 """
 BARE = f"""[Service]
 Type=exec
+User=www-data
 ExecStart={HOME}/worker %i
 Restart=always
 RestartSec=100ms
