@@ -177,18 +177,6 @@ def write_file(path: Path, text: str, *, secret: bool = False) -> None:
         raise _failed(path, error) from None
 
 
-def make_durable(directory: Path) -> None:
-    """Have what was added to ``directory``, or removed, survive the loss of power (fsync(2))."""
-    try:
-        fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError:
-        return  # its last link is gone, and it went with that
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
 def conflict(name: str, layout: Layout) -> Path | None:
     """Return the unit file of this name that is not ours, if there is one."""
     for directory in (layout.units, *layout.vendor):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Union
 
-from wctl.install import make_durable
+from wctl.durable import make_durable
 from wctl.installed import Installed
 from wctl.inventory import Inventory
 from wctl.lock import exclusive
@@ -156,10 +156,18 @@ def scale(
         # Of one that is still starting, another start is the wait for that.
         up = _units(manager, program.name, _UP)
         alive = _units(manager, program.name, _ALIVE)
+        missing = [each for each in change.wanted if each not in up]
+        # A reload takes systemd longer the more is loaded, and it does nothing else meanwhile:
+        # a few start during their startsecs, many before anything is loaded.
+        late = change.linked and len(missing) < len(up)
+        if change.linked and not late:
+            manager.reload()
         if count:
             hold(manager, [(program.name, program.group)])
-        starts = Jobs(manager, Verb.START, [each for each in change.wanted if each not in up])
+        starts = Jobs(manager, Verb.START, missing)
         stops = Jobs(manager, Verb.STOP, [each for each in change.surplus if each in alive])
+        if late:
+            manager.reload()
     yield from said
     yield from starts.events(wait=wait)
     yield from stops.events(wait=wait)
@@ -173,6 +181,7 @@ class Change:
 
     wanted: tuple[str, ...]
     surplus: tuple[str, ...]
+    linked: bool  # whether links have changed, which systemd sees when it is reloaded
 
 
 def range_of(program: Installed, count: int) -> range:
@@ -181,7 +190,7 @@ def range_of(program: Installed, count: int) -> range:
 
 
 def _resize(manager: Manager, inventory: Inventory, program: Installed, numbers: range) -> Change:
-    """Enable the instances of these numbers and no others: one batch, one reload."""
+    """Enable the instances of these numbers and no others, in one batch."""
     inventory.refresh()
     name = program.name
     program = inventory.program(name)
@@ -194,10 +203,10 @@ def _resize(manager: Manager, inventory: Inventory, program: Installed, numbers:
         # These links are the only record of the number that was asked for.
         for directory in (inventory.layout.units / f"{name}.target.wants", inventory.layout.units):
             make_durable(directory)
-        manager.reload()
     return Change(
         wanted=tuple(program.instance(number) for number in numbers),
         surplus=tuple(program.instance(n) for n in sorted(before - set(numbers), reverse=True)),
+        linked=bool(missing or dropped),
     )
 
 
@@ -213,6 +222,8 @@ def rescale(
     """Follow a changed numprocs: start the ``new`` ones, never one that was stopped by hand."""
     inventory.refresh()
     change = _resize(manager, inventory, inventory.program(name), numbers)
+    if change.linked:
+        manager.reload()
     active = _units(manager, name, _ALIVE)
     yield from run(manager, Verb.START, [unit for unit in new if unit not in active], wait=wait)
     surplus = [unit for unit in change.surplus if unit in active]
