@@ -45,6 +45,10 @@ _TIMEOUT = 120.0  # seconds; a manager that reloads a thousand units answers lat
 # Calls without an answer yet. The bus takes no more than 128 or so from one connection
 # (max_replies_per_connection, dbus-daemon(1)).
 _IN_FLIGHT = 100
+# Jobs of ours that systemd may have at a time. For each it adds a match on us, and the bus takes no
+# more than 512 from one connection (max_match_rules_per_connection, dbus-daemon(1)): past that
+# systemd loses its connection, and nobody is told of a job's end.
+JOBS_AT_ONCE = 200
 
 
 @dataclass(frozen=True)
@@ -139,9 +143,9 @@ class Manager:
         """Sleep until one of ``jobs`` has ended; return it and its result, None on timeout."""
         end = time.monotonic() + timeout
         while True:
-            for job in jobs:
-                if job in self._results:
-                    return job, self._results.pop(job)
+            job = next((each for each in self._results if each in jobs), None)
+            if job is not None:
+                return job, self._results.pop(job)
             try:
                 self._take(self._connection.receive(timeout=max(0.0, end - time.monotonic())))
             except TimeoutError:
@@ -170,6 +174,12 @@ class Manager:
     def kill(self, unit: str, signal: int) -> None:
         """Send ``signal`` to the main process of ``unit``."""
         self._call("KillUnit", "ssi", (unit, "main", signal))
+
+    def vanished(self, jobs: Collection[str]) -> list[str]:
+        """Return those of ``jobs`` that have ended without our being told, nor will be."""
+        listed = {row[4] for row in self._call("ListJobs")[0]}
+        # What systemd has sent before its answer has been taken in by now.
+        return [job for job in jobs if job not in listed and job not in self._results]
 
     def _jobs(self, method: str, units: Sequence[str]) -> Jobs:
         self._watch()

@@ -15,7 +15,7 @@ from wctl.durable import make_durable
 from wctl.installed import Installed
 from wctl.inventory import Inventory
 from wctl.lock import exclusive
-from wctl.manager import Manager
+from wctl.manager import JOBS_AT_ONCE, Manager
 
 # ActiveState of a unit that has been READY; and of one that is on its way, or waits for a try.
 _UP = ("active", "reloading", "refreshing")
@@ -73,36 +73,68 @@ Event = Union[Begun, Waiting, Ended, Said]
 
 
 class Jobs:
-    """Jobs that systemd has been asked for, of one verb."""
+    """Jobs of one verb that systemd is asked for, no more at a time than it can keep track of."""
 
     def __init__(self, manager: Manager, verb: Verb, units: Sequence[str]) -> None:
-        ask = {Verb.START: manager.start, Verb.STOP: manager.stop, Verb.RESTART: manager.restart}
+        """Ask for the first of them, which mostly is all."""
         self._manager = manager
         self._verb = verb
         self._units = tuple(units)
-        self._jobs, self._refused = ask[verb](units) if units else ({}, {})
+        self._left = list(units)  # to ask for
+        self._waiting: dict[str, str] = {}  # unit by job
+        self._refused: dict[str, str] = {}  # why, by unit
+        self._begun = not units
+        self._ask()
 
-    def events(self, *, wait: bool = True) -> Iterator[Event]:
-        """Yield each job's end, as they come."""
-        if not self._units:
+    def asked(self) -> Iterator[Event]:
+        """Yield what happens until systemd has been asked for all of them."""
+        while self._left:
+            yield from self._next()
+            self._ask()
+
+    def ended(self) -> Iterator[Event]:
+        """Yield the ends of those that are left, as they come."""
+        yield from self.begun()
+        while self._waiting:
+            yield from self._next()
+
+    def begun(self) -> Iterator[Event]:
+        """Yield that they have been asked for, and which of them systemd refused."""
+        if not self._begun:
+            self._begun = True
+            yield Begun(self._verb, self._units)
+        while self._refused:
+            yield Ended(self._verb, *self._refused.popitem())
+
+    def _ask(self) -> None:
+        manager = self._manager
+        ask = {Verb.START: manager.start, Verb.STOP: manager.stop, Verb.RESTART: manager.restart}
+        units = self._left[: JOBS_AT_ONCE - len(self._waiting)]
+        if units:
+            del self._left[: len(units)]
+            jobs, refused = ask[self._verb](units)
+            self._waiting.update((job, unit) for unit, job in jobs.items())
+            self._refused.update(refused)
+
+    def _next(self) -> Iterator[Event]:
+        """Wait for the next job's end, no longer than a tick."""
+        yield from self.begun()
+        if not self._waiting:
             return
-        yield Begun(self._verb, self._units)
-        for unit, why in self._refused.items():
-            yield Ended(self._verb, unit, why)
-        waiting = {job: unit for unit, job in self._jobs.items()}
-        while waiting and wait:
-            ended = self._manager.wait(waiting, timeout=_TICK)
-            if ended is None:
-                yield Waiting(self._verb, tuple(waiting.values()))
-            else:
-                yield Ended(self._verb, waiting.pop(ended[0]), ended[1])
+        ended = self._manager.wait(self._waiting, timeout=_TICK)
+        if ended is None:
+            yield Waiting(self._verb, tuple(self._waiting.values()))
+        else:
+            yield Ended(self._verb, self._waiting.pop(ended[0]), ended[1])
 
 
 def run(
     manager: Manager, verb: Verb, units: Sequence[str], *, wait: bool = True
 ) -> Iterator[Event]:
-    """Start, stop or restart ``units`` all at once, and yield each as it ends."""
-    return Jobs(manager, verb, units).events(wait=wait)
+    """Start, stop or restart ``units``, and yield each as it ends."""
+    jobs = Jobs(manager, verb, units)
+    yield from jobs.asked()
+    yield from jobs.ended() if wait else jobs.begun()
 
 
 def rolling(manager: Manager, units: Sequence[str], batch: int) -> Iterator[Event]:
@@ -168,9 +200,11 @@ def scale(
         stops = Jobs(manager, Verb.STOP, [each for each in change.surplus if each in alive])
         if late:
             manager.reload()
-    yield from said
-    yield from starts.events(wait=wait)
-    yield from stops.events(wait=wait)
+        yield from said
+        yield from starts.asked()
+        yield from stops.asked()
+    for jobs in (starts, stops):
+        yield from jobs.ended() if wait else jobs.begun()
     if not count:
         release(manager, inventory, [(program.name, program.group)])
 
