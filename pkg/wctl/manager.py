@@ -175,12 +175,6 @@ class Manager:
         """Send ``signal`` to the main process of ``unit``."""
         self._call("KillUnit", "ssi", (unit, "main", signal))
 
-    def vanished(self, jobs: Collection[str]) -> list[str]:
-        """Return those of ``jobs`` that have ended without our being told, nor will be."""
-        listed = {row[4] for row in self._call("ListJobs")[0]}
-        # What systemd has sent before its answer has been taken in by now.
-        return [job for job in jobs if job not in listed and job not in self._results]
-
     def _jobs(self, method: str, units: Sequence[str]) -> Jobs:
         self._watch()
         answers = self._all([_call(method, "ss", (unit, "replace")) for unit in units])
