@@ -133,6 +133,8 @@ def test_maintail_tells_of_starts_exits_and_back_off(machine: Machine) -> None:
     for part in ("systemd: Starting w@00", "status=3", "failed start 1 of 2", "gave up after 2"):
         assert part in said
     assert "mine" not in said
+    machine.run("wctl scale w 0")
+    assert "wctl: w: scaling to 0" in machine.run("wctl maintail -100 w").out
     assert machine.run("wctl tail w@00").out == "mine\nmine\n"
 
 

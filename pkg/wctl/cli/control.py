@@ -10,6 +10,7 @@ from wctl.cli.completion import complete_names
 from wctl.cli.progress import Progress
 from wctl.errors import Exit, WctlError
 from wctl.installed import Installed
+from wctl.note import note
 from wctl.operate import Verb
 from wctl.state import Process, State
 
@@ -38,6 +39,7 @@ def scale(session: Session, words: tuple[str, ...], no_wait: bool) -> int:
     # All names first: a misspelt one must not leave the others half done.
     sizes = [(session.inventory.program(name), count) for name, count in _sizes(words)]
     for program, count in sizes:
+        note(program.name, f"scaling to {count}")
         failed += progress.show(
             operate.scale(session.manager, session.inventory, program, count, wait=not no_wait)
         )
