@@ -179,7 +179,7 @@ def scale(
     """Have ``count`` instances of ``program``: enabled and running; touch only the difference.
 
     Enablement comes first: whatever interrupts us, the next boot, or the next call, goes by the
-    new number. The lock is held until systemd has been asked, not until workers are ready.
+    new number. The lock is held until systemd has been asked for all, not until all are ready.
     """
     waits = Said(program.name, "waiting for another wctl")
     said: list[Event] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Callable
 
 import pytest
@@ -144,10 +145,10 @@ def test_scale_shows_why_an_instance_does_not_start(machine: Machine) -> None:
     assert states(machine)["picky@00"] == "RUNNING"
 
 
-def test_scale_survives_a_reboot(new_machine: Callable[[str], Machine], deb: object) -> None:
+def test_scale_survives_a_reboot(new_machine: Callable[[str], Machine], deb: Path) -> None:
     """After a reboot exactly the scaled instances run."""
     machine = new_machine("reboot")
-    provision.install_wctl(machine, deb)  # type: ignore[arg-type] # the fixture's Path
+    provision.install_wctl(machine, deb)
     machine.run(["rm", "/etc/wctl/conf.d/messenger-worker.conf"])
     configure(machine, "[program:sleeper]\ncommand=sleep 1000\n")
     machine.run(["wctl", "update"])

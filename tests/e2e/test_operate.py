@@ -55,6 +55,18 @@ def test_scale_beyond_a_hundred(machine: Machine) -> None:
     assert after == {name: before[name] for name in names("sleeper", *range(99))}
 
 
+def test_scale_beyond_what_the_bus_keeps_track_of(machine: Machine) -> None:
+    """600 at once, up and down: the bus takes 512 matches from systemd, one for each job."""
+    configure(machine, SLEEPERS.replace("numprocs=2", "numprocs=1\nuser=www-data"))
+    machine.run(["wctl", "update"])
+    machine.run(["wctl", "scale", "600"], timeout=120)
+    assert Counter(states(machine).values()) == {"RUNNING": 600}
+    machine.run(["wctl", "scale", "0"], timeout=120)
+    assert (pids(machine), enabled(machine, "sleeper")) == ({}, [])
+    refused = "is not allowed to add more match rules"
+    assert refused not in machine.run("journalctl -b -u dbus").out
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_interrupted_scale_is_finished_by_the_next(machine: Machine, how: signal.Signals) -> None:
     """A scale that is interrupted while it waits leaves systemd at it, and may be run again."""

@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 
 from wctl.doctor import queues
 from wctl.doctor.commands import Answer, Runner
@@ -209,13 +210,14 @@ class Messenger:
         for options, parser in ((("--format=json",), queues.parse), ((), queues.parse_table)):
             words = self._words("messenger:stats", *options)
             try:
-                queues.counted(self._runner.run(words), parser)
+                self._counted(words, parser)
             except queues.NotCountedError:
                 continue
-            return lambda words=words, parser=parser: queues.counted(  # type: ignore[misc]
-                self._runner.run(words), parser
-            )
+            return partial(self._counted, words, parser)
         return None
+
+    def _counted(self, words: Sequence[str], parser: Callable[[str], Counts]) -> Counts:
+        return queues.counted(self._runner.run(words), parser)
 
     def _failure_transports(self, counts: Counts) -> set[str]:
         answer = self._runner.run(self._words("debug:config", "framework", "messenger"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -41,7 +42,7 @@ STATUS = (
 )
 KINDS = {"handed": [], "other": ["user=www-data"], "sigpipe": ["systemd.Service.IgnoreSIGPIPE=no"]}
 
-Seen = dict[str, dict[str, dict[str, object]]]
+Seen = dict[str, dict[str, dict[str, Any]]]
 
 
 @pytest.fixture(scope="module")
@@ -93,8 +94,7 @@ def test_the_worker_is_the_main_process_and_alone(seen: Seen, kind: str, fleet: 
 def test_signals_capabilities_and_ids_are_untouched(seen: Seen, kind: str) -> None:
     """/proc/self/status shows the masks, dispositions and rights of a bare unit's process."""
     ours, bare = (
-        {key: seen[kind][which]["status"].get(key) for key in STATUS}  # type: ignore[attr-defined]
-        for which in ("ours", "bare")
+        {key: seen[kind][which]["status"].get(key) for key in STATUS} for which in ("ours", "bare")
     )
     ours.pop("SigQ"), bare.pop("SigQ")  # how many are queued for the user, everywhere
     assert ours == bare
@@ -114,7 +114,7 @@ def test_no_descriptor_is_added(seen: Seen, kind: str) -> None:
     """stdin is /dev/null, stdout and stderr are journald's sockets, and that is all."""
     fds = seen[kind]["ours"]["fds"]
     assert isinstance(fds, dict)
-    assert sorted(fds) == sorted(seen[kind]["bare"]["fds"])  # type: ignore[call-overload]
+    assert sorted(fds) == sorted(seen[kind]["bare"]["fds"])
     assert fds["0"] == "/dev/null"
     assert fds["1"].startswith("socket:") and fds["2"].startswith("socket:")
 
@@ -126,7 +126,7 @@ def test_the_environment_is_as_documented(seen: Seen, kind: str) -> None:
     changing = ("INVOCATION_ID=", "JOURNAL_STREAM=", "SYSTEMD_EXEC_PID=", "MEMORY_PRESSURE")
 
     def names(which: str) -> list[str]:
-        return [each for each in seen[kind][which]["environ"] if not each.startswith(changing)]  # type: ignore[attr-defined]
+        return [each for each in seen[kind][which]["environ"] if not each.startswith(changing)]
 
     bare = [each for each in names("bare") if not each.startswith(own)]
     assert names("ours") == bare
