@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from wctl import __version__
+from wctl import __version__, hardening
 from wctl.cli.app import wctl
 from wctl.dialect import OPTIONS, Option
 from wctl.errors import Exit
@@ -40,6 +40,7 @@ def pages() -> dict[str, str]:
         "EXITS": "".join(f".TP\n.B {code.value}\n{_roff(text)}\n" for code, text in _EXITS.items()),
         "SUPERVISOR": "".join(_option(each) for each in OPTIONS if not each.ours),
         "OURS": "".join(_option(each) for each in OPTIONS if each.ours),
+        "HARDENING": _hardening(),
     }
     return {
         source.stem: re.sub(r"@([A-Z]+)@\n?", lambda m: parts[m[1]], source.read_text())
@@ -98,6 +99,23 @@ def _default(option: Option) -> str:
     if isinstance(value, tuple):
         return ",".join(map(str, value))
     return getattr(value, "name", str(value)).replace("SIG", "")
+
+
+def _hardening() -> str:
+    levels = (
+        ("basic", hardening.directives("basic", user=False, root=False)),
+        (
+            "basic, for a worker that runs as root",
+            hardening.directives("basic", user=False, root=True),
+        ),
+        ("strict", hardening.directives("strict", user=False, root=False)),
+        ("basic and strict, with --user", hardening.directives("basic", user=True, root=False)),
+    )
+    text = ""
+    for title, pairs in levels:
+        lines = "".join(f"{_roff(f'{key}={value}')}\n" for key, value in pairs)
+        text += f".SS {_roff(title)}\n.EX\n{lines}.EE\n"
+    return text
 
 
 def _roff(text: str) -> str:

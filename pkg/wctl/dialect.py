@@ -267,7 +267,7 @@ OPTIONS: tuple[Option, ...] = (
         values.choice("off", "basic", "strict"),
         "basic",
         "sandboxing directives",
-        "How much of the system a worker is kept from.",
+        "How much of the system a worker is kept from: off, basic or strict; see HARDENING.",
     ),
     _own(
         "health_command", values.text, None, "wctl doctor", "Exits 0 where its services are there."
