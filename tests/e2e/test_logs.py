@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+import operator
 import re
 import signal
 import time
+from collections import Counter
 
 import pytest
 
@@ -45,6 +48,26 @@ def numbers(text: str) -> list[int]:
     odd = [line for line in lines if not re.fullmatch(r"\d{9} (x{70}|end)", line)]
     assert odd == []
     return [int(line[:9]) for line in lines]
+
+
+def faults(*parts: list[int]) -> list[tuple[int, ...]]:
+    """Returns (number, how often in each part) where a line is not there exactly once.
+
+    The first ten: a list of all lines says nothing to whoever reads that a test failed.
+    """
+    counts = [Counter(part) for part in parts]
+    last = max(max(part, default=-1) for part in parts)
+    wrong = [n for n in range(last + 1) if sum(count[n] for count in counts) != 1]
+    return [(n, *(count[n] for count in counts)) for n in wrong[:10]]
+
+
+def stored_once(logged: list[int]) -> list[int]:
+    """Returns the numbers of a journal without those that journald itself has stored twice.
+
+    When its file becomes full within an entry, it writes that entry into the next file, too
+    (systemd issue 29016). The pump cannot do that: what it has to send again goes to the file.
+    """
+    return [number for number, _ in itertools.groupby(logged)]
 
 
 def journal(machine: Machine, program: str) -> str:
@@ -147,8 +170,9 @@ def test_a_burst_is_complete_and_its_end_is_found_at_once(machine: Machine) -> N
     wait_for(
         lambda: machine.run("wctl tail -1 w").out == "000200000\n", 120, "the last", interval=1
     )
-    there = journal(machine, "w").splitlines()
-    assert there == [f"{number:09d}" for number in range(1, 200_001)]
+    there = stored_once([int(line) for line in journal(machine, "w").splitlines()])
+    assert all(map(operator.eq, there, range(1, 200_001)))
+    assert len(there) == 200_000
     suppressed = machine.run("journalctl -b -q MESSAGE_ID=a596d6fe7bfa4994828e72309e95d61e").out
     assert "w@00" not in suppressed
     timed = machine.run("bash -c 'TIMEFORMAT=\"%U %S\"; time wctl tail -100 w'")
@@ -174,13 +198,13 @@ def test_nothing_is_lost_when_journald_stops_and_restarts(machine: Machine, coun
         time.sleep(0.5)  # not a wait: time in which the workers write
     machine.run(["wctl", "stop", "all"])
     written = numbers(files(machine, "/var/log/both.log"))
-    assert written == list(range(len(written)))
+    assert all(map(operator.eq, written, range(len(written))))
     for program in ("one", "two"):
-        logged = numbers(journal(machine, program))
+        logged = stored_once(numbers(journal(machine, program)))
         spared = numbers(files(machine, SPARE.format(program)))
-        assert sorted(logged + spared) == list(range(len(logged) + len(spared)))
-        assert logged == sorted(logged)
-        assert spared == sorted(spared)
+        assert faults(logged, spared) == []
+        assert all(map(operator.lt, logged, logged[1:]))
+        assert all(map(operator.lt, spared, spared[1:]))
         assert "journald was away" in machine.run(f"wctl maintail -1000 {program}").out
 
 
@@ -206,8 +230,9 @@ def test_files_are_exact_when_journald_is_killed(machine: Machine, counter: str)
     written = numbers(files(machine, "/var/log/both.log"))
     assert written == list(range(len(written)))
     # At most the batch that it had read and not stored: the pump has no more than one on the way.
-    logged = numbers(journal(machine, "one") + files(machine, SPARE.format("one")))
-    assert logged == sorted(set(logged))
+    stored = stored_once(numbers(journal(machine, "one")))
+    logged = sorted(stored + numbers(files(machine, SPARE.format("one"))))
+    assert all(map(operator.lt, logged, logged[1:]))
     assert (logged[-1] + 1 - len(logged)) * 81 <= 10 * 2000
 
 
