@@ -154,6 +154,17 @@ def expand(value: str, names: Mapping[str, object]) -> Template:
     return Template(_joined(parts))
 
 
+def fill(value: str, name: str, text: str) -> str:
+    """Return ``value``, which is still to be expanded, with every %(name)s in it filled in."""
+
+    def filled(match: re.Match[str]) -> str:
+        if match["name"] != name:
+            return match[0]
+        return (f"%{match['format']}" % text).replace("%", "%%")
+
+    return _DIRECTIVE.sub(filled, value)
+
+
 def _filled(name: str, form: str, names: Mapping[str, object]) -> tuple[str | Number, ...]:
     if name not in names:
         raise ValueError(f"%({name})s is not known here{_suggestion(name, names)}")

@@ -11,6 +11,7 @@ import configparser
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from functools import partial
 from typing import Any, cast
 
@@ -48,6 +49,19 @@ class Document:
     sections: tuple[Section, ...]
     defaults: tuple[Entry, ...]
     diagnostics: tuple[Diagnostic, ...]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a file, whole, and the section and key that it is written in.
+
+    Both are empty where nothing is said: comments, blank lines.
+    """
+
+    number: int  # counted from 1
+    text: str
+    section: str
+    key: str  # empty for a section's header
 
 
 def parse(data: bytes, file: str) -> Document:
@@ -147,6 +161,63 @@ def _decode(data: bytes, file: str) -> tuple[str, list[Diagnostic]]:
     return text, []
 
 
+def outline(data: bytes) -> list[Line]:
+    """Return every line of a file's bytes, with what it is part of.
+
+    Raises:
+        ValueError: it is not text.
+    """
+    text, diagnostics = _decode(data, "")
+    if diagnostics:
+        raise ValueError(diagnostics[0].problem)
+    texts = _Lines(text).texts
+    part_of: dict[int, tuple[str, str]] = {}
+    section = key = ""
+    for index, kind, content in _classified(texts):
+        header = _Parser.SECTCRE.match(content)
+        if kind is _Kind.HEADER and header:
+            section, key = header["header"], ""
+        elif kind is _Kind.OPTION:
+            key = _key(re.split("[=:]", content, maxsplit=1)[0].strip())
+        part_of[index] = section, key
+    return [
+        Line(index + 1, line, *part_of.get(index, ("", ""))) for index, line in enumerate(texts)
+    ]
+
+
+class _Kind(Enum):
+    HEADER = 1
+    OPTION = 2
+    CONTINUATION = 3
+    OTHER = 4  # cannot be understood
+
+
+def _classified(texts: list[str]) -> Iterator[tuple[int, _Kind, str]]:
+    """Yield what each line is, as the parser sees it, and its content; comments are left out.
+
+    A comment does not end a value; an empty line does not either.
+    """
+    indent = 0
+    in_section = in_option = False
+    for index, line in enumerate(texts):
+        text = _COMMENT.sub("", line).strip() if ";" in line or "#" in line else line.strip()
+        if not text:
+            continue
+        indented = len(line) - len(line.lstrip())
+        if in_option and indented > indent:
+            yield index, _Kind.CONTINUATION, text
+            continue
+        indent = indented
+        if _Parser.SECTCRE.match(text):
+            in_section, in_option = True, False
+            yield index, _Kind.HEADER, text
+        elif in_section and _OPTION.match(text):
+            in_option = True
+            yield index, _Kind.OPTION, text
+        else:
+            yield index, _Kind.OTHER, text
+
+
 def _check_lines(lines: _Lines, file: str) -> list[Diagnostic]:
     """Report lines that the parser could not understand, and hide them from it.
 
@@ -154,27 +225,15 @@ def _check_lines(lines: _Lines, file: str) -> list[Diagnostic]:
     quadratic time to grow.
     """
     found = []
-    bad = sections = indent = 0
-    in_option = False
-    for index, line in enumerate(lines.texts):
-        text = _COMMENT.sub("", line).strip() if ";" in line or "#" in line else line.strip()
-        if not text:
-            # A comment does not end a value; an empty line does not either.
-            continue
-        indented = len(line) - len(line.lstrip())
-        if in_option and indented > indent:
-            continue
-        indent = indented
-        if _Parser.SECTCRE.match(text):
-            in_option = False
+    bad = sections = 0
+    for index, kind, text in _classified(lines.texts):
+        if kind is _Kind.HEADER:
             sections += 1
             if sections > _MOST_SECTIONS:
                 del lines.texts[index:]
                 found.append(_syntax(file, index + 1, f"more than {_MOST_SECTIONS:,} sections"))
                 break
-        elif sections and _OPTION.match(text):
-            in_option = True
-        else:
+        elif kind is _Kind.OTHER:
             lines.texts[index] = "#"
             bad += 1
             if bad <= _MOST_DIAGNOSTICS:

@@ -154,8 +154,10 @@ def delete(plan: Plan) -> None:
             raise _failed(path, error) from None
 
 
-def write_file(path: Path, text: str, *, secret: bool = False) -> None:
+def write_file(path: Path, text: str, *, secret: bool = False, mode: int = _PUBLIC) -> None:
     """Write ``path`` so that it has the old text or the new one, whatever happens.
+
+    Nobody else may read what is ``secret``, nor enter its directory.
 
     Raises:
         WctlError: it cannot be written.
@@ -167,7 +169,7 @@ def write_file(path: Path, text: str, *, secret: bool = False) -> None:
             with os.fdopen(fd, "w", encoding="utf-8", newline="\n") as file:
                 file.write(text)
                 file.flush()
-                os.fchmod(file.fileno(), _SECRET if secret else _PUBLIC)
+                os.fchmod(file.fileno(), _SECRET if secret else mode)
                 os.fsync(file.fileno())
             Path(temporary).replace(path)
         except BaseException:

@@ -33,11 +33,7 @@ class Sections:
 
     by_name: dict[str, Merged] = field(default_factory=dict)
     defaults: dict[str, Entry] = field(default_factory=dict)
-
-    def entry(self, section: str, key: str) -> Entry | None:
-        """Return what a section says about ``key``, or [DEFAULT] for all."""
-        found = self.by_name.get(section)
-        return (found.entries.get(key) if found else None) or self.defaults.get(key)
+    files: list[Path] = field(default_factory=list)  # that were read, in their order
 
 
 def read(files: Iterable[Path], names: Mapping[str, object], findings: Findings) -> Sections:
@@ -70,6 +66,7 @@ class _Reader:
             problem = f"cannot be read: {why}, expected a configuration file"
             self._findings.error("unreadable", Place(str(file)), "", "", problem)
             return
+        self.sections.files.append(file)
         document = ini.parse(data, str(file))
         self._findings.found += document.diagnostics
         self.sections.defaults.update({entry.key: entry for entry in document.defaults})

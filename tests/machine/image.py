@@ -78,6 +78,7 @@ QEMU = "qemu-system-x86 qemu-utils busybox-static e2fsprogs linux-image-cloud-am
 LAYERS = {
     "base": "",  # a fresh Debian: only its apt is made plain, see prepare_apt
     "e2e": f"{WCTL_DEPENDS} {SYMFONY} {TEST_TOOLS}",
+    "supervisor": f"{WCTL_DEPENDS} {SYMFONY} supervisor",
     "mariadb": f"{WCTL_DEPENDS} {SYMFONY} {MARIADB}",
     "build": f"{WCTL_DEPENDS} {BUILD_TOOLS}",
     "autopkgtest": f"{WCTL_DEPENDS} {SYMFONY} {AUTOPKGTEST}",

@@ -6,6 +6,7 @@ import importlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from keyword import iskeyword
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -29,6 +30,7 @@ _VERBS = {
     "update": ("configure", "Write the units; start, restart and remove what changed."),
     "add": ("configure", "Install programs that are configured."),
     "remove": ("configure", "Uninstall the units of stopped programs."),
+    "import": ("migrate", "Bring Supervisor's configuration, and its workers, to wctl."),
     "scale": ("control", "Set how many instances of a program run."),
     "start": ("control", "Start instances and wait until they are ready."),
     "stop": ("control", "Stop instances gracefully."),
@@ -135,7 +137,7 @@ class _Verbs(click.Group):
         if cmd_name not in _VERBS:
             return None
         module = importlib.import_module(f"wctl.cli.{_VERBS[cmd_name][0]}")
-        command = getattr(module, cmd_name)
+        command = getattr(module, f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name)
         assert isinstance(command, click.Command)
         return command
 

@@ -1,0 +1,156 @@
+"""wctl import: a machine moves from Debian's own Supervisor, with Symfony workers under load."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from machine import provision
+from machine.driver import Machine, unique_name, wait_for
+from machine.units import pids, states
+
+LOG = "/srv/app/var/run.log"
+WORKERS = f"""; What consumes the queue.
+[program:worker]
+command = php %(here)s/bin/console messenger:consume async --sleep=0.1 --memory-limit=128M -vv
+process_name = %(program_name)s_%(process_num)02d
+numprocs = 3
+directory = %(here)s
+user = www-data
+environment = APP_RUN_LOG="{LOG}"
+autorestart = true
+stopwaitsecs = 20
+stdout_events_enabled = false ; for no listener
+"""
+OTHERS = """[program:clock]
+command = sh -c 'test "$SUPERVISOR_SERVER_URL" -o -e /run/good && exec sleep 1000'
+startretries = 0
+priority = 1
+
+[program:idle]
+command = sleep 1000
+autostart = false
+
+[group:others]
+programs = clock, idle
+"""
+
+
+@pytest.fixture
+def supervised(suite: str, deb: Path) -> Iterator[Machine]:
+    """A machine on which supervisord runs three Symfony workers; wctl is installed."""
+    with Machine.boot(unique_name(f"import-{suite}"), f"{suite}/supervisor") as machine:
+        provision.install_wctl(machine, deb)
+        provision.install_app(machine)
+        machine.run("rm /etc/wctl/conf.d/*")
+        machine.write("/srv/app/workers.conf", WORKERS, mode=0o640)
+        include = "s|^files = .*|files = conf.d/*.conf /srv/app/*.conf|"
+        machine.run(["sed", "-i", include, "/etc/supervisor/supervisord.conf"])
+        machine.run("systemctl start supervisor")
+        wait_for(lambda: alive(machine) == 3, 15, "Supervisor's workers")
+        yield machine
+
+
+def alive(machine: Machine) -> int:
+    """Returns how many processes Supervisor runs."""
+    return machine.run("supervisorctl status", check=False).out.count(" RUNNING ")
+
+
+def test_takeover_under_load_loses_no_message(supervised: Machine) -> None:
+    """Each message is handled once; Supervisor's workers go when wctl's are ready, not before."""
+    machine = supervised
+    machine.run("php bin/console app:dispatch slow=20:400", user="www-data", cwd="/srv/app")
+    taken = machine.run("wctl import --takeover")
+    assert "worker: worker:worker_00 to worker:worker_02 become worker@00 to worker@02" in taken.out
+    assert "worker: taken over, 3 processes of Supervisor stopped\n" in taken.out
+    assert "Supervisor runs nothing now" in taken.out
+    assert states(machine) == {f"worker@0{number}": "RUNNING" for number in range(3)}
+    assert alive(machine) == 0
+    wait_for(lambda: machine.read(LOG).count("\n") >= 400, 30, "all messages")
+    handled = Counter(line.split()[2] for line in machine.read(LOG).splitlines())
+    assert (len(handled), set(handled.values())) == (400, {1})
+    processes = Counter(line.split()[1] for line in machine.read(LOG).splitlines())
+    assert {str(pid) for pid in pids(machine).values()} <= set(processes)
+
+    written = machine.read("/etc/wctl/conf.d/workers.conf")
+    assert "; What consumes the queue.\n" in written
+    assert "\n; stdout_events_enabled = false ; for no listener\n" in written
+    assert "\ndirectory = /srv/app\n" in written
+    assert machine.run("stat -c %a /etc/wctl/conf.d/workers.conf").out == "640\n"
+    assert machine.run("wctl check --strict").out == "1 program, 0 errors, 0 warnings\n"
+    assert "taken over from Supervisor" in machine.run("wctl maintail worker").out
+
+    before = pids(machine)
+    again = machine.run("wctl import --takeover").out
+    assert "worker: runs here already\n" in again
+    assert pids(machine) == before
+
+    machine.run("systemctl disable supervisor")
+    machine.reboot()
+    wait_for(lambda: len(pids(machine)) == 3, 15, "the workers after a reboot")
+
+
+def test_takeover_goes_back_where_a_start_fails(supervised: Machine) -> None:
+    """Supervisor's processes go on, nothing of wctl's is left, later programs are not tried."""
+    machine = supervised
+    machine.write("/etc/supervisor/conf.d/others.conf", OTHERS)
+    machine.run("supervisorctl update")
+    wait_for(lambda: alive(machine) == 4, 15, "the clock")
+    before = machine.run("supervisorctl status", check=False).out.split()
+    failed = machine.run("wctl import --takeover", check=False)
+    assert failed.code == 1
+    assert "clock: not taken over, Supervisor runs it as before" in failed.err
+    assert states(machine) == {}
+    assert machine.run("ls /etc/systemd/system").out.count("clock") == 0
+    after = machine.run("supervisorctl status", check=False).out.split()
+    assert [word for word in after if word.isdecimal()] == [w for w in before if w.isdecimal()]
+
+    # One that must not run twice: the old one goes first, and comes back if need be.
+    failed = machine.run("wctl import --takeover --stop-first", check=False)
+    assert failed.code == 1
+    assert alive(machine) == 4
+    assert states(machine) == {}
+    machine.write("/run/good", "")
+    taken = machine.run("wctl import --takeover --stop-first").out.splitlines()
+    said = [line for line in taken if line.startswith(("clock:", "idle:", "worker:"))]
+    assert said[-3:] == [
+        "clock: taken over, 1 process of Supervisor stopped",
+        "idle: installed; Supervisor runs none of it",
+        "worker: taken over, 3 processes of Supervisor stopped",
+    ]
+    assert states(machine)["idle@00"] == "STOPPED"
+    assert alive(machine) == 0
+
+
+def test_import_refuses_to_overwrite(supervised: Machine) -> None:
+    """A file that is there with another text stays, unless --force; a dry run writes nothing."""
+    machine = supervised
+    dry = machine.run("wctl import --dry-run")
+    assert dry.out.endswith("Nothing was written (--dry-run).\n")
+    assert not machine.exists("/etc/wctl/conf.d/workers.conf")
+    machine.run("wctl import --quiet")
+    machine.run("echo '; mine' >> /etc/wctl/conf.d/workers.conf")
+    refused = machine.run("wctl import", check=False)
+    assert refused.code == 1
+    assert "/etc/wctl/conf.d/workers.conf: there already, with another text" in refused.err
+    machine.run("wctl import --force")
+    assert "; mine" not in machine.read("/etc/wctl/conf.d/workers.conf")
+
+
+def test_takeover_that_was_killed_can_be_run_again(supervised: Machine) -> None:
+    """Killed while wctl's workers start, it leaves Supervisor's alone; another run ends it."""
+    machine = supervised
+    taking = machine.popen("exec wctl import --takeover")
+    wait_for(lambda: states(machine).get("worker@02") == "STARTING", 10, "the workers to start")
+    machine.stop(taking)
+    assert alive(machine) == 3
+    assert "3 processes of Supervisor stopped" in machine.run("wctl import --takeover").out
+    assert states(machine) == {f"worker@0{number}": "RUNNING" for number in range(3)}
+    assert alive(machine) == 0
+    machine.run("systemctl stop supervisor")
+    gone = machine.run("wctl import --takeover", check=False)
+    assert gone.code == 4
+    assert gone.err.startswith("wctl: supervisorctl status: ")

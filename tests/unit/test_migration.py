@@ -1,0 +1,163 @@
+"""migration: Supervisor's files as wctl has them, the same programs in them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from wctl import ini
+from wctl.errors import ConfigError, WctlError
+from wctl.migration import Migration, migrate
+
+ENVIRON = {"HOME": "/root"}
+
+
+def write(directory: Path, **files: str) -> Path:
+    """Writes Supervisor's main file, and others beside it; returns the main one."""
+    (directory / "conf.d").mkdir()
+    for name, text in files.items():
+        path = directory / ("supervisord.conf" if name == "main" else f"conf.d/{name}.ini")
+        path.write_text(text)
+    return directory / "supervisord.conf"
+
+
+def text_of(found: Migration, name: str) -> str:
+    """Returns what is written to a file, less the line that says where it is from."""
+    copy = next(each for each in found.copies if each.target.name == name)
+    first, _, rest = copy.text.partition("\n")
+    assert first.startswith(f"; Imported from {copy.source}")
+    return rest
+
+
+def test_comments_stay_and_what_has_no_effect_is_commented_out(tmp_path: Path) -> None:
+    """Every line is there still; a value of several lines, and a section, go as a whole."""
+    main = write(
+        tmp_path,
+        main="; ours\n[unix_http_server]\nfile=/s ; socket\n\n[program:x] ; x\n# why\n"
+        "command=a\n  b\nstdout_capture_maxbytes=1MB\n  \nuser=root\n"
+        "[eventlistener:e]\ncommand=c\nevents=A,\n  B\n",
+    )
+    found = migrate(main, tmp_path / "wctl", ENVIRON)
+    assert text_of(found, "supervisord.conf") == (
+        "; ours\n; [unix_http_server]\n; file=/s ; socket\n\n[program:x] ; x\n# why\n"
+        "command=a\n  b\n; stdout_capture_maxbytes=1MB\n  \nuser=root\n"
+        "; [eventlistener:e]\n; command=c\n; events=A,\n;   B\n"
+    )
+    assert sorted((each.section, each.key) for each in found.left_out) == [
+        ("eventlistener:e", ""),
+        ("program:x", "stdout_capture_maxbytes"),
+        ("unix_http_server", "file"),
+    ]
+
+
+def test_here_is_the_directory_that_it_was(tmp_path: Path) -> None:
+    """%(here)s, in any format, becomes each file's own directory; %% and others stay."""
+    odd = tmp_path / "100% here"
+    odd.mkdir()
+    main = write(
+        odd,
+        main="[program:x]\ncommand=%(here)s/a %%(here)s\n[include]\nfiles=conf.d/*\n",
+        y='[program:y]\ncommand="%(here)20s/b" %(program_name)s ; %(here)s\n',
+    )
+    found = migrate(main, tmp_path / "wctl", ENVIRON)
+    assert "command=" + str(odd).replace("%", "%%") + "/a %%(here)s\n" in text_of(
+        found, "supervisord.conf"
+    )
+    programs = {each.name: each for each in found.config.programs}
+    assert programs["y"].command == {each.name: each for each in found.programs}["y"].command
+    assert "; [include]\n; files=conf.d/*\n" in text_of(found, "supervisord.conf")
+
+
+def test_a_file_without_a_program_is_not_written(tmp_path: Path) -> None:
+    """As Debian's supervisord.conf, which only includes others."""
+    main = write(
+        tmp_path,
+        main="[supervisord]\nlogfile=/l\n[include]\nfiles=conf.d/*.ini\n",
+        x="[program:x]\ncommand=a\n",
+    )
+    found = migrate(main, tmp_path / "wctl", ENVIRON)
+    assert [each.target for each in found.copies] == [tmp_path / "wctl/conf.d/x.conf"]
+    assert found.unused == (main,)
+
+
+def test_order_is_kept_where_it_matters(tmp_path: Path) -> None:
+    """A section in two files is what it was, though wctl reads files by name."""
+    main = write(
+        tmp_path,
+        main="[program:x]\ncommand=a\nnumprocs=1\nprocess_name=%(process_num)d\n"
+        "[include]\nfiles=conf.d/b.ini conf.d/a.ini\n",
+        a="[program:x]\nnumprocs=3\n",
+        b="[program:x]\nnumprocs=2\n",
+    )
+    found = migrate(main, tmp_path / "wctl", ENVIRON)
+    names = [each.target.name for each in found.copies]
+    assert names == ["00-supervisord.conf", "01-b.conf", "02-a.conf"]
+    assert [each.numprocs for each in found.config.programs] == [3]
+
+
+def test_a_secret_stays_one(tmp_path: Path) -> None:
+    """A file that others may not read becomes another such file."""
+    main = write(tmp_path, main='[program:x]\ncommand=a\nenvironment=PASSWORD="p"\n')
+    main.chmod(0o640)
+    found = migrate(main, tmp_path / "wctl", ENVIRON)
+    assert [each.mode for each in found.copies] == [0o640]
+
+
+def test_what_wctl_has_already_is_heeded(tmp_path: Path) -> None:
+    """A program of the same name is an error; one that [supervisord] changes is named."""
+    main = write(tmp_path, main="[supervisord]\nminfds=10\n[program:x]\ncommand=a\n")
+    ours = tmp_path / "wctl/conf.d/ours.conf"
+    ours.parent.mkdir(parents=True)
+    ours.write_text("[program:y]\ncommand=b\n")
+    found = migrate(main, tmp_path / "wctl", ENVIRON)
+    assert ("y", "is not imported, and yet changes: minfds") in found.changes
+    ours.write_text("[program:x]\ncommand=b\n")
+    with pytest.raises(WctlError, match=r"x is configured already, in .*ours\.conf:1"):
+        migrate(main, tmp_path / "wctl", ENVIRON)
+    ours.write_text("[supervisord]\numask=077\n")
+    with pytest.raises(WctlError, match="x: umask would not be the same"):
+        migrate(main, tmp_path / "wctl", ENVIRON)
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "message"),
+    [
+        ("[supervisord]\n", WctlError, "no program in it"),
+        ("[program:x]\ncommand=a\nnumprocs=n\n", ConfigError, "1 error in the configuration"),
+        ("[program:x]\ncommand=%(ENV_NONESUCH)s\n", ConfigError, "1 error in the configuration"),
+    ],
+)
+def test_bad_files_are_refused(
+    tmp_path: Path, text: str, error: type[WctlError], message: str
+) -> None:
+    """Nothing of a configuration with errors is imported."""
+    with pytest.raises(error, match=message):
+        migrate(write(tmp_path, main=text), tmp_path / "wctl", ENVIRON)
+
+
+def test_changes_are_named(tmp_path: Path) -> None:
+    """What workers will notice: a memory limit, where output goes, other people's variables."""
+    main = write(
+        tmp_path,
+        main="[program:x]\ncommand=a --memory-limit=64M %(ENV_STAGE)s\n"
+        "[program:y]\ncommand=b\nstdout_logfile=/var/log/y.log\nmemory_max=1G\n"
+        "[program:z]\ncommand=c\nstdout_logfile=NONE\nstderr_logfile=NONE\n",
+    )
+    found = migrate(main, tmp_path / "wctl", {"STAGE": "prod"})
+    assert [name for name, _ in found.changes] == ["x", "x", "y", str(main)]
+    assert "twice its own --memory-limit=64M" in found.changes[0][1]
+
+
+def test_outline_and_parser_agree() -> None:
+    """Each key that the parser finds is at a line that the outline says is its."""
+    data = (
+        b"[a]\nk=1\n # no\n  more\n\n  yet\nK2 : 2 ; [b]\n[b ; c]\n[d] ; e\nx=[y]\n"
+        b"systemd.Unit.After = z\n[a]\nk = 3\n"
+    )
+    lines = ini.outline(data)
+    for section in ini.parse(data, "f").sections:
+        for entry in section.entries:
+            line = lines[entry.place.line - 1]
+            assert (line.section, line.key) == (section.name, entry.key)
+    assert [line.number for line in lines if line.key == "k"] == [2, 4, 6, 13]
