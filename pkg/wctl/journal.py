@@ -9,7 +9,7 @@ import json
 import re
 import select
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -17,6 +17,7 @@ from wctl import stream
 from wctl.errors import WctlError
 
 _INFO = 6
+_CHUNK = 1 << 16  # bytes
 _IDENTIFIER = "SYSLOG_IDENTIFIER"
 # stdout is what is not stderr: of whatever facility somebody gave it (SyslogFacility=).
 _STDOUT = tuple(each for each in range(24) if each != stream.USER)
@@ -67,7 +68,8 @@ class Query:
         own = _UNIT_FIELDS[self.user][-1]
         units = tuple(f"{own}={unit}" for unit in self.units)
         if not self.about:
-            return [(*units, *self._stream(), *self._priorities())]
+            groups = [units, *([self._of_children(uid)] if self.user else [])]
+            return [(*group, *self._stream(), *self._priorities()) for group in groups]
         trusted = f"_UID={uid if self.user else 0}"
         wctl = f"{_IDENTIFIER}=wctl"
         groups = [(wctl, *units)]
@@ -76,6 +78,15 @@ class Query:
         if self.programs:
             groups.append((trusted, wctl, *(f"{_PROGRAM}={name}" for name in self.programs)))
         return [(*group, *self._priorities()) for group in groups]
+
+    def _of_children(self, uid: int) -> tuple[str, ...]:
+        """Return what matches lines of processes that were gone before journald looked.
+
+        It takes the unit of a stream from systemd alone, not from a user's, and then goes by the
+        process that wrote. The name that the unit gave the stream stays with it.
+        """
+        names = (unit[: -len(".service")] for unit in self.units)
+        return (f"_UID={uid}", "_TRANSPORT=stdout", *(f"{_IDENTIFIER}={name}" for name in names))
 
     def _stream(self) -> tuple[str, ...]:
         if not (self.output or self.stream):
@@ -97,8 +108,13 @@ class Query:
 class Reader(Protocol):
     """A way to the journal."""
 
-    def read(self, query: Query, count: int | None, *, follow: bool) -> Iterator[Line]:
-        """Yield the last ``count`` messages (None: all); then, to ``follow``, every new one."""
+    def read(
+        self, query: Query, count: int | None, *, idle: Callable[[], None] | None = None
+    ) -> Iterator[Line]:
+        """Yield the last ``count`` messages (None: all).
+
+        With ``idle`` go on with every new one, and call it before each wait for more.
+        """
 
 
 def reader() -> Reader:
@@ -113,7 +129,7 @@ def reader() -> Reader:
 
 def last(units: Sequence[str], count: int, *, user: bool) -> list[Line]:
     """Return the last ``count`` lines that ``units`` wrote, with what wctl said in between."""
-    return list(reader().read(Query(tuple(units), user=user), count, follow=False))
+    return list(reader().read(Query(tuple(units), user=user), count))
 
 
 class Native:
@@ -123,7 +139,9 @@ class Native:
         self._reader = module._Reader(flags=1)  # SD_JOURNAL_LOCAL_ONLY
         self._reader.data_threshold = 0  # the whole of long messages
 
-    def read(self, query: Query, count: int | None, *, follow: bool) -> Iterator[Line]:
+    def read(
+        self, query: Query, count: int | None, *, idle: Callable[[], None] | None = None
+    ) -> Iterator[Line]:
         """Yield the last ``count`` messages, then new ones."""
         import os
 
@@ -133,11 +151,12 @@ class Native:
                 reader.add_disjunction()
             for match in group:
                 reader.add_match(match)
-        if follow:
+        if idle is not None:
             reader.fileno()  # arms the notification, before the end is reached
         there = self._go_back(query, count) if count is not None else self._go_to(query.since)
         yield from self._forward(query, there)
-        while follow:
+        while idle is not None:
+            idle()
             self._wait()
             yield from self._forward(query, False)
 
@@ -209,7 +228,9 @@ class Native:
 class Journalctl:
     """Through journalctl, where systemd-python is not installed."""
 
-    def read(self, query: Query, count: int | None, *, follow: bool) -> Iterator[Line]:
+    def read(
+        self, query: Query, count: int | None, *, idle: Callable[[], None] | None = None
+    ) -> Iterator[Line]:
         """Yield the last ``count`` messages, then new ones."""
         newest: list[str] = []
         if count is None:
@@ -222,11 +243,17 @@ class Journalctl:
                 if len(lines) == count:
                     break
             yield from reversed(lines)
-        if follow:
+        if idle is not None:
             cursor = [f"--after-cursor={newest[0]}", "--no-tail"] if newest else ["--lines=0"]
-            yield from self._run(query, [], "--follow", *cursor)
+            yield from self._run(query, [], "--follow", *cursor, idle=idle)
 
-    def _run(self, query: Query, newest: list[str], *options: str) -> Iterator[Line]:
+    def _run(
+        self,
+        query: Query,
+        newest: list[str],
+        *options: str,
+        idle: Callable[[], None] = lambda: None,
+    ) -> Iterator[Line]:
         import os
 
         command = ["journalctl", "--quiet", "--all", "--output=json", *options]
@@ -240,7 +267,7 @@ class Journalctl:
         with process:
             assert process.stdout is not None
             try:
-                for text in process.stdout:
+                for text in _lines(process.stdout.fileno(), idle):
                     entry = json.loads(text)
                     if not newest or "--reverse" not in options:
                         newest[:] = [entry["__CURSOR"]]
@@ -249,6 +276,18 @@ class Journalctl:
                         yield line
             finally:
                 process.terminate()  # where nobody wants the rest
+
+
+def _lines(fd: int, idle: Callable[[], None]) -> Iterator[bytes]:
+    """Yield the lines that come from ``fd``; call ``idle`` before each wait for more."""
+    import os
+
+    rest = b""
+    idle()
+    while data := os.read(fd, _CHUNK):
+        *lines, rest = (rest + data).split(b"\n")
+        yield from lines
+        idle()
 
 
 def _span(query: Query) -> list[str]:
@@ -276,8 +315,10 @@ def _line(values: dict[str, bytes | None], unit: bytes | None, time: int) -> Lin
     if values["_TRANSPORT"] == b"stdout":
         stderr = values["SYSLOG_FACILITY"] == str(stream.USER).encode()
         source = "stderr" if stderr else "stdout"
+    if unit is None:  # see Query
+        unit = (values[_IDENTIFIER] or b"") + b".service"
     return Line(
-        unit=(unit or b"").decode(errors="replace"),
+        unit=unit.decode(errors="replace"),
         data=values["MESSAGE"] or b"",
         time=time,
         priority=_number(values["PRIORITY"], _INFO),

@@ -160,23 +160,6 @@ def test_scale_survives_a_reboot(new_machine: Callable[[str], Machine], deb: Pat
     )
 
 
-def test_pip_install_brings_a_working_command(new_machine: Callable[[str], Machine]) -> None:
-    """Installed with pip into a virtual environment, without the package, wctl runs workers."""
-    machine = new_machine("pip")
-    source = provision.APP.parents[1]
-    machine.copy_in(source, "/root/wctl", ["pyproject.toml", "README.md", "LICENSE", "pkg"])
-    machine.run("python3 -m venv --system-site-packages /opt/wctl")
-    machine.run(
-        "/opt/wctl/bin/pip install --quiet --no-build-isolation --no-index /root/wctl", timeout=120
-    )
-    configure(machine, "[program:sleeper]\ncommand=sleep 1000\n")
-    machine.run(["/opt/wctl/bin/wctl", "update"])
-    status = machine.run(["/opt/wctl/bin/wctl", "status"])
-    assert re.match(r"sleeper@00 +RUNNING +pid \d+, uptime 0:00:0\d\n", status.out)
-    execs = show(machine, "sleeper@00", "ExecStart")["ExecStart"]
-    assert "/opt/wctl/bin/python" in execs
-
-
 NO_PROGRAM = "[program:x]\ncommand=/bin/true\n"
 
 

@@ -67,6 +67,9 @@ BUILD_TOOLS = (
     " python3-all python3-hypothesis python3-pytest python3-setuptools python3-wheel"
 )
 
+# What compiling systemd-python takes, for an installation with pip.
+HEADERS = "build-essential libsystemd-dev pkg-config python3-dev python3-venv"
+
 AUTOPKGTEST = "autopkgtest dpkg-dev python3-hypothesis python3-pytest"
 
 # A database server without its unit and its user: a test makes both.
@@ -79,6 +82,7 @@ LAYERS = {
     "base": "",  # a fresh Debian: only its apt is made plain, see prepare_apt
     "e2e": f"{WCTL_DEPENDS} {SYMFONY} {TEST_TOOLS}",
     "supervisor": f"{WCTL_DEPENDS} {SYMFONY} supervisor",
+    "wheel": f"{HEADERS} dbus-user-session libpam-systemd",
     "mariadb": f"{WCTL_DEPENDS} {SYMFONY} {MARIADB}",
     "build": f"{WCTL_DEPENDS} {BUILD_TOOLS}",
     "autopkgtest": f"{WCTL_DEPENDS} {SYMFONY} {AUTOPKGTEST}",

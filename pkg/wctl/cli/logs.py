@@ -244,7 +244,8 @@ def _units(session: Session, names: tuple[str, ...]) -> list[str]:
 def _show(query: journal.Query, lines: int | None, follow: bool, printer: Printer) -> None:
     shown = False
     try:
-        for line in journal.reader().read(query, lines, follow=follow):
+        idle = printer.flush if follow else None
+        for line in journal.reader().read(query, lines, idle=idle):
             printer.show(line)
             shown = True
     except KeyboardInterrupt:

@@ -34,9 +34,9 @@ class Printer:
     def show(self, line: Line) -> None:
         """Print one line."""
         self._out.write({"short": self._short, "json": _json, "cat": self._cat}[self._form](line))
-        # At once where lines come one by one, together where they come in thousands.
+        # At once where lines are found one by one, together where they come in thousands.
         now = time.monotonic()
-        if time.time() * 1_000_000 - line.time < 1_000_000 or now - self._flushed > _LATE:
+        if now - self._flushed > _LATE:
             self._out.flush()
             self._flushed = now
 

@@ -1,0 +1,116 @@
+"""wctl from its wheel, by pip alone: without the Debian package, with and without its extra."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from machine.driver import Machine, unique_name, wait_for
+from machine.package import TREE
+from machine.units import configure, show
+
+SOURCES = ["pyproject.toml", "README.md", "LICENSE", "pkg"]
+# A reader of its own for each: "plain" runs journalctl, "full" has systemd-python.
+PLAIN, FULL = "/opt/plain/bin", "/opt/full/bin"
+TALKER = """\
+[program:talker]
+command = sh -c 'seq -f "line %%g" 300; echo trouble >&2; printf "\\\\377 no text\\\\n"; exec sleep 1000'
+startsecs = 1
+"""  # noqa: E501 - a line of its own
+
+
+@pytest.fixture(scope="module")
+def wheels(suite: str) -> Iterator[Machine]:
+    """A machine without wctl's package: two virtual environments, both from the wheel.
+
+    It has the host's network, and what the host's environment tells pip.
+    """
+    pip = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
+    with Machine.boot(unique_name(f"wheel-{suite}"), f"{suite}/wheel", net=True) as machine:
+        machine.copy_in(TREE, "/root/wctl", SOURCES)
+        machine.run(
+            """
+            set -e
+            python3 -m venv /opt/plain
+            /opt/plain/bin/pip wheel --quiet --no-deps --wheel-dir /root /root/wctl
+            /opt/plain/bin/pip install --quiet /root/wctl-*.whl
+            python3 -m venv /opt/full
+            /opt/full/bin/pip install --quiet "$(ls /root/wctl-*.whl)[journal]"
+            """,
+            env=pip,
+            timeout=300,
+        )
+        yield machine
+
+
+def test_wheel_runs_workers(wheels: Machine) -> None:
+    """Unit, wrapper and command are those of the virtual environment."""
+    configure(wheels, TALKER)
+    wheels.run(f"{PLAIN}/wctl update")
+    wheels.run(f"{PLAIN}/wctl scale 2")
+    status = wheels.run(f"{PLAIN}/wctl status").out
+    assert re.fullmatch(r"(talker@0[01] +RUNNING +pid \d+, uptime 0:00:0\d\n){2}", status)
+    assert "/opt/plain/bin/python" in show(wheels, "talker@00", "ExecStart")["ExecStart"]
+    assert wheels.run(f"{PLAIN}/wctl doctor").code == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "tail talker@00",
+        "tail -150 talker@01 stdout",
+        "tail talker@00 stderr",
+        "logs -n 500 -o cat talker",
+        "logs -o json -n 20",
+        "logs --grep 'line 2[0-9]*7$' talker@00",
+        "logs --since '1 hour ago' --until '1 min ago'",
+        "logs --priority notice",
+        "maintail -50 talker@00",
+    ],
+)
+def test_both_readers_show_the_same(wheels: Machine, arguments: str) -> None:
+    """journalctl, run where systemd-python is not installed, gives the same bytes."""
+    probe = "-c 'import systemd'"
+    assert wheels.run(f"{PLAIN}/python {probe}", check=False).code == 1
+    wheels.run(f"{FULL}/python {probe}")
+    configure(wheels, TALKER)
+    wheels.run(f"{PLAIN}/wctl update; {PLAIN}/wctl scale 2; journalctl --sync")
+    plain = wheels.run(f"{PLAIN}/wctl {arguments}", check=False)
+    full = wheels.run(f"{FULL}/wctl {arguments}", check=False)
+    assert plain == full
+    assert (plain.code, plain.err) == (0, "")
+
+
+@pytest.mark.parametrize("directory", [PLAIN, FULL])
+def test_both_readers_follow(wheels: Machine, directory: str) -> None:
+    """tail -f shows what is there, then what comes, across a restart of the worker."""
+    configure(wheels, TALKER)
+    wheels.run(f"{PLAIN}/wctl update; {PLAIN}/wctl scale 1; journalctl --sync")
+    follow = wheels.popen(f"exec {directory}/wctl tail -f -3 talker@00 stdout >/tmp/followed")
+    wait_for(lambda: wheels.read("/tmp/followed").count("\n") == 3, 10, "the last lines")
+    wheels.run(f"{PLAIN}/wctl restart talker@00")
+    wait_for(lambda: wheels.read("/tmp/followed").count("\n") == 304, 10, "the new ones")
+    wheels.stop(follow)
+
+
+def test_wheel_for_a_user(wheels: Machine) -> None:
+    """--user from a virtual environment, for somebody who is not root."""
+    wheels.run("useradd --create-home ann; loginctl enable-linger ann")
+    uid = wheels.run(["id", "-u", "ann"]).out.strip()
+    wait_for(lambda: wheels.exists(f"/run/user/{uid}/bus"), 10, "ann's bus")
+    environment = {"XDG_RUNTIME_DIR": f"/run/user/{uid}", "HOME": "/home/ann"}
+    wheels.write("/home/ann/.config/wctl/wctl.conf", TALKER.replace("talker", "mine"))
+    wheels.run("chown -R ann: /home/ann")
+
+    def wctl(arguments: str) -> str:
+        command = f"{PLAIN}/wctl --user {arguments}"
+        return wheels.run(command, user="ann", env=environment).out
+
+    assert wctl("update") == "mine: added process group\nmine@00: started\n"
+    assert wctl("scale 2").endswith("mine: scaled to 2\n")
+    assert wctl("status").count(" RUNNING ") == 2
+    wait_for(lambda: "line 300" in wctl("tail mine@01"), 10, "the journal to have the line")
+    wctl("stop all")
