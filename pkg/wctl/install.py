@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tempfile
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from wctl.render import File
 from wctl.unitfile import directives
 
 _PUBLIC, _SECRET = 0o644, 0o600
+_TEMPORARY = re.compile(r"\.(?P<name>.+)\.[a-z0-9_]{8}", re.ASCII)  # as tempfile names them
 
 
 @dataclass(frozen=True)
@@ -137,8 +140,20 @@ def write(plan: Plan) -> None:
     Raises:
         WctlError: a file cannot be written; those before it are.
     """
+    _clean(plan.writes)
     for each in sorted(plan.writes, key=lambda each: not each.secret):
         write_file(each.path, each.text, secret=each.secret)
+
+
+def _clean(writes: Sequence[Write]) -> None:
+    """Delete what a write of the same files has left that the loss of power has cut short."""
+    names = {each.path.name for each in writes}
+    for directory in {each.path.parent for each in writes}:
+        with suppress(FileNotFoundError):
+            for file in os.scandir(directory):
+                match = _TEMPORARY.fullmatch(file.name)
+                if match and match["name"] in names:
+                    Path(file).unlink(missing_ok=True)
 
 
 def delete(plan: Plan) -> None:

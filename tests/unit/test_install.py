@@ -1,0 +1,134 @@
+"""install: what an update changes, and that files are written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from wctl import install
+from wctl.config import Config, load
+from wctl.errors import WctlError
+from wctl.install import Plan
+from wctl.installed import Layout
+from wctl.render import render
+from wctl.target import Target
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    """A machine of its own."""
+    for name in ("units", "vendor"):
+        (tmp_path / name).mkdir()
+    return Layout(
+        user=False,
+        units=tmp_path / "units",
+        vendor=(tmp_path / "vendor",),
+        configuration=tmp_path,
+        environment=tmp_path / "env",
+    )
+
+
+def plan(layout: Layout, text: str) -> tuple[Config, Plan]:
+    """Returns what an update to this configuration would do."""
+    file = layout.configuration / "wctl.conf"
+    file.write_text(text)
+    config = load([file], {})
+    assert config.errors == ()
+    target = Target(environment_directory=str(layout.environment))
+    return config, install.plan(config, render(config, target), layout)
+
+
+def names(programs: tuple[object, ...]) -> list[str]:
+    return [str(getattr(each, "name", each)) for each in programs]
+
+
+X = '[program:x]\ncommand=a\nenvironment=A="1"\nprocess_name=%(process_num)d\n'
+
+
+def test_what_is_written_is_not_written_again(layout: Layout) -> None:
+    """The first plan adds the program; the same configuration then has nothing to do."""
+    _, first = plan(layout, X)
+    assert names(first.added) == ["x"]
+    install.write(first)
+    assert sorted(os.listdir(layout.units)) == ["x.target", "x@.service"]
+    assert os.listdir(layout.environment) == ["x.env"]
+    assert plan(layout, X)[1].empty
+    assert plan(layout, f"; a comment\n{X}")[1].empty
+
+
+@pytest.mark.parametrize(
+    ("text", "changed", "rescaled", "removed"),
+    [
+        (X.replace("=a", "=b"), ["x"], [], []),
+        (X.replace('"1"', '"2"'), ["x"], [], []),
+        (f"{X}numprocs=2\n", [], ["x"], []),
+        (f"{X}autostart=false\n", [], [], []),
+        (X.replace("program:x", "program:y"), [], [], ["x"]),
+    ],
+)
+def test_only_what_concerns_workers_restarts_them(
+    layout: Layout, text: str, changed: list[str], rescaled: list[str], removed: list[str]
+) -> None:
+    """A command or a variable does; their number, and whether they start at boot, do not."""
+    install.write(plan(layout, X)[1])
+    after = plan(layout, text)[1]
+    assert names(after.changed) == changed
+    assert names(after.rescaled) == rescaled
+    assert names(after.removed) == removed
+    assert not after.empty
+
+
+def test_secrets_are_for_root_alone(layout: Layout) -> None:
+    """Variables have a file of mode 0600 in a directory of mode 0700, and are in no diff."""
+    _, first = plan(layout, X)
+    install.write(first)
+    assert (layout.environment / "x.env").stat().st_mode & 0o777 == 0o600
+    assert layout.environment.stat().st_mode & 0o777 == 0o700
+    assert (layout.units / "x@.service").stat().st_mode & 0o777 == 0o644
+    assert f"# {layout.environment}/x.env: new\n" in install.diff(first)
+    assert "A=1" not in install.diff(first)
+
+
+@pytest.mark.parametrize("directory", ["units", "vendor"])
+def test_a_unit_of_somebody_else_is_in_the_way(layout: Layout, directory: str) -> None:
+    """It is not overwritten, wherever systemd would find it."""
+    foreign = layout.configuration / directory / "x@.service"
+    foreign.write_text("[Service]\nExecStart=/bin/true\n")
+    with pytest.raises(WctlError, match="is not wctl's and is not overwritten"):
+        plan(layout, X)
+    assert foreign.read_text() == "[Service]\nExecStart=/bin/true\n"
+
+
+def test_orphans_are_ours_alone(layout: Layout) -> None:
+    """What wctl wrote for a program that is gone is deleted, and nothing else."""
+    install.write(plan(layout, X)[1])
+    other = layout.units / "other@.service"
+    other.write_text("[Service]\nExecStart=/bin/true\n")
+    install.delete(plan(layout, "[program:y]\ncommand=b\n")[1])
+    assert os.listdir(layout.units) == [other.name]
+    assert os.listdir(layout.environment) == []
+
+
+def test_a_write_that_fails_leaves_the_old_text(layout: Layout) -> None:
+    """The error names the file; no temporary file is left."""
+    path = layout.units / "x.target"
+    install.write_file(path, "old\n")
+    with pytest.raises(UnicodeEncodeError):
+        install.write_file(path, "new \udcff\n")
+    assert (path.read_text(), os.listdir(layout.units)) == ("old\n", ["x.target"])
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(WctlError, match=f"{path}: Is a directory"):
+        install.write_file(path, "new\n")
+    assert os.listdir(layout.units) == ["x.target"]
+
+
+def test_what_a_power_cut_left_is_deleted(layout: Layout) -> None:
+    """Temporary files of what is written now; not those of others."""
+    kept = layout.units / ".other.service.abcdefgh"
+    for file in (layout.units / ".x.target.ab_cd12e", kept):
+        file.write_text("half of it")
+    install.write(plan(layout, X)[1])
+    assert sorted(os.listdir(layout.units)) == [kept.name, "x.target", "x@.service"]
