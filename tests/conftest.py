@@ -17,22 +17,31 @@ IN_CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
 
 
 FULL = "WCTL_TEST_FULL" in os.environ  # tests/run --full
+OTHER_SUITES = os.environ.get("WCTL_TEST_SUITES", "").split()[1:]
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "full: takes long, so it runs in tests/run --full alone")
+    config.addinivalue_line("markers", "core: runs on every release; others on the first alone")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leaves out what is marked as full: deselected, not skipped, since nothing is amiss."""
     if not FULL:
-        left_out = [item for item in items if item.get_closest_marker("full")]
+        left_out = [item for item in items if item.get_closest_marker("full") or _elsewhere(item)]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
 
 
+def _elsewhere(item: pytest.Item) -> bool:
+    """Tells a test of a release after the first that is not at the core."""
+    case = getattr(item, "callspec", None)  # of parametrized tests alone
+    suite = case.params.get("suite") if case is not None else None
+    return suite in OTHER_SUITES and not item.get_closest_marker("core")
+
+
 def _is_end_to_end(path: Path) -> bool:
-    return TESTS / "e2e" in path.parents or TESTS / "machine" in path.parents
+    return any(TESTS / name in path.parents for name in ("e2e", "machine", "vm"))
 
 
 def _forbid_skip(report: pytest.TestReport | pytest.CollectReport) -> None:

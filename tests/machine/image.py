@@ -58,9 +58,7 @@ SYMFONY = (
     " php-symfony-framework-bundle php-symfony-yaml"
 )
 
-TEST_TOOLS = (
-    "dbus-user-session libpam-systemd procps python3-venv python3-setuptools python3-wheel strace"
-)
+TEST_TOOLS = "dbus-user-session libfcgi-bin libpam-systemd php-cgi procps python3-venv strace"
 
 BUILD_TOOLS = (
     "build-essential debhelper devscripts dh-python fakeroot lintian pybuild-plugin-pyproject"
