@@ -14,8 +14,10 @@ import click
 
 from wctl import __version__, hardening
 from wctl.cli.app import wctl
-from wctl.dialect import OPTIONS, Option
+from wctl.dialect import FCGI_OPTIONS, OPTIONS, Option
+from wctl.elsewhere import KINDS, TABLE, Elsewhere
 from wctl.errors import Exit
+from wctl.lint import CODES, Code
 
 HERE = Path(__file__).parent
 
@@ -40,6 +42,10 @@ def pages() -> dict[str, str]:
         "EXITS": "".join(f".TP\n.B {code.value}\n{_roff(text)}\n" for code, text in _EXITS.items()),
         "SUPERVISOR": "".join(_option(each) for each in OPTIONS if not each.ours),
         "OURS": "".join(_option(each) for each in OPTIONS if each.ours),
+        "FCGI": "".join(map(_option, FCGI_OPTIONS)),
+        "ELSEWHERE": "".join(map(_elsewhere, TABLE)),
+        "ERRORS": "".join(_code(each) for each in CODES.values() if each.error),
+        "WARNINGS": "".join(_code(each) for each in CODES.values() if not each.error),
         "HARDENING": _hardening(),
     }
     return {
@@ -84,6 +90,16 @@ def _option(option: Option) -> str:
     default = _default(option)
     text += f"Default: {_roff(default)}.\n" if default else ""
     return text + f"Becomes: {_roff(option.becomes)}.\n"
+
+
+def _elsewhere(row: Elsewhere) -> str:
+    section = f"[{row.section}{':NAME' if row.section in KINDS else ''}]"
+    title = section if row.option == "*" else f"{section} {row.option}"
+    return f".TP\n.B {_roff(title)}\nThere it {_roff(row.does)}. Here: {_roff(row.instead)}.\n"
+
+
+def _code(code: Code) -> str:
+    return f".TP\n.B {_roff(code.name)}\n{_roff(code.why)} {_roff(code.remedy)}\n"
 
 
 def _default(option: Option) -> str:

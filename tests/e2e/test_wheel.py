@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -26,10 +27,13 @@ startsecs = 1
 def wheels(suite: str) -> Iterator[Machine]:
     """A machine without wctl's package: two virtual environments, both from the wheel.
 
-    It has the host's network, and what the host's environment tells pip.
+    It has the host's network, and pip's settings are the host's.
     """
     pip = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
     with Machine.boot(unique_name(f"wheel-{suite}"), f"{suite}/wheel", net=True) as machine:
+        for path in map(Path, ("/etc/pip.conf", "/root/.config/pip/pip.conf", *pip.values())):
+            if path.is_absolute() and path.is_file():
+                machine.write(str(path), path.read_text())
         machine.copy_in(TREE, "/root/wctl", SOURCES)
         machine.run(
             """
