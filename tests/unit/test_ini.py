@@ -1,0 +1,193 @@
+"""ini: text to sections, and the place of everything in it."""
+
+from __future__ import annotations
+
+import pytest
+
+from wctl import ini
+from wctl.errors import Place
+from wctl.ini import Document, Entry
+
+FILE = "etc/x.conf"
+
+
+def parse(text: str | bytes) -> Document:
+    """Returns what a file of this text holds."""
+    return ini.parse(text.encode() if isinstance(text, str) else text, FILE)
+
+
+def sections(document: Document) -> dict[str, dict[str, str]]:
+    """Returns keys and values by section, [DEFAULT] among them where it has some."""
+    found = {section.name: section.entries for section in document.sections}
+    if document.defaults:
+        found["DEFAULT"] = document.defaults
+    return {name: {each.key: each.value for each in entries} for name, entries in found.items()}
+
+
+def findings(document: Document) -> list[str]:
+    """Returns the diagnostics as they are shown."""
+    return [str(each) for each in document.diagnostics]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[a]\n; c\n# c\n;k=1\nj=2\n", {"a": {"j": "2"}}),
+        ("; c\n# c\n\n[a] ; c\nj=2\n", {"a": {"j": "2"}}),
+        ("[a]\nk=1 ; c\nl=2 # c ; d\nm=3\t;c\n", {"a": {"k": "1", "l": "2", "m": "3"}}),
+        ("[a]\nk=b;c#d\n", {"a": {"k": "b;c#d"}}),
+        ("[a]\nk='b ; c'\nl=\"b # c\"\n", {"a": {"k": "'b", "l": '"b'}}),
+        ("[a]\nk=;c\nl= ;c\n", {"a": {"k": ";c", "l": ""}}),
+        ("[a]\nk=1\n  two\n\tthree\n", {"a": {"k": "1\ntwo\nthree"}}),
+        ("[a]\nk=1\n  2 ; c\n  ; c\n\n  3\n\nj=2\n", {"a": {"k": "1\n2\n\n3", "j": "2"}}),
+        ("[a]\nk=\n  two\n", {"a": {"k": "\ntwo"}}),
+        ("[a]\nk=1\n  [b]\n  j=2\n", {"a": {"k": "1\n[b]\nj=2"}}),
+        ("[a]\n  k=1\n  j=2\n", {"a": {"k": "1", "j": "2"}}),
+        ("[a]\nk: 1\nl =2\n", {"a": {"k": "1", "l": "2"}}),
+        ("[a]\nk = b:c=d\nl:b=c\n", {"a": {"k": "b:c=d", "l": "b=c"}}),
+        ("[a]\nKey Name = 1  \n", {"a": {"key name": "1"}}),
+        ("[a]\nk=\nl=''\n", {"a": {"k": "", "l": "''"}}),
+        ("[a]\nk=%(x)s %%\n", {"a": {"k": "%(x)s %%"}}),
+        ("[a]\nSystemd.Service.KillMode=x\n", {"a": {"systemd.Service.KillMode": "x"}}),
+        ("[program: x ]what\nk=1\n", {"program: x ": {"k": "1"}}),
+        ("[A]\n[a]\n", {"A": {}, "a": {}}),
+        ("[DEFAULT]\nk=1\n[a]\nj=2\n", {"a": {"j": "2"}, "DEFAULT": {"k": "1"}}),
+        ("[DEFAULT]\nk=1\n[a]\n[DEFAULT]\nl=3\n", {"a": {}, "DEFAULT": {"k": "1", "l": "3"}}),
+        ("[a]\nk=wörker ✓\u2028\x85x\n", {"a": {"k": "wörker ✓\u2028\x85x"}}),
+        ("[a]\r\nk=1\r\n  two\r\n", {"a": {"k": "1\ntwo"}}),
+        ("[a]\rk=1\r", {"a": {"k": "1"}}),
+        ("[a]\nk=1", {"a": {"k": "1"}}),
+        ("", {}),
+    ],
+)  # fmt: skip
+def test_syntax(text: str, expected: dict[str, dict[str, str]]) -> None:
+    """Comments, continuation lines, delimiters, cases of letters and line ends, without a word."""
+    document = parse(text)
+    assert (sections(document), findings(document)) == (expected, [])
+
+
+def test_every_entry_has_its_line() -> None:
+    """A value of several lines is where its key is, a section where it is first opened."""
+    document = parse("\n[a]\n; c\nk=1\n  two\n\nj:2\n[DEFAULT]\nd=3\n[b]\r\nk=4\n[a]\nl=5\n")
+    a, b = document.sections
+    assert (a.name, a.place, b.name, b.place) == ("a", Place(FILE, 2), "b", Place(FILE, 10))
+    assert a.entries == (
+        Entry("k", "1\ntwo", Place(FILE, 4)),
+        Entry("j", "2", Place(FILE, 7)),
+        Entry("l", "5", Place(FILE, 13)),
+    )
+    assert b.entries == (Entry("k", "4", Place(FILE, 11)),)
+    assert document.defaults == (Entry("d", "3", Place(FILE, 9)),)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[a]\nk=1\nK : 2\n", [(3, "a", "k", 2)]),
+        ("[a]\nk=1\nk=2\n  two\nk=3\n", [(3, "a", "k", 2), (5, "a", "k", 3)]),
+        ("[a]\nk=1\n[b]\nk=2\n[a]\nk=3\n", [(6, "a", "k", 2)]),
+        ("[DEFAULT]\nk=1\n[a]\nk=2\n[DEFAULT]\nk=3\n", [(6, "DEFAULT", "k", 2)]),
+        ("[a]\nk=1\n  k=2\n", []),
+    ],
+)
+def test_a_repeated_key_is_a_warning(text: str, expected: list[tuple[int, str, str, int]]) -> None:
+    """The last one counts, each one that replaces another is named, and the line of that."""
+    assert findings(parse(text)) == [
+        f"{FILE}:{line}: [{section}] {key}: warning: replaces the one of line {before};"
+        " expected it once [repeated-key]"
+        for line, section, key, before in expected
+    ]
+
+
+def test_the_last_of_a_repeated_key_counts() -> None:
+    """In one section and in two of the same name, the place being that of the last one."""
+    (section,) = parse("[a]\nk=1\nk=2\nj=1\n[a]\nj=2\n").sections
+    assert section.entries == (
+        Entry("k", "2", Place(FILE, 3)),
+        Entry("j", "2", Place(FILE, 6)),
+    )
+
+
+_EXPECTED = "key = value or [section]"
+_NOT_UNDERSTOOD = f"cannot understand {{0!r}}, expected {_EXPECTED}"
+_NO_SECTION = "{0!r} is before any [section]"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "problem"),
+    [
+        ("[a]\nj=1\nkey\nk=1\n", 3, _NOT_UNDERSTOOD.format("key")),
+        ("[a]\nkey ; =\n", 2, _NOT_UNDERSTOOD.format("key")),
+        ("[a]\n= x\n", 2, _NOT_UNDERSTOOD.format("= x")),
+        ("[a]\n\n[b\n", 3, _NOT_UNDERSTOOD.format("[b")),
+        ("[a]\n[]\n", 2, _NOT_UNDERSTOOD.format("[]")),
+        (f"[a]\n{'x' * 100}\n", 2, f"cannot understand '{'x' * 76}…, expected {_EXPECTED}"),
+        ("; c\nk=1\n[a]\n", 2, _NO_SECTION.format("k=1")),
+        ("what\n", 1, _NO_SECTION.format("what")),
+        ("[a\n", 1, _NO_SECTION.format("[a")),
+        (b"[a]\nk=1\nj=\xff\nl=\xfe\n", 3, "not UTF-8, expected a text file in UTF-8"),
+        ("[a]\nk=w\u00f6\n".encode("latin-1"), 2, "not UTF-8, expected a text file in UTF-8"),
+        ("[a]\nk=1\n".encode("utf-16"), 1, "not UTF-8, expected a text file in UTF-8"),
+        ("\ufeff[a]\nk=1\n", 1, "begins with a byte order mark, expected UTF-8 without one"),
+        ("[a]\n\nk=\0\nj=\0\n", 3, "holds a NUL byte, expected a text file"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_read(text: str | bytes, line: int, problem: str) -> None:
+    """One error, at its line, that says what is wrong and what is expected."""
+    document = parse(text)
+    assert findings(document) == [f"{FILE}:{line}: {problem} [syntax]"]
+    assert [each.error for each in document.diagnostics] == [True]
+
+
+def test_all_errors_are_found_and_the_rest_is_read() -> None:
+    """No error hides another, or what is around it."""
+    document = parse("what\n[a]\nkey\nk=1\n  two\nkey2\n[b]\nj=2\nkey3\n")
+    assert [each.place.line for each in document.diagnostics] == [1, 3, 6, 9]
+    assert sections(document) == {"a": {"k": "1\ntwo"}, "b": {"j": "2"}}
+
+
+def test_a_file_that_is_no_configuration_has_a_hundred_diagnostics() -> None:
+    """No more of each kind: who reads a million lines?"""
+    text = "[a]\n" + "what\n" * 300 + "k=1\n" * 300
+    codes = [each.code for each in parse(text).diagnostics]
+    assert (codes.count("syntax"), codes.count("repeated-key")) == (100, 100)
+
+
+@pytest.mark.full
+def test_more_sections_than_memory_is_for() -> None:
+    """The 100,001st section and what follows it is left out, with an error at its line."""
+    document = parse("".join(f"[{number}]\n" for number in range(100_002)))
+    assert findings(document) == [f"{FILE}:100001: more than 100,000 sections [syntax]"]
+    assert len(document.sections) == 100_000
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"k" + b" " * 1_000_000 + b"x", b"[" * 1_000_000, b"k=" + b" ;" * 500_000],
+    ids=["blanks", "brackets", "comments"],
+)
+def test_no_line_takes_forever(data: bytes) -> None:
+    """A line of a megabyte is read in a moment, whatever is in it."""
+    assert len(parse(b"[a]\n" + data).sections) == 1
+
+
+def test_outline() -> None:
+    """Every line is there, as written, with the section and the key that it is part of."""
+    lines = ini.outline(b"; c\n[a] ; c\r\nK = 1 ; c\n  ; c\n  two\n\nwhat\n[b]")
+    assert [(each.number, each.text, each.section, each.key) for each in lines] == [
+        (1, "; c", "", ""),
+        (2, "[a] ; c", "a", ""),
+        (3, "K = 1 ; c", "a", "k"),
+        (4, "  ; c", "", ""),
+        (5, "  two", "a", "k"),
+        (6, "", "", ""),
+        (7, "what", "a", "k"),
+        (8, "[b]", "b", ""),
+    ]
+
+
+@pytest.mark.parametrize("data", [b"\xff", b"\0", b"\xef\xbb\xbf[a]"])
+def test_outline_of_no_text(data: bytes) -> None:
+    """What is no text has no outline; the error says what it is."""
+    with pytest.raises(ValueError, match=r"not UTF-8|NUL byte|byte order mark"):
+        ini.outline(data)
