@@ -1,0 +1,255 @@
+"""values: the text of each option to its value, or what was expected instead."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from wctl import fcgi, values
+from wctl.dialect import FCGI_OPTIONS, OPTIONS
+from wctl.expand import LONGEST
+from wctl.values import Parser
+
+GOOD: Mapping[Parser, Mapping[str, Any]] = {
+    values.text: {"": "", " as it is; 'x ": " as it is; 'x "},
+    values.boolean: {
+        **dict.fromkeys(("yes", "TRUE", "On", "1"), True),
+        **dict.fromkeys(("no", "FALSE", "Off", "0"), False),
+    },
+    values.autorestart: {
+        **dict.fromkeys(("yes", "True", "on", "1"), "true"),
+        **dict.fromkeys(("no", "False", "off", "0"), "false"),
+        "Unexpected": "unexpected",
+    },
+    values.byte_size: {
+        "0": 0,
+        "1048576": 1 << 20,
+        "007": 7,
+        "512K": 512 << 10,
+        "50MB": 50 << 20,
+        "50mb": 50 << 20,
+        "10 MB": 10 << 20,
+        "1G": 1 << 30,
+        "2TB": 2 << 40,
+        "5B": 5,
+    },
+    values.memory_limit: {
+        "256M": str(256 << 20),
+        "1": "1",
+        "10%": "10%",
+        "12.5%": "12.5%",
+        "100%": "100%",
+        "Infinity": "infinity",
+    },
+    values.percentage: {"50%": "50%", "200%": "200%"},
+    values.time_span: {
+        each: each for each in ("3600", "1.5", "90min", "1h 30min", "1h30m", "2 days 5", "10us")
+    },
+    values.stop_signal: {
+        "TERM": signal.SIGTERM,
+        "sigquit": signal.SIGQUIT,
+        "15": signal.SIGTERM,
+        "Usr2": signal.SIGUSR2,
+        "RTMIN": signal.SIGRTMIN,
+    },
+    values.exit_codes: {"": (), "0": (0,), "0, 2,255,2": (0, 2, 255, 2), "1,": (1,)},
+    values.octal: {"022": 0o22, "0": 0, "77": 0o77, "0o27": 0o27, "0022": 0o22},
+    values.priority: {"err": 3, "NOTICE": 5, "0": 0, "7": 7},
+    values.server_url: {"AUTO": None, "auto ": None, "": None, "unix:///x": "unix:///x"},
+    values.account: {"www-data": "www-data", "33": "33", "wörker": "wörker"},
+    values.paths: {"": (), "/a -/b,/c": ("/a", "-/b", "/c"), "/ö": ("/ö",)},
+    values.credentials: {"": (), "a:/b c.d:/e": ("a:/b", "c.d:/e"), "a": ("a",)},
+    values.words: {"": (), "a, b\nc,,d": ("a", "b", "c", "d")},
+    values.readiness: {
+        each: each
+        for each in (
+            "startsecs", "notify", "exec:test -e 'a b'", "tcp:localhost:80", "tcp:::1:80",
+            "file:/run/x", "log:^ready: (on|off)$",
+        )
+    },
+    values.environment: {
+        "": (),
+        "A=1": (("A", "1"),),
+        """A="1",B='2', C=3 ,\nD="a,b",""": (("A", "1"), ("B", "2"), ("C", "3"), ("D", "a,b")),
+        """A="it's",B='say "x"',C="",_d1=/x/y.z+(1):-""": (
+            ("A", "it's"), ("B", 'say "x'), ("C", ""), ("_d1", "/x/y.z+(1):-"),
+        ),
+        "A=1,B=2,A=3": (("A", "3"), ("B", "2")),
+        'A="#;%$`\\ö"': (("A", "#;%$`\\ö"),),
+    },
+    fcgi.address: {
+        "unix:///run/x.sock": "/run/x.sock",
+        "tcp://127.0.0.1:9000": "127.0.0.1:9000",
+        "tcp://LocalHost:09000": "127.0.0.1:9000",
+    },
+    fcgi.owner: {"www-data": ("www-data", "root"), "a:b": ("a", "b")},
+}  # fmt: skip
+
+_SIZE = "expected a size in bytes such as 1048576, 512K, 50MB or 1G"
+_MEMORY = "expected a size such as 256M or 1G, a share such as 10%, or infinity"
+_TIME = "expected a time such as 3600, 90min or 1h 30min"
+_SIGNAL = "expected a signal such as TERM, INT, QUIT, HUP, USR1, USR2 or KILL"
+_READY = "expected startsecs, notify, exec:COMMAND, tcp:HOST:PORT, file:PATH or log:REGEX"
+_PATHS = "expected absolute paths; a - before one: it may be missing"
+_SOCKET = "expected unix:///PATH, or tcp://ADDRESS:PORT with an IPv4 address"
+
+BAD: Mapping[Parser, tuple[str, Sequence[str]]] = {
+    values.boolean: (
+        "expected true or false (also yes, no, on, off, 1, 0)",
+        ("", "y", "2", "01", "true false"),
+    ),
+    values.autorestart: ("expected true, false or unexpected", ("", "always", "on-failure")),
+    values.byte_size: (
+        _SIZE,
+        ("", "-1", "1.5M", "MB", "1 K B", "1KiB", "1P", "٣", "1M x", "1MM"),
+    ),
+    values.memory_limit: (_MEMORY, ("", "x", "-1", "10.%", "-5%", "%", "101%", "1,5%", "max")),
+    values.percentage: (
+        "expected a percentage of one CPU such as 50% or 200%",
+        ("", "50", "-1%", "1.5%", "%", "50 %", "٣%", "10000000%"),
+    ),
+    values.time_span: (
+        _TIME,
+        ("", "soon", "-1", "1x", "min", "1h x", "1.h", "1 2", "1h,", "٣", "1s " * 40),
+    ),
+    values.stop_signal: (_SIGNAL, ("", "SIG", "FOO", "0", "99", "-9", "SIGSIGTERM", "TERM INT")),
+    values.exit_codes: (
+        "expected exit codes from 0 to 255, separated by commas",
+        ("256", "-1", "x", "0 2", "0;2", "1.0"),
+    ),
+    values.octal: ("expected an octal number such as 022", ("", "8", "0x1f", "-1", "00000022")),
+    values.priority: (
+        "expected one of emerg, alert, crit, err, warning, notice, info, debug",
+        ("", "error", "8", "-1", "10"),
+    ),
+    values.account: (
+        "expected the name or the number of a user",
+        ("", "a b", "a:b", "a/b", "%i", "a\nb", "x" * 257),
+    ),
+    values.paths: (_PATHS, ("a", "/a b", "--/a", "/%i", "/a\\", "/a\x07")),
+    values.credentials: (
+        "expected NAME:PATH",
+        (":/a", "a:", "a:b:c", "a/b:/c", "a:/%i", "ö:/a", "a:'x'"),
+    ),
+    values.readiness: (
+        _READY,
+        (
+            "", "ready", "notify:", "startsecs:5", "exec:", "exec: ", "exec:'x", "tcp:", "tcp:80",
+            "tcp::80", "tcp:h:0", "tcp:h:65536", "tcp:h:x", "tcp:h:-1", "file:x", "file:", "log:",
+            "log:(", "log:[", "EXEC:x",
+        ),
+    ),
+    fcgi.address: (
+        _SOCKET,
+        (
+            "", "/run/x", "unix://x", "unix:///a b", "unix:///%i", "unix:///" + "x" * 107,
+            "tcp://:80", "tcp://h:80", "tcp://127.0.0.1", "tcp://127.0.0.1:0", "tcp://1.2.3.4:65536",
+            "tcp://1.2.3:80", "tcp://[::1]:80", "udp://1.2.3.4:80",
+        ),
+    ),
+    fcgi.owner: ("expected USER or USER:GROUP", ("", ":b", "a:", "a b", "a:b:c", "%i")),
+}  # fmt: skip
+
+
+def cases(table: Mapping[Parser, Any]) -> Iterator[Any]:
+    """Yields a parameter for each input of each parser."""
+    for parse, of_parser in table.items():
+        if isinstance(of_parser, tuple):
+            expected, inputs = of_parser
+            rows = [(value, expected) for value in inputs]
+        else:
+            rows = list(of_parser.items())
+        name = getattr(parse, "__name__", "")
+        yield from (pytest.param(parse, *row, id=f"{name}-{row[0][:20]!r}") for row in rows)
+
+
+@pytest.mark.parametrize(("parse", "value", "expected"), cases(GOOD))
+def test_good(parse: Parser, value: str, expected: object) -> None:
+    """Every spelling that is accepted has its value."""
+    assert parse(value) == expected
+
+
+@pytest.mark.parametrize(("parse", "value", "expected"), cases(BAD))
+def test_bad(parse: Parser, value: str, expected: str) -> None:
+    """A bad value is an error that says what is expected, never a default."""
+    with pytest.raises(ValueError) as caught:
+        parse(value)
+    assert str(caught.value) == expected
+
+
+@pytest.mark.parametrize("value", ["-3", "+7", "007", "7"])
+def test_whole_numbers(value: str) -> None:
+    """Both ends of the range belong to it; a sign and leading zeros are Supervisor's, too."""
+    assert values.integer(-3, 7)(value) == int(value)
+
+
+@pytest.mark.parametrize(
+    "value", ["", "-4", "8", "1.0", "1e3", "1_0", "0x1", "٣", "9" * 5000, "7 "]
+)
+def test_what_is_no_whole_number(value: str) -> None:
+    """The error names the range."""
+    with pytest.raises(ValueError) as caught:
+        values.integer(-3, 7)(value)
+    assert str(caught.value) == "expected a whole number from -3 to 7"
+
+
+def test_choice() -> None:
+    """One of some words, in any case of letters; the error names them."""
+    parse = values.choice("off", "basic")
+    assert [parse(each) for each in ("off", "Basic")] == ["off", "basic"]
+    with pytest.raises(ValueError) as caught:
+        parse("of")
+    assert str(caught.value) == "expected one of off, basic"
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ("A", """'A' is not KEY="value"; separate pairs with commas"""),
+        ("A=", """'A=' is not KEY="value"; separate pairs with commas"""),
+        ("A 1", """'A1' is not KEY="value"; separate pairs with commas"""),
+        ("1A=1", """'1A=1' is not KEY="value"; separate pairs with commas"""),
+        ("ö=1", """'ö=1' is not KEY="value"; separate pairs with commas"""),
+        (",A=1", """',A=' is not KEY="value"; separate pairs with commas"""),
+        ("A=1,,B=2", """',B=' is not KEY="value"; separate pairs with commas"""),
+        ("A=hello world", "'world' after A is left over: quote the whole value"),
+        ("A=1;B=2", "';' after A is left over: quote the whole value"),
+        ("A=1\nB=2", "'B' after A is left over: quote the whole value"),
+        ('A="1', 'no closing quotation, expected KEY="value",KEY2="value2"'),
+    ],
+)
+def test_environment_that_would_lose_something(value: str, problem: str) -> None:
+    """What Supervisor drops without a word is an error that names it."""
+    with pytest.raises(ValueError) as caught:
+        values.environment(value)
+    assert str(caught.value) == problem
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["1" + " " * LONGEST, "1h " * (LONGEST // 3) + "x", "/a" * LONGEST + "%"],
+    ids=["blanks", "spans", "paths"],
+)
+def test_no_expression_takes_forever(value: str) -> None:
+    """As long a value as there may be is parsed, or refused, at once by every parser."""
+    parsers = {option.parse for option in (*OPTIONS, *FCGI_OPTIONS)} - {values.environment}
+    before = time.process_time()
+    for parse in parsers:
+        try:
+            parse(value)
+        except ValueError as error:
+            assert str(error).startswith("expected"), parse
+    assert time.process_time() - before < 5
+
+
+def test_every_parser_is_in_the_tables() -> None:
+    """A parser that an option has is tried here, with good values and bad ones."""
+    used = {option.parse for option in (*OPTIONS, *FCGI_OPTIONS)}
+    named = {parse for parse in used if "<locals>" not in parse.__qualname__}
+    never_refuse = {values.text, values.words, values.server_url}
+    assert named - {*GOOD} == set()
+    assert named - {*BAD} - never_refuse == {values.environment}
