@@ -204,7 +204,7 @@ OPTIONS: tuple[Option, ...] = (
         "SUPERVISOR_SERVER_URL of the worker; AUTO: none, as there is no supervisord.",
     ),
     _own("memory_max", values.memory_limit, None, "MemoryMax=", "Memory above which it is killed."),
-    _own("memory_swap_max", values.memory_limit, None, "MemorySwapMax=", "Swap it may use."),
+    _own("memory_swap_max", values.swap_limit, None, "MemorySwapMax=", "Swap it may use."),
     _own(
         "memory_high", values.memory_limit, None, "MemoryHigh=", "Memory above which it is slowed."
     ),

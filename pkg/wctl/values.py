@@ -15,7 +15,9 @@ Parser = Callable[[str], Any]
 
 _TRUE = {"yes", "true", "on", "1"}
 _FALSE = {"no", "false", "off", "0"}
-_BYTES = re.compile(r"(\d+)\s*([KMGT]?)B?", re.IGNORECASE | re.ASCII)
+_BYTES = re.compile(r"(\d{1,20})\s*([KMGT]?)B?", re.IGNORECASE | re.ASCII)
+_SHARE = re.compile(r"(100(\.0{1,2})?|\d{1,2}(\.\d{1,2})?)%", re.ASCII)  # no finer, for systemd
+_MOST_MEMORY = (1 << 64) - 2  # one more byte is infinity to systemd
 # A unit, or the end, has to follow each number: then there is one way to match, not exponentially
 # many.
 _SPAN = re.compile(
@@ -77,21 +79,31 @@ def byte_size(value: str) -> int:
     return int(match[1]) << _UNITS[match[2].upper()]
 
 
-def memory_limit(value: str) -> str:
+def swap_limit(value: str) -> str:
     """Bytes, a share of the machine's memory, or infinity (systemd.resource-control(5))."""
-    if value.lower() == "infinity" or re.fullmatch(r"(100|\d{1,2})(\.\d+)?%", value, re.ASCII):
+    expected = "expected a size such as 256M or 1G, a share such as 10%, or infinity"
+    if value.lower() == "infinity" or _SHARE.fullmatch(value):
         return value.lower()
     try:
-        return str(byte_size(value))
+        size = byte_size(value)
     except ValueError:
-        raise ValueError(
-            "expected a size such as 256M or 1G, a share such as 10%, or infinity"
-        ) from None
+        raise ValueError(expected) from None
+    if size > _MOST_MEMORY:
+        raise ValueError(expected)
+    return str(size)
+
+
+def memory_limit(value: str) -> str:
+    """The same but for 0, which systemd takes for no limit at all."""
+    limit = swap_limit(value)
+    if not limit.strip("0.%"):
+        raise ValueError("expected more than 0, such as 256M, 1G, 10% or infinity")
+    return limit
 
 
 def percentage(value: str) -> str:
-    """A share of one CPU's time; more than 100% is several CPUs."""
-    if not re.fullmatch(r"\d{1,6}%", value, re.ASCII):
+    """A share of one CPU's time; more than 100% is several CPUs. systemd ignores 0%."""
+    if not re.fullmatch(r"0{0,5}[1-9]\d{0,5}%", value, re.ASCII):
         raise ValueError("expected a percentage of one CPU such as 50% or 200%")
     return value
 

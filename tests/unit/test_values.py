@@ -43,8 +43,12 @@ GOOD: Mapping[Parser, Mapping[str, Any]] = {
         "10%": "10%",
         "12.5%": "12.5%",
         "100%": "100%",
+        "100.00%": "100.00%",
+        "0.01%": "0.01%",
         "Infinity": "infinity",
+        "18446744073709551614": "18446744073709551614",
     },
+    values.swap_limit: {"0": "0", "0%": "0%", "1G": str(1 << 30), "infinity": "infinity"},
     values.percentage: {"50%": "50%", "200%": "200%"},
     values.time_span: {
         each: each for each in ("3600", "1.5", "90min", "1h 30min", "1h30m", "2 days 5", "10us")
@@ -107,10 +111,17 @@ BAD: Mapping[Parser, tuple[str, Sequence[str]]] = {
         _SIZE,
         ("", "-1", "1.5M", "MB", "1 K B", "1KiB", "1P", "٣", "1M x", "1MM"),
     ),
-    values.memory_limit: (_MEMORY, ("", "x", "-1", "10.%", "-5%", "%", "101%", "1,5%", "max")),
+    values.swap_limit: (
+        _MEMORY,
+        ("", "x", "-1", "10.%", "-5%", "%", "101%", "100.5%", "1.234%", "1,5%", "max", "16777216T"),
+    ),
+    values.memory_limit: (
+        "expected more than 0, such as 256M, 1G, 10% or infinity",
+        ("0", "00", "0K", "0%", "00.00%"),
+    ),
     values.percentage: (
         "expected a percentage of one CPU such as 50% or 200%",
-        ("", "50", "-1%", "1.5%", "%", "50 %", "٣%", "10000000%"),
+        ("", "50", "0%", "000%", "-1%", "1.5%", "%", "50 %", "٣%", "10000000%"),
     ),
     values.time_span: (
         _TIME,
@@ -231,8 +242,8 @@ def test_environment_that_would_lose_something(value: str, problem: str) -> None
 
 @pytest.mark.parametrize(
     "value",
-    ["1" + " " * LONGEST, "1h " * (LONGEST // 3) + "x", "/a" * LONGEST + "%"],
-    ids=["blanks", "spans", "paths"],
+    ["1" * LONGEST, "1" + " " * LONGEST, "1h " * (LONGEST // 3) + "x", "/a" * LONGEST + "%"],
+    ids=["digits", "blanks", "spans", "paths"],
 )
 def test_no_expression_takes_forever(value: str) -> None:
     """As long a value as there may be is parsed, or refused, at once by every parser."""
