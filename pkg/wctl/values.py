@@ -5,6 +5,7 @@ A bad value never becomes a default.
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import signal
@@ -211,15 +212,16 @@ def readiness(value: str) -> str:
 def _probe_ok(kind: str, what: str) -> bool:
     if kind == "tcp":
         host, _, port = what.rpartition(":")
-        return bool(host) and port.isdecimal() and 0 < int(port) < 1 << 16
+        plain = re.fullmatch(r"\d{1,5}", port, re.ASCII)
+        return bool(host and plain) and 0 < int(port) < 1 << 16
     if kind == "file":
         return what.startswith("/")
     try:
         if kind == "log":
-            re.compile(what)
+            re.compile(os.fsencode(what))  # as the notifier does (probe.py)
         if kind == "exec":
             return bool(shlex.split(what))
-    except (re.error, ValueError):
+    except (re.error, ValueError, OverflowError, RecursionError):
         return False
     return True
 

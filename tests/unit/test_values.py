@@ -151,7 +151,8 @@ BAD: Mapping[Parser, tuple[str, Sequence[str]]] = {
         (
             "", "ready", "notify:", "startsecs:5", "exec:", "exec: ", "exec:'x", "tcp:", "tcp:80",
             "tcp::80", "tcp:h:0", "tcp:h:65536", "tcp:h:x", "tcp:h:-1", "file:x", "file:", "log:",
-            "log:(", "log:[", "EXEC:x",
+            "log:(", "log:[", "EXEC:x", "tcp:h:٣", f"tcp:h:{'1' * 5000}", r"log:\u1234",
+            "log:a{99999999999}", f"log:{'(' * 5000}{')' * 5000}",
         ),
     ),
     fcgi.address: (
