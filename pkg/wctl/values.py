@@ -238,12 +238,11 @@ def environment(value: str, marks: str = "") -> tuple[tuple[str, str], ...]:
     except ValueError as error:
         raise ValueError(f'{str(error).lower()}, expected KEY="value",KEY2="value2"') from None
     pairs: dict[str, str] = {}
-    while tokens:
-        pair, tokens = tokens[:3], tokens[3:]
+    for start in range(0, len(tokens), 4):
+        pair, after = tokens[start : start + 3], tokens[start + 3 : start + 4]
         if len(pair) < 3 or pair[1] != "=" or not _VARIABLE.fullmatch(pair[0]):
             raise ValueError(f'{"".join(pair)!r} is not KEY="value"; separate pairs with commas')
-        if tokens and tokens[0] != ",":
-            raise ValueError(f"{tokens[0]!r} after {pair[0]} is left over: quote the whole value")
+        if after and after[0] != ",":
+            raise ValueError(f"{after[0]!r} after {pair[0]} is left over: quote the whole value")
         pairs[pair[0]] = pair[2].strip("'\"")
-        tokens = tokens[1:]
     return tuple(pairs.items())
