@@ -155,12 +155,18 @@ def expand(value: str, names: Mapping[str, object]) -> Template:
 
 
 def fill(value: str, name: str, text: str) -> str:
-    """Return ``value``, which is still to be expanded, with every %(name)s in it filled in."""
+    """Return ``value``, which is still to be expanded, with every %(name)s in it filled in.
+
+    What expand() would refuse stays: it may be in a comment, or in an option that nobody reads.
+    """
 
     def filled(match: re.Match[str]) -> str:
         if match["name"] != name:
             return match[0]
-        return (f"%{match['format']}" % text).replace("%", "%%")
+        try:
+            return expand(match[0], {name: text}).text(0).replace("%", "%%")
+        except ValueError:
+            return match[0]
 
     return _DIRECTIVE.sub(filled, value)
 

@@ -208,6 +208,8 @@ def test_marks_stand_for_the_numbers() -> None:
         ("<%(here)12s> <%(here)-12s>", "<   /a b/100%%> </a b/100%%   >"),
         ("%%(here)s %(there)s %% %", "%%(here)s %(there)s %% %"),
         ("%(process_num)02d", "%(process_num)02d"),
+        ("%(here)d ; %(here)c %(here)s", "%(here)d ; %(here)c /a b/100%%"),
+        ("%(here)999999999999s", "%(here)999999999999s"),
     ],
 )
 def test_fill(value: str, expected: str) -> None:

@@ -69,6 +69,13 @@ def test_here_is_the_directory_that_it_was(tmp_path: Path) -> None:
     assert "; [include]\n; files=conf.d/*\n" in text_of(found, "supervisord.conf")
 
 
+def test_what_only_looks_like_here_stays(tmp_path: Path) -> None:
+    """A comment may say %(here)d, and a key that wctl does not know, too: neither is expanded."""
+    text = "[program:x]\ncommand=a ; %(here)d\nother=%(here)d\n"
+    found = migrate(write(tmp_path, main=text), tmp_path / "wctl", ENVIRON)
+    assert text_of(found, "supervisord.conf") == text
+
+
 def test_a_file_without_a_program_is_not_written(tmp_path: Path) -> None:
     """As Debian's supervisord.conf, which only includes others."""
     main = write(
