@@ -50,10 +50,11 @@ class Shared:
         Raises:
             ValueError: it is wrong.
         """
-        if "%" not in entry.value and len(entry.value) < _SHORT:
-            template = Template((entry.value,) if entry.value else ())
+        text = entry.value.lstrip()  # it may begin on the line below its key
+        if "%" not in text and len(text) < _SHORT:
+            template = Template((text,) if text else ())
         else:
-            template = expand(entry.value, names.new_child({"here": here(entry.place)}))
+            template = expand(text, names.new_child({"here": here(entry.place)}))
         for part in template.parts:
             self.expanded += len(part) if isinstance(part, str) else 0
         if self.expanded > _MOST_EXPANDED:

@@ -136,6 +136,8 @@ def test_every_option(tmp_path: Path, option: Any) -> None:
         ("numprocs=2", "process_name", Template(("x_", TWO))),
         ("stdout_logfile=/l/%(numprocs)d", "stdout_logfile", plain("/l/1")),
         ("directory=%(here)s", "directory", "here"),
+        ("directory=\n  /srv", "directory", plain("/srv")),
+        ("stdout_logfile=\n  AUTO", "stdout_logfile", plain("AUTO")),
         ("stdout_logfile=%(here)s/%(ENV_A)s\nenvironment=A=1", "stdout_logfile", "here/1"),
         ("environment=A=%(ENV_PLAIN)s,B=%(program_name)s.%(group_name)s", "environment",
          (("A", plain("value")), ("B", plain("x.x")))),
