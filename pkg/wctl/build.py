@@ -121,7 +121,7 @@ class Builder:
         """Return the value of every option; those that are wrong are reported and None."""
         resolved: dict[str, Any] = {}
         resolved["numprocs"] = self._numprocs()
-        self._of_process["numprocs"] = resolved["numprocs"]
+        self._of_process["numprocs"] = resolved["numprocs"] or 0  # reported already, if wrong
         resolved["environment"] = self._environment()
         for option in OPTIONS:
             if option.name not in resolved:

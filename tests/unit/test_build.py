@@ -167,7 +167,10 @@ _TOGETHER = "false, but stopasgroup is true; expected true, or leave it out [bad
 @pytest.mark.parametrize(
     ("lines", "expected"),
     [
-        ("numprocs=-1", f"numprocs: '-1': {_WHOLE} 0 to 10000 [bad-value]"),
+        (
+            "numprocs=-1\ndirectory=/%(numprocs)d",
+            f"numprocs: '-1': {_WHOLE} 0 to 10000 [bad-value]",
+        ),
         (
             f"nice={'9' * 100}",
             f"nice: '{'9' * 57}…': {_WHOLE} -20 to 19 [bad-value]",
