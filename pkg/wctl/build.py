@@ -17,6 +17,7 @@ from wctl.program import Directive, Program, log_file
 from wctl.sections import here
 
 _PASSED = re.compile(r"systemd\.(Unit|Service|Install)\.([A-Za-z]+)")
+_PROGRAM = {option.name: option for option in OPTIONS}
 _FCGI = {option.name for option in FCGI_OPTIONS}
 # Characters that the expansions of a whole configuration may have in all: a program's are a few
 # thousand, while a bomb of 1,000 programs and one long variable would fill the memory.
@@ -231,14 +232,15 @@ class Builder:
         return tuple(directives)
 
     def _check_keys(self) -> None:
-        sockets = self._section.startswith("fcgi-program:")
+        known = OPTION if self._section.startswith("fcgi-program:") else _PROGRAM
         for key, entry in self._entries.items():
-            if key in OPTION and (sockets or key not in _FCGI):
+            if key in known:
                 if OPTION[key].instead:
                     self._warn("no-effect", entry, f"without effect; {OPTION[key].instead}")
             elif not key.startswith(VERBATIM):
-                near = self._findings.nearest(key, OPTION)
-                self._warn("unknown-key", entry, f"unknown key{near}")
+                near = self._findings.nearest(key, known)
+                hint = ", it is one of [fcgi-program:x]" if key in _FCGI else near
+                self._warn("unknown-key", entry, f"unknown key{hint}")
 
     def _check_together(self, resolved: Mapping[str, Any]) -> None:
         if resolved["stopasgroup"] and resolved["killasgroup"] is False:

@@ -202,6 +202,10 @@ _TOGETHER = "false, but stopasgroup is true; expected true, or leave it out [bad
         ("stdout_logfile=x.log", f"stdout_logfile: 'x.log': {_PATH}"),
         ("stderr_logfile=~me/x", f"stderr_logfile: '~me/x': {_PATH}"),
         ("autostrat=1", "autostrat: warning: unknown key, did you mean autostart? [unknown-key]"),
+        (
+            "socket=unix:///s",
+            "socket: warning: unknown key, it is one of [fcgi-program:x] [unknown-key]",
+        ),
         ("zzz=1", "zzz: warning: unknown key [unknown-key]"),
         (
             "stderr_syslog=1",
