@@ -208,7 +208,7 @@ OPTIONS: tuple[Option, ...] = (
     _own(
         "memory_high", values.memory_limit, None, "MemoryHigh=", "Memory above which it is slowed."
     ),
-    _own("cpu_quota", values.percentage, None, "CPUQuota=", "Share of one CPU, such as 50%."),
+    _own("cpu_quota", values.percentage, None, "CPUQuota=", "Share of one CPU, such as 50%%."),
     _own(
         "cpu_weight", values.integer(1, 10_000), None, "CPUWeight=", "CPU weight; others have 100."
     ),

@@ -82,7 +82,7 @@ def byte_size(value: str) -> int:
 
 def swap_limit(value: str) -> str:
     """Bytes, a share of the machine's memory, or infinity (systemd.resource-control(5))."""
-    expected = "expected a size such as 256M or 1G, a share such as 10%, or infinity"
+    expected = "expected a size such as 256M or 1G, a share such as 10%%, or infinity"
     if value.lower() == "infinity" or _SHARE.fullmatch(value):
         return value.lower()
     try:
@@ -98,14 +98,14 @@ def memory_limit(value: str) -> str:
     """The same but for 0, which systemd takes for no limit at all."""
     limit = swap_limit(value)
     if not limit.strip("0.%"):
-        raise ValueError("expected more than 0, such as 256M, 1G, 10% or infinity")
+        raise ValueError("expected more than 0, such as 256M, 1G, 10%% or infinity")
     return limit
 
 
 def percentage(value: str) -> str:
     """A share of one CPU's time; more than 100% is several CPUs. systemd ignores 0%."""
     if not re.fullmatch(r"0{0,5}[1-9]\d{0,5}%", value, re.ASCII):
-        raise ValueError("expected a percentage of one CPU such as 50% or 200%")
+        raise ValueError("expected a percentage of one CPU such as 50%% or 200%%")
     return value
 
 

@@ -175,6 +175,10 @@ _TOGETHER = "false, but stopasgroup is true; expected true, or leave it out [bad
             f"nice={'9' * 100}",
             f"nice: '{'9' * 57}…': {_WHOLE} -20 to 19 [bad-value]",
         ),
+        (
+            "cpu_quota=50",
+            "cpu_quota: '50': expected a percentage of one CPU such as 50%% or 200%% [bad-value]",
+        ),
         ("command=", "command: empty, expected the command to run [bad-value]"),
         ("command='' a", "command: empty, expected the command to run [bad-value]"),
         ("command='a", "command: \"'a\": no closing quotation [bad-value]"),

@@ -94,7 +94,7 @@ GOOD: Mapping[Parser, Mapping[str, Any]] = {
 }  # fmt: skip
 
 _SIZE = "expected a size in bytes such as 1048576, 512K, 50MB or 1G"
-_MEMORY = "expected a size such as 256M or 1G, a share such as 10%, or infinity"
+_MEMORY = "expected a size such as 256M or 1G, a share such as 10%%, or infinity"
 _TIME = "expected a time such as 3600, 90min or 1h 30min"
 _SIGNAL = "expected a signal such as TERM, INT, QUIT, HUP, USR1, USR2 or KILL"
 _READY = "expected startsecs, notify, exec:COMMAND, tcp:HOST:PORT, file:PATH or log:REGEX"
@@ -116,11 +116,11 @@ BAD: Mapping[Parser, tuple[str, Sequence[str]]] = {
         ("", "x", "-1", "10.%", "-5%", "%", "101%", "100.5%", "1.234%", "1,5%", "max", "16777216T"),
     ),
     values.memory_limit: (
-        "expected more than 0, such as 256M, 1G, 10% or infinity",
+        "expected more than 0, such as 256M, 1G, 10%% or infinity",
         ("0", "00", "0K", "0%", "00.00%"),
     ),
     values.percentage: (
-        "expected a percentage of one CPU such as 50% or 200%",
+        "expected a percentage of one CPU such as 50%% or 200%%",
         ("", "50", "0%", "000%", "-1%", "1.5%", "%", "50 %", "٣%", "10000000%"),
     ),
     values.time_span: (
