@@ -1,0 +1,270 @@
+"""config: files to programs and groups, and what is wrong between them."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+
+import pytest
+
+from wctl.config import Config, Group, default_files, load, only
+from wctl.errors import Place, WctlError
+from wctl.program import Program
+
+ENVIRON = {"HOME": "/home/me", "PLAIN": "value"}
+CAT = "command=/bin/cat\n"
+X, Y, Z = (f"[program:{name}]\n{CAT}" for name in "xyz")
+
+
+def write(directory: Path, files: dict[str, str]) -> Path:
+    """Writes files; returns the one that is called main."""
+    for name, text in files.items():
+        (directory / name).parent.mkdir(parents=True, exist_ok=True)
+        (directory / name).write_text(text)
+    return directory / "main"
+
+
+def configured(directory: Path, text: str, **others: str) -> Config:
+    """Returns what a file, and others of the directory conf.d, configure."""
+    files = {f"conf.d/{name}": text for name, text in others.items()}
+    return load([write(directory, {"main": text, **files})], ENVIRON)
+
+
+def findings(directory: Path, config: Config) -> list[str]:
+    """Returns what was found, without the directory."""
+    return [str(each).replace(f"{directory}/", "") for each in config.diagnostics]
+
+
+def program(config: Config, title: str) -> Program:
+    """Returns a program of a configuration in which nothing is amiss."""
+    assert config.diagnostics == ()
+    return next(each for each in config.programs if each.title == title)
+
+
+SHARED = "[supervisord]\numask=027\nuser=u\ndirectory=%(here)s\nminfds=9\nminprocs=8\n"
+
+
+def test_supervisord_has_defaults_for_all_programs(tmp_path: Path) -> None:
+    """Its umask, user and directory are where a program has none of its own; limits always."""
+    config = configured(tmp_path, f"{X}{Y}umask=077\nuser=v\ndirectory=/d\n{SHARED}")
+    found = [
+        (
+            each.umask,
+            each.user,
+            each.directory and each.directory.text(0),
+            each.minfds,
+            each.minprocs,
+        )
+        for each in (program(config, "x"), program(config, "y"))
+    ]
+    assert found == [(0o27, "u", str(tmp_path), 9, 8), (0o77, "v", "/d", 9, 8)]
+
+
+def test_environment_of_supervisord(tmp_path: Path) -> None:
+    """Programs have its variables, may replace them, and may use them in every option."""
+    shared = '[supervisord]\nenvironment=A="a %(ENV_PLAIN)s",B="b",USER="u"\n'
+    config = configured(tmp_path, f'{shared}{X}user=%(ENV_USER)s\nenvironment=B="%(ENV_A)s",C=c\n')
+    found = program(config, "x")
+    assert {name: text.text(0) for name, text in found.environment} == {
+        "A": "a value", "B": "a value", "USER": "u", "C": "c",
+    }  # fmt: skip
+    assert found.user == "u"
+
+
+def test_what_is_wrong_in_supervisord(tmp_path: Path) -> None:
+    """Every bad value is reported, in its own section alone."""
+    text = "[supervisord]\numask=9\nuser=a b\nminfds=0\nminprocs=x\nenvironment=A=%(process_num)d\n"
+    config = configured(tmp_path, text + X)
+    assert [
+        (each.place.line, each.section, each.key, each.code) for each in config.diagnostics
+    ] == [
+        (2, "supervisord", "umask", "bad-value"),
+        (3, "supervisord", "user", "bad-value"),
+        (4, "supervisord", "minfds", "bad-value"),
+        (5, "supervisord", "minprocs", "bad-value"),
+        (6, "supervisord", "environment", "bad-value"),
+    ]
+
+
+def test_default(tmp_path: Path) -> None:
+    """[DEFAULT], of whatever file, is for every program that does not say otherwise."""
+    text = f"{X}priority=4\n[DEFAULT]\npriority=3\nnumprocs=2\n[include]\nfiles=conf.d/*\n"
+    config = configured(tmp_path, text, a=f"{Y}[DEFAULT]\nnumprocs=5\n")
+    found = {each.title: (each.priority, each.numprocs) for each in config.programs}
+    assert found == {"x": (4, 5), "y": (3, 5)}
+
+
+def test_names_of_the_machine_and_of_the_groups(tmp_path: Path) -> None:
+    """%(host_node_name)s, and the group that a program is in: its own where it is in none."""
+    text = "command=/bin/echo %(host_node_name)s %(program_name)s %(group_name)s\n"
+    config = configured(tmp_path, f"[program:x]\n{text}[program:y]\n{text}[group:g]\nprograms=y\n")
+    node = platform.node()
+    assert [[word.text(0) for word in each.command[1:]] for each in config.programs] == [
+        [node, "x", "x"], [node, "y", "g"],
+    ]  # fmt: skip
+
+
+def test_default_files(tmp_path: Path) -> None:
+    """wctl.conf, then those of conf.d by name; where there are none, what to do."""
+    with pytest.raises(WctlError, match=r"no configuration, expected wctl\.conf") as caught:
+        default_files(tmp_path)
+    assert caught.value.hint.startswith("name a file with -c")
+    write(tmp_path, {"conf.d/b.conf": "", "conf.d/a.conf": "", "conf.d/c.txt": ""})
+    names = ["conf.d/a.conf", "conf.d/b.conf"]
+    assert [str(each.relative_to(tmp_path)) for each in default_files(tmp_path)] == names
+    write(tmp_path, {"wctl.conf": ""})
+    assert default_files(tmp_path)[0] == tmp_path / "wctl.conf"
+
+
+def test_only(tmp_path: Path) -> None:
+    """One program by its title, or by its name in units; an unknown one with the nearest."""
+    config = configured(tmp_path, f"{X}[program:a+b]\n{CAT}")
+    assert [each.title for each in only(config, "a+b").programs] == ["a+b"]
+    assert [each.title for each in only(config, "a\\x2bb").programs] == ["a+b"]
+    with pytest.raises(WctlError, match=r"^a_b: no such program, did you mean a\+b\?$"):
+        only(config, "a_b")
+
+
+def test_groups(tmp_path: Path) -> None:
+    """A group has its programs, by commas or blanks, and its priority."""
+    config = configured(
+        tmp_path, f"{X}{Y}{Z}[group:a+b]\nprograms=y, x\npriority=5\n[group:z]\nprograms=z\n"
+    )
+    assert config.diagnostics == ()
+    assert config.groups == (
+        Group("a\\x2bb", "a+b", ("y", "x"), 5, Place(f"{tmp_path}/main", 7)),
+        Group("z", "z", ("z",), 999, Place(f"{tmp_path}/main", 10)),
+    )
+    found = [(each.title, each.group, each.group_title) for each in config.programs]
+    assert found == [("x", "a\\x2bb", "a+b"), ("y", "a\\x2bb", "a+b"), ("z", "z", "z")]
+
+
+def test_levels(tmp_path: Path) -> None:
+    """Programs start by the priority of their group, then by their own; equals at one time."""
+    config = configured(
+        tmp_path,
+        f"{X}priority=1\n{Y}priority=9\n{Z}priority=9\n[program:v]\n{CAT}"
+        "[group:g]\nprograms=y,x\npriority=7\n",
+    )
+    assert [[each.title for each in level] for level in config.levels()] == [
+        ["x"], ["y"], ["z"], ["v"],
+    ]  # fmt: skip
+    assert [[each.title for each in level] for level in configured(tmp_path, X + Y).levels()] == [
+        ["x", "y"]
+    ]
+
+
+_NAME = "expected a name without blanks, control characters, ':' and '/'"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[group:g]\nprograms=p\n", "2: [group:g] programs: no [program:p] [unknown-program]"),
+        (
+            f"[program:worker]\n{CAT}[group:g]\npriority=1\nprograms=workr\n",
+            "5: [group:g] programs: no [program:workr], did you mean worker? [unknown-program]",
+        ),
+        ("[group:g]\n", "1: [group:g] programs: missing, expected a list of programs [missing]"),
+        (
+            f"{X}[group:g]\nprograms=x\n[group:h]\nprograms=x\n",
+            "6: [group:h] programs: x is in [group:g], too, expected in one [two-groups]",
+        ),
+        (
+            f"{X}{Y}[group:x]\nprograms=y\n",
+            "5: [group:x]: a program has this name: both would be the same target, expected another"
+            " [name]",
+        ),
+        (
+            f"{X}{Y}[group:x]\nprograms=x,y\n",
+            "5: [group:x]: a program has this name: both would be the same target, expected another"
+            " [name]",
+        ),
+        (
+            f"{X}[group:g]\nprograms=x\npriority=high\n",
+            "5: [group:g] priority: 'high': expected a whole number from -1000000 to 1000000"
+            " [bad-value]",
+        ),
+        (
+            f"{X}[group:a b]\nprograms=x\n",
+            f"3: [group:a b]: 'a b' cannot name units: {_NAME} [name]",
+        ),
+        (f"[program:a b]\n{CAT}", f"1: [program:a b]: 'a b' cannot name units: {_NAME} [name]"),
+        (f"[program:a:b]\n{CAT}", f"1: [program:a:b]: 'a:b' cannot name units: {_NAME} [name]"),
+        (f"[program:a/b]\n{CAT}", f"1: [program:a/b]: 'a/b' cannot name units: {_NAME} [name]"),
+        (f"[program:]\n{CAT}", f"1: [program:]: '' cannot name units: {_NAME} [name]"),
+        (
+            f"[program:{'ö' * 60}]\n{CAT}",
+            f"1: [program:{'ö' * 60}]: '{'ö' * 60}' cannot name units: expected at most 200"
+            " characters, it has 480 [name]",
+        ),
+        (
+            f"{X}[program: x]\n{CAT}",
+            "3: [program: x]: there is a [program:x], too: both would be the same units [name]",
+        ),
+        (
+            f"{X}[fcgi-program:x]\n{CAT}socket=unix:///s\n",
+            "3: [fcgi-program:x]: there is a [program:x], too: both would be the same units [name]",
+        ),
+        (
+            f"{X}after=y.service worker\n[program:workers]\n{CAT}",
+            "3: [program:x] after: worker: no such program, and not the name of a unit, did you"
+            " mean workers? [unknown-program]",
+        ),
+        (
+            f"{X}wants=/run\n",
+            "3: [program:x] wants: /run: no such program, and not the name of a unit"
+            " [unknown-program]",
+        ),
+        (
+            "[programme:x]\n",
+            "1: [programme:x]: warning: unknown section, did you mean program? [unknown-section]",
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_between_sections(tmp_path: Path, text: str, expected: str) -> None:
+    """One finding each, at the line of what is wrong, with the nearest name where there is one."""
+    assert findings(tmp_path, configured(tmp_path, text)) == [f"main:{expected}"]
+
+
+def test_a_group_of_the_same_name_as_its_only_program(tmp_path: Path) -> None:
+    """Supervisor makes such groups by itself, so they may be written, too."""
+    assert configured(tmp_path, f"{X}[group:x]\nprograms=x\n").diagnostics == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        (f"{X}autostrt=1\nwctl_ignore=unknown-key\n", []),
+        (f"{X}autostrt=1\nwctl_ignore=no-effect\n", ["unknown-key"]),
+        (f"{X}autostrt=1\n[DEFAULT]\nwctl_ignore=a, unknown-key\n", []),
+        (f"{X}autostrt=1\n{Y}wctl_ignore=unknown-key\n", ["unknown-key"]),
+        (f"{X}umask=9\nwctl_ignore=bad-value\n", ["bad-value"]),
+        ("[supervisord]\nlogfile=/l\nx=1\nwctl_ignore=no-effect\n", ["unknown-key"]),
+        ("[programme:x]\na=1\nwctl_ignore=unknown-section\n", []),
+    ],
+)
+def test_warnings_are_silenced_by_section(tmp_path: Path, text: str, left: list[str]) -> None:
+    """wctl_ignore names codes, for its own section or in [DEFAULT] for all; errors stay."""
+    assert [each.code for each in configured(tmp_path, text).diagnostics] == left
+
+
+def test_everything_that_is_wrong_is_found_at_once(tmp_path: Path) -> None:
+    """In all sections of all files, by file and line, and every program without error is there."""
+    config = configured(
+        tmp_path,
+        f"{X}umask=9\n[group:g]\nprograms=z\n[supervisord]\nuser=a b\nlogfile=/l\n{Y}"
+        "[include]\nfiles=conf.d/*\n[programme:p]\n",
+        a="what\n[program:z\n",
+    )
+    found = [(each.place.file[-6:], each.place.line, each.code) for each in config.diagnostics]
+    assert found == [
+        ("nf.d/a", 1, "syntax"),
+        ("nf.d/a", 2, "syntax"),
+        ("0/main", 3, "bad-value"),
+        ("0/main", 5, "unknown-program"),
+        ("0/main", 7, "bad-value"),
+        ("0/main", 8, "no-effect"),
+        ("0/main", 13, "unknown-section"),
+    ]
+    assert [each.title for each in config.programs] == ["y"]
