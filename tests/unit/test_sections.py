@@ -1,0 +1,148 @@
+"""sections: files, those that they include, and the sections that all of them make."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from wctl.config import Config, load
+from wctl.errors import Place
+from wctl.program import Program
+
+ENVIRON = {"HOME": "/home/me", "PLAIN": "value"}
+CAT = "command=/bin/cat\n"
+X, Y, Z = (f"[program:{name}]\n{CAT}" for name in "xyz")
+
+
+def write(directory: Path, files: dict[str, str]) -> Path:
+    """Writes files; returns the one that is called main."""
+    for name, text in files.items():
+        (directory / name).parent.mkdir(parents=True, exist_ok=True)
+        (directory / name).write_text(text)
+    return directory / "main"
+
+
+def configured(directory: Path, text: str, **others: str) -> Config:
+    """Returns what a file, and others of the directory conf.d, configure."""
+    files = {f"conf.d/{name}": text for name, text in others.items()}
+    return load([write(directory, {"main": text, **files})], ENVIRON)
+
+
+def findings(directory: Path, config: Config) -> list[str]:
+    """Returns what was found, without the directory."""
+    return [str(each).replace(f"{directory}/", "") for each in config.diagnostics]
+
+
+def program(config: Config, title: str) -> Program:
+    """Returns a program of a configuration in which nothing is amiss."""
+    assert config.diagnostics == ()
+    return next(each for each in config.programs if each.title == title)
+
+
+def test_here_is_the_directory_of_each_file(tmp_path: Path) -> None:
+    """Also where a section is in two files: each value has the directory of its own."""
+    here = "directory=%(here)s\n"
+    config = configured(
+        tmp_path,
+        f"{X}{here}{Y}{here}[include]\nfiles=%(here)s/conf.d/*\n",
+        a=f"[program:y]\n{here}[program:z]\n{CAT}stdout_logfile=%(here)s/l\n",
+    )
+    directories = [program(config, title).directory for title in "xy"]
+    assert [each and each.text(0) for each in directories] == [str(tmp_path), f"{tmp_path}/conf.d"]
+    log = program(config, "z").stdout_logfile
+    assert log is not None and log.text(0) == f"{tmp_path}/conf.d/l"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "numprocs"),
+    [
+        ("conf.d/*", 3),
+        ("conf.d/[ab]", 2),
+        ("conf.d/b conf.d/a", 1),
+        ("conf.d/b\n  conf.d/a", 1),
+        ("conf.d/../conf.d/a", 1),
+        ("%(here)s/conf.d/%(ENV_NAME)s", 2),
+    ],
+)
+def test_includes(tmp_path: Path, pattern: str, numprocs: int) -> None:
+    """Globs, relative to the file, in their order, and sorted within each; the last one wins."""
+    main = write(tmp_path, {
+        "main": f"[include]\nfiles={pattern}\n{X}numprocs=9\n",
+        **{f"conf.d/{name}": f"[program:x]\nnumprocs={n}\n" for name, n in zip("cab", (3, 1, 2))},
+    })  # fmt: skip
+    config = load([main], {"NAME": "b"})
+    assert program(config, "x").numprocs == numprocs
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ("conf.d/*.none x", ["conf.d/*.none: no such file [include]", "x: no such file [include]"]),
+        ("%(here)s%(x)s", None),
+    ],
+)
+def test_includes_that_bring_nothing(
+    tmp_path: Path, files: str, expected: list[str] | None
+) -> None:
+    """A pattern without a file is a warning, one that cannot be expanded an error."""
+    found = findings(tmp_path, configured(tmp_path, f"{X}[include]\nfiles={files}\n"))
+    prefix = "main:4: [include] files: "
+    if expected is None:
+        assert [each[:49] for each in found] == [f"{prefix}%(x)s is not known here,"]
+    else:
+        assert found == [f"{prefix}warning: {each}" for each in expected]
+
+
+def test_include_without_files(tmp_path: Path) -> None:
+    """The section alone is an error."""
+    assert findings(tmp_path, configured(tmp_path, f"{X}[include]\n")) == [
+        "main:3: [include] files: missing, expected the files to include [missing]"
+    ]
+
+
+def test_an_included_file_includes_nothing(tmp_path: Path) -> None:
+    """It says so; what it includes is not read."""
+    config = configured(tmp_path, "[include]\nfiles=conf.d/a\n", a=f"{X}[include]\nfiles=b\n", b=Y)
+    assert [each.title for each in config.programs] == ["x"]
+    assert findings(tmp_path, config) == [
+        "conf.d/a:4: [include] files: warning: not followed: an included file cannot include"
+        " others [include]"
+    ]
+
+
+def test_a_file_may_include_itself(tmp_path: Path) -> None:
+    """As files=* does; nothing new is in it, and nothing is amiss."""
+    assert program(configured(tmp_path, f"[include]\nfiles=m*\n{X}"), "x").title == "x"
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    """Each is an error that names it, and the others are read."""
+    main = write(
+        tmp_path, {"main": f"[include]\nfiles=conf.d/*\n{X}", "conf.d/c": Y, "conf.d/d/e": Z}
+    )
+    (tmp_path / "conf.d/a").symlink_to("nonesuch")
+    (tmp_path / "conf.d/b").symlink_to("b")
+    config = load([tmp_path / "none", main], ENVIRON)
+    end = "expected a configuration file [unreadable]"
+    assert findings(tmp_path, config) == [
+        f"conf.d/a: cannot be read: No such file or directory, {end}",
+        f"conf.d/b: cannot be read: Too many levels of symbolic links, {end}",
+        f"conf.d/d: cannot be read: not a regular file, {end}",
+        f"none: cannot be read: No such file or directory, {end}",
+    ]
+    assert [each.title for each in config.programs] == ["x", "y"]
+
+
+def test_sections_of_all_files_are_one(tmp_path: Path) -> None:
+    """What several files say of a program is put together; it begins where it is first named."""
+    files = {
+        "main": X,
+        "b": "\n[program:x]\nnumprocs=2\nstartsecs=3\n",
+        "c": "[program:x]\nstartsecs=4\n",
+    }
+    write(tmp_path, files)
+    config = load([tmp_path / name for name in files], ENVIRON)
+    found = program(config, "x")
+    assert (found.numprocs, found.startsecs, found.place) == (2, 4, Place(f"{tmp_path}/main", 1))
+    assert found.place_of("numprocs") == Place(f"{tmp_path}/b", 3)
