@@ -143,11 +143,11 @@ def test_levels(tmp_path: Path) -> None:
     """Programs start by the priority of their group, then by their own; equals at one time."""
     config = configured(
         tmp_path,
-        f"{X}priority=1\n{Y}priority=9\n{Z}priority=9\n[program:v]\n{CAT}"
+        f"{X}priority=1\n{Y}priority=9\n{Z}priority=3\n[program:v]\n{CAT}"
         "[group:g]\nprograms=y,x\npriority=7\n",
     )
     assert [[each.title for each in level] for level in config.levels()] == [
-        ["x"], ["y"], ["z"], ["v"],
+        ["z"], ["x"], ["y"], ["v"],
     ]  # fmt: skip
     assert [[each.title for each in level] for level in configured(tmp_path, X + Y).levels()] == [
         ["x", "y"]
