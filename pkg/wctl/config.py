@@ -96,7 +96,7 @@ class _Loader:
         group_of = self._members(groups)
         programs = list(self._programs(group_of))
         for section in self._sections.by_name.values():
-            if section.name.partition(":")[0] not in ("program", "fcgi-program"):
+            if not section.name.startswith(("program:", "fcgi-program:")):
                 elsewhere.check(section, self._findings)
         known = {name for name, _ in self._program_sections()}
         for each in groups:

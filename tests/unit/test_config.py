@@ -216,6 +216,7 @@ _NAME = "expected a name without blanks, control characters, ':' and '/'"
             "3: [program:x] wants: /run: no such program, and not the name of a unit"
             " [unknown-program]",
         ),
+        ("[program]\ncommand=c\n", "1: [program]: warning: unknown section [unknown-section]"),
         (
             "[programme:x]\n",
             "1: [programme:x]: warning: unknown section, did you mean program? [unknown-section]",
