@@ -169,6 +169,7 @@ class _Loader:
             return None
 
     def _groups(self) -> Iterator[_Grouping]:
+        seen: dict[str, str] = {}
         for section in self._sections.by_name.values():
             kind, colon, title = section.name.partition(":")
             if kind != "group" or not colon:
@@ -176,9 +177,11 @@ class _Loader:
             entry = section.entries.get("programs")
             titles = tuple(dict.fromkeys(values.words(entry.value))) if entry else ()
             name = self._escaped(section, title.strip())
-            if not titles:
-                problem = "missing, expected a list of programs"
-                self._findings.error("missing", section.place, section.name, "programs", problem)
+            first = seen.setdefault(title.strip(), section.name)
+            if first != section.name:
+                self._error("name", section, "", f"there is a [{first}], too: both would be one")
+            elif not titles:
+                self._error("missing", section, "programs", "missing, expected a list of programs")
             elif name is not None:
                 priority = self._priority(section)
                 group = Group(name, title.strip(), _names(titles), priority, section.place)

@@ -167,6 +167,14 @@ _NAME = "expected a name without blanks, control characters, ':' and '/'"
         ),
         ("[group:g]\n", "1: [group:g] programs: missing, expected a list of programs [missing]"),
         (
+            "[group:g]\nprograms=\n",
+            "2: [group:g] programs: missing, expected a list of programs [missing]",
+        ),
+        (
+            f"{X}{Y}[group:g]\nprograms=x\n[group: g]\nprograms=y\n",
+            "7: [group: g]: there is a [group:g], too: both would be one [name]",
+        ),
+        (
             f"{X}[group:g]\nprograms=x\n[group:h]\nprograms=x\n",
             "6: [group:h] programs: x is in [group:g], too, expected in one [two-groups]",
         ),
