@@ -121,7 +121,10 @@ class _Loader:
                 if option.name == "environment":
                     self._shared.environment = self._shared.variables(entry, names)
                 else:
-                    self._shared.values[option.name] = self._shared.value(option, entry, names)
+                    value = self._shared.value(option, entry, names)
+                    if option.name == "directory" and not value.text(0).startswith("/"):
+                        raise ValueError("expected an absolute path")
+                    self._shared.values[option.name] = value
             except ValueError as error:
                 problem = str(error)
                 self._findings.error("bad-value", entry.place, "supervisord", entry.key, problem)

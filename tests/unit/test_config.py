@@ -74,6 +74,7 @@ def test_environment_of_supervisord(tmp_path: Path) -> None:
 def test_what_is_wrong_in_supervisord(tmp_path: Path) -> None:
     """Every bad value is reported, in its own section alone."""
     text = "[supervisord]\numask=9\nuser=a b\nminfds=0\nminprocs=x\nenvironment=A=%(process_num)d\n"
+    text += "directory=srv\n"
     config = configured(tmp_path, text + X)
     assert [
         (each.place.line, each.section, each.key, each.code) for each in config.diagnostics
@@ -83,6 +84,7 @@ def test_what_is_wrong_in_supervisord(tmp_path: Path) -> None:
         (4, "supervisord", "minfds", "bad-value"),
         (5, "supervisord", "minprocs", "bad-value"),
         (6, "supervisord", "environment", "bad-value"),
+        (7, "supervisord", "directory", "bad-value"),
     ]
 
 
