@@ -57,6 +57,7 @@ class _Reader:
         self.sections = Sections()
         self._names = names
         self._findings = findings
+        self._read: set[Path] = set()
 
     def read(self, file: Path, *, included_by: Path | None) -> None:
         try:
@@ -68,7 +69,10 @@ class _Reader:
             return
         self.sections.files.append(file)
         document = ini.parse(data, str(file))
-        self._findings.found += document.diagnostics
+        resolved = file.resolve()
+        if resolved not in self._read:  # else it has been told before
+            self._findings.found += document.diagnostics
+        self._read.add(resolved)
         self.sections.defaults.update({entry.key: entry for entry in document.defaults})
         for section in document.sections:
             known = self.sections.by_name

@@ -116,6 +116,19 @@ def test_a_file_may_include_itself(tmp_path: Path) -> None:
     assert program(configured(tmp_path, f"[include]\nfiles=m*\n{X}"), "x").title == "x"
 
 
+def test_a_file_that_is_read_twice_is_reported_once(tmp_path: Path) -> None:
+    """By two patterns, or by one of its own: what is wrong in it is said once."""
+    config = configured(
+        tmp_path,
+        f"[include]\nfiles=m* conf.d/a conf.d/*\n{X}key\n",
+        a=f"{Y}priority=1\npriority=2\n",
+    )
+    assert [(each.place.file[-6:], each.place.line, each.code) for each in config.diagnostics] == [
+        ("nf.d/a", 4, "repeated-key"),
+        ("0/main", 5, "syntax"),
+    ]
+
+
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     """Each is an error that names it, and the others are read."""
     main = write(
