@@ -189,6 +189,8 @@ def _diagnostic(program: Program, code: str, key: str, problem: str) -> Diagnost
 
 
 def _unknown_codes(program: Program) -> Iterator[Diagnostic]:
+    if "unknown-code" in program.wctl_ignore:
+        return
     for code in program.wctl_ignore:
         if code not in CODES:
             problem = f"{code}: no such code{nearest(code, CODES)}"

@@ -1,0 +1,227 @@
+"""lint: every code has a configuration with exactly this finding, and one that differs a little."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from wctl import lint
+from wctl.config import load
+from wctl.errors import Diagnostic
+from wctl.installed import Layout
+
+X = "[program:x]\ncommand=/bin/cat\n"
+Y = "[program:y]\ncommand=/bin/cat\n"
+CONSUME = "[program:x]\ncommand=/bin/cat messenger:consume\n"
+LIMITED = "[program:x]\ncommand=/bin/cat --memory-limit=64M\nautorestart=true\nstopwaitsecs=60\n"
+PLANNED = "[program:x]\ncommand=/bin/cat --time-limit=3600\n"
+OTHER = next(each for each in pwd.getpwall() if each.pw_uid not in (0, os.getuid())).pw_name
+
+
+@dataclass(frozen=True)
+class Case:
+    """Two configurations: one with a finding of ``code`` alone, and one without any."""
+
+    code: str
+    bad: str
+    good: str
+
+
+CASES = (
+    Case("syntax", f"{X}key\n", f"{X}; key\n"),
+    Case("unreadable", f"{X}[include]\nfiles=open\n", f"{X}[include]\nfiles=open/*\n"),
+    Case("missing", "[program:x]\n", X),
+    Case("missing", "[group:g]\n", f"{X}[group:g]\nprograms=x\n"),
+    Case("missing", "[include]\n", "[include]\nfiles=open/*\n"),
+    Case("missing", "[fcgi-program:x]\ncommand=/bin/cat\n",
+         "[fcgi-program:x]\ncommand=/bin/cat\nsocket=unix:///s\n"),
+    Case("bad-value", f"{X}startsecs=soon\n", f"{X}startsecs=5\n"),
+    Case("bad-value", "[supervisord]\nminfds=0\n", "[supervisord]\nminfds=1\n"),
+    Case("name", "[program:a b]\ncommand=/bin/cat\n", "[program:a+b]\ncommand=/bin/cat\n"),
+    Case("name", f"{X}{Y}[group:x]\nprograms=y\n", f"{X}{Y}[group:z]\nprograms=y\n"),
+    Case("process-name", f"{X}numprocs=2\nprocess_name=p\n",
+         f"{X}numprocs=2\nprocess_name=p%(process_num)d\n"),
+    Case("unknown-program", f"{X}after=y\n", f"{X}after=y.service\n"),
+    Case("unknown-program", f"{X}[group:g]\nprograms=x,y\n", f"{X}[group:g]\nprograms=x\n"),
+    Case("two-groups", f"{X}[group:g]\nprograms=x\n[group:h]\nprograms=x\n",
+         f"{X}{Y}[group:g]\nprograms=x\n[group:h]\nprograms=y\n"),
+    Case("shared-log-file", f"{X}numprocs=2\nstdout_logfile=%(here)s/open/l\n",
+         f"{X}numprocs=2\nstdout_logfile=%(here)s/open/%(process_num)02d\n"),
+    Case("name-taken", "[program:taken]\ncommand=/bin/cat\n", "[program:ours]\ncommand=/bin/cat\n"),
+    Case("name-taken", f"{X}[group:packaged]\nprograms=x\n", f"{X}[group:g]\nprograms=x\n"),
+    Case("name-taken", "[fcgi-program:busy]\ncommand=/bin/cat\nsocket=unix:///s\n",
+         "[program:busy]\ncommand=/bin/cat\n"),
+    Case("include", f"{X}[include]\nfiles=*.none\n", f"{X}[include]\nfiles=open/*\n"),
+    Case("unknown-key", f"{X}autostrat=1\n", f"{X}autostart=1\n"),
+    Case("unknown-key", "[supervisord]\nuserr=u\n", f"[supervisord]\nuser={OTHER}\n"),
+    Case("unknown-section", "[programme:x]\n", "[supervisord]\n"),
+    Case("unknown-code", f"{X}wctl_ignore=short-stopp\n", f"{X}wctl_ignore=short-stop\n"),
+    Case("unknown-code", f"{X}wctl_ignore=syntax\n", f"{X}wctl_ignore=include\n"),
+    Case("repeated-key", f"{X}nice=1\nnice=1\n", f"{X}nice=1\n"),
+    Case("no-effect", f"{X}stdout_events_enabled=1\n", f"{X}redirect_stderr=1\n"),
+    Case("no-effect", "[supervisord]\nlogfile=/l\n", "[supervisord]\numask=022\n"),
+    Case("command-not-found", "[program:x]\ncommand=/bin/nonesuch\n", X),
+    Case("command-not-found", "[program:x]\ncommand=cat\nenvironment=PATH=/nonesuch\n",
+         "[program:x]\ncommand=cat\nenvironment=PATH=/bin:/usr/bin\n"),
+    Case("user-missing", f"{X}user=nonesuch\n", f"{X}user={OTHER}\n"),
+    Case("user-missing", f"{X}user=99999999999999\n", f"{X}user=0\n"),
+    Case("directory-missing", f"{X}directory=%(here)s/none\n", f"{X}directory=%(here)s/open\n"),
+    Case("directory-closed", f"{X}user={OTHER}\ndirectory=%(here)s/closed\n",
+         f"{X}user={OTHER}\ndirectory=%(here)s/open\n"),
+    Case("log-directory-missing", f"{X}stdout_logfile=%(here)s/none/l\n",
+         f"{X}stdout_logfile=%(here)s/open/l\n"),
+    Case("log-directory-missing", f"{X}stderr_logfile=%(here)s/none/l\n",
+         f"{X}stderr_logfile=%(here)s/none/l\nredirect_stderr=1\n"),
+    Case("log-directory-closed", f"{X}user={OTHER}\nstdout_logfile=%(here)s/closed/l\n",
+         f"{X}user={OTHER}\nstdout_logfile=%(here)s/open/l\n"),
+    Case("log-directory-closed", f"{X}user={OTHER}\nstderr_logfile=%(here)s/readable/l\n",
+         f"{X}user=root\nstderr_logfile=%(here)s/readable/l\n"),
+    Case("planned-end-is-final", f"{PLANNED}stopwaitsecs=60\n",
+         f"{PLANNED}stopwaitsecs=60\nexitcodes=2\n"),
+    Case("planned-end-is-final", f"{PLANNED}stopwaitsecs=60\nautorestart=false\n",
+         f"{PLANNED}stopwaitsecs=60\nautorestart=true\n"),
+    Case("short-stop", f"{PLANNED}autorestart=true\n",
+         f"{PLANNED}autorestart=true\nstopwaitsecs=10\n"),
+    Case("short-stop", "[program:x]\ncommand=/bin/cat queue:work\nstopwaitsecs=59\n",
+         "[program:x]\ncommand=/bin/cat queue:work\nstopwaitsecs=60\n"),
+    Case("interrupting-stop", f"{CONSUME}stopsignal=INT\n", f"{CONSUME}stopsignal=QUIT\n"),
+    Case("abrupt-stop", f"{X}stopsignal=KILL\n", f"{X}stopsignal=INT\n"),
+    Case("shell-syntax", "[program:x]\ncommand=/bin/cat a | b\n",
+         "[program:x]\ncommand=/bin/cat a '|b'\n"),
+    Case("shell-syntax", "[program:x]\ncommand=/bin/cat ${HOME}\n",
+         "[program:x]\ncommand=/bin/sh -c 'cat ${HOME} | b' && x\n"),
+    Case("memory-below-own-limit", f"{LIMITED}memory_max=64M\n", f"{LIMITED}memory_max=65M\n"),
+    Case("memory-high-crawls", f"{LIMITED}memory_high=64M\n", f"{LIMITED}memory_high=65M\n"),
+    Case("startsecs-0", f"{X}startsecs=0\n", f"{X}startsecs=0\nready=notify\n"),
+    Case("open-secret", f"{X}systemd.Service.Environment=TOKEN=x\n",
+         f"{X}systemd.Service.Environment=TOKEN=\n"),
+    Case("secret-in-configuration", f"{X}environment=DB_PASSWORD=x\n",
+         f"{X}environment=DB_USER=x\n"),
+    Case("secret-in-configuration", f'{X}environment=DSN="amqp://me:x@host"\n',
+         f'{X}environment=DSN="amqp://me@host:5672"\n'),
+    Case("restart-steps", f"{X}systemd.Service.RestartSteps=5\n",
+         f"{X}systemd.Service.RestartSec=5\n"),
+    Case("overrides-wctl", f"{X}systemd.Service.Type=exec\n", f"{X}systemd.Unit.After=a.service\n"),
+    Case("priority-crowd",
+         "".join(f"[program:{n}]\ncommand=/bin/cat\npriority=1\n" for n in range(101)) + X,
+         "".join(f"[program:{n}]\ncommand=/bin/cat\npriority=1\n" for n in range(100)) + X),
+)  # fmt: skip
+WARNINGS = [case for case in CASES if not lint.CODES[case.code].error]
+ERRORS = [case for case in CASES if lint.CODES[case.code].error]
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Path:
+    """A machine's directories, some of them closed, and units that are not wctl's."""
+    for name, mode in (("open", 0o777), ("readable", 0o755), ("closed", 0o700)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name).chmod(mode)
+    (tmp_path / "open/empty").touch()
+    for unit in ("etc/taken@.service", "etc/busy.socket", "usr/packaged.target"):
+        (tmp_path / unit).parent.mkdir(exist_ok=True)
+        (tmp_path / unit).write_text("[Unit]\n")
+    return tmp_path
+
+
+def found(machine: Path, text: str, *, user: bool = False) -> list[Diagnostic]:
+    """Returns what "wctl check" finds."""
+    file = machine / "main"
+    file.write_text(text)
+    etc = machine / "etc"
+    layout = Layout(user, units=etc, vendor=(machine / "usr",), configuration=etc, environment=etc)
+    config = load([file], {})
+    return [*config.diagnostics, *lint.check(config, layout)]
+
+
+def codes(machine: Path, text: str) -> list[str]:
+    """Returns the codes of what is found."""
+    return [each.code for each in found(machine, text)]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.code)
+def test_exactly_this_finding(machine: Path, case: Case) -> None:
+    """The one configuration has it and nothing else, the other, nearly the same, has nothing."""
+    findings = found(machine, case.bad)
+    assert [(each.code, each.error) for each in findings] == [
+        (case.code, lint.CODES[case.code].error)
+    ]
+    assert codes(machine, case.good) == []
+
+
+def test_every_code_has_a_case() -> None:
+    """A new code without a case fails here; the cases stand in the order of the table."""
+    assert list(dict.fromkeys(case.code for case in CASES)) == [code.name for code in lint.TABLE]
+
+
+@pytest.mark.parametrize("case", WARNINGS, ids=lambda case: case.code)
+def test_a_warning_is_silenced_by_its_code_alone(machine: Path, case: Case) -> None:
+    """wctl_ignore = CODE in its section is enough, and another code does nothing."""
+    section = found(machine, case.bad)[0].section
+    unsilenced = case.bad
+    if "wctl_ignore=" not in unsilenced:
+        unsilenced += f"[{section}]\nwctl_ignore=\n"
+    other = "include" if case.code != "include" else "no-effect"
+    for code, left in ((case.code, []), (other, [case.code])):
+        text = unsilenced.replace("wctl_ignore=", f"wctl_ignore={code} ")
+        assert codes(machine, text) == left
+
+
+@pytest.mark.parametrize("case", ERRORS, ids=lambda case: case.code)
+def test_an_error_is_not_silenced(machine: Path, case: Case) -> None:
+    """wctl_ignore = CODE leaves it where it is."""
+    section = found(machine, case.bad)[0].section or "program:x"
+    kept = codes(machine, f"{case.bad}[{section}]\nwctl_ignore={case.code}\n")
+    assert [code for code in kept if code != "unknown-code"] == [case.code]
+
+
+@pytest.mark.parametrize("code", lint.TABLE, ids=lambda code: code.name)
+def test_every_code_says_why_and_what_to_do(code: lint.Code) -> None:
+    """For the manual and --json: two sentences, and a name that can be typed."""
+    assert code.name == code.name.lower().strip()
+    assert code.why[0].isupper() or code.why.startswith(("wctl", "memory_"))
+    assert (code.why[-1], code.remedy[-1]) == (".", ".")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{X}user=nonesuch\n",
+        f"{X}user={OTHER}\ndirectory=%(here)s/closed\n",
+        f"{X}user={OTHER}\nstdout_logfile=%(here)s/closed/l\n",
+    ],
+)
+def test_users_own_units_run_as_that_user(machine: Path, text: str) -> None:
+    """There user= says nothing, so whom a directory is closed for does not either."""
+    assert found(machine, text, user=True) == []
+
+
+def test_findings_are_in_the_order_of_the_lines(machine: Path) -> None:
+    """Whatever check finds them; each is at its option, or where its program begins."""
+    text = f"{Y}startsecs=0\nnice=1\nuser=nonesuch\n[program:x]\ncommand=/bin/none --limit=1\n"
+    assert [
+        (each.place.line, each.section, each.key, each.code) for each in found(machine, text)
+    ] == [
+        (3, "program:y", "startsecs", "startsecs-0"),
+        (5, "program:y", "user", "user-missing"),
+        (6, "program:x", "autorestart", "planned-end-is-final"),
+        (6, "program:x", "stopwaitsecs", "short-stop"),
+        (7, "program:x", "command", "command-not-found"),
+    ]
+
+
+def test_shared_log_file_names_the_other(machine: Path) -> None:
+    """By its program where that is another one; the path is compared, not how it is written."""
+    text = f"{X}stdout_logfile=/tmp/l\n{Y}stderr_logfile=/tmp/./l\n"
+    end = "both would rotate it; give each its own"
+    assert [(each.key, each.problem) for each in found(machine, text)] == [
+        ("stdout_logfile", f"/tmp/l is the stderr_logfile of y, too: {end}"),
+        ("stderr_logfile", f"/tmp/l is the stdout_logfile of x, too: {end}"),
+    ]
+    text = f"{X}stdout_logfile=/tmp/l\nstderr_logfile=/tmp/l\n"
+    assert [each.problem for each in found(machine, text)][1] == (
+        f"/tmp/l is the stdout_logfile, too: {end}"
+    )
