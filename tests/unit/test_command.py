@@ -1,0 +1,93 @@
+"""command: what a worker's command line tells about it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from wctl import command
+from wctl.command import MessageLimit, SoftLimit
+from wctl.config import load
+from wctl.program import Program
+
+M = 1 << 20
+CONSUME = "php bin/console messenger:consume"
+WORK = "php artisan queue:work"
+NUMBERS = "numprocs_start=64\nenvironment=N=%(process_num)d\n"
+
+
+def program(tmp_path: Path, line: str) -> Program:
+    """Returns a program with this command."""
+    file = tmp_path / "x.conf"
+    file.write_text(f"[program:x]\ncommand={line}\n{NUMBERS}")
+    (found,) = load([file], {}).programs
+    return found
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (f"{CONSUME} --memory-limit=128M", SoftLimit("--memory-limit=128M", 128 * M)),
+        (f"{CONSUME} --memory-limit 128M -vv", SoftLimit("--memory-limit=128M", 128 * M)),
+        (f"{CONSUME} --memory-limit='1 G'", SoftLimit("--memory-limit=1 G", 1024 * M)),
+        (f"{CONSUME} --memory-limit=134217728", SoftLimit("--memory-limit=134217728", 128 * M)),
+        (f"{CONSUME} --memory-limit=%(ENV_N)sM", SoftLimit("--memory-limit=64M", 64 * M)),
+        (f"sh -c '{CONSUME} --memory-limit=128M'", None),
+        (f"{CONSUME} --memory-limit=much", None),
+        (f"{CONSUME} --memory-limit", None),
+        (f"{CONSUME} --memory=128", None),
+        (f"{CONSUME} x--memory-limit=128M --memory-limits=1M", None),
+        (CONSUME, None),
+        (f"{WORK} --memory=128", SoftLimit("--memory=128", 128 * M)),
+        (f"{WORK} --memory 128", SoftLimit("--memory=128", 128 * M)),
+        ("php artisan queue:listen --memory=1", SoftLimit("--memory=1", M)),
+        ("php artisan horizon:work redis --memory=64", SoftLimit("--memory=64", 64 * M)),
+        (f"{WORK} --memory=128M", None),
+        (f"{WORK} --memory=", None),
+        (f"{WORK} --memory-limit=1G --memory=128", SoftLimit("--memory-limit=1G", 1024 * M)),
+        (WORK, None),
+    ],
+)
+def test_soft_limit(tmp_path: Path, line: str, expected: SoftLimit | None) -> None:
+    """Symfony's --memory-limit of any program, Laravel's --memory in megabytes of its own alone."""
+    assert command.soft_limit(program(tmp_path, line)) == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (f"{CONSUME} --time-limit=3600", "--time-limit=3600"),
+        (f"{CONSUME} --limit=10", "--limit=10"),
+        (f"{CONSUME} --limit 10", "--limit"),
+        (f"{CONSUME} -vv --memory-limit=128M", "--memory-limit=128M"),
+        (f"{WORK} --max-time=3600", "--max-time=3600"),
+        (f"{WORK} --max-jobs=1000 --max-time=60", "--max-jobs=1000"),
+        (f"{CONSUME} --time-limit=%(process_num)d", "--time-limit=64"),
+        (f"{WORK} --memory=128", None),
+        (f"{CONSUME} --limits=1 limit=1 -limit=1", None),
+        (f"sh -c '{CONSUME} --limit=10'", None),
+        (CONSUME, None),
+    ],
+)
+def test_planned_end(tmp_path: Path, line: str, expected: str | None) -> None:
+    """The first option by which the worker ends itself with 0, as it is written."""
+    assert command.planned_end(program(tmp_path, line)) == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (WORK, MessageLimit("Laravel's --timeout of 60 s", 60)),
+        (f"{WORK} --timeout=120", MessageLimit("--timeout=120", 120)),
+        (f"{WORK} --timeout 5", MessageLimit("--timeout=5", 5)),
+        ("php artisan queue:listen --timeout=0", MessageLimit("--timeout=0", 0)),
+        (f"{WORK} --timeout=long", None),
+        (f"{WORK} --timeout={'9' * 10}", None),
+        (f"{CONSUME} --timeout=120", None),
+        ("php artisan queue:restart", None),
+    ],
+)
+def test_message_limit(tmp_path: Path, line: str, expected: MessageLimit | None) -> None:
+    """Laravel's own limit of one message, and its default; others have none."""
+    assert command.message_limit(program(tmp_path, line)) == expected
