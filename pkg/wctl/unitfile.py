@@ -144,7 +144,7 @@ def _escape(match: re.Match[str]) -> str:
 def directives(text: str, section: str) -> Iterator[tuple[str, str]]:
     """Read back the directives of one section of a unit file that wctl wrote."""
     inside = False
-    for line in text.replace("\\\n", " ").splitlines():
+    for line in text.replace("\\\n", " ").split("\n"):
         if line.startswith("["):
             inside = line == f"[{section}]"
         elif inside and not line.startswith(("#", ";")):

@@ -15,7 +15,8 @@ from wctl.unitfile import Raw, Section, Unit, Word, directives, environment_file
 HOSTILE = (
     "", " ", "'", '"', "it's", 'say "so"', "%", "%i 100%%", "$", "$HOME ${X} $$", "\\", "a\\b\\n",
     " two  words ", "two\nlines", "tab\tand\rreturn", "\x01\x1b\x7f", "wörker ✓ 日本", "`id`", ";",
-    "#x", "!", "@", "-", "|", "+", "~", "*", "a=b", "[x]", "{}", "\\x41", "<>&", "x\\",
+    "#x", "a\u2028b\x85c", "!", "@", "-", "|", "+", "~", "*", "a=b", "[x]", "{}", "\\x41", "<>&",
+    "x\\",
 )  # fmt: skip
 
 
