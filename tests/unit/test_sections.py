@@ -123,9 +123,11 @@ def test_a_file_that_is_read_twice_is_reported_once(tmp_path: Path) -> None:
         f"[include]\nfiles=m* conf.d/a conf.d/*\n{X}key\n",
         a=f"{Y}priority=1\npriority=2\n",
     )
-    assert [(each.place.file[-6:], each.place.line, each.code) for each in config.diagnostics] == [
-        ("nf.d/a", 4, "repeated-key"),
-        ("0/main", 5, "syntax"),
+    assert [
+        (Path(each.place.file).name, each.place.line, each.code) for each in config.diagnostics
+    ] == [
+        ("a", 4, "repeated-key"),
+        ("main", 5, "syntax"),
     ]
 
 
