@@ -114,6 +114,8 @@ class _Loader:
         section = self._sections.by_name.get("supervisord")
         for option in (*(OPTION[name] for name in SHARED), *LIMITS, OPTION["environment"]):
             entry = section.entries.get(option.name) if section else None
+            if entry is None and section and option.name == "environment":
+                entry = self._sections.defaults.get("environment")  # programs add theirs to it
             if entry is None:
                 continue
             try:
@@ -191,7 +193,7 @@ class _Loader:
                 yield _Grouping(group, section, titles)
 
     def _priority(self, section: Merged) -> int:
-        entry = section.entries.get("priority")
+        entry = section.entries.get("priority") or self._sections.defaults.get("priority")
         if entry is None:
             return int(_PRIORITY.default)
         try:

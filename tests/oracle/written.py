@@ -30,6 +30,10 @@ WRITTEN = {
     "blanks in a header": "[program: x ]\ncommand=/bin/cat\n",
     "text after a header": "[program:x] what\ncommand=/bin/cat\n",
     "default": "[DEFAULT]\nstartsecs=7\npriority=3\n" + _program(_CAT, "priority=4"),
+    "default of a group": "[DEFAULT]\npriority=3\n" + _program(_CAT, "priority=4")
+    + "[group:g]\nprograms=x\n",
+    "default environment": "[DEFAULT]\nenvironment=A=1,B=2\n[supervisord]\n"
+    + _program("command=/bin/echo %(ENV_A)s", "environment=B=3"),
     "carriage returns": _program(_CAT, "priority=1").replace("\n", "\r\n"),
     "lone carriage returns": "[supervisord]\r[program:x]\rcommand=/bin/cat\r",
     "percent": _program("command=/bin/date +%%Y-%%m %%%%"),

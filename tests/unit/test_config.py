@@ -96,6 +96,15 @@ def test_default(tmp_path: Path) -> None:
     assert found == {"x": (4, 5), "y": (3, 5)}
 
 
+def test_default_of_groups_and_of_supervisord(tmp_path: Path) -> None:
+    """[DEFAULT] is theirs, too: a group's priority, and variables that programs add to."""
+    text = "[DEFAULT]\npriority=3\nenvironment=A=1,B=2\n[supervisord]\n[group:g]\nprograms=x\n"
+    config = configured(tmp_path, f"{text}{X}environment=B=3\n")
+    found = program(config, "x").environment
+    assert {name: text.text(0) for name, text in found} == {"A": "1", "B": "3"}
+    assert [group.priority for group in config.groups] == [3]
+
+
 def test_names_of_the_machine_and_of_the_groups(tmp_path: Path) -> None:
     """%(host_node_name)s, and the group that a program is in: its own where it is in none."""
     text = "command=/bin/echo %(host_node_name)s %(program_name)s %(group_name)s\n"
