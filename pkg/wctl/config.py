@@ -240,6 +240,8 @@ class _Loader:
     def _kept(self) -> list[Diagnostic]:
         """Return what was found, less the warnings that a section says to be as intended."""
         ignored: dict[str, set[str]] = {}
+        if SILENCER in self._sections.defaults:
+            ignored["DEFAULT"] = {*values.words(self._sections.defaults[SILENCER].value)}
         for name, section in self._sections.by_name.items():
             for entry in (self._sections.defaults.get(SILENCER), section.entries.get(SILENCER)):
                 if entry is not None:

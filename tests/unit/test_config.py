@@ -259,6 +259,7 @@ def test_a_group_of_the_same_name_as_its_only_program(tmp_path: Path) -> None:
         (f"{X}autostrt=1\nwctl_ignore=no-effect\n", ["unknown-key"]),
         (f"{X}autostrt=1\n[DEFAULT]\nwctl_ignore=a, unknown-key\n", []),
         (f"{X}autostrt=1\n{Y}wctl_ignore=unknown-key\n", ["unknown-key"]),
+        ("[DEFAULT]\nnice=1\nnice=1\nwctl_ignore=repeated-key\n", []),
         (f"{X}umask=9\nwctl_ignore=bad-value\n", ["bad-value"]),
         ("[supervisord]\nlogfile=/l\nx=1\nwctl_ignore=no-effect\n", ["unknown-key"]),
         ("[programme:x]\na=1\nwctl_ignore=unknown-section\n", []),
