@@ -312,7 +312,7 @@ def test_messages_in_a_queue_that_nobody_reads(machine: Machine, worker: str) ->
 def test_failed_messages(machine: Machine, worker: str) -> None:
     """Messages in the failure transport are found, until somebody has dealt with them."""
     console(machine, "app:dispatch reject:2")
-    stats = "messenger:stats --format=json"
+    stats = "app:stats --format=json"
     wait_for(lambda: '"failed":2' in console(machine, stats), 10, "both to fail")
     finding = only(examine(machine), "messages-failed")
     assert finding["evidence"] == ["transport failed: 2 messages"]

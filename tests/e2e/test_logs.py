@@ -205,7 +205,9 @@ def test_nothing_is_lost_when_journald_stops_and_restarts(machine: Machine, coun
         assert faults(logged, spared) == []
         assert all(map(operator.lt, logged, logged[1:]))
         assert all(map(operator.lt, spared, spared[1:]))
-        assert "journald was away" in machine.run(f"wctl maintail -1000 {program}").out
+        # Newer versions of systemd keep the streams while journald is stopped.
+        said = machine.run(f"wctl maintail -1000 {program}").out
+        assert ("journald was away" in said) == bool(spared)
 
 
 def test_files_are_exact_when_journald_is_killed(machine: Machine, counter: str) -> None:

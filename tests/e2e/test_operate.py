@@ -8,6 +8,7 @@ from collections import Counter
 
 import pytest
 
+from machine import provision
 from machine.driver import Machine, wait_for
 from machine.units import configure, pids, show, states
 
@@ -353,10 +354,7 @@ def test_progress_is_a_bar_on_a_terminal_only(machine: Machine) -> None:
 
 def test_user_manages_own_units(machine: Machine) -> None:
     """With --user everything is the user's: configuration, units, manager, journal."""
-    machine.run("id ann || useradd --create-home ann; loginctl enable-linger ann")
-    uid = machine.run(["id", "-u", "ann"]).out.strip()
-    wait_for(lambda: machine.exists(f"/run/user/{uid}/bus"), 10, "ann's bus")
-    environment = {"XDG_RUNTIME_DIR": f"/run/user/{uid}", "HOME": "/home/ann"}
+    environment = provision.lingering(machine, "ann")
 
     def wctl(*arguments: str) -> str:
         return machine.run(["wctl", "--user", *arguments], user="ann", env=environment).out
@@ -372,7 +370,7 @@ def test_user_manages_own_units(machine: Machine) -> None:
     wait_for(lambda: "hello" in wctl("tail", "mine@01"), 10, "the journal to have the line")
     wctl("stop", "all")
     assert not machine.exists("/etc/systemd/system/mine@.service")
-    machine.run("loginctl disable-linger ann; rm -rf /home/ann/.config")
+    machine.run("rm -r /home/ann/.config /var/lib/systemd/linger/ann; systemctl stop 'user@*'")
 
 
 def test_completion_knows_verbs_programs_and_instances(machine: Machine) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from machine import provision
 from machine.driver import Machine, unique_name, wait_for
 from machine.package import TREE
 from machine.units import configure, show
@@ -102,10 +103,7 @@ def test_both_readers_follow(wheels: Machine, directory: str) -> None:
 
 def test_wheel_for_a_user(wheels: Machine) -> None:
     """--user from a virtual environment, for somebody who is not root."""
-    wheels.run("useradd --create-home ann; loginctl enable-linger ann")
-    uid = wheels.run(["id", "-u", "ann"]).out.strip()
-    wait_for(lambda: wheels.exists(f"/run/user/{uid}/bus"), 10, "ann's bus")
-    environment = {"XDG_RUNTIME_DIR": f"/run/user/{uid}", "HOME": "/home/ann"}
+    environment = provision.lingering(wheels, "ann")
     wheels.write("/home/ann/.config/wctl/wctl.conf", TALKER.replace("talker", "mine"))
     wheels.run("chown -R ann: /home/ann")
 

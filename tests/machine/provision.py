@@ -61,6 +61,17 @@ def install_app(machine: Machine) -> None:
     machine.run(f"mkdir -p {KEPT}/var && cp -p {APP_DIRECTORY}/var/queue.db {KEPT}/var/")
 
 
+def lingering(machine: Machine, user: str) -> dict[str, str]:
+    """Makes a user whose manager runs; returns the environment of a session of theirs.
+
+    What loginctl enable-linger leaves, without logind, which refuses in a machine like ours.
+    """
+    machine.run(f"id {user} || useradd --create-home {user}")
+    uid = machine.run(["id", "-u", user]).out.strip()
+    machine.run(f"install -D /dev/null /var/lib/systemd/linger/{user}; systemctl start user@{uid}")
+    return {"XDG_RUNTIME_DIR": f"/run/user/{uid}", "HOME": f"/home/{user}"}
+
+
 def reset(machine: Machine) -> None:
     """Removes every program and its traces, so that the next test starts from nothing."""
     machine.run(RESET)

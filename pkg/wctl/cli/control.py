@@ -86,6 +86,8 @@ def _start(session: Session, names: tuple[str, ...], *, wait: bool) -> int:
     for each in processes:
         if each not in idle:
             click.echo(f"{each.name}: ERROR (already started)")
+    # One that systemd itself has given up is refused until StartLimitIntervalSec= is over.
+    session.manager.reset_failed([each.unit for each in idle if each.state is State.FATAL])
     operate.hold(session.manager, [(each.program, each.group) for each in idle])
     events = operate.run(session.manager, Verb.START, [each.unit for each in idle], wait=wait)
     return Exit.NOT_STARTED if Progress(session).show(events) else Exit.OK

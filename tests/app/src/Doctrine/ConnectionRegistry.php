@@ -5,6 +5,7 @@ namespace App\Doctrine;
 use Doctrine\DBAL\Configuration;
 use Doctrine\DBAL\Connection;
 use Doctrine\DBAL\DriverManager;
+use Doctrine\DBAL\Tools\DsnParser;
 use Doctrine\Persistence\ConnectionRegistry as ConnectionRegistryInterface;
 
 /**
@@ -35,7 +36,12 @@ final class ConnectionRegistry implements ConnectionRegistryInterface
         }
 
         if (null === $this->connection && '' !== $this->url) {
-            return $this->connection = DriverManager::getConnection(['url' => $this->url]);
+            // DBAL 4 takes no URL; DBAL before 3.6 has nothing else that understands one.
+            $parameters = class_exists(DsnParser::class)
+                ? (new DsnParser(['mysql' => 'pdo_mysql']))->parse($this->url)
+                : ['url' => $this->url];
+
+            return $this->connection = DriverManager::getConnection($parameters);
         }
         if (null === $this->connection) {
             $configuration = new Configuration();
