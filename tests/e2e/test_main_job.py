@@ -12,6 +12,8 @@ from machine import provision
 from machine.driver import Machine, wait_for
 from machine.units import configure, cursor, pids, processes, seconds, show, states
 
+pytestmark = pytest.mark.core
+
 CONSOLE = "php /srv/app/bin/console"
 
 

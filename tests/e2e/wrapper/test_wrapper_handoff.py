@@ -14,6 +14,8 @@ from machine.units import processes
 # Writes down, byte for byte, what a process inherits.
 PROBE = """
 import json, os, sys, time
+
+pytestmark = pytest.mark.core
 def read(name):
     with open(f"/proc/self/{name}", "rb") as file:
         return file.read().decode("utf-8", "surrogateescape")

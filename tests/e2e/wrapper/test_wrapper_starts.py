@@ -7,6 +7,8 @@ import pytest
 from e2e.wrapper.fleet import Fleet
 from machine.driver import wait_for
 
+pytestmark = pytest.mark.core
+
 SLEEP = "command=/bin/sleep 1000"
 LATER = ("restarted@00", "stopped@00")  # the tests that need them start them
 

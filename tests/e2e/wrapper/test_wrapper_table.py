@@ -13,6 +13,8 @@ from e2e.wrapper.fleet import NOTES, Fleet
 from e2e.wrapper.oracle import Supervisor
 from machine.driver import wait_for
 
+pytestmark = pytest.mark.core
+
 STARTSECS = 2  # one would let Supervisor call a worker RUNNING that has just died
 
 Outcome = tuple[str, int]  # the final state, and how often the worker was started
