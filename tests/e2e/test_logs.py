@@ -87,6 +87,14 @@ def update(machine: Machine, text: str) -> None:
     machine.run(["wctl", "update"])
 
 
+def resident(machine: Machine) -> int:
+    """Returns the memory of the wrapper of w@00, in KiB."""
+    pid = show(machine, "w@00", "MainPID")["MainPID"]
+    found = re.search(r"VmRSS:\s+(\d+) kB", machine.read(f"/proc/{pid}/status"))
+    assert found
+    return int(found[1])
+
+
 def kill_wrapper(machine: Machine) -> None:
     """Kills the wrapper of w@00 and waits for the next one."""
     before = pids(machine)["w@00"]
@@ -161,18 +169,15 @@ def test_maintail_tells_of_starts_exits_and_back_off(machine: Machine) -> None:
     assert machine.run("wctl tail w@00").out == "mine\nmine\n"
 
 
-def test_a_burst_is_complete_and_its_end_is_found_at_once(machine: Machine) -> None:
-    """200,000 lines at once: journald suppresses none; tail -100 takes little of a CPU."""
-    update(
-        machine,
-        "[program:w]\ncommand=sh -c 'seq -f %%09.0f 200000; exec sleep 1000'\n",
-    )
-    wait_for(
-        lambda: machine.run("wctl tail -1 w").out == "000200000\n", 120, "the last", interval=1
-    )
+@pytest.mark.parametrize("count", [200_000, pytest.param(1_000_000, marks=pytest.mark.full)])
+def test_a_burst_is_complete_and_its_end_is_found_at_once(machine: Machine, count: int) -> None:
+    """Many lines at once: journald suppresses none; tail -100 takes little of a CPU."""
+    update(machine, f"[program:w]\ncommand=sh -c 'seq -f %%09.0f {count}; exec sleep 1000'\n")
+    last = f"{count:09d}\n"
+    wait_for(lambda: machine.run("wctl tail -1 w").out == last, 300, "the last", interval=1)
     there = stored_once([int(line) for line in journal(machine, "w").splitlines()])
-    assert all(map(operator.eq, there, range(1, 200_001)))
-    assert len(there) == 200_000
+    assert all(map(operator.eq, there, range(1, count + 1)))
+    assert len(there) == count
     suppressed = machine.run("journalctl -b -q MESSAGE_ID=a596d6fe7bfa4994828e72309e95d61e").out
     assert "w@00" not in suppressed
     timed = machine.run("bash -c 'TIMEFORMAT=\"%U %S\"; time wctl tail -100 w'")
@@ -347,10 +352,27 @@ def test_idle_pump_sleeps_and_is_small(machine: Machine) -> None:
     ]
     assert [line for line in calls if not line.startswith(("poll(", "strace"))] == []
     assert len(calls) <= 1
-    status = machine.read(f"/proc/{wrapper}/status")
-    resident = re.search(r"VmRSS:\s+(\d+) kB", status)
-    assert resident
-    assert int(resident[1]) <= 10 * 1024
+    assert resident(machine) <= 10 * 1024
+
+
+@pytest.mark.full
+def test_ten_gigabytes_take_no_memory(machine: Machine) -> None:
+    """The pump is as small after 10 GB as before, and so are the files."""
+    lines = f"yes {'x' * 89} | head -c {111_111_112 * 90}"
+    update(
+        machine,
+        f"[program:w]\ncommand=sh -c 'sleep 2; {lines}; echo end; exec sleep 1000'\n"
+        "log=file\nstdout_logfile=/var/log/w.log\n"
+        "stdout_logfile_maxbytes=10MB\nstdout_logfile_backups=3\n",
+    )
+    before = resident(machine)
+    last = "tail -n 1 /var/log/w.log"
+    wait_for(lambda: machine.run(last, check=False).out == "end\n", 300, "the end", interval=1)
+    assert resident(machine) - before <= 512
+    assert resident(machine) <= 10 * 1024
+    sizes = [int(size) for size in machine.run("stat -c %s /var/log/w.log*").out.split()]
+    assert len(sizes) == 4
+    assert max(sizes) <= 10 << 20
 
 
 def test_silent_streams_and_container_names(machine: Machine) -> None:
