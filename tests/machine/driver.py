@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Callable, TypeVar, Union
 
 from machine.image import BED, lowers
+from machine.image import cgroups as default_cgroups
 
 Command = Union[str, Sequence[str]]
 T = TypeVar("T")
@@ -103,7 +104,7 @@ class Machine:
         net: bool = False,
         binds: Sequence[str] = (),
         keep: Path | None = None,
-        cgroups: str = "v1",
+        cgroups: str | None = None,
     ) -> Machine:
         """Boots a machine.
 
@@ -111,8 +112,10 @@ class Machine:
         net      the host's network, instead of loopback alone
         binds    "SRC:DST" or "SRC:DST:ro": directories of the host
         keep     a directory for what the machine writes, instead of memory
-        cgroups  the layout inside, "v1" (limits are enforced) or "v2"
+        cgroups  the layout inside: "v1" (limits are enforced; the default where the suite's
+                 systemd knows it) or "v2"
         """
+        cgroups = cgroups or default_cgroups(image.partition("/")[0])
         options = [word for path in lowers(image) for word in ("--lower", str(path))]
         options += [word for bind in binds for word in ("--bind", bind)]
         options += ["--net", "host" if net else "none", "--cg", cgroups]

@@ -40,6 +40,7 @@ from machine.sources import (
 
 BED = Path(__file__).with_name("bed")
 CACHE = Path(os.environ.get("WCTL_TEST_CACHE", "/var/cache/wctl-tests"))
+WITHOUT_CGROUP_V1 = ("forky", "sid")  # systemd 258 and newer
 UNUSED_DAYS = 14  # a root or layer that nobody has used for so long is removed
 FORMAT = 2  # part of every hash: raise it when the way of building changes
 
@@ -277,6 +278,11 @@ def apt_get(machine: str, *arguments: str) -> None:
     )
 
 
+def cgroups(suite: str) -> str:
+    """The layout that the suite's systemd boots with, if possible that which enforces limits."""
+    return "v2" if suite in WITHOUT_CGROUP_V1 else "v1"
+
+
 def build_layer(base: Root, layer: str, target: Path) -> None:
     packages = LAYERS[layer].split()
     say(f"{base.suite}: making layer {layer}, {len(packages)} packages and what they need ...")
@@ -293,6 +299,8 @@ def build_layer(base: Root, layer: str, target: Path) -> None:
                 work,
                 "--net",
                 "host",
+                "--cg",
+                cgroups(base.suite),
                 *apt_binds(base.suite),
             )
             prepare_apt(machine, base.suite)
