@@ -1,0 +1,34 @@
+"""The golden units, read by the systemd of each release: it knows every key that it is given."""
+
+from __future__ import annotations
+
+import pytest
+
+from golden import render
+from machine.driver import Machine
+
+pytestmark = pytest.mark.core
+
+# The units of a case, the templates as an instance, then those of the machine.
+VERIFY = """
+cd {directory}
+for template in *@.service; do cp "$template" "${{template%.service}}00.service"; done
+SYSTEMD_UNIT_PATH={directory}: systemd-analyze verify --man=no --recursive-errors=yes \\
+    $(ls -d *.service *.target *.socket 2>/dev/null | grep -v '@[.]service$' | sed 's|^|./|')
+"""
+
+
+def test_no_unit_has_a_key_that_systemd_does_not_know(machine: Machine) -> None:
+    """systemd-analyze is silent, and exits with 0, for each case written for it or an older one."""
+    version = int(machine.run("systemctl --version").out.split()[1])
+    verified = 0
+    for source in (render.SHIPPED, *render.sources()):
+        for directory, target in render.targets(source):
+            if target.systemd > version:
+                continue
+            there = f"/run/verify/{source.stem}-{target.systemd}"
+            machine.copy_in(directory, there)
+            done = machine.run(VERIFY.format(directory=there), check=False)
+            assert (done.code, done.out, done.err) == (0, "", ""), there
+            verified += 1
+    assert verified >= len(render.sources())
