@@ -17,6 +17,7 @@ IN_CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
 
 
 FULL = "WCTL_TEST_FULL" in os.environ  # tests/run --full
+WITHOUT_CGROUP_V1 = ("forky", "sid")  # as in machine/image.py
 OTHER_SUITES = os.environ.get("WCTL_TEST_SUITES", "").split()[1:]
 
 
@@ -27,17 +28,25 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leaves out what is marked as full: deselected, not skipped, since nothing is amiss."""
-    if not FULL:
-        left_out = [item for item in items if item.get_closest_marker("full") or _elsewhere(item)]
-        config.hook.pytest_deselected(items=left_out)
+    left_out = {item for item in items if _is_full(item) or _is_elsewhere(item)}
+    if left_out:
+        config.hook.pytest_deselected(items=[item for item in items if item in left_out])
         items[:] = [item for item in items if item not in left_out]
 
 
-def _elsewhere(item: pytest.Item) -> bool:
-    """Tells a test of a release after the first that is not at the core."""
+def _is_full(item: pytest.Item) -> bool:
+    return not FULL and item.get_closest_marker("full") is not None
+
+
+def _is_elsewhere(item: pytest.Item) -> bool:
+    """Tells a test of a release after the first that is not at the core.
+
+    With --full there is such only where no limits are enforced.
+    """
     case = getattr(item, "callspec", None)  # of parametrized tests alone
     suite = case.params.get("suite") if case is not None else None
-    return suite in OTHER_SUITES and not item.get_closest_marker("core")
+    rest = WITHOUT_CGROUP_V1 if FULL else OTHER_SUITES
+    return suite in rest and item.get_closest_marker("core") is None
 
 
 def _is_end_to_end(path: Path) -> bool:

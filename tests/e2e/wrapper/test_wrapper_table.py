@@ -33,7 +33,14 @@ ENDS: dict[str, tuple[str, tuple[Outcome, Outcome, Outcome]]] = {
     "sigkill": ("kill -KILL $$", (AGAIN, DOWN, AGAIN)),
     "sigsegv": ("kill -SEGV $$", (AGAIN, DOWN, AGAIN)),
     # Supervisor has no limits: there the kernel's SIGKILL is our own.
-    "oom": ("[ -n '%s' ] && kill -KILL $$; exec tail /dev/zero", (AGAIN, DOWN, AGAIN)),
+    "oom": (
+        # The signal that the kernel sends, where nothing enforces a limit: not of Supervisor's
+        # workers, nor in a machine whose cgroups (version 2) are without controllers.
+        "tree=/sys/fs/cgroup/cgroup.controllers\n"
+        "if [ -n '%s' ] || { [ -e $tree ] && ! grep -qw memory $tree; }; then kill -KILL $$; fi\n"
+        "exec tail /dev/zero",
+        (AGAIN, DOWN, AGAIN),
+    ),
 }
 AUTORESTART = ("true", "false", "unexpected")
 
