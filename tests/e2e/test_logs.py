@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import operator
 import re
 import signal
@@ -138,21 +139,59 @@ def test_tail_knows_the_streams_by_more_than_their_priority(machine: Machine) ->
 
 
 def test_tail_follows_over_restarts_of_worker_and_journald(machine: Machine) -> None:
-    """tail -f goes on when the worker is another process, and when journald has restarted."""
+    """tail -f goes on over restarts of the worker and of journald, and over its rotation."""
     update(
         machine,
         "[program:w]\nnumprocs=2\nprocess_name=%(program_name)s_%(process_num)02d\n"
         "command=sh -c 'echo pid $$; exec sleep 1000'\n",
     )
     follow = machine.popen("exec wctl tail -f -100 w >/tmp/followed")
-    for restart in ("wctl restart w", "systemctl restart systemd-journald", "wctl restart w"):
-        machine.run(restart)
+    machine.run("wctl restart w")
+    machine.run("systemctl restart systemd-journald")
+    machine.run("wctl restart w")
+    machine.run("journalctl --rotate")
+    machine.run("wctl restart w")
     running = pids(machine)
     expected = {f"{name}: pid {pid}" for name, pid in running.items()}
     wait_for(lambda: expected <= set(machine.read("/tmp/followed").splitlines()), 10, "the last")
     stopped = machine.stop(follow, signal.SIGINT)
     assert (stopped.code, stopped.err) == (0, "")
-    assert len(machine.read("/tmp/followed").splitlines()) == 6
+    assert len(machine.read("/tmp/followed").splitlines()) == 8
+
+
+def test_logs_shows_what_is_asked_for(machine: Machine) -> None:
+    """Instances merged in the order of time; by instance, time, text, priority, and number."""
+    machine.write("/srv/said.sh", "echo begun $1; read -r word < /run/go-$1; echo $word $1 >&2\n")
+    machine.run("rm -f /run/go-*; mkfifo /run/go-00 /run/go-01")
+    update(
+        machine,
+        "[program:w]\nnumprocs=2\nprocess_name=%(program_name)s_%(process_num)02d\n"
+        "command=sh -c '. /srv/said.sh; exec sleep 1000' x %(process_num)02d\n"
+        "stderr_priority=err\n",
+    )
+    between = machine.run("sleep 1.1; date '+%F %T'; sleep 1.1").out.strip()
+    for number in ("01", "00"):
+        machine.run(f"echo failed >/run/go-{number}; sleep 0.1; journalctl --sync")
+
+    def logs(options: str) -> list[str]:
+        lines = machine.run(f"wctl logs -o json {options}").out.splitlines()
+        return [each["message"] for each in map(json.loads, lines) if each["stream"]]
+
+    begun, failed = ["begun 00", "begun 01"], ["failed 01", "failed 00"]
+    everything = logs("w")
+    assert (sorted(everything[:2]), everything[2:]) == (begun, failed)
+    assert logs("-i 01 w") == ["begun 01", "failed 01"]
+    assert logs("w@00") == ["begun 00", "failed 00"]
+    assert logs("--priority err") == failed
+    assert logs("--grep 'FAILED 0[0]'") == []
+    assert logs("--grep 'failed 0[0]'") == failed[1:]
+    assert logs(f"--since '{between}'") == failed
+    assert sorted(logs(f"--until '{between}'")) == begun
+    assert logs("-n 1") == failed[1:]
+    assert machine.run("wctl logs -n 1").out.endswith(" w@00: failed 00\n")
+    shown = machine.run(["script", "-qec", "wctl logs -n 2", "/dev/null"]).out
+    colours = dict(re.findall("\x1b\\[(\\d+)m(w@0\\d)\x1b", shown))
+    assert sorted(colours.values()) == ["w@00", "w@01"]
 
 
 def test_maintail_tells_of_starts_exits_and_back_off(machine: Machine) -> None:
