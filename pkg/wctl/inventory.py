@@ -32,7 +32,9 @@ class Inventory:
         self._by_name = {program.name: program for program in self.programs}
         self._numbers = {program.name: set(program.enabled) for program in self.programs}
         patterns = [f"{program.name}@*.service" for program in self.programs]
-        for unit in manager.units(patterns) if patterns else []:
+        loaded = manager.units(patterns) if patterns else []
+        self._active = {unit.name: unit.active for unit in loaded}
+        for unit in loaded:
             program = self._by_name.get(unit.name.partition("@")[0])
             number = program.number(unit.name) if program else None
             if program and number is not None and unit.active != "inactive":
@@ -53,6 +55,10 @@ class Inventory:
     def numbers(self, program: Installed) -> tuple[int, ...]:
         """Return the numbers of the instances of ``program``."""
         return tuple(sorted(self._numbers[program.name]))
+
+    def active(self, unit: str) -> str:
+        """Return the ActiveState that the unit of an instance had when we looked."""
+        return self._active.get(unit, "inactive")
 
     def program(self, name: str | None) -> Installed:
         """Return one program; without a name, the only one.

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from wctl.errors import Exit, WctlError
 _BUS = "org.freedesktop.systemd1"
 _MANAGER = DBusAddress("/org/freedesktop/systemd1", _BUS, f"{_BUS}.Manager")
 _DBUS = DBusAddress("/org/freedesktop/DBus", "org.freedesktop.DBus", "org.freedesktop.DBus")
-_JOB_REMOVED = f"type='signal',sender='{_BUS}',interface='{_BUS}.Manager',member='JobRemoved'"
+_SIGNAL = f"type='signal',sender='{_BUS}',interface='{_BUS}.Manager',member="
 
 # Properties of every unit; all others that we ask for are those of a service.
 _OF_UNIT = {
@@ -35,6 +36,7 @@ _OF_UNIT = {
     "StartLimitBurst",
     "StartLimitIntervalUSec",
     "SubState",
+    "Wants",
 }
 
 _NOT_PERMITTED = {
@@ -45,6 +47,7 @@ _TIMEOUT = 120.0  # seconds; a manager that reloads a thousand units answers lat
 # Calls without an answer yet. The bus takes no more than 128 or so from one connection
 # (max_replies_per_connection, dbus-daemon(1)).
 _IN_FLIGHT = 100
+_AT_ONCE = 50  # calls that are sent together, which saves a wake-up of the bus for each
 # Jobs of ours that systemd may have at a time. For each it adds a match on us, and the bus takes no
 # more than 512 from one connection (max_match_rules_per_connection, dbus-daemon(1)): past that
 # systemd loses its connection, and nobody is told of a job's end.
@@ -91,6 +94,7 @@ class Manager:
         self._connection = _connect(user=user)
         self._results: dict[str, str] = {}
         self._watching = False
+        self._reloading = False  # whether systemd has said so
 
     def close(self) -> None:
         """Close the connection."""
@@ -146,12 +150,11 @@ class Manager:
             job = next((each for each in self._results if each in jobs), None)
             if job is not None:
                 return job, self._results.pop(job)
-            try:
-                self._take(self._connection.receive(timeout=max(0.0, end - time.monotonic())))
-            except TimeoutError:
-                return None
-            except (ConnectionError, OSError) as error:
-                raise WctlError(f"the connection to systemd was lost: {error}") from None
+            with _connected():
+                try:
+                    self._take(self._connection.receive(timeout=max(0.0, end - time.monotonic())))
+                except TimeoutError:
+                    return None
 
     def enable(self, units: Sequence[str]) -> None:
         """Create the links that [Install] asks for (systemctl enable)."""
@@ -166,6 +169,23 @@ class Manager:
     def reload(self) -> None:
         """Read all unit files anew (systemctl daemon-reload)."""
         self._call("Reload")
+
+    def begin_reload(self) -> None:
+        """Have systemd read all unit files anew, and return once it does.
+
+        Until it is done it answers nobody, so whatever is asked of it next finds it up to date.
+        """
+        self._watch()
+        self._reloading = False
+        serials = self._send([_call("Reload")])
+        answers: dict[int, Message] = {}
+        with _connected():
+            # A refusal is an answer. Where systemd sends no signals (a user's does so only if
+            # somebody has subscribed) there is nothing to see before the end.
+            while not (answers or self._reloading):
+                self._receive(serials, answers)
+        for answer in answers.values():
+            _body(answer)
 
     def reset_failed(self, units: Iterable[str]) -> None:
         """Forget that these units have failed; units that are not loaded are passed over."""
@@ -190,14 +210,19 @@ class Manager:
         return jobs, refused
 
     def _watch(self) -> None:
-        """Have the ends of jobs reported to us, from now on."""
+        """Have the ends of jobs, and reloads, reported to us from now on."""
         if self._watching:
             return
         self._watching = True
-        match = new_method_call(_DBUS, "AddMatch", "s", (_JOB_REMOVED,))
         # Not Subscribe: whoever asks for a job is told of its end, and Subscribe would have systemd
         # send every change of every unit as well.
-        _body(self._all([match])[0])
+        for answer in self._all(
+            [
+                new_method_call(_DBUS, "AddMatch", "s", (f"{_SIGNAL}'{member}'",))
+                for member in ("JobRemoved", "Reloading")
+            ]
+        ):
+            _body(answer)
 
     def _call(self, method: str, signature: str | None = None, body: tuple[Any, ...] = ()) -> Any:
         return _body(self._all([_call(method, signature, body)])[0])
@@ -206,20 +231,23 @@ class Manager:
         """Send all messages without waiting for each; return their answers, in the same order."""
         serials: list[int] = []
         answers: dict[int, Message] = {}
-        try:
-            for message in messages:
-                while len(serials) - len(answers) >= _IN_FLIGHT:
+        with _connected():
+            for first in range(0, len(messages), _AT_ONCE):
+                while len(serials) - len(answers) > _IN_FLIGHT - _AT_ONCE:
                     self._receive(serials, answers)
-                serial = next(self._connection.outgoing_serial)
-                self._connection.send(message, serial=serial)
-                serials.append(serial)
+                serials += self._send(messages[first : first + _AT_ONCE])
             while len(answers) < len(serials):
                 self._receive(serials, answers)
-        except TimeoutError:
-            raise WctlError(f"systemd did not answer within {_TIMEOUT:.0f} s") from None
-        except (ConnectionError, OSError) as error:
-            raise WctlError(f"the connection to systemd was lost: {error}") from None
         return [answers[serial] for serial in serials]
+
+    def _send(self, messages: Sequence[Message]) -> list[int]:
+        """Send messages together; return their serial numbers."""
+        connection = self._connection
+        serials = [next(connection.outgoing_serial) for _ in messages]
+        connection.sock.sendall(
+            b"".join(message.serialise(serial) for message, serial in zip(messages, serials))
+        )
+        return serials
 
     def _receive(self, serials: Sequence[int], answers: dict[int, Message]) -> None:
         """Take in one message: an answer that is waited for, or a signal."""
@@ -235,6 +263,19 @@ class Manager:
         if fields.get(HeaderFields.member) == "JobRemoved":
             _id, job, _unit, result = message.body
             self._results[job] = result
+        elif fields.get(HeaderFields.member) == "Reloading" and message.body[0]:
+            self._reloading = True
+
+
+@contextmanager
+def _connected() -> Iterator[None]:
+    """Say in our words what may go wrong with the connection."""
+    try:
+        yield
+    except TimeoutError:
+        raise WctlError(f"systemd did not answer within {_TIMEOUT:.0f} s") from None
+    except OSError as error:
+        raise WctlError(f"the connection to systemd was lost: {error}") from None
 
 
 def _connect(*, user: bool) -> DBusConnection:

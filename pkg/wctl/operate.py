@@ -7,6 +7,7 @@ it was interrupted: what it has done by then is in systemd, or in files.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from enum import Enum
 from typing import Union
@@ -183,30 +184,31 @@ def scale(
     """
     waits = Said(program.name, "waiting for another wctl")
     said: list[Event] = []
-    with exclusive(user=manager.user, waiting=lambda: said.append(waits)):
-        change = _resize(manager, inventory, program, range_of(program, count))
-        # Of one that is still starting, another start is the wait for that.
-        up = _units(manager, program.name, _UP)
-        alive = _units(manager, program.name, _ALIVE)
-        missing = [each for each in change.wanted if each not in up]
-        # A reload takes systemd longer the more is loaded, and it does nothing else meanwhile:
-        # a few start during their startsecs, many before anything is loaded.
-        late = change.linked and len(missing) < len(up)
-        if change.linked and not late:
-            manager.reload()
-        if count:
-            hold(manager, [(program.name, program.group)])
-        starts = Jobs(manager, Verb.START, missing)
-        stops = Jobs(manager, Verb.STOP, [each for each in change.surplus if each in alive])
-        if late:
-            manager.reload()
-        yield from said
-        yield from starts.asked()
-        yield from stops.asked()
-    for jobs in (starts, stops):
-        yield from jobs.ended() if wait else jobs.begun()
-    if not count:
-        release(manager, inventory, [(program.name, program.group)])
+    with ExitStack() as afterwards:
+        with exclusive(user=manager.user, waiting=lambda: said.append(waits)):
+            change = _resize(manager, inventory, program, range_of(program, count))
+            # Of one that is still starting, another start is the wait for that.
+            up = {each for each in change.all if inventory.active(each) in _UP}
+            missing = [each for each in change.wanted if each not in up]
+            # A reload takes systemd longer the more is loaded, and it does nothing else meanwhile,
+            # a start in its first milliseconds included. Before many starts little is loaded;
+            # after a few, nobody has to wait for it.
+            if change.stale and len(missing) < len(up):
+                afterwards.callback(manager.begin_reload)
+            elif change.stale:
+                manager.reload()
+            if count:
+                hold(manager, [(program.name, program.group)])
+            starts = Jobs(manager, Verb.START, missing)
+            alive = [each for each in change.surplus if inventory.active(each) in _ALIVE]
+            stops = Jobs(manager, Verb.STOP, alive)
+            yield from said
+            yield from starts.asked()
+            yield from stops.asked()
+        for jobs in (starts, stops):
+            yield from jobs.ended() if wait else jobs.begun()
+        if not count:
+            release(manager, inventory, [(program.name, program.group)])
 
 
 @dataclass(frozen=True)
@@ -215,7 +217,12 @@ class Change:
 
     wanted: tuple[str, ...]
     surplus: tuple[str, ...]
-    linked: bool  # whether links have changed, which systemd sees when it is reloaded
+    stale: bool  # whether systemd has to be reloaded to know which are enabled
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Every unit of the program that was, or is to be."""
+        return self.wanted + self.surplus
 
 
 def range_of(program: Installed, count: int) -> range:
@@ -237,11 +244,22 @@ def _resize(manager: Manager, inventory: Inventory, program: Installed, numbers:
         # These links are the only record of the number that was asked for.
         for directory in (inventory.layout.units / f"{name}.target.wants", inventory.layout.units):
             make_durable(directory)
+    wanted = tuple(program.instance(number) for number in numbers)
     return Change(
-        wanted=tuple(program.instance(number) for number in numbers),
+        wanted=wanted,
         surplus=tuple(program.instance(n) for n in sorted(before - set(numbers), reverse=True)),
-        linked=bool(missing or dropped),
+        stale=_known(manager, program) != set(wanted),
     )
+
+
+def _known(manager: Manager, program: Installed) -> set[str]:
+    """Return the instances that systemd would start with their target.
+
+    It reads the links only when it is reloaded, which somebody may have been killed before.
+    """
+    target = f"{program.name}.target"
+    wants = manager.properties([(target, ("Wants",))])[target]["Wants"]
+    return {unit for unit in wants if program.number(unit) is not None}
 
 
 def rescale(
@@ -256,7 +274,7 @@ def rescale(
     """Follow a changed numprocs: start the ``new`` ones, never one that was stopped by hand."""
     inventory.refresh()
     change = _resize(manager, inventory, inventory.program(name), numbers)
-    if change.linked:
+    if change.stale:
         manager.reload()
     active = _units(manager, name, _ALIVE)
     yield from run(manager, Verb.START, [unit for unit in new if unit not in active], wait=wait)

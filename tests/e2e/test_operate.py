@@ -26,6 +26,12 @@ def enabled(machine: Machine, program: str) -> list[str]:
     return [name[: -len(".service")] for name in found]
 
 
+def known(machine: Machine, program: str) -> list[str]:
+    """Returns the instances that systemd would start with their target."""
+    wants = machine.run(["systemctl", "show", "--value", "-pWants", f"{program}.target"]).out
+    return sorted(name[: -len(".service")] for name in wants.split())
+
+
 # ---- scale -------------------------------------------------------------------------------------
 
 
@@ -54,6 +60,7 @@ def test_scale_beyond_a_hundred(machine: Machine) -> None:
     machine.run(["wctl", "scale", "99"], timeout=120)
     after = pids(machine)
     assert after == {name: before[name] for name in names("sleeper", *range(99))}
+    assert known(machine, "sleeper") == enabled(machine, "sleeper") == names("sleeper", *range(99))
 
 
 def test_scale_beyond_what_the_bus_keeps_track_of(machine: Machine) -> None:
@@ -74,15 +81,17 @@ def test_interrupted_scale_is_finished_by_the_next(machine: Machine, how: signal
     configure(machine, SLEEPERS + "startsecs=3\n")
     machine.run(["wctl", "update"])
     before = pids(machine)
-    scale = machine.popen(["wctl", "scale", "4"])
-    wait_for(lambda: states(machine).get("sleeper@03") == "STARTING", 10, "the new ones to start")
+    scale = machine.popen(["wctl", "scale", "3"])
+    wait_for(lambda: states(machine).get("sleeper@02") == "STARTING", 10, "the new one to start")
     ended = machine.stop(scale, how)
     if how is signal.SIGINT:
         said = "wctl: interrupted; what systemd was asked to do goes on"
         assert (ended.code, ended.err.strip()) == (130, said)
-    machine.run(["wctl", "scale", "4"])
+        assert known(machine, "sleeper") == names("sleeper", 0, 1, 2)
+    machine.run(["wctl", "scale", "3"])
     after = pids(machine)
-    assert sorted(after) == names("sleeper", 0, 1, 2, 3) == enabled(machine, "sleeper")
+    assert sorted(after) == names("sleeper", 0, 1, 2) == enabled(machine, "sleeper")
+    assert known(machine, "sleeper") == names("sleeper", 0, 1, 2)
     assert {name: after[name] for name in before} == before
 
 
