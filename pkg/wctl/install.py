@@ -13,10 +13,10 @@ from pathlib import Path
 
 from wctl.config import Config
 from wctl.errors import Exit, WctlError
-from wctl.installed import Installed, Layout, orphans, own_text, programs
+from wctl.installed import Installed, Layout, orphans, programs
+from wctl.own import directives, own_text
 from wctl.program import Program
 from wctl.render import File
-from wctl.unitfile import directives
 
 _PUBLIC, _SECRET = 0o644, 0o600
 _TEMPORARY = re.compile(r"\.(?P<name>.+)\.[a-z0-9_]{8}", re.ASCII)  # as tempfile names them

@@ -12,8 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from wctl.target import MARK
-from wctl.unitfile import directives
+from wctl.own import directives, own_text
 
 _TEMPLATE = "@.service"
 
@@ -95,18 +94,6 @@ def programs(layout: Layout) -> tuple[Installed, ...]:
                 if text is not None:
                     found[name] = _read(name, file, text, layout)
     return tuple(found[name] for name in sorted(found))
-
-
-def own_text(file: Path) -> str | None:
-    """Return a file's text if wctl wrote it; None if it is somebody else's, or not there."""
-    try:
-        with file.open(encoding="utf-8") as lines:
-            first = next(lines, "")
-            if not first.startswith(f"# {MARK}"):
-                return None
-            return first + lines.read()
-    except (OSError, UnicodeDecodeError):
-        return None
 
 
 def enabled_numbers(layout: Layout, program: str) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ The rules are those of systemd.syntax(7) (quoting), systemd.unit(5) (specifiers)
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Union
 
@@ -139,15 +139,3 @@ def _escaped(word: Word) -> str:
 
 def _escape(match: re.Match[str]) -> str:
     return _ESCAPES.get(match[0], f"\\x{ord(match[0]):02x}")
-
-
-def directives(text: str, section: str) -> Iterator[tuple[str, str]]:
-    """Read back the directives of one section of a unit file that wctl wrote."""
-    inside = False
-    for line in text.replace("\\\n", " ").split("\n"):
-        if line.startswith("["):
-            inside = line == f"[{section}]"
-        elif inside and not line.startswith(("#", ";")):
-            key, equals, value = line.partition("=")
-            if equals:
-                yield key, value

@@ -10,7 +10,7 @@ from wctl.errors import Exit, WctlError
 from wctl.installed import Layout
 from wctl.inventory import Inventory
 from wctl.manager import Unit
-from wctl.target import MARK
+from wctl.own import MARK
 
 
 class Bus:

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from wctl import envfile
-from wctl.unitfile import Raw, Section, Unit, Word, directives, environment_file, fits, specifier
+from wctl.own import directives
+from wctl.unitfile import Raw, Section, Unit, Word, environment_file, fits, specifier
 
 HOSTILE = (
     "", " ", "'", '"', "it's", 'say "so"', "%", "%i 100%%", "$", "$HOME ${X} $$", "\\", "a\\b\\n",

@@ -5,14 +5,23 @@ Only this part of wctl prints. It imports lazily: a verb pays for what it uses.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
+from contextlib import suppress
 from typing import NoReturn
 
 
 def main() -> NoReturn:
     """Run wctl and exit with its documented code."""
-    sys.exit(run(sys.argv[1:]))
+    # Ten thousand programs are a million objects without a cycle, and looking for cycles in them
+    # takes a third of the time.
+    gc.set_threshold(100_000)
+    code = run(sys.argv[1:])
+    with suppress(OSError):  # nobody reads any more
+        sys.stdout.flush()
+    # Python would take all modules and objects apart first: 8 ms, more after thousands of units.
+    os._exit(code)
 
 
 def run(arguments: list[str]) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from wctl import operate, state, values
+from wctl import operate, state
 from wctl.cli.app import Session, pass_session, shared
 from wctl.cli.completion import complete_names
 from wctl.cli.progress import Progress
@@ -165,6 +165,8 @@ def signal(session: Session, signal_name: str, names: tuple[str, ...]) -> int:
 
     Example: wctl signal USR2 messenger-worker@00
     """
+    from wctl import values
+
     try:
         number = values.stop_signal(signal_name)
     except ValueError as error:

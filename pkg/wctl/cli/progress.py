@@ -9,7 +9,6 @@ from collections.abc import Iterable
 
 import click
 
-from wctl import ended, journal
 from wctl.cli.app import Session
 from wctl.operate import Begun, Ended, Event, Said, Verb, Waiting
 
@@ -70,6 +69,8 @@ class Progress:
         click.echo(f"{_name(event.unit)}: ERROR ({reason})")
         if event.result != "failed":
             return
+        from wctl import ended, journal  # mostly nothing fails
+
         how = ended.last_exit(event.unit, user=self._session.user)
         if how:
             click.echo(f"    {how}; it wrote last:", err=True)

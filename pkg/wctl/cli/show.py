@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
 
 import click
 
-from wctl import ended, state
-from wctl import explain as explanation
+from wctl import state
 from wctl.cli.app import Session, pass_session, shared
 from wctl.cli.completion import complete_names, complete_programs
 from wctl.errors import Exit
@@ -48,6 +45,8 @@ def status(session: Session, names: tuple[str, ...], long: bool, as_json: bool, 
         processes = state.processes(session.manager, session.inventory.select(names))
         more = _details(session, processes) if long else {}
         if as_json:
+            import json
+
             text = json.dumps([_record(each, more) for each in processes], indent=2)
         else:
             text = "\n".join(_lines(processes, more))
@@ -65,6 +64,8 @@ _More = dict[str, tuple[Details, "str | None"]]
 
 
 def _details(session: Session, processes: Sequence[Process]) -> _More:
+    from wctl import ended
+
     details = state.details(session.manager, [each.name for each in processes])
     return {
         each.name: (details[each.name], ended.last_exit(each.unit, user=session.user))
@@ -83,6 +84,8 @@ def _record(process: Process, more: _More) -> dict[str, object]:
     }
     if process.name in more:
         details, last_exit = more[process.name]
+        from dataclasses import asdict
+
         record.update(asdict(details), last_exit=last_exit)
     return record
 
@@ -143,6 +146,8 @@ def explain(session: Session, program: str | None) -> None:
 
     Example: wctl explain messenger-worker
     """
+    from wctl import explain as explanation
+
     installed = session.inventory.program(program)
     unit = installed.instance(installed.numprocs_start)
     sentences = explanation.explain(session.manager, unit)
