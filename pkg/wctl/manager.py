@@ -177,9 +177,9 @@ class Manager:
         """
         self._watch()
         self._reloading = False
-        serials = self._send([_call("Reload")])
         answers: dict[int, Message] = {}
         with _connected():
+            serials = self._send([_call("Reload")])
             # A refusal is an answer. Where systemd sends no signals (a user's does so only if
             # somebody has subscribed) there is nothing to see before the end.
             while not (answers or self._reloading):

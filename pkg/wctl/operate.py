@@ -191,9 +191,9 @@ def scale(
             up = {each for each in change.all if inventory.active(each) in _UP}
             missing = [each for each in change.wanted if each not in up]
             # A reload takes systemd longer the more is loaded, and it does nothing else meanwhile,
-            # a start in its first milliseconds included. Before many starts little is loaded;
-            # after a few, nobody has to wait for it.
-            if change.stale and len(missing) < len(up):
+            # a start in its first milliseconds included. So nobody waits for it where few are
+            # started; before very many it is short, afterwards it would be long.
+            if change.stale and len(missing) <= max(len(up), JOBS_AT_ONCE):
                 afterwards.callback(manager.begin_reload)
             elif change.stale:
                 manager.reload()

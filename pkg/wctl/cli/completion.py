@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import click
-from click.shell_completion import get_completion_class
 
 from wctl.cli.app import Session
 
@@ -27,6 +26,8 @@ def completion(context: click.Context, shell: str) -> None:
 
     Example: wctl completion zsh > ~/.zfunc/_wctl
     """
+    from click.shell_completion import get_completion_class  # every verb imports this module
+
     root = context.find_root().command
     made = get_completion_class(shell)
     assert made is not None

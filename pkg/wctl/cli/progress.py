@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import time
 from collections.abc import Iterable
@@ -86,6 +85,8 @@ class Progress:
         """Show what is still waited for, in one line that the next event overwrites."""
         if not (self._terminal and self._left and isinstance(event, (Begun, Ended, Waiting))):
             return
+        import shutil  # nothing is drawn in a pipe
+
         done = self._all - len(self._left)
         filled = _BAR * done // self._all
         bar = "█" * filled + "░" * (_BAR - filled)
