@@ -11,7 +11,7 @@ import signal
 import subprocess
 
 _PROCESS_EXIT = "98e322203f7a4ed290d09fe03c09fe15"  # SD_MESSAGE_UNIT_PROCESS_EXIT
-GAVE_UP = ("killed", str(int(signal.SIGRTMIN) + 29))  # the wrapper's own end: retry.py
+GAVE_UP = ("killed", str(int(signal.SIGRTMIN) + 29))  # the wrapper's own end: death.py
 _UNIT_FAILED = "d9b373ed55a64feb8242e02dbe79a49c"  # SD_MESSAGE_UNIT_FAILURE_RESULT, after the exit
 _LOOK_BACK = 6  # entries: of each end there are up to two
 

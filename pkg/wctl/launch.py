@@ -2,7 +2,7 @@
 
 In order: read the count of failed starts, wait out the back-off or give up, leave a notifier
 behind that will report READY, become the worker. Where something has to stay beside the worker
-(log files, retries with autorestart=false), resident.py takes over instead.
+(log files, retries with autorestart=false), resident.py is that, with the same steps.
 
 Decided here:
 - A start counts as failed from its beginning; only READY takes that back. So whatever ends us or
@@ -21,53 +21,23 @@ import _signal
 import _socket
 
 from wctl.options import Options, UsageError, parse
-from wctl.starts import Starts
+from wctl.starts import Start
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from wctl.notifier import Worker
 
 EXIT_USAGE = 64  # EX_USAGE of sysexits.h
 EXIT_NOT_STARTED = 127  # the shell's, and Supervisor's, for a command that cannot be run
 
-_ERR = "<3>"  # a line's priority, for the journal (sd-daemon(3))
-_WARNING = "<4>"
 
-
-class Start:
-    """One start of one worker: what it was told, what it was given, and what went before."""
-
-    def __init__(self, options: Options, environ: "dict[bytes, bytes]") -> None:
-        self.options = options
-        self.starts = Starts(_own_directory(environ, b"RUNTIME_DIRECTORY"))
-        self.logs = _own_directory(environ, b"LOGS_DIRECTORY")
-        self.environ = environ
-        self.failed = self.starts.failed()
-        self.restarts: "int | None" = None  # NRestarts, where somebody has asked for it
-        self.said_ready = False
-
-    @property
-    def at_once(self) -> bool:
-        """Whether the worker is READY as soon as it runs."""
-        return self.options.ready == "startsecs" and not self.options.startsecs
-
-    @property
-    def address(self) -> "str | None":
-        """Where the manager listens."""
-        address = self.environ.get(b"NOTIFY_SOCKET")
-        return None if address is None else os.fsdecode(address)
-
-    def begin(self) -> None:
-        """Count this start; where that cannot be, the worker matters more."""
-        try:
-            self.starts.begin(self.failed, self.restarts)
-        except OSError as error:
-            say(f"{_WARNING}{self.options.unit}: cannot count failed starts: {error.strerror}")
-
-
-def main(arguments: "list[str]") -> None:
-    """Run one worker as the unit's ExecStart= asks; never returns."""
+def prepare(arguments: "list[str]") -> Start:
+    """Return the start that the unit's ExecStart= asks for, when its time has come."""
     _signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # no traceback where stopsignal=INT
     try:
         options = parse(arguments)
     except UsageError as error:
-        say(f"{_ERR}wctl worker: {error}")
+        _say(f"wctl worker: {error}")
         os._exit(EXIT_USAGE)
     _check_spelling(options)
     start = Start(options, _environment())
@@ -78,20 +48,21 @@ def main(arguments: "list[str]") -> None:
         retry.back_off(start)
     if options.log == "journal" and b"JOURNAL_STREAM" not in start.environ:
         options.log = _without_journal()
-    if options.resident:
-        from wctl import resident  # most workers never need it
+    return start
 
-        resident.run(start)
+
+def hand_off(start: Start) -> None:
+    """Become the worker, in the process that systemd started; never returns."""
     start.begin()
     try:
         _hand_off(start)
     except OSError as error:  # no process or descriptor to be had: TasksMax=, LimitNPROC=
-        say(f"{_ERR}{options.unit}: cannot start: {error.strerror}")
+        _say(f"{start.options.unit}: cannot start: {error.strerror}")
     os._exit(EXIT_NOT_STARTED)
 
 
 def _hand_off(start: Start) -> None:
-    """Leave the notifier behind and become the worker, in the process that systemd started."""
+    """Leave the notifier behind and become the worker."""
     pidfd = os.pidfd_open(os.getpid())
     # Close-on-exec: the notifier sees the end of this pipe at the very moment of the exec.
     gate = os.pipe()
@@ -112,7 +83,8 @@ def leave_notifier(
 ) -> None:
     """Fork the notifier of the worker behind ``pidfd``; signals must be blocked.
 
-    ``gate`` is the pipe that ends with the worker's exec.
+    ``gate`` is the pipe that ends with the worker's exec; ``output`` is one with what the worker
+    writes, for ready=log:REGEX.
 
     Raises:
         OSError: there is no process to be had.
@@ -126,14 +98,20 @@ def leave_notifier(
                 os.close(gate[1])
                 from wctl import notifier  # not on the worker's way
 
-                notifier.run(start, pidfd, gate[0], output)
+                notifier.run(start, pidfd, gate[0], lambda worker: _probe(start, worker, output))
             code = 0
         except Exception as error:
-            say(f"{_ERR}{start.options.unit}: cannot report READY: {error}")
+            _say(f"{start.options.unit}: cannot report READY: {error}")
         finally:
             os._exit(code)  # never on into what becomes the worker
     if os.waitpid(child, 0)[1]:
         raise OSError(11, "no process for the notifier")  # EAGAIN
+
+
+def _probe(start: Start, worker: "Worker", output: "int | None") -> bool:
+    from wctl import probe  # once the worker is under way: its imports take longer than all else
+
+    return probe.wait(start, worker, output)
 
 
 def block_signals() -> "set[int]":
@@ -175,48 +153,21 @@ def _say_what_to_edit(options: Options, problem: str) -> None:
 
     source = retry.source(options)
     hint = f" (configured in {source})" if source else ""
-    say(f"{_ERR}{options.unit}: cannot start: {problem}{hint}")
+    _say(f"{options.unit}: cannot start: {problem}{hint}")
 
 
-def say(line: str) -> None:
-    """Write one line, which begins with its priority: to the journal as wctl's, or to stderr."""
-    if "JOURNAL_STREAM" in os.environ or _is_null(2):
-        from wctl import stream  # we speak when something is wrong
+def _say(line: str) -> None:
+    from wctl import stream  # we speak when something is wrong
 
-        # JOURNAL_STREAM alone proves nothing: whoever is started by a service inherits it.
-        address = stream.behind(2) or stream.behind(1) or (stream.SOCKET if _is_null(2) else None)
-        try:
-            if address is not None:
-                return stream.tell(address, line)
-        except OSError:
-            pass  # journald is away
-    line = line[3:] if line.startswith("<") else line
-    try:
-        os.write(2, os.fsencode(line) + b"\n")
-    except OSError:
-        pass  # nobody listens; the worker matters more
+    stream.say(f"<3>{line}")
 
 
 def _without_journal() -> str:
     """Return what becomes of log=journal where stdout is not the journal."""
+    from wctl.stream import is_null
+
     # systemd gives us /dev/null where it could not reach journald; anything else was asked for.
-    return "fallback" if _is_null(1) else "none"
-
-
-def _is_null(fd: int) -> bool:
-    try:
-        return os.fstat(fd).st_rdev == os.makedev(1, 3)
-    except OSError:
-        return False
-
-
-def die_by(signal: int) -> None:
-    """End this process by ``signal``, as the worker it stood for did."""
-    if signal != _signal.SIGKILL:
-        _signal.signal(signal, _signal.SIG_DFL)
-    _signal.pthread_sigmask(_signal.SIG_UNBLOCK, [signal])
-    os.kill(os.getpid(), signal)
-    os._exit(128 + signal)  # the signal was one that does not end a process
+    return "fallback" if is_null(1) else "none"
 
 
 def _check_spelling(options: Options) -> None:
@@ -253,25 +204,6 @@ def _environment() -> "dict[bytes, bytes]":
         for name, equals, value in (e.partition(b"=") for e in block.split(b"\0"))
         if equals
     }
-
-
-def _own_directory(environ: "dict[bytes, bytes]", variable: bytes) -> "str | None":
-    """Take wctl's own directory out of a variable of RuntimeDirectory= or LogsDirectory=.
-
-    A passed-through directive may have added others, which are the worker's to see.
-    """
-    own = None
-    others = []
-    for path in environ.get(variable, b"").split(b":"):
-        if b"/wctl/" in path and own is None:
-            own = os.fsdecode(path)
-        elif path:
-            others.append(path)
-    if others:
-        environ[variable] = b":".join(others)
-    else:
-        environ.pop(variable, None)
-    return own
 
 
 def _check_directory(options: Options) -> None:

@@ -2,7 +2,7 @@
 
 import time
 
-from wctl import launch
+from wctl import stream
 from wctl.rotate import RotatedFile
 
 _RETRY = 1.0  # seconds between two tries to write to a file that could not be written
@@ -48,7 +48,7 @@ class LogFile:
     def _fail(self, error: OSError, data: bytes) -> None:
         self._next_try = time.monotonic() + _RETRY
         if not self._dropped:
-            launch.say(f"<3>{self._unit}: {self.path}: {error.strerror}: lines are dropped")
+            stream.say(f"<3>{self._unit}: {self.path}: {error.strerror}: lines are dropped")
         self._drop(data)
 
     def _drop(self, data: bytes) -> None:
@@ -58,7 +58,7 @@ class LogFile:
             self._mid_line = not data.endswith(b"\n")
 
     def _tell_dropped(self) -> None:
-        launch.say(
+        stream.say(
             f"<4>{self._unit}: {self.path}: {self._lines} lines ({self._dropped} bytes) were"
             " dropped"
         )

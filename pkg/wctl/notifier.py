@@ -13,18 +13,22 @@ import time
 import _signal
 
 from wctl import notify
-from wctl.launch import Start
+from wctl.starts import Start
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # A worker with startsecs=0 is READY at once, yet one that crashes at once must not be started at
 # full speed for ever: its failed starts are forgotten only when it has lived this long.
 STARTSECS_0_GRACE = 1.0
 
 
-def run(start: Start, pidfd: int, execd: int, output: "int | None" = None) -> None:
+def run(start: Start, pidfd: int, execd: int, probe: "Callable[[Worker], bool]") -> None:
     """Wait until the worker behind ``pidfd`` is READY, and report it.
 
-    ``execd`` ends when the worker's exec succeeds and carries a byte when it fails. ``output`` is
-    a pipe with what the worker writes, for ready=log:REGEX.
+    ``execd`` ends when the worker's exec succeeds and carries a byte when it fails. ``probe``
+    waits where it is not time that makes the worker READY.
     """
     if os.read(execd, 1):
         return
@@ -34,9 +38,7 @@ def run(start: Start, pidfd: int, execd: int, output: "int | None" = None) -> No
     if options.ready == "startsecs":
         ready = start.at_once or not worker.gone(options.startsecs)
     else:
-        from wctl import probe
-
-        ready = probe.wait(start, worker, output)
+        ready = probe(worker)
     if not ready or options.ready == "notify":
         return
     # Where nobody starts it again (retry), a crash after READY is the end, however early.

@@ -14,8 +14,9 @@ import time
 
 import _signal
 
-from wctl.launch import Start, say
 from wctl.notifier import Worker
+from wctl.starts import Start
+from wctl.stream import say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

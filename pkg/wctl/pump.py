@@ -3,7 +3,7 @@
 import os
 import select
 
-from wctl import launch, stream
+from wctl import stream
 from wctl.logfile import LogFile
 from wctl.options import NO_FILE, Options, log_path
 from wctl.rotate import RotatedFile
@@ -102,7 +102,7 @@ class Journaled:
             if not cut:
                 return b""
         where = "" if self._spare is None else f" and are in {self._spare.path}"
-        launch.say(f"<4>{self._unit}: journald was away: it missed {self._missed} bytes{where}")
+        stream.say(f"<4>{self._unit}: journald was away: it missed {self._missed} bytes{where}")
         self._missed = 0
         self._mid_line = False
         return data[cut:]

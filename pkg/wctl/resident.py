@@ -18,9 +18,9 @@ import select
 
 import _signal
 
-from wctl import launch
-from wctl.launch import Start
+from wctl import death, launch, stream
 from wctl.options import Options
+from wctl.starts import Start
 
 # Not passed on: what cannot be caught, what the kernel sends for faults and ends of our own, and
 # those that a background process gets for touching a terminal.
@@ -39,10 +39,10 @@ def run(start: Start) -> None:
         try:
             status = _run_once(start, worker)
         except OSError as error:  # no process or descriptor to be had: TasksMax=, LimitNPROC=
-            launch.say(f"<3>{start.options.unit}: cannot start: {error.strerror}")
+            stream.say(f"<3>{start.options.unit}: cannot start: {error.strerror}")
             status = launch.EXIT_NOT_STARTED << 8
         if not start.options.retry or not start.starts.failed() or worker.stopped():
-            _end_as(status)
+            death.end_as(status)
         from wctl import retry  # most workers never need it
 
         start.failed += 1
@@ -145,7 +145,7 @@ class Worker:
         if self._pidfd is None:
             # Nothing of the worker is left. Ending us is what a stop in the back-off is for.
             if stop and self._options.retry:
-                launch.die_by(signal)
+                death.die_by(signal)
         elif not (stop and self._options.stop_group and _deactivating(self._options)):
             try:
                 _signal.pidfd_send_signal(self._pidfd, signal)
@@ -164,31 +164,4 @@ def _ended(pidfd: int) -> None:
     poll = select.poll()
     poll.register(pidfd, select.POLLIN)
     while not poll.poll():
-        pass
-
-
-def _end_as(status: int) -> None:
-    if not os.WIFSIGNALED(status):
-        os._exit(os.WEXITSTATUS(status))
-    import resource
-
-    if os.WCOREDUMP(status):
-        # systemd tells a dumped core from a mere death, so one of ours must be dumped, too: as
-        # small as can be, and not over the worker's.
-        _shrink_core()
-    else:
-        # Neither a file nor a pipe (core(5)) takes a core of at most one byte.
-        hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
-        soft = 1 if hard == resource.RLIM_INFINITY else min(1, hard)
-        resource.setrlimit(resource.RLIMIT_CORE, (soft, hard))
-    launch.die_by(os.WTERMSIG(status))
-
-
-def _shrink_core() -> None:
-    try:
-        os.chdir(os.environ.get("RUNTIME_DIRECTORY", "/").partition(":")[0])
-        fd = os.open("/proc/self/coredump_filter", os.O_WRONLY | os.O_CLOEXEC)
-        os.write(fd, b"0")
-        os.close(fd)
-    except OSError:
         pass

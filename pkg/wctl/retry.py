@@ -1,8 +1,6 @@
 """After a failed start: wait, longer each time, or give up.
 
 Decided here:
-- Giving up is a death by GIVE_UP_SIGNAL, which the unit's RestartPreventExitStatus= names. An exit
-  code would not do: all 256 are the worker's own, and a worker may use any of them.
 - A start by hand begins at zero. systemd keeps the count over "systemctl restart", as it does over
   its own restarts, and is asked which of them this is (starts.automatic).
 - While we wait the unit is "activating", and each wait extends the manager's start timeout by what
@@ -16,11 +14,10 @@ import time
 import _signal
 
 from wctl import notify
-from wctl.launch import Start, die_by, say
+from wctl.death import GIVE_UP_SIGNAL, die_by
 from wctl.options import START_GRACE, Options
-from wctl.starts import automatic, delay, given_up
-
-GIVE_UP_SIGNAL = _signal.SIGRTMIN + 29
+from wctl.starts import Start, automatic, delay, given_up
+from wctl.stream import say
 
 _SYSTEMCTL = "/bin/systemctl"
 _FOR_SYSTEMCTL = {"DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR"}

@@ -12,7 +12,7 @@ from wctl.program import Program, log_file
 from wctl.target import DOCUMENTATION, Target, header, printable
 from wctl.unitfile import SINCE, Raw, Section, Unit, fits
 
-GIVE_UP = "SIGRTMIN+29"  # launch.GIVE_UP_SIGNAL
+GIVE_UP = "SIGRTMIN+29"  # death.GIVE_UP_SIGNAL
 
 # Signals whose death systemd takes for a clean exit (systemd.service(5), Restart=).
 _CLEAN_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE)

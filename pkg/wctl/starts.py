@@ -1,7 +1,7 @@
-"""Failed starts of one instance, counted in a file, and Supervisor's rule for what comes next.
+"""One start of one worker, and how many before it failed: Supervisor's rule for what comes next.
 
-The count is the number of starts begun since the worker was last READY. It lives in the unit's
-RuntimeDirectory=, which systemd keeps over restarts and removes when the unit stops or fails
+Failed starts are counted in a file: those begun since the worker was last READY. It lives in the
+unit's RuntimeDirectory=, which systemd keeps over restarts and removes when the unit stops or fails
 (RuntimeDirectoryPreserve=restart, systemd.exec(5)): a stop, or a start after giving up, begins
 at zero without any code of ours. "systemctl restart" keeps the directory, too, and so did a stop
 that came while systemd waited out RestartSec= (before systemd 257). There NRestarts tells
@@ -14,6 +14,8 @@ The worker wrapper imports this module before every start, so it must stay cheap
 """
 
 import os
+
+from wctl.options import Options
 
 FILE = "failed-starts"
 
@@ -73,6 +75,39 @@ class Starts:
             os.close(fd)
 
 
+class Start:
+    """One start of one worker: what it was told, what it was given, and what went before."""
+
+    def __init__(self, options: Options, environ: "dict[bytes, bytes]") -> None:
+        self.options = options
+        self.starts = Starts(_own_directory(environ, b"RUNTIME_DIRECTORY"))
+        self.logs = _own_directory(environ, b"LOGS_DIRECTORY")
+        self.environ = environ
+        self.failed = self.starts.failed()
+        self.restarts: "int | None" = None  # NRestarts, where somebody has asked for it
+        self.said_ready = False
+
+    @property
+    def at_once(self) -> bool:
+        """Whether the worker is READY as soon as it runs."""
+        return self.options.ready == "startsecs" and not self.options.startsecs
+
+    @property
+    def address(self) -> "str | None":
+        """Where the manager listens."""
+        address = self.environ.get(b"NOTIFY_SOCKET")
+        return None if address is None else os.fsdecode(address)
+
+    def begin(self) -> None:
+        """Count this start; where that cannot be, the worker matters more."""
+        try:
+            self.starts.begin(self.failed, self.restarts)
+        except OSError as error:
+            from wctl import stream  # where something is wrong
+
+            stream.say(f"<4>{self.options.unit}: cannot count failed starts: {error.strerror}")
+
+
 def automatic(before: "int | None", now: "int | None") -> bool:
     """Tell whether systemd made this start by itself, from NRestarts at the last start and now."""
     if now is None:
@@ -88,3 +123,22 @@ def delay(failed: int) -> int:
 def given_up(failed: int, startretries: int) -> bool:
     """Tell whether no further try is due: one start and ``startretries`` more have failed."""
     return failed > startretries
+
+
+def _own_directory(environ: "dict[bytes, bytes]", variable: bytes) -> "str | None":
+    """Take wctl's own directory out of a variable of RuntimeDirectory= or LogsDirectory=.
+
+    A passed-through directive may have added others, which are the worker's to see.
+    """
+    own = None
+    others = []
+    for path in environ.get(variable, b"").split(b":"):
+        if b"/wctl/" in path and own is None:
+            own = os.fsdecode(path)
+        elif path:
+            others.append(path)
+    if others:
+        environ[variable] = b":".join(others)
+    else:
+        environ.pop(variable, None)
+    return own

@@ -50,7 +50,7 @@ _TABLE: Mapping[tuple[str, str], State | None] = {
 }
 
 _CLD_EXITED = 1  # of waitid(2), as ExecMainCode has it
-_GIVE_UP_SIGNAL = signal.SIGRTMIN + 29  # render.GIVE_UP
+_GIVE_UP_SIGNAL = signal.SIGRTMIN + 29  # death.GIVE_UP_SIGNAL
 
 # Exit codes by which systemd says what it could not do (systemd.exec(5), "Process Exit Codes").
 _SYSTEMD_CODES = {

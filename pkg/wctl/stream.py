@@ -82,6 +82,31 @@ def tell(address: str, line: str) -> None:
         stream.close()
 
 
+def say(line: str) -> None:
+    """Write one line, which begins with its priority: to the journal as wctl's, or to stderr."""
+    if "JOURNAL_STREAM" in os.environ or is_null(2):
+        # JOURNAL_STREAM alone proves nothing: whoever is started by a service inherits it.
+        address = behind(2) or behind(1) or (SOCKET if is_null(2) else None)
+        try:
+            if address is not None:
+                return tell(address, line)
+        except OSError:
+            pass  # journald is away
+    line = line[3:] if line.startswith("<") else line
+    try:
+        os.write(2, os.fsencode(line) + b"\n")
+    except OSError:
+        pass  # nobody listens; the worker matters more
+
+
+def is_null(fd: int) -> bool:
+    """Tell whether ``fd`` is /dev/null, as systemd has it where it could not reach journald."""
+    try:
+        return os.fstat(fd).st_rdev == os.makedev(1, 3)
+    except OSError:
+        return False
+
+
 class Journal:
     """A stream that is opened again when it breaks, and knows what journald has not read.
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from wctl import retry
-from wctl.launch import Start
+from wctl.death import GIVE_UP_SIGNAL
 from wctl.options import parse
-from wctl.starts import Starts
+from wctl.starts import Start, Starts
 
 
 class DeathError(Exception):
@@ -70,7 +70,7 @@ def test_gives_up_by_its_signal(tmp_path: Path, world: World) -> None:
         retry.back_off(start(tmp_path, 4, None, "--startretries=3"))
     reason = "gave up after 4 failed starts in a row"
     assert world.done == [
-        f"<3>w@00.service: {reason}", (f"FATAL: {reason}",), retry.GIVE_UP_SIGNAL,
+        f"<3>w@00.service: {reason}", (f"FATAL: {reason}",), GIVE_UP_SIGNAL,
     ]  # fmt: skip
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -46,3 +48,25 @@ def test_only_what_the_hand_off_needs_is_ours(imported: set[str]) -> None:
 def test_nothing_slow_is_imported(imported: set[str]) -> None:
     """None of the modules that take milliseconds to import."""
     assert imported & SLOW == set()
+
+
+def _imports(module: str, path: Path, modules: set[str]) -> set[str]:
+    """The modules of ours that one imports anywhere: at its top, in a function, for its types."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("wctl"):
+            names = {f"{node.module}.{each.name}" for each in node.names}
+            found |= names & modules or {str(node.module)}
+    return found - {module}
+
+
+def test_imports_go_one_way() -> None:
+    """A module imports only lower floors, the wrapper's late imports included."""
+    root = WORKER.parents[1]
+    modules = {
+        ".".join(path.relative_to(root).with_suffix("").parts): path
+        for path in WORKER.parent.rglob("*.py")
+        if path.name != "__init__.py"
+    }
+    imports = {name: _imports(name, path, set(modules)) for name, path in modules.items()}
+    TopologicalSorter(imports).prepare()  # a circle is an error that names its modules
