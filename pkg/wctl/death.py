@@ -1,6 +1,6 @@
 """How the wrapper ends where it did not become the worker: as the worker did, or to give up."""
 
-import os
+import posix
 
 import _signal
 
@@ -14,17 +14,17 @@ def die_by(signal: int) -> None:
     if signal != _signal.SIGKILL:
         _signal.signal(signal, _signal.SIG_DFL)
     _signal.pthread_sigmask(_signal.SIG_UNBLOCK, [signal])
-    os.kill(os.getpid(), signal)
-    os._exit(128 + signal)  # the signal was one that does not end a process
+    posix.kill(posix.getpid(), signal)
+    posix._exit(128 + signal)  # the signal was one that does not end a process
 
 
 def end_as(status: int) -> None:
     """End this process as the worker ended, by its wait status; never returns."""
-    if not os.WIFSIGNALED(status):
-        os._exit(os.WEXITSTATUS(status))
+    if not posix.WIFSIGNALED(status):
+        posix._exit(posix.WEXITSTATUS(status))
     import resource
 
-    if os.WCOREDUMP(status):
+    if posix.WCOREDUMP(status):
         # systemd tells a dumped core from a mere death, so one of ours must be dumped, too: as
         # small as can be, and not over the worker's.
         _shrink_core()
@@ -33,14 +33,14 @@ def end_as(status: int) -> None:
         hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
         soft = 1 if hard == resource.RLIM_INFINITY else min(1, hard)
         resource.setrlimit(resource.RLIMIT_CORE, (soft, hard))
-    die_by(os.WTERMSIG(status))
+    die_by(posix.WTERMSIG(status))
 
 
 def _shrink_core() -> None:
     try:
-        os.chdir(os.environ.get("RUNTIME_DIRECTORY", "/").partition(":")[0])
-        fd = os.open("/proc/self/coredump_filter", os.O_WRONLY | os.O_CLOEXEC)
-        os.write(fd, b"0")
-        os.close(fd)
+        posix.chdir(posix.environ.get(b"RUNTIME_DIRECTORY", b"/").partition(b":")[0])
+        fd = posix.open("/proc/self/coredump_filter", posix.O_WRONLY | posix.O_CLOEXEC)
+        posix.write(fd, b"0")
+        posix.close(fd)
     except OSError:
         pass

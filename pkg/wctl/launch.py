@@ -12,15 +12,16 @@ Decided here:
 - Signals are blocked while we fork: none can end us with the notifier half made.
 
 Every start of every worker passes through this module, so it imports only what is built into the
-interpreter: the public signal and socket modules cost 7 and 8 ms each, for their enums.
+interpreter: the public signal and socket modules cost 7 and 8 ms each, for their enums, and os,
+for its abstract classes, as much as all that is ours, and 600 KiB of a resident wrapper.
 """
 
-import os
+import posix
 
 import _signal
 import _socket
 
-from wctl.options import Options, UsageError, parse
+from wctl.options import Options, UsageError, decoded, encoded, parse
 from wctl.starts import Start
 
 TYPE_CHECKING = False
@@ -38,7 +39,7 @@ def prepare(arguments: "list[str]") -> Start:
         options = parse(arguments)
     except UsageError as error:
         _say(f"wctl worker: {error}")
-        os._exit(EXIT_USAGE)
+        posix._exit(EXIT_USAGE)
     _check_spelling(options)
     start = Start(options, _environment())
     if start.failed:
@@ -58,14 +59,14 @@ def hand_off(start: Start) -> None:
         _hand_off(start)
     except OSError as error:  # no process or descriptor to be had: TasksMax=, LimitNPROC=
         _say(f"{start.options.unit}: cannot start: {error.strerror}")
-    os._exit(EXIT_NOT_STARTED)
+    posix._exit(EXIT_NOT_STARTED)
 
 
 def _hand_off(start: Start) -> None:
     """Leave the notifier behind and become the worker."""
-    pidfd = os.pidfd_open(os.getpid())
+    pidfd = posix.pidfd_open(posix.getpid())
     # Close-on-exec: the notifier sees the end of this pipe at the very moment of the exec.
-    gate = os.pipe()
+    gate = posix.pipe()
     if start.at_once and start.address is not None and _executable(start):
         # Only before the exec is it sure to be heard before the end of a worker that ends at once.
         from wctl import notify
@@ -89,13 +90,13 @@ def leave_notifier(
     Raises:
         OSError: there is no process to be had.
     """
-    child = os.fork()
+    child = posix.fork()
     if child == 0:
         # A second fork, so that the notifier's zombie is the manager's to reap, not the worker's.
         code = 1
         try:
-            if os.fork() == 0:
-                os.close(gate[1])
+            if posix.fork() == 0:
+                posix.close(gate[1])
                 from wctl import notifier  # not on the worker's way
 
                 notifier.run(start, pidfd, gate[0], lambda worker: _probe(start, worker, output))
@@ -103,8 +104,8 @@ def leave_notifier(
         except Exception as error:
             _say(f"{start.options.unit}: cannot report READY: {error}")
         finally:
-            os._exit(code)  # never on into what becomes the worker
-    if os.waitpid(child, 0)[1]:
+            posix._exit(code)  # never on into what becomes the worker
+    if posix.waitpid(child, 0)[1]:
         raise OSError(11, "no process for the notifier")  # EAGAIN
 
 
@@ -128,8 +129,8 @@ def become(options: Options, environ: "dict[bytes, bytes]", at_exec: int) -> Non
     """
     if options.ready != "notify":
         environ.pop(b"NOTIFY_SOCKET", None)
-    command = [options.expanded(os.fsencode(argument)) for argument in options.command]
-    for name in map(os.fsencode, options.expand_env):
+    command = [options.expanded(encoded(argument)) for argument in options.command]
+    for name in map(encoded, options.expand_env):
         if name in environ:
             environ[name] = options.filled(environ[name])
     _split_stderr(options, environ)
@@ -142,9 +143,9 @@ def become(options: Options, environ: "dict[bytes, bytes]", at_exec: int) -> Non
         _check_directory(options)
         _exec(command, environ)
     except OSError as error:
-        os.write(at_exec, b"!")
-        _say_what_to_edit(options, f"{error.strerror}: {os.fsdecode(error.filename)}")
-    os._exit(EXIT_NOT_STARTED)
+        posix.write(at_exec, b"!")
+        _say_what_to_edit(options, f"{error.strerror}: {decoded(error.filename)}")
+    posix._exit(EXIT_NOT_STARTED)
 
 
 def _say_what_to_edit(options: Options, problem: str) -> None:
@@ -183,7 +184,8 @@ def _check_spelling(options: Options) -> None:
     from wctl import retry
 
     reason = f"{program}@{number} is not how instances are named, try {program}@{right}"
-    retry.give_up(reason, options, os.environ.get("NOTIFY_SOCKET"))
+    address = posix.environ.get(b"NOTIFY_SOCKET")
+    retry.give_up(reason, options, None if address is None else decoded(address))
 
 
 def _environment() -> "dict[bytes, bytes]":
@@ -192,13 +194,13 @@ def _environment() -> "dict[bytes, bytes]":
     Python may have added LC_CTYPE to its own (PEP 538), and a worker must not see that.
     """
     try:
-        fd = os.open("/proc/self/environ", os.O_RDONLY | os.O_CLOEXEC)
+        fd = posix.open("/proc/self/environ", posix.O_RDONLY | posix.O_CLOEXEC)
     except OSError:
-        return dict(os.environb)
+        return dict(posix.environ)
     block = b""
-    while chunk := os.read(fd, 1 << 16):
+    while chunk := posix.read(fd, 1 << 16):
         block += chunk
-    os.close(fd)
+    posix.close(fd)
     return {
         name: value
         for name, equals, value in (e.partition(b"=") for e in block.split(b"\0"))
@@ -208,8 +210,8 @@ def _environment() -> "dict[bytes, bytes]":
 
 def _check_directory(options: Options) -> None:
     """Fail where WorkingDirectory=- was missing, so that systemd started us in the root."""
-    if options.directory is not None and os.getcwd() == "/":
-        os.chdir(options.expanded(os.fsencode(options.directory)))
+    if options.directory is not None and posix.getcwd() == "/":
+        posix.chdir(options.expanded(encoded(options.directory)))
 
 
 def _split_stderr(options: Options, environ: "dict[bytes, bytes]") -> None:
@@ -222,20 +224,20 @@ def _split_stderr(options: Options, environ: "dict[bytes, bytes]") -> None:
     if priority is None or options.log != "journal" or b"JOURNAL_STREAM" not in environ:
         return
     try:
-        ours = _socket.socket(fileno=os.dup(2))  # stdout is /dev/null where it is silent
+        ours = _socket.socket(fileno=posix.dup(2))  # stdout is /dev/null where it is silent
         stream = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
         stream.connect(ours.getpeername())  # LogNamespace= has a socket of its own
         ours.close()
         stream.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDBUF, 8 << 20)  # as systemd does
         # Facility user, for "wctl tail … stderr" (stream.py). The unit's name counts from root.
         header = f"{options.name}\n{options.unit}\n{1 << 3 | priority}\n1\n0\n0\n0\n"
-        stream.sendall(os.fsencode(header))
+        stream.sendall(encoded(header))
         stream.shutdown(_socket.SHUT_RD)
     except OSError:
         return  # it is not the journal, or the journal is away: both stay together
-    os.dup2(stream.fileno(), 2)
+    posix.dup2(stream.fileno(), 2)
     stream.close()
-    journal = os.fstat(2)
+    journal = posix.fstat(2)
     environ[b"JOURNAL_STREAM"] = b"%d:%d" % (journal.st_dev, journal.st_ino)
 
 
@@ -245,15 +247,15 @@ def _executable(start: Start) -> bool:
         _check_directory(start.options)
     except OSError:
         return False
-    name = start.options.expanded(os.fsencode(start.options.command[0]))
-    return any(os.access(path, os.X_OK) for path in _candidates(name, start.environ))
+    name = start.options.expanded(encoded(start.options.command[0]))
+    return any(posix.access(path, posix.X_OK) for path in _candidates(name, start.environ))
 
 
 def _candidates(name: bytes, environ: "dict[bytes, bytes]") -> "list[bytes]":
     if b"/" in name:
         return [name]
-    path = environ.get(b"PATH", os.fsencode(os.defpath))
-    return [os.path.join(directory, name) for directory in path.split(b":")]
+    path = environ.get(b"PATH", b"/bin:/usr/bin")  # as execvpe(3) has it
+    return [directory + b"/" + name if directory else name for directory in path.split(b":")]
 
 
 def _exec(command: "list[bytes]", environ: "dict[bytes, bytes]") -> None:
@@ -267,7 +269,7 @@ def _exec(command: "list[bytes]", environ: "dict[bytes, bytes]") -> None:
     found: "OSError | None" = None
     for path in _candidates(command[0], environ):
         try:
-            os.execve(path, command, environ)
+            posix.execve(path, command, environ)
         except (FileNotFoundError, NotADirectoryError):
             if path == command[0]:
                 raise

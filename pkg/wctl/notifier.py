@@ -6,7 +6,7 @@ somebody sends to the whole unit are for the worker, and a notifier that died of
 a healthy worker to be killed for never becoming READY. SIGKILL ends it, as it should.
 """
 
-import os
+import posix
 import select
 import time
 
@@ -30,9 +30,9 @@ def run(start: Start, pidfd: int, execd: int, probe: "Callable[[Worker], bool]")
     ``execd`` ends when the worker's exec succeeds and carries a byte when it fails. ``probe``
     waits where it is not time that makes the worker READY.
     """
-    if os.read(execd, 1):
+    if posix.read(execd, 1):
         return
-    os.close(execd)
+    posix.close(execd)
     worker = Worker(pidfd)
     options = start.options
     if options.ready == "startsecs":

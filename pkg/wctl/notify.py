@@ -4,13 +4,15 @@ Written out here rather than taken from a library: the wrapper must find all it 
 directory, READY must be followed by a barrier, and a failing start must not fail on an import.
 """
 
-import os
+import posix
 import select
 import sys
 
 # The socket module builds its enums at import, which takes 8 ms; the C module underneath has all
 # that three lines of datagram need.
 import _socket
+
+from wctl.options import encoded
 
 BARRIER_TIMEOUT = 30_000  # milliseconds; a manager that is reloading answers late
 
@@ -31,7 +33,7 @@ def status(address: "str | None", text: str, extend: "int | None" = None) -> Non
     """
     if address is None:
         return
-    message = b"STATUS=" + os.fsencode(text)
+    message = b"STATUS=" + encoded(text)
     if extend is not None:
         message += b"\nEXTEND_TIMEOUT_USEC=%d" % (extend * 1_000_000)
     try:
@@ -59,13 +61,13 @@ def _send(address: str, message: bytes) -> None:
 
 def _barrier(sock: "_socket.socket") -> None:
     """Wait until the manager has read all that came before (sd_notify_barrier(3))."""
-    ours, theirs = os.pipe()
+    ours, theirs = posix.pipe()
     try:
         rights = (_socket.SOL_SOCKET, _socket.SCM_RIGHTS, theirs.to_bytes(4, sys.byteorder))
         sock.sendmsg([b"BARRIER=1"], [rights])
-        os.close(theirs)
+        posix.close(theirs)
         poll = select.poll()
         poll.register(ours, 0)  # POLLHUP always reports: the manager has closed its copy
         poll.poll(BARRIER_TIMEOUT)
     finally:
-        os.close(ours)
+        posix.close(ours)

@@ -5,13 +5,23 @@
 No argparse and no dataclass: both take longer to import than the rest of the wrapper to run.
 """
 
-import os
+import sys
 
 # Seconds that one try to start may take beyond what the worker needs to become READY: until then
 # a start has hung. The unit's TimeoutStartSec= has it, and each extension of that.
 START_GRACE = 30
 
 NO_FILE = "NONE"  # the name of no log file
+
+
+def encoded(text: str) -> bytes:
+    """Return what the system has for ``text``, as os.fsencode does."""
+    return text.encode(sys.getfilesystemencoding(), "surrogateescape")
+
+
+def decoded(data: bytes) -> str:
+    """Return the text for what the system has, as os.fsdecode does."""
+    return data.decode(sys.getfilesystemencoding(), "surrogateescape")
 
 
 class UsageError(Exception):
@@ -126,7 +136,7 @@ def log_path(options: Options, directory: "str | None", *, stderr: bool) -> "str
     if given == NO_FILE:
         return None
     if given is not None:
-        return os.fsdecode(options.expanded(os.fsencode(given)))
+        return decoded(options.expanded(encoded(given)))
     if directory is None:
         return None
     suffix = "-error" if stderr else ""

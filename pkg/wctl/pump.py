@@ -1,6 +1,6 @@
 """The pump of resident mode: the worker's output, from its pipes to the journal and to files."""
 
-import os
+import posix
 import select
 
 from wctl import stream
@@ -26,7 +26,7 @@ class Inherited:
         view = memoryview(data)
         try:
             while view:
-                view = view[os.write(self._fd, view) :]
+                view = view[posix.write(self._fd, view) :]
         except OSError:
             pass
 
@@ -112,15 +112,15 @@ class Stream:
     """One output of the worker: a pipe, and where its bytes go."""
 
     def __init__(self, options: Options, logs: "str | None", *, stderr: bool) -> None:
-        self.end, self.worker_end = os.pipe()
-        os.set_blocking(self.end, False)
+        self.end, self.worker_end = posix.pipe()
+        posix.set_blocking(self.end, False)
         _enlarge(self.end)
         self._outputs = list(_outputs(options, logs, stderr=stderr))
 
     def forward(self) -> "bytes | None":
         """Move what is there; return it, b"" at the end, None if there is nothing now."""
         try:
-            data = os.read(self.end, CHUNK)
+            data = posix.read(self.end, CHUNK)
         except BlockingIOError:
             return None
         if data:
@@ -132,7 +132,7 @@ class Stream:
         """The worker has ended."""
         for output in self._outputs:
             output.close()
-        os.close(self.end)
+        posix.close(self.end)
 
 
 def _outputs(
@@ -166,8 +166,8 @@ def _is_journal(options: Options, fd: int, *, stderr: bool) -> bool:
     """Tell whether ``fd`` is the journal, or nothing because systemd could not reach it."""
     if stream.behind(fd) is not None:
         return True
-    there = os.fstat(fd)
-    null = (os.major(there.st_rdev), os.minor(there.st_rdev)) == _DEV_NULL
+    there = posix.fstat(fd)
+    null = (posix.major(there.st_rdev), posix.minor(there.st_rdev)) == _DEV_NULL
     return null and (options.stderr_file if stderr else options.stdout_file) != NO_FILE
 
 
@@ -192,8 +192,8 @@ class Pump:
     def in_worker(self, environ: "dict[bytes, bytes]") -> None:
         """Connect stdout and stderr of the process that becomes the worker."""
         err = self._err or self._out
-        os.dup2(self._out.worker_end, 1)
-        os.dup2(err.worker_end, 2)
+        posix.dup2(self._out.worker_end, 1)
+        posix.dup2(err.worker_end, 2)
         environ.pop(b"JOURNAL_STREAM", None)
 
     def run(self, pidfd: int, tap: "int | None" = None) -> None:
@@ -206,7 +206,7 @@ class Pump:
         poll.register(pidfd, select.POLLIN)
         streams = {each.end: each for each in (self._out, self._err) if each is not None}
         for each in streams.values():
-            os.close(each.worker_end)
+            posix.close(each.worker_end)
             poll.register(each.end, select.POLLIN)
         ended = False
         while not ended:
@@ -232,12 +232,12 @@ class Pump:
             view = memoryview(data)
             try:
                 while view:
-                    view = view[os.write(self._tap, view) :]
+                    view = view[posix.write(self._tap, view) :]
             except OSError:
                 self._close_tap()  # it has seen what it was waiting for
         return data
 
     def _close_tap(self) -> None:
         if self._tap is not None:
-            os.close(self._tap)
+            posix.close(self._tap)
         self._tap = None

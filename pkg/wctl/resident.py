@@ -13,7 +13,7 @@ Decided here:
 - A stop while a start is under way, or waited for, is the end, not one more failed start.
 """
 
-import os
+import posix
 import select
 
 import _signal
@@ -57,10 +57,10 @@ def _run_once(start: Start, worker: "Worker") -> int:
         from wctl import pump as pumps
 
         pump = pumps.Pump(options, start.logs)
-    gate = os.pipe()
+    gate = posix.pipe()
     mask = launch.block_signals()
     try:
-        child = os.fork()
+        child = posix.fork()
         if child == 0:
             worker.is_us()
             _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
@@ -68,27 +68,27 @@ def _run_once(start: Start, worker: "Worker") -> int:
             if pump is not None:
                 pump.in_worker(environ)
             launch.become(options, environ, gate[1])
-        pidfd = os.pidfd_open(child)
+        pidfd = posix.pidfd_open(child)
         try:
             verdict, tap = _leave_notifier(start, pidfd, gate)
         except OSError:
-            os.kill(child, _signal.SIGKILL)  # nobody would ever call it READY
-            os.waitpid(child, 0)
+            posix.kill(child, _signal.SIGKILL)  # nobody would ever call it READY
+            posix.waitpid(child, 0)
             raise
         worker.runs(pidfd)
     finally:
         _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
         for end in gate:
-            os.close(end)
+            posix.close(end)
     if pump is None:
         _ended(pidfd)
     else:
         pump.run(pidfd, tap)
-    status = os.waitpid(child, 0)[1]
+    status = posix.waitpid(child, 0)[1]
     worker.is_gone()
-    os.close(pidfd)
-    os.read(verdict, 1)
-    os.close(verdict)
+    posix.close(pidfd)
+    posix.read(verdict, 1)
+    posix.close(verdict)
     return status
 
 
@@ -99,14 +99,14 @@ def _leave_notifier(start: Start, pidfd: int, gate: "tuple[int, int]") -> "tuple
     """
     # Whether the start has failed is known when the notifier is gone, which is soon after the
     # worker: it may be about to report READY.
-    verdict, held = os.pipe()
+    verdict, held = posix.pipe()
     output = tap = None
     if start.options.ready.startswith("log:"):
-        output, tap = os.pipe()
+        output, tap = posix.pipe()
     launch.leave_notifier(start, pidfd, gate, output)
-    os.close(held)
+    posix.close(held)
     if output is not None:
-        os.close(output)
+        posix.close(output)
     return verdict, tap
 
 

@@ -7,7 +7,7 @@ Decided here:
   it takes: TimeoutStartSec= covers one try, however many went before.
 """
 
-import os
+import posix
 import select
 import time
 
@@ -20,7 +20,7 @@ from wctl.starts import Start, automatic, delay, given_up
 from wctl.stream import say
 
 _SYSTEMCTL = "/bin/systemctl"
-_FOR_SYSTEMCTL = {"DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR"}
+_FOR_SYSTEMCTL = {b"DBUS_SESSION_BUS_ADDRESS", b"XDG_RUNTIME_DIR"}
 _ASK_TIMEOUT = 10.0  # seconds
 
 _ERR = "<3>"  # a line's priority, for the journal (sd-daemon(3))
@@ -79,27 +79,27 @@ def source(options: Options) -> str:
 
 def ask(options: Options, name: str) -> bytes:
     """Return a property of our unit as systemctl prints it; b"" where it cannot be had."""
-    ours, theirs = os.pipe()
+    ours, theirs = posix.pipe()
     argv = ["systemctl", "--user" if options.user else "--system", "show"]
     argv += [f"--property={name}", "--value", "--", options.unit]
     # The worker's environment may hold anything, such as LD_PRELOAD.
-    environ = {k: v for k, v in os.environ.items() if k in _FOR_SYSTEMCTL}
+    environ = {k: v for k, v in posix.environ.items() if k in _FOR_SYSTEMCTL}
     actions = [
-        (os.POSIX_SPAWN_DUP2, theirs, 1),
-        (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
+        (posix.POSIX_SPAWN_DUP2, theirs, 1),
+        (posix.POSIX_SPAWN_OPEN, 2, "/dev/null", posix.O_WRONLY, 0),
     ]
     try:
-        child = os.posix_spawn(_SYSTEMCTL, argv, environ, file_actions=actions)
+        child = posix.posix_spawn(_SYSTEMCTL, argv, environ, file_actions=actions)
     except OSError:
-        os.close(ours)
+        posix.close(ours)
         return b""
     finally:
-        os.close(theirs)
+        posix.close(theirs)
     value = _read_within(ours, _ASK_TIMEOUT)
-    os.close(ours)
+    posix.close(ours)
     if value is None:
-        os.kill(child, _signal.SIGKILL)
-    os.waitpid(child, 0)
+        posix.kill(child, _signal.SIGKILL)
+    posix.waitpid(child, 0)
     return (value or b"").strip()
 
 
@@ -109,7 +109,7 @@ def _read_within(fd: int, seconds: float) -> "bytes | None":
     poll.register(fd, select.POLLIN)
     data = b""
     while poll.poll(seconds * 1000):
-        chunk = os.read(fd, 1 << 12)
+        chunk = posix.read(fd, 1 << 12)
         if not chunk:
             return data
         data += chunk

@@ -3,7 +3,7 @@
 Renames only, oldest first: a process killed at any step leaves every line in one of the files.
 """
 
-import os
+import posix
 import time
 
 _MODE = 0o640
@@ -53,7 +53,7 @@ class RotatedFile:
     def close(self) -> None:
         """Close the file; the next write opens it again."""
         if self._fd >= 0:
-            os.close(self._fd)
+            posix.close(self._fd)
         self._fd = -1
 
     def _room(self, data: bytes, start: int) -> int:
@@ -73,7 +73,7 @@ class RotatedFile:
     def _append(self, data: bytes, start: int, end: int) -> int:
         """Write once: all of it, unless the disk is full."""
         view = memoryview(data)[start:end]
-        written = os.write(self._fd, view)
+        written = posix.write(self._fd, view)
         self._size += written
         self._in_line = view[written - 1] != 10
         return written
@@ -86,7 +86,7 @@ class RotatedFile:
         self._next_look = now + _LOOK
         if self._fd >= 0:
             try:
-                there = os.stat(self.path, follow_symlinks=False)
+                there = posix.stat(self.path, follow_symlinks=False)
             except OSError:
                 self.close()
             else:
@@ -97,32 +97,40 @@ class RotatedFile:
             self._open()
 
     def _moved(self) -> bool:
-        return self._directory != os.path.realpath(os.path.dirname(self.path))
+        now = _real(_parent(self.path))
+        return now is not None and now != self._directory
 
     def _open(self) -> None:
         if self._directory is None:
             self._make_directory()
-            self._directory = os.path.realpath(os.path.dirname(self.path))
+            self._directory = _real(_parent(self.path))
         elif self._moved():
             # Whoever put a link there could have us write, and rename, anywhere.
             raise OSError(_ELOOP, "its directory was replaced by a link")
-        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        flags = (
+            posix.O_RDWR
+            | posix.O_APPEND
+            | posix.O_CREAT
+            | posix.O_CLOEXEC
+            | posix.O_NOFOLLOW
+            | posix.O_NONBLOCK
+        )
         try:
-            self._fd = os.open(self.path, flags, _MODE)
+            self._fd = posix.open(self.path, flags, _MODE)
         except FileNotFoundError:
             self._make_directory()
-            self._fd = os.open(self.path, flags, _MODE)
+            self._fd = posix.open(self.path, flags, _MODE)
         except OSError as error:
             if error.errno == _ELOOP:
                 raise OSError(_ELOOP, "it was replaced by a link") from None
             raise
-        now = os.fstat(self._fd)
+        now = posix.fstat(self._fd)
         if now.st_mode & _TYPE != _REGULAR:
             raise OSError(_EINVAL, "not a regular file")
         self._lock()
         self._identity = now.st_dev, now.st_ino
         self._size = now.st_size
-        self._in_line = bool(self._size) and os.pread(self._fd, 1, self._size - 1) != b"\n"
+        self._in_line = bool(self._size) and posix.pread(self._fd, 1, self._size - 1) != b"\n"
 
     def _lock(self) -> None:
         """Keep others from rotating the file under us: an instance of the same stdout_logfile.
@@ -140,26 +148,51 @@ class RotatedFile:
     def _make_directory(self) -> None:
         """Create what is missing of the path, where nobody else could have put a trap."""
         missing = []
-        directory = os.path.dirname(self.path)
-        while not os.path.lexists(directory):
+        directory = _parent(self.path)
+        while not _exists(directory):
             missing.append(directory)
-            directory = os.path.dirname(directory)
-        there = os.stat(directory)
-        if there.st_uid in (0, os.geteuid()) and not there.st_mode & 0o022:
+            directory = _parent(directory)
+        there = posix.stat(directory)
+        if there.st_uid in (0, posix.geteuid()) and not there.st_mode & 0o022:
             try:
                 for each in reversed(missing):
-                    os.mkdir(each, _DIRECTORY_MODE)
+                    posix.mkdir(each, _DIRECTORY_MODE)
             except OSError:
                 pass  # that it is missing says more
 
     def _rotate(self) -> None:
         self.close()
         if not self._backups:
-            os.unlink(self.path)
+            posix.unlink(self.path)
             return
         for number in range(self._backups - 1, 0, -1):
             try:
-                os.rename(f"{self.path}.{number}", f"{self.path}.{number + 1}")
+                posix.rename(f"{self.path}.{number}", f"{self.path}.{number + 1}")
             except FileNotFoundError:
                 pass
-        os.rename(self.path, f"{self.path}.1")
+        posix.rename(self.path, f"{self.path}.1")
+
+
+def _parent(path: str) -> str:
+    return path.rpartition("/")[0] or "/"
+
+
+def _exists(path: str) -> bool:
+    """Tell whether something is there, were it a link to nothing."""
+    try:
+        posix.lstat(path)
+    except OSError:
+        return False
+    return True
+
+
+def _real(directory: str) -> "str | None":
+    """Return the path of a directory without any links, as the kernel has it; None if missing."""
+    try:
+        fd = posix.open(directory, posix.O_PATH | posix.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        return posix.readlink(f"/proc/self/fd/{fd}")
+    finally:
+        posix.close(fd)

@@ -13,9 +13,9 @@ after the very first failed start of a worker that was restarted before. It wait
 The worker wrapper imports this module before every start, so it must stay cheap to import.
 """
 
-import os
+import posix
 
-from wctl.options import Options
+from wctl.options import Options, decoded
 
 FILE = "failed-starts"
 
@@ -44,18 +44,20 @@ class Starts:
             return
         text = b"%d" % (failed + 1) if restarts is None else b"%d %d" % (failed + 1, restarts)
         # A rename, so that a wrapper killed here leaves the old count or the new one.
-        fd = os.open(f"{self._path}.new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC)
+        fd = posix.open(
+            f"{self._path}.new", posix.O_WRONLY | posix.O_CREAT | posix.O_TRUNC | posix.O_CLOEXEC
+        )
         try:
-            os.write(fd, text)
+            posix.write(fd, text)
         finally:
-            os.close(fd)
-        os.rename(f"{self._path}.new", self._path)
+            posix.close(fd)
+        posix.rename(f"{self._path}.new", self._path)
 
     def clear(self) -> None:
         """Forget the failed starts: the worker is READY."""
         if self._path is not None:
             try:
-                os.unlink(self._path)
+                posix.unlink(self._path)
             except OSError:
                 pass
 
@@ -63,16 +65,16 @@ class Starts:
         if self._path is None:
             return 0, None
         try:
-            fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+            fd = posix.open(self._path, posix.O_RDONLY | posix.O_CLOEXEC)
         except OSError:
             return 0, None
         try:
-            failed, _, restarts = os.read(fd, 40).partition(b" ")
+            failed, _, restarts = posix.read(fd, 40).partition(b" ")
             return int(failed), int(restarts) if restarts else None
         except (OSError, ValueError):
             return 0, None
         finally:
-            os.close(fd)
+            posix.close(fd)
 
 
 class Start:
@@ -96,7 +98,7 @@ class Start:
     def address(self) -> "str | None":
         """Where the manager listens."""
         address = self.environ.get(b"NOTIFY_SOCKET")
-        return None if address is None else os.fsdecode(address)
+        return None if address is None else decoded(address)
 
     def begin(self) -> None:
         """Count this start; where that cannot be, the worker matters more."""
@@ -134,7 +136,7 @@ def _own_directory(environ: "dict[bytes, bytes]", variable: bytes) -> "str | Non
     others = []
     for path in environ.get(variable, b"").split(b":"):
         if b"/wctl/" in path and own is None:
-            own = os.fsdecode(path)
+            own = decoded(path)
         elif path:
             others.append(path)
     if others:

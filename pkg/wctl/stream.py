@@ -5,11 +5,13 @@ then the bytes. journald keeps its ends of the streams with PID 1 while it resta
 then goes into the socket's buffer, or waits.
 """
 
-import os
+import posix
 import select
 import sys
 
 import _socket
+
+from wctl.options import encoded
 
 SOCKET = "/run/systemd/journal/stdout"
 
@@ -38,7 +40,7 @@ def connect(address: str, identifier: str, unit: str, priority: int) -> "_socket
     try:
         stream.connect(address)
         header = f"{identifier}\n{unit}\n{priority}\n1\n0\n0\n0\n"
-        stream.sendall(os.fsencode(header))
+        stream.sendall(encoded(header))
     except OSError:
         stream.close()
         raise
@@ -51,7 +53,7 @@ def behind(fd: int) -> "str | None":
     LogNamespace= has a journald of its own.
     """
     try:
-        sock = _socket.socket(fileno=os.dup(fd))
+        sock = _socket.socket(fileno=posix.dup(fd))
     except OSError:
         return None
     try:
@@ -73,7 +75,7 @@ def tell(address: str, line: str) -> None:
     """
     stream = connect(address, "wctl", "", STDOUT)
     try:
-        stream.sendall(os.fsencode(line) + b"\n")
+        stream.sendall(encoded(line) + b"\n")
         poll = _end_of(stream)
         for milliseconds in _PATIENCE:
             if not _outstanding(stream) or poll.poll(milliseconds):
@@ -84,7 +86,7 @@ def tell(address: str, line: str) -> None:
 
 def say(line: str) -> None:
     """Write one line, which begins with its priority: to the journal as wctl's, or to stderr."""
-    if "JOURNAL_STREAM" in os.environ or is_null(2):
+    if b"JOURNAL_STREAM" in posix.environ or is_null(2):
         # JOURNAL_STREAM alone proves nothing: whoever is started by a service inherits it.
         address = behind(2) or behind(1) or (SOCKET if is_null(2) else None)
         try:
@@ -94,7 +96,7 @@ def say(line: str) -> None:
             pass  # journald is away
     line = line[3:] if line.startswith("<") else line
     try:
-        os.write(2, os.fsencode(line) + b"\n")
+        posix.write(2, encoded(line) + b"\n")
     except OSError:
         pass  # nobody listens; the worker matters more
 
@@ -102,7 +104,7 @@ def say(line: str) -> None:
 def is_null(fd: int) -> bool:
     """Tell whether ``fd`` is /dev/null, as systemd has it where it could not reach journald."""
     try:
-        return os.fstat(fd).st_rdev == os.makedev(1, 3)
+        return posix.fstat(fd).st_rdev == posix.makedev(1, 3)
     except OSError:
         return False
 

@@ -10,10 +10,13 @@ beyond this stub lives in modules, because Python does not cache the byte code o
 import sys
 
 if __name__ == "__main__":
-    sys.path.append(__file__.rpartition("/wctl/")[0])
+    # First, so that nothing is looked for in the directories of the standard library, whose
+    # modules would be listed for it; and not for longer than wctl itself takes to be found.
+    sys.path.insert(0, __file__.rpartition("/wctl/")[0])
 
     from wctl import launch
 
+    del sys.path[0]
     start = launch.prepare(sys.argv[1:])
     if start.options.resident:
         from wctl import resident  # most workers never need it

@@ -62,7 +62,7 @@ def test_no_limit_and_no_backups(tmp_path: Path) -> None:
 
 
 class KilledAt:
-    """The os module of a process that is killed just before its n-th call that changes a file."""
+    """The posix module of a process killed just before its n-th call that changes a file."""
 
     CHANGES = ("open", "write", "rename", "unlink", "close")
 
@@ -88,7 +88,7 @@ def write_until_killed(path: Path, lines: list[bytes], number: int) -> tuple[int
     ours, theirs = os.pipe()
     child = os.fork()
     if child == 0:
-        rotate.os = KilledAt(number)  # type: ignore[assignment]
+        rotate.posix = KilledAt(number)  # type: ignore[assignment]
         file = RotatedFile(str(path), LIMIT, 20)
         for line in lines:
             file.write(line)

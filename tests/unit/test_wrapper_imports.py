@@ -17,7 +17,7 @@ WORKER = Path(wctl.__file__).with_name("worker.py")
 
 OURS = {"wctl", "wctl.launch", "wctl.options", "wctl.starts"}
 # Of Python's modules some that take milliseconds to import.
-SLOW = {"argparse", "dataclasses", "enum", "pathlib", "re", "signal", "socket", "subprocess"}
+SLOW = {"argparse", "dataclasses", "enum", "os", "pathlib", "re", "signal", "socket", "subprocess"}
 
 
 @pytest.fixture(scope="module")
