@@ -78,6 +78,9 @@ class Service:
             for name in names:
                 unit.set(key, self._unit_of(name))
         # The wrapper counts failed starts; systemd's own limit would count healthy restarts, too.
+        # One that is READY sooner may end and be back four times a second for ever, all in order,
+        # and a start that fails in systemd is tried again just as often. A limit could not tell
+        # them apart, nor could an exit code, which may be the worker's own: "wctl status" does.
         if program.ready == "startsecs" and program.startsecs > 0:
             unit.set("StartLimitIntervalSec", f"{_STORM[0]}s")
             unit.set("StartLimitBurst", str(_STORM[1]))

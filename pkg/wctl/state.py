@@ -54,6 +54,7 @@ _GIVE_UP_SIGNAL = signal.SIGRTMIN + 29  # death.GIVE_UP_SIGNAL
 
 # Exit codes by which systemd says what it could not do (systemd.exec(5), "Process Exit Codes").
 _SYSTEMD_CODES = {
+    200: "its directory is missing",
     203: "the interpreter is missing",
     216: "its group is missing",
     217: "its user is missing",
@@ -192,7 +193,10 @@ def _how_it_ended(unit: Unit, properties: Mapping[str, Any]) -> State:
         return State.FATAL
     exited = int(properties.get("ExecMainExitTimestampMonotonic", 0))
     left_active = int(properties.get("ActiveExitTimestampMonotonic", 0))
-    if unit.active == "failed" and left_active < exited and _limit_hit(properties):
+    if unit.active == "failed" and (
+        _lacks_resources(properties)
+        or (left_active < exited and (_limit_hit(properties) or _never_ran(properties)))
+    ):
         return State.FATAL
     # A worker that ends by itself takes its unit out of "active" by that; a stop does so first,
     # and the worker ends afterwards. systemd keeps both times, and nothing else that tells.
@@ -219,6 +223,19 @@ def _limit_hit(properties: Mapping[str, Any]) -> bool:
     return limited and int(properties["NRestarts"]) >= int(properties["StartLimitBurst"])
 
 
+def _never_ran(properties: Mapping[str, Any]) -> bool:
+    """Tell whether the last start failed in systemd itself, before it ran anything of ours."""
+    return _lacks_resources(properties) or (
+        int(properties.get("ExecMainCode", 0)) == _CLD_EXITED
+        and int(properties["ExecMainStatus"]) in _SYSTEMD_CODES
+    )
+
+
+def _lacks_resources(properties: Mapping[str, Any]) -> bool:
+    """Tell whether systemd could not make a process: an EnvironmentFile= is gone, for example."""
+    return properties.get("Result") == "resources"
+
+
 def _description(state: State, properties: Mapping[str, Any], now: int) -> str:
     if state is State.RUNNING:
         started = int(properties.get("ExecMainStartTimestampMonotonic", now))
@@ -236,10 +253,9 @@ def _reason(properties: Mapping[str, Any]) -> str:
     status = str(properties.get("StatusText", ""))
     if status.startswith(("BACKOFF: ", "FATAL: ")):
         return "Exited too quickly: " + status.partition(": ")[2]
-    if _limit_hit(properties):
-        return "systemd cannot run it: " + _SYSTEMD_CODES.get(
-            int(properties["ExecMainStatus"]), "see 'systemctl status'"
-        )
+    if _limit_hit(properties) or _never_ran(properties):
+        code = -1 if _lacks_resources(properties) else int(properties["ExecMainStatus"])
+        return "systemd cannot run it: " + _SYSTEMD_CODES.get(code, "see 'systemctl status'")
     return "Exited too quickly (process log may have details)"
 
 

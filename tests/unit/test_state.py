@@ -93,6 +93,11 @@ RAN = {  # a worker that became RUNNING at 100 and ended at 200, in microseconds
             },
             State.FATAL,
         ),
+        # systemd could not run it, and nobody tries again
+        ("failed", {"ActiveExitTimestampMonotonic": 0, "ExecMainStatus": 217}, State.FATAL),
+        ("failed", {"ExecMainExitTimestampMonotonic": 0, "Result": "resources"}, State.FATAL),
+        # after READY such an exit code is the worker's own
+        ("failed", {"ExecMainStatus": 217}, State.EXITED),
     ],
 )
 def test_how_it_ended(active: str, changed: dict[str, Any], expected: State) -> None:

@@ -25,6 +25,12 @@ def started(fleet: Fleet) -> Fleet:
     planned = fleet.script("planned", "note $1; sleep 2")
     fleet.add("planned", f"command={planned} planned", "autorestart=true")
     fleet.add("nouser", SLEEP, "autorestart=true", "systemd.Service.User=nobody-of-that-name")
+    gone = "systemd.Service.User=nobody-of-that-name"
+    fleet.add("nouser-zero", SLEEP, "startsecs=0", "autorestart=true", gone)
+    fleet.add("nouser-once", SLEEP, "autorestart=false", gone)
+    fleet.add("nofile-zero", SLEEP, "startsecs=0", "environment_file=/nonesuch")
+    fleet.add("nofile-once", SLEEP, "autorestart=false", "environment_file=/nonesuch")
+    fleet.add("quick", "command=/bin/true", "startsecs=0", "autorestart=true")
     fleet.add("missing", "command=/nonesuch/worker --x", "startretries=0")
     fleet.add("nodirectory", SLEEP, "directory=/nonesuch", "startretries=0")
     fleet.add("restarted", f"command={count} restarted 99", "startretries=9")
@@ -123,6 +129,41 @@ def test_what_fails_before_the_wrapper_runs_is_given_up(started: Fleet) -> None:
     started.await_states({"nouser@00": "FATAL"}, 60)
     assert "Start request repeated too quickly" in started.journal("nouser@00")
     assert started.one("nouser@00", "NRestarts", "ActiveState")["ActiveState"] == "failed"
+
+
+@pytest.mark.parametrize(
+    ("unit", "state", "why"),
+    [
+        ("nouser@00", "FATAL", "its user is missing"),
+        ("nouser-once@00", "FATAL", "its user is missing"),
+        ("nouser-zero@00", "BACKOFF", "its user is missing"),
+        ("nofile-once@00", "FATAL", "see 'systemctl status'"),
+        ("nofile-zero@00", "BACKOFF", "see 'systemctl status'"),
+    ],
+)
+def test_status_says_why_systemd_cannot_run_it(
+    started: Fleet, unit: str, state: str, why: str
+) -> None:
+    """FATAL where nobody tries again, BACKOFF where systemd does; the reason in any case."""
+    expected = f"{state} systemd cannot run it: {why}"
+
+    def said() -> bool:
+        shown = started.machine.run(["wctl", "status", unit], check=False).out
+        # Between two tries there is a moment in which the next one is under way.
+        return " ".join(shown.split()[1:]) == expected
+
+    wait_for(said, 60, expected)
+
+
+def test_planned_exits_of_a_quick_worker_have_no_limit(started: Fleet) -> None:
+    """READY at once and ended at once, with 0: it goes on, though as fast as any start fails.
+
+    So no limit of systemd's would do for those that can never start and are READY at once.
+    """
+    wait_for(lambda: int(started.one("quick@00", "NRestarts")["NRestarts"]) > 70, 60, "70 restarts")
+    shown = started.one("quick@00", "ActiveState")
+    assert shown["ActiveState"] in ("active", "activating", "deactivating")
+    assert "next try" not in started.journal("quick@00")
 
 
 def test_the_start_limit_is_out_of_reach_of_a_worker(started: Fleet) -> None:
