@@ -28,13 +28,13 @@ def add(service: Section, program: Program) -> None:
 
 def _memory_max(service: Section, program: Program) -> None:
     if program.memory_max is not None:
-        service.raw("MemoryMax", _readable(program.memory_max))
+        service.raw("MemoryMax", readable(program.memory_max))
     elif limit := command.soft_limit(program):
         service.comment(f"Twice the worker's own {limit.written}, which ends it gracefully.")
-        service.set("MemoryMax", _readable(str(2 * limit.size)))
+        service.set("MemoryMax", readable(str(2 * limit.size)))
 
 
-def _readable(size: str) -> str:
+def readable(size: str) -> str:
     """Return bytes with the largest binary suffix that is exact."""
     if not size.isdecimal():
         return size

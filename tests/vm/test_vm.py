@@ -77,7 +77,7 @@ def test_memory_limit_kills_that_worker_alone(vm: VM) -> None:
     all_run(vm, "hog", 2)
     assert show(vm, "hog@01", "MainPID") == other
     status = vm.run(["wctl", "status", "-l", "hog@00"]).out
-    assert "restarts 1, last exit: killed by SIGKILL, out of memory" in status
+    assert "restarts 1, last exit: killed by SIGKILL, out of memory (limit 40M)" in status
 
 
 def test_boot_starts_exactly_what_was_scaled(vm: VM) -> None:

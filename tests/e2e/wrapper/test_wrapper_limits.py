@@ -67,6 +67,19 @@ def test_out_of_memory_ends_that_worker_alone(limited: Fleet) -> None:
     assert limited.one("neighbour@00", "MainPID") == before
 
 
+def test_status_says_how_it_ended(limited: Fleet) -> None:
+    """Killed, and for want of memory wherever systemd knows that: with cgroup version 2 alone.
+
+    There tests/vm has the same for a kernel of its own.
+    """
+    wait_for(lambda: len(limited.runs().get("hog", [])) >= 2, 30, "the second start")
+    limited.await_states({"hog@00": "RUNNING"})
+    known = "Failed with result 'oom-kill'" in limited.journal("hog@00")
+    status = limited.machine.run(["wctl", "status", "-l", "hog@00"]).out
+    expected = "killed by SIGKILL" + (", out of memory (limit 32M)" if known else "")
+    assert status.rstrip().endswith(f"restarts 1, last exit: {expected}")
+
+
 def test_old_workers_are_recycled_gracefully(limited: Fleet) -> None:
     """After max_runtime, and up to max_runtime_jitter more, it gets its stop signal and is back."""
     wait_for(lambda: len(limited.runs().get("old", [])) >= 3, 30, "two recyclings")

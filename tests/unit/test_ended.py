@@ -1,0 +1,49 @@
+"""How a worker ended, in words; the journal and the manager are the test's own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from wctl import ended
+
+EXIT = {"MESSAGE_ID": "98e322203f7a4ed290d09fe03c09fe15"}
+FAILED = {"MESSAGE_ID": "d9b373ed55a64feb8242e02dbe79a49c"}
+KILLED = {**EXIT, "EXIT_CODE": "killed", "EXIT_STATUS": "9"}
+OOM = {**FAILED, "UNIT_RESULT": "oom-kill"}
+GAVE_UP = {**EXIT, "EXIT_CODE": "killed", "EXIT_STATUS": "63"}
+
+
+def last_exit(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, entries: list[dict[str, str]], limit: str
+) -> str | None:
+    """Asks with a journal of these entries, the oldest first, and a unit of that MemoryMax."""
+    shown = "".join(json.dumps(entry) + "\n" for entry in entries)
+    for name, text in (("journalctl", shown), ("systemctl", limit + "\n")):
+        (directory / f"{name}.out").write_text(text)
+        (directory / name).write_text(f"#!/bin/sh\nexec /bin/cat {directory}/{name}.out\n")
+        (directory / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(directory))
+    return ended.last_exit("w@00.service", user=False)
+
+
+@pytest.mark.parametrize(
+    ("limit", "said"), [("268435456", " (limit 256M)"), ("100000", " (limit 100000)"),
+                        ("infinity", ""), ("", "")],
+)  # fmt: skip
+def test_out_of_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, said: str
+) -> None:
+    """As systemd's entries have it, and with the limit where the unit has one."""
+    found = last_exit(tmp_path, monkeypatch, [KILLED, OOM], limit)
+    assert found == f"killed by SIGKILL, out of memory{said}"
+
+
+def test_the_last_end_alone_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was out of memory before says nothing about a later end, nor the wrapper's own."""
+    later = {**EXIT, "EXIT_CODE": "exited", "EXIT_STATUS": "3"}
+    entries = [KILLED, OOM, later, GAVE_UP]
+    assert last_exit(tmp_path, monkeypatch, entries, "1") == "exit status 3"
+    assert last_exit(tmp_path, monkeypatch, [], "1") is None
