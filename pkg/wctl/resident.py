@@ -18,7 +18,8 @@ import select
 
 import _signal
 
-from wctl import death, launch, stream
+# All of them now: by the time a signal comes wctl may have been upgraded, or removed.
+from wctl import death, launch, retry, stream
 from wctl.options import Options
 from wctl.starts import Start
 
@@ -43,8 +44,6 @@ def run(start: Start) -> None:
             status = launch.EXIT_NOT_STARTED << 8
         if not start.options.retry or not start.starts.failed() or worker.stopped():
             death.end_as(status)
-        from wctl import retry  # most workers never need it
-
         start.failed += 1
         retry.back_off(start)
 
@@ -154,8 +153,6 @@ class Worker:
 
 
 def _deactivating(options: Options) -> bool:
-    from wctl import retry
-
     return retry.ask(options, "ActiveState") in {b"deactivating", b""}
 
 

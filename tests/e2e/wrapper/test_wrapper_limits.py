@@ -42,6 +42,12 @@ def limited(fleet: Fleet) -> Fleet:
     fleet.add(
         "old", f"command={old} old", "autorestart=true", "max_runtime=2s", "max_runtime_jitter=1s"
     )
+    deaf = fleet.script("deaf", "note $1; trap 'note $1.TERM' TERM; while :; do sleep 0.1; done")
+    for mode, extra in (("handed", ()), ("resident", ("log=both",))):
+        fleet.add(
+            f"deaf-{mode}", f"command={deaf} deaf-{mode}", "max_runtime=1s", "stopwaitsecs=1",
+            *extra,
+        )  # fmt: skip
     fleet.run()
     return fleet
 
@@ -89,3 +95,18 @@ def test_old_workers_are_recycled_gracefully(limited: Fleet) -> None:
     for start, end in zip(runs["old"], runs["old.TERM"]):
         assert 2.9 <= end - start < 6
     assert limited.states()["old@00"] in ("RUNNING", "STARTING", "BACKOFF")
+
+
+@pytest.mark.parametrize("mode", ["handed", "resident"])
+def test_the_default_autorestart_recycles_too(limited: Fleet, mode: str) -> None:
+    """autorestart=unexpected: an end by max_runtime is followed by a start, as often as it comes.
+
+    Also where the worker does not heed its stop signal and is killed after stopwaitsecs.
+    """
+    program = f"deaf-{mode}"
+    wait_for(lambda: len(limited.runs().get(program, [])) >= 3, 40, "two recyclings")
+    runs = limited.runs()
+    for start, end, again in zip(runs[program], runs[f"{program}.TERM"], runs[program][1:]):
+        assert 1.9 <= end - start < 4  # startsecs and max_runtime
+        assert 0.9 <= again - end < 3  # stopwaitsecs
+    assert "next try" not in limited.journal(f"{program}@00")

@@ -30,8 +30,21 @@ BAD = {
     "exec": ("exec:test -e /nonesuch", "'test -e /nonesuch' did not exit with 0"),
     "tcp": ("tcp:127.0.0.1:7802", "nothing accepts connections at 127.0.0.1:7802"),
     "file": ("file:/nonesuch", "/nonesuch does not exist"),
+    "hung": ("exec:sleep 1000", "'sleep 1000' did not exit with 0"),
     "log": ("log:never", "no line of its output matched 'never'"),
 }
+# Names and patterns with everything that INI, units and systemd give a meaning to.
+ODD = """it's "up" 100%% $HOME ${PATH} \\x41 a;b é"""
+ODD_READY = {
+    "file": f"file:/run/probe/{ODD}",
+    "exec": """exec:test -e '/run/probe/odd $1 "%%n" \\'""",
+    "log": r"""log:^\[up\] "100%%" \$5 it's$""",
+}
+ODD_WORKER = r"""
+touch "/run/probe/it's \"up\" 100% \$HOME \${PATH} \\x41 a;b é" '/run/probe/odd $1 "%n" \'
+echo '[up] "100%" $5 it'\''s'
+exec sleep 1000
+"""
 MODES = {"handed": (), "resident": ("autorestart=false",)}
 
 
@@ -41,6 +54,9 @@ def probed(fleet: Fleet) -> Fleet:
     sleeper = fleet.script("sleeper", "note $1; exec sleep 1000")
     for kind, (command, ready) in GOOD.items():
         fleet.add(f"good-{kind}", f"command={command}", f"ready={ready}", "ready_timeout=30")
+    odd = fleet.script("odd", ODD_WORKER)
+    for kind, ready in ODD_READY.items():
+        fleet.add(f"odd-{kind}", f"command={odd}", f"ready={ready}", "startretries=0")
     for mode, extra in MODES.items():
         for kind, (ready, _) in BAD.items():
             name = f"late-{kind}-{mode}"
@@ -67,6 +83,12 @@ def test_ready_when_it_says_so(probed: Fleet, kind: str) -> None:
         20,
         "the notifier to be gone",
     )
+
+
+@pytest.mark.parametrize("kind", ODD_READY)
+def test_what_is_waited_for_arrives_unchanged(probed: Fleet, kind: str) -> None:
+    """Quotes, %, $, backslashes, semicolons and UTF-8 in a path, a command, a pattern."""
+    probed.await_states({f"odd-{kind}@00": "RUNNING"}, 30)
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -29,6 +29,8 @@ def workers(fleet: Fleet) -> Fleet:
             ("polite", "", ["stopwaitsecs=30"]),
             ("stubborn", "stubborn", ["stopwaitsecs=1"]),
             ("atonce", "stubborn", ["stopwaitsecs=0"]),
+            ("twice", "stubborn", ["stopwaitsecs=3"]),
+            ("killed", "", ["killasgroup=true"]),
             ("usr1", "", ["stopsignal=USR1"]),
             ("group", "", ["stopasgroup=true"]),
             ("starting", "", ["startsecs=600", "startretries=5"]),
@@ -54,13 +56,14 @@ def stop(fleet: Fleet, program: str) -> float:
     before = fleet.time(unit, "ExecMainStart")
     assert before
     group = processes(fleet.machine, f"{unit}.service")
+    asked = float(fleet.machine.read("/proc/uptime").split()[0])
     fleet.systemctl("stop", unit)
     alive = fleet.machine.run(
         ["ps", "-o", "pid=,args=", "-p", ",".join(map(str, group))], check=False
     )
     assert alive.out == "", "survivors of the stop"
-    name = "ActiveExit" if fleet.time(unit, "ActiveEnter") else "InactiveExit"
-    return fleet.time(unit, "InactiveEnter") - fleet.time(unit, name)
+    began = fleet.time(unit, "ActiveExit") if fleet.time(unit, "ActiveEnter") else asked
+    return fleet.time(unit, "InactiveEnter") - began
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -88,6 +91,15 @@ def test_a_worker_that_ignores_it_is_killed(workers: Fleet, mode: str) -> None:
     assert len(workers.runs()[f"stubborn-{mode}.TERM"]) == 1
     # By hand it went, so it is STOPPED, though it was a SIGKILL that ended it.
     assert workers.states()[f"stubborn-{mode}@00"] in ("STOPPED", "EXITED")
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_killasgroup_kills_the_children_and_does_not_ask_them(workers: Fleet, mode: str) -> None:
+    """The stop signal is for the worker; what it leaves behind gets SIGKILL."""
+    stop(workers, f"killed-{mode}")
+    runs = workers.runs()
+    assert len(runs[f"killed-{mode}.TERM"]) == 1
+    assert f"killed-{mode}.child.TERM" not in runs
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -139,3 +151,13 @@ def test_a_signal_to_the_whole_unit_does_not_take_ready_away(workers: Fleet, mod
     wait_for(lambda: program in workers.runs(), 20, "its trap")
     workers.systemctl("kill", "--signal=USR2", unit)
     workers.await_states({unit: "RUNNING"}, 15)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_stop_during_a_stop_changes_nothing(workers: Fleet, mode: str) -> None:
+    """Asked for again, the stop neither signals again nor waits longer: one SIGTERM, 3 s."""
+    program = f"twice-{mode}"
+    workers.systemctl("stop", "--no-block", f"{program}@00")
+    wait_for(lambda: f"{program}.TERM" in workers.runs(), 20, "the first signal")
+    assert 3.0 <= stop(workers, program) < 6
+    assert len(workers.runs()[f"{program}.TERM"]) == 1
