@@ -22,6 +22,7 @@ from wctl.stream import say
 _SYSTEMCTL = "/bin/systemctl"
 _FOR_SYSTEMCTL = {b"DBUS_SESSION_BUS_ADDRESS", b"XDG_RUNTIME_DIR"}
 _ASK_TIMEOUT = 10.0  # seconds
+_REST = 1_000_000  # microseconds that no unit is down for which systemd itself starts again
 
 _ERR = "<3>"  # a line's priority, for the journal (sd-daemon(3))
 _NOTICE = "<5>"
@@ -31,8 +32,19 @@ def settle(start: Start) -> None:
     """Find out who asked for this start: by hand it is the first again."""
     value = ask(start.options, "NRestarts")
     start.restarts = int(value) if value.isdigit() else None
-    if not automatic(start.starts.restarts(), start.restarts):
+    before = start.starts.restarts()
+    unsure = before is None and start.restarts is not None
+    if not automatic(before, start.restarts) or (unsure and _rested(start.options)):
         start.failed = 0
+
+
+def _rested(options: Options) -> bool:
+    """Tell whether the unit was down for a while before this start: somebody had stopped it.
+
+    Were that wrong once, the next start would be told by NRestarts, which is noted from now on.
+    """
+    down, up = (ask(options, f"Inactive{each}TimestampMonotonic") for each in ("Enter", "Exit"))
+    return down.isdigit() and up.isdigit() and 0 < int(down) < int(up) - _REST
 
 
 def back_off(start: Start) -> None:

@@ -7,8 +7,11 @@ at zero without any code of ours. "systemctl restart" keeps the directory, too, 
 that came while systemd waited out RestartSec= (before systemd 257). There NRestarts tells
 (systemd.service(5)): automatic restarts alone raise it, so it is noted beside the count.
 
-What cannot be told: on such an older systemd, a restart by hand within the 100 ms of RestartSec=
-after the very first failed start of a worker that was restarted before. It waits for a second.
+What NRestarts was at the very first failed start nobody has asked: that would cost each healthy
+start a systemctl. A stop in the RestartSec= after it shows by the time that the unit was down
+(retry.py). What cannot be told: on such an older systemd, "systemctl restart" within these 100 ms,
+of a worker that was restarted before. To systemd its own restart is the same job, and leaves the
+same behind. It waits for a second.
 
 The worker wrapper imports this module before every start, so it must stay cheap to import.
 """

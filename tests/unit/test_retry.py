@@ -23,11 +23,19 @@ class World:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.done: list[object] = []
         self.restarts = b"0"
+        self.down, self.up = b"5000000", b"5000400"  # since when, until when
         monkeypatch.setattr("wctl.retry.time.sleep", self.done.append)
         monkeypatch.setattr("wctl.notify.status", lambda _to, *what: self.done.append(what))
         monkeypatch.setattr(retry, "say", self.done.append)
-        monkeypatch.setattr(retry, "ask", lambda _options, _name: self.restarts)
+        monkeypatch.setattr(retry, "ask", lambda _options, name: self._answer(name))
         monkeypatch.setattr(retry, "die_by", self._die)
+
+    def _answer(self, name: str) -> bytes:
+        return {
+            "NRestarts": self.restarts,
+            "InactiveEnterTimestampMonotonic": self.down,
+            "InactiveExitTimestampMonotonic": self.up,
+        }[name]
 
     def _die(self, signal: int) -> None:
         self.done.append(signal)
@@ -94,6 +102,25 @@ def test_the_count_is_kept_over_automatic_restarts_alone(
     this = start(tmp_path, 2, before)
     retry.settle(this)
     assert this.failed == failed
+
+
+@pytest.mark.parametrize(
+    ("before", "up", "failed"),
+    [
+        (None, b"6000001", 0),  # down for more than a second: stopped, and started by hand
+        (None, b"5900000", 1),
+        (None, b"", 1),
+        (4, b"9000000", 1),  # NRestarts has told
+    ],
+)
+def test_a_stop_right_after_the_first_failed_start(
+    tmp_path: Path, world: World, before: int | None, up: bytes, failed: int
+) -> None:
+    """Nobody knows NRestarts from before then; how long the unit was down tells."""
+    world.restarts, world.up = b"5", up
+    this = start(tmp_path, 1, before)
+    retry.settle(this)
+    assert (this.failed, this.restarts) == (failed, 5)
 
 
 def test_asks_systemctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,6 +34,10 @@ def started(fleet: Fleet) -> Fleet:
     fleet.add("missing", "command=/nonesuch/worker --x", "startretries=0")
     fleet.add("nodirectory", SLEEP, "directory=/nonesuch", "startretries=0")
     fleet.add("restarted", f"command={count} restarted 99", "startretries=9")
+    twice = fleet.script("twice", "note $1; [ $runs -gt 2 ] || exec sleep 1000; exit 1")
+    fleet.add(
+        "rested", f"command={twice} rested", "autorestart=true", "systemd.Service.RestartSec=3s"
+    )
     fleet.add("stopped", f"command={count} stopped 99", "startretries=9", "autorestart=false")
     fleet.install()
     fleet.start(unit for unit in fleet.units if unit not in LATER)
@@ -211,6 +215,25 @@ def test_a_restart_within_restartsec_begins_at_zero(started: Fleet) -> None:
     wait_for(lambda: started.machine.read(counter).split()[0] == "1", 20, "a count of one")
     started.machine.run(["rm", drop_in])
     started.systemctl("daemon-reload")
+
+
+def test_a_start_after_a_stop_within_restartsec_begins_at_zero(started: Fleet) -> None:
+    """Stopped right after the first failed start of a worker that had been restarted before."""
+    unit = "rested@00"
+    for runs in (2, 3):
+        started.await_states({unit: "RUNNING"})
+        started.machine.run(["wctl", "signal", "KILL", unit])
+        wait_for(lambda: len(started.runs()["rested"]) == runs, 20, f"start {runs}")  # noqa: B023
+    started.await_property(unit, "SubState", "auto-restart")
+    started.systemctl("stop", unit)
+    assert started.states()[unit] == "STOPPED"
+    stopped = started.time(unit, "InactiveEnter")
+    wait_for(
+        lambda: float(started.machine.read("/proc/uptime").split()[0]) > stopped + 1.2, 20, "time"
+    )
+    started.start([unit])
+    wait_for(lambda: len(started.runs()["rested"]) == 4, 20, "start 4")
+    assert "next try" not in started.journal(unit)
 
 
 def test_stopped_in_backoff_is_stopped(started: Fleet) -> None:
