@@ -8,7 +8,7 @@ from wctl.logfile import LogFile
 from wctl.options import NO_FILE, Options, log_path
 from wctl.rotate import RotatedFile
 
-CHUNK = 1 << 17  # bytes of one read
+CHUNK = 1 << 18  # bytes of one read
 # With the journal, which is a hundred times slower: each read is copied there, up to three times,
 # and all of that stays in our memory.
 _JOURNAL_CHUNK = 1 << 16
