@@ -15,6 +15,7 @@ import click
 from wctl import __version__, hardening
 from wctl.cli.app import wctl
 from wctl.dialect import FCGI_OPTIONS, OPTIONS, Option
+from wctl.doctor import codes
 from wctl.elsewhere import KINDS, TABLE, Elsewhere
 from wctl.errors import Exit
 from wctl.lint import CODES, Code
@@ -46,6 +47,8 @@ def pages() -> dict[str, str]:
         "ELSEWHERE": "".join(map(_elsewhere, TABLE)),
         "ERRORS": "".join(_code(each) for each in CODES.values() if each.error),
         "WARNINGS": "".join(_code(each) for each in CODES.values() if not each.error),
+        "FINDINGS": "".join(map(_code, codes.TABLE)),
+        "FROMCHECK": f"{_roff(', '.join(sorted(codes.FROM_CHECK)))}.\n",
         "HARDENING": _hardening(),
     }
     return {
@@ -98,7 +101,7 @@ def _elsewhere(row: Elsewhere) -> str:
     return f".TP\n.B {_roff(title)}\nThere it {_roff(row.does)}. Here: {_roff(row.instead)}.\n"
 
 
-def _code(code: Code) -> str:
+def _code(code: Code | codes.Code) -> str:
     return f".TP\n.B {_roff(code.name)}\n{_roff(code.why)} {_roff(code.remedy)}\n"
 
 

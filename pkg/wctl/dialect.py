@@ -270,9 +270,21 @@ OPTIONS: tuple[Option, ...] = (
         "How much of the system a worker is kept from: off, basic or strict; see HARDENING.",
     ),
     _own(
-        "health_command", values.text, None, "wctl doctor", "Exits 0 where its services are there."
+        "health_command",
+        values.command,
+        None,
+        "wctl doctor",
+        "Exits 0 where the services that workers need are there. Run as a worker is, with no shell"
+        " around it.",
     ),
-    _own("queue_command", values.text, None, "wctl doctor", "Prints how many messages wait."),
+    _own(
+        "queue_command",
+        values.command,
+        None,
+        "wctl doctor",
+        "Prints how many messages wait: a number, or JSON of queue and number such as"
+        ' {"high": 0, "low": 12}. Run as health_command is.',
+    ),
     _own("wctl_ignore", values.words, (), "wctl check", "Codes of findings that are as intended."),
 )
 

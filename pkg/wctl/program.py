@@ -92,8 +92,8 @@ class Program:
     requires: tuple[str, ...]
     wants: tuple[str, ...]
     hardening: str
-    health_command: str | None
-    queue_command: str | None
+    health_command: tuple[str, ...] | None
+    queue_command: tuple[str, ...] | None
     wctl_ignore: tuple[str, ...]
     minfds: int | None
     minprocs: int | None

@@ -12,6 +12,8 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
+from wctl import shellwords
+
 Parser = Callable[[str], Any]
 
 _TRUE = {"yes", "true", "on", "1"}
@@ -37,6 +39,17 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 def text(value: str) -> str:
     """Take the value as it is."""
     return value
+
+
+def command(value: str) -> tuple[str, ...]:
+    """Take a command that is run without a shell, in words."""
+    try:
+        found = tuple(shellwords.split(value))
+    except ValueError:
+        found = ()
+    if not found:
+        raise ValueError("expected a command, with every quote closed")
+    return found
 
 
 def boolean(value: str) -> bool:

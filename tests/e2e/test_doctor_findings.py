@@ -41,9 +41,9 @@ def only(findings: list[dict[str, Any]], code: str) -> dict[str, Any]:
     return findings[0]
 
 
-def paste(machine: Machine, finding: dict[str, Any]) -> None:
+def paste(machine: Machine, finding: dict[str, Any], **environment: str) -> None:
     """Does what a finding says mends it."""
-    machine.run(["bash", "-c", finding["remedy"]])
+    machine.run(["bash", "-c", finding["remedy"]], env=environment)
 
 
 def console(machine: Machine, arguments: str, **environment: str) -> str:
@@ -96,136 +96,193 @@ def test_names_what_it_is_asked_about(machine: Machine, worker: str) -> None:
 
 # ---- workers -----------------------------------------------------------------------------------
 
+# What a remedy opens in an editor is answered by this: the very line that it points to is replaced.
+EDITOR = """#!/bin/sh
+set -e
+test "$1" = --corrected
+line=${2#+}
+sed -i -e "${line}r /root/corrected" -e "${line}d" "$3"
+"""
+LOOK = ("${EDITOR", "wctl logs", "systemctl cat")  # remedies that need somebody who reads
+
 
 @dataclass(frozen=True)
 class Case:
-    """A program that is broken, and what heals it."""
+    """A program that is broken for real; what heals it, besides the remedies of its findings."""
 
     broken: str
-    healed: str
     codes: set[str]
     evidence: str  # in one of the lines
+    heal: str = "true"  # a command, before the remedies
+    line: str = ""  # of the configuration, instead of the one that the remedy opens
+    after: str = "true"  # a command, after the remedies
 
 
 # Once the notifier, a task too, is gone.
 GIVE_BIRTH = "sleep 1.5; for i in 1 2 3 4 5 6 7 8 9; do sleep 1000 & done; wait"
 OPEN_FILES = "$f=[];for($i=0;$i<62;$i++)$f[]=fopen('/dev/null','r');sleep(1000);"
 GROW = "sleep(1);usleep(200000);$a=str_repeat('x',128<<20);sleep(1000);"
+DATABASE = "test -e /run/database"  # stands for whatever a worker, or a health_command, needs
+SERVE = f"{DATABASE} || {{ echo no database; exit 3; }}; exec sleep 1000"
+START = "touch /run/database"
 
 CASES = {
     "fatal": Case(
-        "command=sh -c 'echo no such host; exit 3'\nstartretries=0",
-        "command=sleep 1000",
-        {"fatal"},
-        "wrote: no such host",
+        f"command=sh -c '{SERVE}'\nstartretries=0", {"fatal"}, "wrote: no database", START
     ),
-    "backoff": Case(
-        "command=sh -c 'exit 4'\nstartretries=1000",
-        "command=sleep 1000",
-        {"backoff"},
-        "last exit: exit status 4",
-    ),
-    "crashing": Case(
-        "command=sh -c 'sleep 1.1; echo broken pipe; exit 5'\nautorestart=true",
-        "command=sleep 1000",
-        {"crashing"},
-        "exit status 5",
-    ),
-    "hungry": Case(
-        f'command=php -r "{GROW}"\nautorestart=true\nmemory_max=64M',
-        f'command=php -r "{GROW}"\nautorestart=true\nmemory_max=512M',
-        {"out-of-memory", "crashing"},
-        "MemoryMax=64M",
-    ),
-    "timely": Case(
-        "command=sh -c 'sleep 1.1' --time-limit=1\nautorestart=unexpected",
-        "command=sh -c 'sleep 1000' --time-limit=1\nautorestart=true\nstopwaitsecs=20",
-        {"planned-end-is-final", "exited"},
-        "autorestart=unexpected",
-    ),
-    "family": Case(
-        f"command=sh -c '{GIVE_BIRTH}'\ntasks_max=10",
-        f"command=sh -c '{GIVE_BIRTH}'\ntasks_max=100",
-        {"tasks-limit"},
-        "10 tasks of 10",
-    ),
-    "opener": Case(
-        f'command=php -r "{OPEN_FILES}"\nsystemd.Service.LimitNOFILE=70',
-        f'command=php -r "{OPEN_FILES}"\nsystemd.Service.LimitNOFILE=1000',
-        {"files-limit"},
-        "open files of 70",
-    ),
-    "talker": Case(
-        "command=sh -c 'seq 1000; sleep 2; echo later; sleep 1000'\n"
-        "systemd.Service.LogRateLimitIntervalSec=1s\n"
-        "systemd.Service.LogRateLimitBurst=10",
-        "command=sh -c 'seq 1000; sleep 1000'",
-        {"log-lines-dropped"},
-        "Suppressed",
-    ),
-    "closed": Case(
-        "command=sleep 1000\nuser=www-data\nstdout_logfile=/srv/closed/out.log",
-        "command=sleep 1000\nuser=www-data\nstdout_logfile=/srv/open/out.log",
-        {"log-directory-closed"},
-        "/srv/closed: mode 0700, owner root",
-    ),
-    "healthless": Case(
-        "command=sleep 1000\nhealth_command=sh -c 'echo connection refused >&2; exit 1'",
-        "command=sleep 1000\nhealth_command=true",
-        {"health"},
-        "connection refused",
-    ),
-    "hanging": Case(
-        "command=sleep 1000\nhealth_command=sleep 100",
-        "command=sleep 1000\nuser=www-data\nhealth_command=sh -c 'test \"$USER\" = www-data'",
-        {"health"},
-        "did not end within 2 s",
-    ),
-    "countless": Case(
-        "command=sleep 1000\nqueue_command=echo many",
-        "command=sleep 1000\nqueue_command=echo 0",
-        {"queue-unknown"},
-        "many",
+    "absent": Case(
+        "command=/opt/nonesuch\nstartretries=0",
+        {"command-not-found", "fatal"},
+        "wctl: cannot start: No such file or directory: /opt/nonesuch",
+        line="command=sleep 1000",
     ),
     "foreign": Case(
         "command=sleep 1000\nuser=nobody-of-this-name\nstartretries=0",
-        "command=sleep 1000",
         {"user-missing", "fatal"},
         "its user is missing",
+        line="user=www-data",
+    ),
+    "backoff": Case(
+        f"command=sh -c '{SERVE}'\nstartretries=1000",
+        {"backoff"},
+        "last exit: exit status 3",
+        START,
+    ),
+    "crashing": Case(
+        f"command=sh -c 'sleep 1.2; {SERVE}'\nautorestart=true",
+        {"crashing"},
+        "exit status 3",
+        START,
+        after="wctl restart crashing",
+    ),
+    "hungry": Case(
+        f'command=php -r "{GROW}"\nautorestart=true\nmemory_max=64M',
+        {"out-of-memory"},
+        "MemoryMax=64M",
+        line="memory_max=512M",
+    ),
+    "timely": Case(
+        "command=sh -c 'sleep 3' --time-limit=3\nautorestart=unexpected",
+        {"planned-end-is-final", "exited"},
+        "last exit: exit status 0",
+        line="autorestart=true",
+    ),
+    "job": Case(
+        "command=sh -c 'sleep 1.2; test -e /run/database'\nautorestart=false",
+        {"exited"},
+        "last exit: exit status 1",
+        START,
+    ),
+    "family": Case(
+        f"command=sh -c '{GIVE_BIRTH}'\ntasks_max=10",
+        {"tasks-limit"},
+        "10 tasks of 10",
+        line="tasks_max=100",
+    ),
+    "opener": Case(
+        f'command=php -r "{OPEN_FILES}"\nsystemd.Service.LimitNOFILE=70',
+        {"files-limit"},
+        "open files of 70",
+        line="systemd.Service.LimitNOFILE=1000",
+    ),
+    "talker": Case(
+        "command=sh -c 'while :; do seq 1000; sleep 2; done'\n"
+        "systemd.Service.LogRateLimitIntervalSec=1s\n"
+        "systemd.Service.LogRateLimitBurst=10",
+        {"log-lines-dropped"},
+        "Suppressed",
+        after="sed -i /LogRateLimit/d /etc/wctl/conf.d/talker.conf; wctl update",
+    ),
+    "closed": Case(
+        "command=sleep 1000\nuser=www-data\nstdout_logfile=/srv/closed/out.log",
+        {"log-directory-closed"},
+        "/srv/closed: mode 0700, owner root",
+    ),
+    "barred": Case(
+        "command=sleep 1000\nuser=www-data\nstdout_logfile=/srv/barred/in/out.log",
+        {"log-directory-closed"},
+        "/srv/barred: mode 0700, owner root",
+    ),
+    "lodger": Case(
+        "command=sleep 1000\nuser=www-data\nstdout_logfile=/var/log/lodger.log",
+        {"log-directory-closed"},
+        "/var/log: mode 0755, owner root",
+        line="stdout_logfile=/var/log/lodger/lodger.log",
     ),
 }
 
 
-def sections(*, healed: bool) -> str:
-    """Returns the configuration of all cases."""
-    texts = {name: case.healed if healed else case.broken for name, case in CASES.items()}
-    return "".join(f"[program:{name}]\n{text}\n" for name, text in texts.items())
+def sections() -> str:
+    """Returns the commands that write one file for each case."""
+    return "".join(
+        f"cat > /etc/wctl/conf.d/{name}.conf <<'END'\n[program:{name}]\n{case.broken}\nEND\n"
+        for name, case in CASES.items()
+    )
+
+
+def heal(machine: Machine, name: str, case: Case, findings: list[dict[str, Any]]) -> None:
+    """Does what heals a case: what is outside of wctl, and all that its findings say."""
+    machine.run(case.heal)
+    machine.write("/root/corrected", f"{case.line}\n")
+    for each in findings:
+        if each["remedy"].count("EDITOR"):
+            assert case.line, each
+        environment = {"EDITOR": "/root/edit --corrected"}
+        done = machine.run(["bash", "-c", each["remedy"]], env=environment, check=False)
+        assert done.code == 0, (name, each, done)
+        if not case.line and each["remedy"].startswith(LOOK):
+            assert done.out, each
+    machine.run(case.after)
 
 
 def test_broken_workers_are_found_and_healed(machine: Machine) -> None:
-    """Every way to be broken gives its findings with the evidence; mended, there are none."""
-    machine.run("mkdir -m 700 -p /srv/closed; install -d -o www-data /srv/open")
-    configure(machine, sections(healed=False))
+    """Every way to be broken gives its findings with the evidence; their remedies mend it."""
+    machine.write("/root/edit", EDITOR, mode=0o755)
+    machine.run("rm -f /run/database; rm -rf /srv/closed /srv/barred /var/log/lodger")
+    machine.run("mkdir -m 700 -p /srv/closed /srv/barred; install -d -o www-data /srv/barred/in")
+    machine.run(sections())
     machine.run(["wctl", "update"], check=False)
     for name in ("crashing", "hungry"):
-        restarted(machine, f"{name}@00", 3)
-    wait_for(lambda: states(machine)["timely@00"] == "EXITED", 20, "its end")
-    lines = ["journalctl", "--output=cat", "MESSAGE_ID=a596d6fe7bfa4994828e72309e95d61e"]
-    wait_for(lambda: machine.run(lines).out, 20, "journald to tell what it dropped")
+        restarted(machine, f"{name}@00", 8)  # the first seconds after an update do not count
+    ended = {"timely@00": "EXITED", "job@00": "EXITED"}
+    wait_for(lambda: states(machine).items() >= ended.items(), 20, "their ends")
+    dropped = ["journalctl", "--output=cat", "MESSAGE_ID=a596d6fe7bfa4994828e72309e95d61e"]
+    wait_for(lambda: machine.run(dropped).out.count("Suppressed") > 3, 20, "journald to drop")
     tasks = ("family@00", "TasksCurrent")
     wait_for(lambda: show(machine, *tasks)["TasksCurrent"] == "10", 20, "ten tasks")
     wait_for(lambda: states(machine)["foreign@00"] == "FATAL", 30, "systemd to give up")
-    findings = examine(machine, "--timeout=2")
+    findings = examine(machine)
     found = {name: {e["code"] for e in findings if e["program"] == name} for name in CASES}
     assert found == {name: case.codes for name, case in CASES.items()}
     for name, case in CASES.items():
-        lines = "\n".join("\n".join(e["evidence"]) for e in findings if e["program"] == name)
+        mine = [each for each in findings if each["program"] == name]
+        lines = "\n".join("\n".join(each["evidence"]) for each in mine)
         assert case.evidence in lines, name
-    configure(machine, sections(healed=True))
-    machine.run(["wctl", "update"])
-    down = [name for name, state in states(machine).items() if state != "RUNNING"]
-    machine.run(["wctl", "start", *down])
-    assert codes(machine) == {}
+        heal(machine, name, case, mine)
+    # What was in BACKOFF tries again when its wait is over.
+    wait_for(lambda: states(machine)["backoff@00"] == "RUNNING", 60, "the next try")
+    assert examine(machine) == []
+
+
+def test_an_operator_can_read_it(machine: Machine) -> None:
+    """A finding is who and what with its code, the evidence, and a command after a $; no colours.
+
+    What a worker writes for a terminal reaches none.
+    """
+    machine.run("rm -f /run/database")
+    bell = 'printf "\\033[2J\\007no \\033[31mdatabase\\n"'
+    configure(machine, f"[program:w]\ncommand=sh -c '{bell}; exit 3'\nstartretries=1\n")
+    machine.run(["wctl", "update"], check=False)
+    wait_for(lambda: states(machine)["w@00"] == "FATAL", 20, "it to be given up")
+    assert machine.run(["wctl", "doctor"], check=False).out == (
+        "w@00: FATAL: it was given up; mend what it died of, then start it [fatal]\n"
+        "    Exited too quickly: gave up after 2 failed starts in a row\n"
+        "    last exit: exit status 3\n"
+        "    wrote:  no database\n"
+        "    $ wctl start w@00\n"
+        "1 finding\n"
+    )
+    assert machine.run(["wctl", "doctor", "--quiet"], check=False).out.endswith("start w@00\n")
 
 
 def test_stopped_and_not_at_boot(machine: Machine, worker: str) -> None:
@@ -360,22 +417,228 @@ def test_pcntl_missing(machine: Machine, worker: str) -> None:
     assert examine(machine) == []
 
 
-# ---- any other queue ---------------------------------------------------------------------------
+# ---- any other program -------------------------------------------------------------------------
 
+# Takes a file from a directory, one after the other; as busy as a worker that works.
 TAKER = """[program:taker]
-command = sh -c 'while :; do rm -f $(ls -d /srv/queue/* 2>/dev/null | head -1); sleep 0.2; done'
-queue_command = sh -c 'echo {"files": $(ls /srv/queue | wc -l)}'
-"""
+command = sh -c 'while :; do i=0; while [ $i -lt 30000 ]; do i=$((i+1)); done; {take}; done'
+queue_command = sh -c '{count}'
+health_command = sh -c 'cd /srv/queue'
+autorestart = true
+""".replace("{take}", "rm -f $(ls -d /srv/queue/* | head -n 1)")
+NUMBER = "ls /srv/queue | wc -l"
+NUMBERS = r"""printf "{\"files\": %%d}" $(ls /srv/queue | wc -l)"""
+FILL = "i=0; while :; do i=$((i+1)); touch /srv/queue/z$i; sleep 0.01; done"
 
 
-def test_queue_command(machine: Machine) -> None:
-    """queue_command's numbers tell a queue that moves from one that does not."""
-    configure(machine, TAKER.replace('"files"', '\\"files\\"').replace("'echo", "'echo"))
-    machine.run("mkdir -p /srv/queue; touch /srv/queue/a /srv/queue/b; wctl update")
+@pytest.mark.parametrize(
+    ("count", "queue"), [(NUMBER, ""), (NUMBERS, "queue files: ")], ids=("number", "json")
+)
+def test_queue_command(machine: Machine, count: str, queue: str) -> None:
+    """A number, or JSON of names and numbers, tells a queue that moves from one that does not."""
+    configure(machine, TAKER.replace("{count}", count))
+    machine.run("rm -rf /srv/queue; mkdir -p /srv/queue; touch /srv/queue/a /srv/queue/b")
+    machine.run(["wctl", "update"])
     assert examine(machine, wait=10) == []
     (pid,) = pids(machine).values()
     machine.run(f"kill -STOP {pid}; touch /srv/queue/c /srv/queue/d")
     finding = only(examine(machine), "queue-standing")
-    assert finding["evidence"][0] == "queue files: 2 messages, 2 after 2 s"
-    machine.run(f"kill -CONT {pid}")
+    assert finding["evidence"][0] == f"{queue}2 messages, 2 after 2 s"
+    paste(machine, finding)
     assert examine(machine, wait=10) == []
+
+
+def test_queue_that_grows_though_workers_work(machine: Machine) -> None:
+    """Workers that are busy and cannot keep up are not blamed: the remedy is one more of them."""
+    configure(machine, TAKER.replace("{count}", NUMBER))
+    machine.run("rm -rf /srv/queue; mkdir -p /srv/queue; touch /srv/queue/a; wctl update")
+    filling = machine.popen(FILL)
+    try:
+        finding = only(examine(machine, wait=3), "queue-growing")
+    finally:
+        machine.stop(filling)
+    paste(machine, finding)
+    assert len(pids(machine)) == 2
+    machine.run("rm -f /srv/queue/*")  # as if they had caught up
+    assert examine(machine) == []
+
+
+# What a program's own commands may do instead of answering: the code, what is said, the evidence.
+COMMANDS = {
+    "refused": (
+        f"health_command=sh -c '{DATABASE} || {{ echo connection refused >&2; exit 1; }}'",
+        "health",
+        "its health_command ended with exit code 1",
+        "connection refused",
+    ),
+    "hangs": (
+        f"user=www-data\nhealth_command=sh -c '{DATABASE} || sleep 100; test $USER = www-data'",
+        "health",
+        "its health_command did not end within 2 s",
+        None,
+    ),
+    "dies": (
+        f"health_command=sh -c '{DATABASE} || kill -SEGV $$'",
+        "health",
+        "its health_command was killed by signal 11",
+        None,
+    ),
+    "nowhere": (
+        "health_command=/opt/no-health",
+        "health-unknown",
+        "its health_command cannot be run",
+        "/opt/no-health: No such file or directory",
+    ),
+    "shut": (
+        "health_command=/etc/hostname",
+        "health-unknown",
+        "its health_command cannot be run",
+        "/etc/hostname: Permission denied",
+    ),
+    "queueless": (
+        "queue_command=/opt/no-queue --count",
+        "queue-unknown",
+        "its queue_command cannot be run",
+        "/opt/no-queue: No such file or directory",
+    ),
+    "slow": (
+        f"queue_command=sh -c '{DATABASE} || sleep 100 & wait; echo 0'",
+        "queue-unknown",
+        "its queue_command did not end within 2 s",
+        None,
+    ),
+    "failing": (
+        f"queue_command=sh -c 'echo 0; {DATABASE} || {{ echo no broker; exit 9; }}'",
+        "queue-unknown",
+        "its queue_command ended with exit code 9",
+        "no broker",
+    ),
+    "rubbish": (
+        f"queue_command=sh -c '{DATABASE} && echo 0 || echo many messages'",
+        "queue-unknown",
+        "its queue_command prints neither a number nor JSON of queue and number",
+        "many messages",
+    ),
+    "silent": (
+        f"queue_command=sh -c '{DATABASE} && echo 0'\nhealth_command=true",
+        "queue-unknown",
+        "its queue_command ended with exit code 1",
+        None,
+    ),
+    "mute": (
+        f"queue_command=sh -c '{DATABASE} && echo 0; true'",
+        "queue-unknown",
+        "its queue_command prints neither a number nor JSON of queue and number",
+        "it printed nothing",
+    ),
+    "endless": (
+        f"queue_command=sh -c '{DATABASE} && echo 0 || exec yes'",
+        "queue-unknown",
+        "its queue_command did not end within 2 s",
+        "y",
+    ),
+    "huge": (
+        f"queue_command=sh -c '{DATABASE} && echo 0 || head -c 50000000 /dev/zero'",
+        "queue-unknown",
+        "its queue_command prints neither a number nor JSON of queue and number",
+        None,
+    ),
+    "nested": (
+        f"queue_command=sh -c '{DATABASE} && echo 0 || yes [ | head -n 100000'",
+        "queue-unknown",
+        "its queue_command prints neither a number nor JSON of queue and number",
+        "[",
+    ),
+}
+
+
+def test_commands_that_do_not_answer(machine: Machine) -> None:
+    """Each gives one finding, in bounded time, and never a traceback; healed, there is none."""
+    machine.write("/root/edit", EDITOR, mode=0o755)
+    machine.run("rm -f /run/database; rm -f /opt/no-*")
+    for name, (text, *_) in COMMANDS.items():
+        configure(machine, f"[program:{name}]\ncommand=sleep 1000\n{text}\n", name)
+    machine.run(["wctl", "update"])
+    findings = examine(machine, "--timeout=2")
+    assert {each["program"]: each["code"] for each in findings} == {
+        name: code for name, (_, code, _, _) in COMMANDS.items()
+    }
+    assert len(findings) == len(COMMANDS)
+    for each in findings:
+        _, code, what, evidence = COMMANDS[each["program"]]
+        assert each["what"].startswith(what), each
+        assert evidence is None or evidence in each["evidence"], each
+        assert sum(map(len, each["evidence"])) < 2000
+        if "${EDITOR" in each["remedy"]:
+            option = "health_command=true" if code.startswith("health") else "queue_command=echo 0"
+            machine.write("/root/corrected", f"{option}\n")
+            paste(machine, each, EDITOR="/root/edit --corrected")
+    assert "sh -c" in next(e["remedy"] for e in findings if e["program"] == "refused")
+    machine.run(START)
+    for each in findings:
+        if "${EDITOR" not in each["remedy"]:
+            paste(machine, each)  # the command itself, which now succeeds
+    assert examine(machine, "--timeout=2") == []
+
+
+# ---- users, the command line -------------------------------------------------------------------
+
+
+def test_workers_of_a_user_who_does_not_linger(machine: Machine) -> None:
+    """With --user: what would end with the session is found; lingering, all is well."""
+    machine.run("id bea || useradd --create-home bea; loginctl disable-linger bea")
+    uid = machine.run("id -u bea").out.strip()
+    session = ["systemd-run", "--unit=session-of-bea", "--uid=bea", "-p", "PAMName=login"]
+    machine.run([*session, "sleep", "1000"])  # she is logged in
+    environment = {"XDG_RUNTIME_DIR": f"/run/user/{uid}", "HOME": "/home/bea"}
+    wait_for(lambda: machine.exists(f"/run/user/{uid}/systemd/private"), 20, "her systemd")
+
+    def wctl(*arguments: str) -> tuple[int, str]:
+        done = machine.run(["wctl", "--user", *arguments], user="bea", env=environment, check=False)
+        assert done.err == ""
+        return done.code, done.out
+
+    text = "[program:hers]\ncommand=sleep 1000\nhealth_command=test -d .config\n"
+    machine.write("/home/bea/.config/wctl/wctl.conf", text, owner="bea:bea")
+    machine.run("chown -R bea: /home/bea/.config")
+    try:
+        assert wctl("update")[0] == 0
+        code, out = wctl("doctor", "--json")
+        finding = only(json.loads(out), "no-linger")
+        assert (code, finding["program"]) == (1, "hers")
+        paste(machine, finding)
+        assert wctl("doctor") == (0, "no findings\n")
+        wctl("stop", "hers")
+        finding = only(json.loads(wctl("doctor", "--json")[1]), "stopped")
+        machine.run(["bash", "-c", finding["remedy"]], user="bea", env=environment)
+        assert wctl("doctor") == (0, "no findings\n")
+    finally:
+        machine.run("loginctl disable-linger bea; rm -rf /home/bea/.config")
+        machine.run(["systemctl", "stop", "session-of-bea"])
+
+
+def test_another_configuration_is_not_replaced(machine: Machine) -> None:
+    """With -c, remedies name the same file: an update of /etc/wctl would remove everything."""
+    file = "/srv/my supervisord.conf"
+    machine.write(file, "[program:w]\ncommand=sleep 1000\n")
+    machine.run(["wctl", "-c", file, "update"])
+    machine.run(["sed", "-i", "$ a stopwaitsecs=77", file])
+    finding = only(examine(machine, "-c", file), "units-outdated")
+    paste(machine, finding)
+    assert examine(machine, "-c", file) == []
+    assert show(machine, "w@00", "TimeoutStopUSec") == {"TimeoutStopUSec": "1min 17s"}
+
+
+def test_exit_codes_and_json(machine: Machine, worker: str) -> None:
+    """0 and 1 tell health; 2 and 4 tell that nothing was examined. The keys are the manual's."""
+    assert machine.run(["wctl", "doctor", "--json"]).out == "[]\n"
+    assert machine.run(["wctl", "doctor", "--wait=soon"], check=False).code == 2
+    machine.run(["wctl", "stop", worker])
+    assert set(only(examine(machine), "stopped")) == {
+        "code", "program", "what", "evidence", "remedy", "instances", "subject",
+    }  # fmt: skip
+    hidden = machine.run(
+        "unshare --mount sh -c 'mount -t tmpfs none /run && exec wctl doctor'", check=False
+    )
+    assert (hidden.code, hidden.out) == (4, "")
+    assert hidden.err.startswith("wctl: ")

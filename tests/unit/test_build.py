@@ -110,8 +110,8 @@ VALUES: dict[str, tuple[str, Any]] = {
     "requires": ("x", ("x",)),
     "wants": ("a.target", ("a.target",)),
     "hardening": ("strict", "strict"),
-    "health_command": ("php bin/console x", "php bin/console x"),
-    "queue_command": ("wc -l", "wc -l"),
+    "health_command": ("php bin/console x", ("php", "bin/console", "x")),
+    "queue_command": ("sh -c 'wc -l'", ("sh", "-c", "wc -l")),
     "wctl_ignore": ("short-stop, unknown-key", ("short-stop", "unknown-key")),
 }
 

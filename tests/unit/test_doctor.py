@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import ast
+import os
+import signal
 import time
 from pathlib import Path
 
 import pytest
 
 from wctl import config
-from wctl.doctor import messenger, queues
+from wctl.doctor import codes, messenger, queues
 from wctl.doctor.commands import Runner
-from wctl.doctor.finding import Finding
+from wctl.doctor.finding import Finding, Typed, few, printable
+from wctl.errors import Place
 from wctl.program import Program
+
+ROOT = Path(__file__).parents[2]
+DOCTOR = ROOT / "pkg/wctl/doctor"
+E2E = ROOT / "tests/e2e"
+FINDERS = ("Finding", "self._finding", "self._past")  # what takes a code first
 
 # As Symfony's console prints it, in its style guide's table and in that of DBAL on a terminal.
 STATS = """
@@ -51,11 +60,20 @@ def test_queue_command_prints_a_number_or_numbers_by_name(
     assert queues.parse(printed) == counts
 
 
-@pytest.mark.parametrize("printed", ["", "many", "[1]", '{"a": "1"}', "1.5", "true", '{"a": true}'])
+@pytest.mark.parametrize(
+    "printed",
+    ["", "many", "[1]", '{"a": "1"}', "1.5", "true", '{"a": true}', "-1", '{"a": -1}', "NaN"],
+)
 def test_anything_else_is_no_count(printed: str) -> None:
     """What is not a number never becomes one."""
     with pytest.raises(ValueError):
         queues.parse(printed)
+
+
+def test_brackets_without_end_are_no_count() -> None:
+    """What would exhaust the parser's stack is rubbish like any other."""
+    with pytest.raises(ValueError):
+        queues.parse("[" * 200_000)
 
 
 def test_table_of_messenger_stats() -> None:
@@ -147,6 +165,37 @@ def test_command_that_hangs_is_killed_with_its_children(tmp_path: Path) -> None:
     assert (answer.code, answer.out) == (None, "begun\n")
 
 
+def test_endless_output_is_read_and_forgotten(tmp_path: Path) -> None:
+    """A command that writes without end is stopped in time, and its last megabyte kept."""
+    runner = Runner(program(tmp_path, "command=true"), tmp_path, timeout=0.5, user=True)
+    begun = time.monotonic()
+    answer = runner.run(["sh", "-c", "yes & yes >&2"])
+    assert time.monotonic() - begun < 5
+    assert answer.code is None
+    assert len(answer.out) == len(answer.err) == 1 << 20
+
+
+@pytest.mark.parametrize("left", ["sleep 1000 &", "setsid sleep 1000 &", "yes &"])
+def test_what_a_command_leaves_behind_is_not_waited_for(tmp_path: Path, left: str) -> None:
+    """A child that keeps the pipes open, and even writes on, does not hold up the answer."""
+    runner = Runner(program(tmp_path, "command=true"), tmp_path, timeout=60, user=True)
+    begun = time.monotonic()
+    answer = runner.run(["sh", "-c", f"{left} echo $!; echo 3 >&2"])
+    assert time.monotonic() - begun < 10
+    assert (answer.code, answer.err) == (0, "3\n")
+    os.kill(next(int(line) for line in answer.out.split() if line.isdecimal()), signal.SIGKILL)
+
+
+def test_child_that_escapes_its_group_is_not_waited_for(tmp_path: Path) -> None:
+    """What has a session of its own outlives the kill, and holds up nothing."""
+    runner = Runner(program(tmp_path, "command=true"), tmp_path, timeout=0.3, user=True)
+    begun = time.monotonic()
+    answer = runner.run(["sh", "-c", "setsid sleep 1000 & echo $!; sleep 1000"])
+    assert time.monotonic() - begun < 5
+    assert answer.code is None
+    os.kill(int(answer.out), signal.SIGKILL)
+
+
 def test_command_that_is_not_there(tmp_path: Path) -> None:
     """A command that cannot be run has failed as in a shell, and its name is told."""
     runner = Runner(program(tmp_path, "command=true"), tmp_path, timeout=5, user=True)
@@ -155,10 +204,47 @@ def test_command_that_is_not_there(tmp_path: Path) -> None:
     assert "no-such-command" in answer.err
 
 
+def test_lines_are_shown_without_what_a_terminal_obeys() -> None:
+    """Colours, cursor movements, bells, titles and broken characters never reach the screen."""
+    line = "a\x1b[31mb\x1b[0m\x1b]0;title\x07c\x07d\te\udcffé"
+    assert printable(line) == "abc d e é"
+    assert few(["x" * 10_000]) == ("x" * 300 + "…",)
+    assert few(["a", "a", " ", "b"]) == ("a", "b")
+
+
+def test_commands_are_typed_for_what_was_examined() -> None:
+    """An update of another configuration would remove everything, so that -c is part of it."""
+    typed = Typed(user=True, files=("my own.conf",))
+    assert typed.update() == "wctl --user -c 'my own.conf' update"
+    assert typed.systemctl("enable", r"a\x2bb.target") == r"systemctl --user enable 'a\x2bb.target'"
+    assert Typed().edit(Place("a b", 3)) == "${EDITOR:-vi} +3 'a b' && wctl update"
+
+
+def test_every_code_is_in_the_table() -> None:
+    """No finding has a code that wctl(1) does not explain; and the manual explains no other."""
+    used = set()
+    for file in DOCTOR.glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in FINDERS and node.args:
+                used |= {each.value for each in ast.walk(node.args[0])
+                         if isinstance(each, ast.Constant)}  # fmt: skip
+    # Those of limits are made in a loop.
+    assert {*used, "tasks-limit", "files-limit"} == set(codes.OWN)
+    with pytest.raises(AssertionError):
+        Finding("no-such-code", "x", "what", (), "true")
+
+
+def test_every_code_is_broken_for_real() -> None:
+    """Each code of doctor's own, but for the one that no systemd has, is seen in a machine."""
+    texts = "".join(each.read_text() for each in E2E.glob("test_doctor*.py"))
+    unseen = [code for code in codes.OWN if f'"{code}"' not in texts]
+    assert unseen == ["unknown"]
+
+
 @pytest.mark.parametrize(
     ("instances", "subject"),
     [((), "x"), (("x@01",), "x@01"), (("x@00", "x@01"), "x (2 instances)")],
 )
 def test_subject(instances: tuple[str, ...], subject: str) -> None:
     """A finding names the one instance, or how many."""
-    assert Finding("code", "x", "what", (), "true", instances).subject == subject
+    assert Finding("fatal", "x", "what", (), "true", instances).subject == subject

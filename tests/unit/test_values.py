@@ -16,6 +16,7 @@ from wctl.values import Parser
 
 GOOD: Mapping[Parser, Mapping[str, Any]] = {
     values.text: {"": "", " as it is; 'x ": " as it is; 'x "},
+    values.command: {"true": ("true",), " sh -c 'a | b' ": ("sh", "-c", "a | b")},
     values.boolean: {
         **dict.fromkeys(("yes", "TRUE", "On", "1"), True),
         **dict.fromkeys(("no", "FALSE", "Off", "0"), False),
@@ -102,6 +103,10 @@ _PATHS = "expected absolute paths; a - before one: it may be missing"
 _SOCKET = "expected unix:///PATH, or tcp://ADDRESS:PORT with an IPv4 address"
 
 BAD: Mapping[Parser, tuple[str, Sequence[str]]] = {
+    values.command: (
+        "expected a command, with every quote closed",
+        ("", "  ", "sh -c 'echo", 'a "b', "a\\"),
+    ),
     values.boolean: (
         "expected true or false (also yes, no, on, off, 1, 0)",
         ("", "y", "2", "01", "true false"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict
 
 import click
@@ -11,7 +10,7 @@ import click
 from wctl.cli.app import Session, pass_session, shared
 from wctl.cli.completion import complete_programs
 from wctl.doctor.examine import Examination, Patience
-from wctl.doctor.finding import Finding
+from wctl.doctor.finding import Finding, Typed, printable
 from wctl.errors import Exit
 
 _seconds = click.FloatRange(0.0)
@@ -53,12 +52,17 @@ def doctor(
     Example: wctl doctor messenger-worker
     """
     patience = Patience(since, timeout, wait)
-    examination = Examination(session.config, session.inventory, session.target(), patience)
-    findings = list(examination.findings(programs))
+    typed = Typed(session.user, tuple(map(str, session.files)))
+    examination = Examination(session.config, session.inventory, session.target(), patience, typed)
+    findings = []
+    for each in examination.findings(programs):
+        findings.append(each)
+        if not as_json:
+            _show(each)  # at once: a look at queues takes a while
     if as_json:
         click.echo(json.dumps([_record(each) for each in findings], indent=2))
-    else:
-        _show(findings, quiet=session.quiet)
+    elif not session.quiet:
+        click.echo(f"{len(findings) or 'no'} finding{'' if len(findings) == 1 else 's'}")
     if examination.unexamined:
         names = ", ".join(examination.unexamined)
         click.echo(f"wctl: run as root, doctor could see more of {names}", err=True)
@@ -69,13 +73,9 @@ def _record(finding: Finding) -> dict[str, object]:
     return {**asdict(finding), "subject": finding.subject}
 
 
-def _show(findings: Sequence[Finding], *, quiet: bool) -> None:
-    for each in findings:
-        who = click.style(each.subject or "configuration", bold=True)
-        click.echo(f"{who}: {each.what} [{each.code}]")
-        for line in each.evidence:
-            click.echo(f"    {line}")
-        click.echo(f"    $ {click.style(each.remedy, fg='green')}")
-    if not quiet:
-        count = len(findings)
-        click.echo(f"{count or 'no'} finding{'' if count == 1 else 's'}")
+def _show(finding: Finding) -> None:
+    who = click.style(finding.subject or "configuration", bold=True)
+    click.echo(f"{who}: {printable(finding.what)} [{finding.code}]")
+    for line in finding.evidence:
+        click.echo(f"    {printable(line)}")
+    click.echo(f"    $ {click.style(finding.remedy, fg='green')}")

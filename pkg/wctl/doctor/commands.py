@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
+import selectors
 import shlex
 import signal
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +19,11 @@ from wctl import envfile
 from wctl.program import Program
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # systemd's own
-_NOT_FOUND = 127  # as a shell has it
-_MOST = 1 << 20  # bytes of output that are kept
+NOT_FOUND = 127  # as a shell has it
+CANNOT_RUN = (126, NOT_FOUND)
+_MOST = 1 << 20  # bytes of each output that are kept: the last ones
+_CHUNK = 1 << 16  # bytes, what a pipe holds
+_REAPED = 1.0  # seconds within which a process that was killed is gone, if it ever will be
 
 
 @dataclass(frozen=True)
@@ -88,36 +94,24 @@ class Runner:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                cwd=self._directory(),
+                cwd=self._directory() or self._default_directory(),
                 env=self._variables(),
                 start_new_session=True,
-                text=True,
-                errors="replace",
                 **self._identity(),
             )
-        except PermissionError as error:
-            if self._account is not None and os.geteuid() != 0:
-                raise NotPermittedError from None
-            return Answer(_NOT_FOUND, "", f"{error.filename}: {error.strerror}")
         except OSError as error:
-            return Answer(_NOT_FOUND, "", f"{error.filename}: {error.strerror}")
-        with process:
-            return self._answer(process)
-
-    def _answer(self, process: subprocess.Popen[str]) -> Answer:
-        code: int | None
-        try:
-            out, err = process.communicate(timeout=self.timeout)
-            code = process.returncode
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            out, err = process.communicate()
-            code = None
-        return Answer(code, out[-_MOST:], err[-_MOST:])
+            if isinstance(error, PermissionError) and self._account and os.geteuid() != 0:
+                raise NotPermittedError from None
+            return Answer(NOT_FOUND, "", f"{error.filename or command[0]}: {error.strerror}")
+        return _answer(process, self.timeout)
 
     def _directory(self) -> str | None:
         directory = self.program.directory
         return None if directory is None else directory.text(self.program.numprocs_start)
+
+    def _default_directory(self) -> str:
+        """Return where systemd runs what has no WorkingDirectory= (systemd.exec(5))."""
+        return str(Path.home()) if self._user else "/"
 
     def _identity(self) -> dict[str, Any]:
         if self._account is None or self._account.pw_uid == os.geteuid():
@@ -144,6 +138,65 @@ class Runner:
         elif "HOME" in os.environ:
             found.setdefault("HOME", os.environ["HOME"])
         return found
+
+
+def _answer(process: subprocess.Popen[bytes], timeout: float) -> Answer:
+    """Wait for a process and take in what it writes, neither longer nor more than is bearable.
+
+    What it leaves behind may hold its pipes open for ever, so its end counts, not theirs.
+    """
+    assert process.stdout is not None and process.stderr is not None
+    out, err = bytearray(), bytearray()
+    pidfd = os.pidfd_open(process.pid)
+    try:
+        with selectors.DefaultSelector() as selector:
+            selector.register(process.stdout, selectors.EVENT_READ, out)
+            selector.register(process.stderr, selectors.EVENT_READ, err)
+            selector.register(pidfd, selectors.EVENT_READ)
+            ended = _take_in(selector, pidfd, time.monotonic() + timeout)
+    except BaseException:  # such as Ctrl-C, of which a process in its own session hears nothing
+        _kill(process)
+        raise
+    finally:
+        os.close(pidfd)
+    if not ended:
+        _kill(process)
+    process.stdout.close()
+    process.stderr.close()
+    return Answer(process.wait() if ended else None, _text(out), _text(err))
+
+
+def _take_in(selector: selectors.BaseSelector, pidfd: int, end: float) -> bool:
+    """Read until the process behind ``pidfd`` has ended (return True), or its time has."""
+    ended, left = False, _MOST
+    while True:
+        ready = selector.select(0 if ended else max(0.0, end - time.monotonic()))
+        pipes = [key for key, _ in ready if key.fd != pidfd]
+        ended = ended or len(pipes) < len(ready)
+        for key in pipes:
+            chunk = os.read(key.fd, _CHUNK)
+            key.data.extend(chunk)
+            del key.data[: -2 * _MOST]
+            left -= len(chunk) if ended else 0
+            if not chunk:
+                selector.unregister(key.fileobj)
+        # After the end there is what the pipes still hold; whatever comes later is not its own.
+        if ended and (not pipes or left <= 0):
+            return True
+        if not ended and time.monotonic() >= end:
+            return False
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process and its children; it has not been waited for, so the number is still its."""
+    with contextlib.suppress(OSError):
+        os.killpg(process.pid, signal.SIGKILL)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(_REAPED)  # one that hangs in the kernel cannot be killed either
+
+
+def _text(output: bytearray) -> str:
+    return output[-_MOST:].decode(errors="replace")
 
 
 def _read(file: str | Path) -> Mapping[str, str]:

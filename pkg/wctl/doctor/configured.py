@@ -11,8 +11,9 @@ from pathlib import Path
 import wctl
 from wctl import install
 from wctl.config import Config
+from wctl.doctor.codes import FROM_CHECK
 from wctl.doctor.commands import Runner
-from wctl.doctor.finding import Finding, edit, few
+from wctl.doctor.finding import Finding, Typed, few
 from wctl.errors import Diagnostic
 from wctl.install import Plan, Write
 from wctl.installed import Installed, Layout
@@ -21,41 +22,26 @@ from wctl.program import Program, log_file
 from wctl.render import render
 from wctl.target import Target
 
-# The warnings of "wctl check" that make trouble when workers run; the others are advice. Log
-# directories are tried out below: their modes do not tell all.
-_TROUBLE = {
-    "command-not-found",
-    "directory-closed",
-    "directory-missing",
-    "interrupting-stop",
-    "log-directory-missing",
-    "memory-below-own-limit",
-    "memory-high-crawls",
-    "planned-end-is-final",
-    "shell-syntax",
-    "startsecs-0",
-    "user-missing",
-}
 _LINGER = Path("/var/lib/systemd/linger")
 
 
-def configuration(found: Iterable[Diagnostic], layout: Layout) -> Iterator[Finding]:
+def configuration(found: Iterable[Diagnostic], typed: Typed) -> Iterator[Finding]:
     """Report what "wctl check" has ``found`` that shows when workers run."""
     for each in found:
-        if each.error or each.code in _TROUBLE:
+        if each.error or each.code in FROM_CHECK:
             yield Finding(
                 each.code,
                 each.section.partition(":")[2],
                 f"{each.key}: {each.problem}" if each.key else each.problem,
                 (str(each.place),),
-                edit(each.place.file, each.place.line, user=layout.user),
+                typed.edit(each.place),
             )
 
 
-def units(config: Config, target: Target, layout: Layout) -> Iterator[Finding]:
+def units(config: Config, target: Target, layout: Layout, typed: Typed) -> Iterator[Finding]:
     """Report units that are not what the configuration makes, and programs without any."""
     plan = install.plan(config, render(config, target), layout)
-    update = "wctl --user update" if layout.user else "wctl update"
+    update = typed.update()
     programs = {program.name: program for program in config.programs}
     for name in sorted({each.subject for each in plan.writes}):
         writes = [each for each in plan.writes if each.subject == name]
@@ -74,10 +60,12 @@ def _differs(name: str, writes: list[Write], configured: float, update: str) -> 
     evidence = [f"{each.path} is not what the configuration makes" for each in changed]
     evidence += _difference(writes)
     if written >= max(configured, _changed(Path(wctl.__file__))):
-        what = "its unit was edited by hand, which the next update undoes; 'systemctl edit' lasts"
+        what = (
+            "its unit was edited by hand; an update undoes that, what 'systemctl edit' adds lasts"
+        )
         return Finding("unit-edited", name, what, tuple(evidence), update)
     newer = "configuration" if written < configured else "installed wctl"
-    what = f"the {newer} is newer than its units"
+    what = f"the {newer} is newer than its units, which an update writes anew"
     return Finding("units-outdated", name, what, tuple(evidence), update)
 
 
@@ -108,7 +96,9 @@ def _left_over(plan: Plan, update: str) -> Iterator[Finding]:
         yield Finding("left-over", each.name, what, (f"was made from {each.source}",), update)
 
 
-def loaded(manager: Manager, layout: Layout, programs: Iterable[Installed]) -> Iterator[Finding]:
+def loaded(
+    manager: Manager, layout: Layout, programs: Iterable[Installed], typed: Typed
+) -> Iterator[Finding]:
     """Report units that have changed on disk since systemd read them."""
     chosen = tuple(programs)
     units = manager.units([f"{each.name}@*.service" for each in chosen]) if chosen else []
@@ -120,11 +110,11 @@ def loaded(manager: Manager, layout: Layout, programs: Iterable[Installed]) -> I
         # systemd itself does not notice the first drop-in of a unit.
         if found["NeedDaemonReload"] or _drop_ins(layout, name) - set(found["DropInPaths"])
     ]
-    reload = "systemctl --user daemon-reload" if manager.user else "systemctl daemon-reload"
     for each in chosen:
         mine = tuple(sorted(unit for unit in stale if unit.startswith(f"{each.name}@")))
         if mine:
             what = "systemd has an older version of its units than the disk"
+            reload = typed.systemctl("daemon-reload")
             instances = tuple(unit[: -len(".service")] for unit in mine)
             yield Finding("reload-needed", each.name, what, few(mine), reload, instances)
 
@@ -135,11 +125,12 @@ def _drop_ins(layout: Layout, unit: str) -> set[str]:
     return {str(file) for each in directories for file in each.glob("*.conf")}
 
 
-def at_boot(layout: Layout, config: Config, programs: Iterable[Installed]) -> Iterator[Finding]:
+def at_boot(
+    layout: Layout, config: Config, programs: Iterable[Installed], typed: Typed
+) -> Iterator[Finding]:
     """Report programs that the next boot would not start though autostart says so."""
     wanted = Target(user=layout.user).boot_target
     links = layout.units / f"{wanted}.wants"
-    flag = "--user " if layout.user else ""
     configured = {program.name: program for program in config.programs}
     for each in programs:
         names = [f"{name}.target" for name in (each.name, each.group)]
@@ -149,7 +140,7 @@ def at_boot(layout: Layout, config: Config, programs: Iterable[Installed]) -> It
         if not any((links / name).is_symlink() for name in names):
             what = "does not start at boot, though autostart is true"
             evidence = (f"{links / names[0]}: no such link",)
-            remedy = f"systemctl {flag}enable {shlex.quote(names[0])}"
+            remedy = typed.systemctl("enable", names[0])
             yield Finding("not-at-boot", each.name, what, evidence, remedy)
 
 
@@ -163,28 +154,59 @@ def lingering(layout: Layout, programs: Iterable[str]) -> Iterator[Finding]:
             yield Finding("no-linger", name, what, (f"{_LINGER / user}: no such file",), remedy)
 
 
-def log_directories(runner: Runner) -> Iterator[Finding]:
+def log_directories(runner: Runner, typed: Typed) -> Iterator[Finding]:
     """Report directories of log files that the program's user cannot write into."""
     program = runner.program
-    directories = set()
-    for template in (program.stdout_logfile, program.stderr_logfile):
-        path = log_file(template)
-        if path is not None:
-            directories.add(str(Path(path.text(program.numprocs_start)).parent))
-    for directory in sorted(directories):
-        if not Path(directory).is_dir():
+    files: dict[Path, str] = {}
+    for key in ("stdout_logfile", "stderr_logfile"):
+        path = log_file(getattr(program, key))
+        if path is not None and not (key == "stderr_logfile" and program.redirect_stderr):
+            files.setdefault(Path(path.text(program.numprocs_start)), key)
+    for directory in sorted({file.parent for file in files}):
+        if not directory.is_dir():
             continue  # which "wctl check" reports
         test = 'test -w "$1" && test -x "$1"'
-        if runner.run(["/bin/sh", "-c", test, "sh", directory]).code != 0:
-            owner = program.user or "root"
-            found = Path(directory).stat()
-            yield Finding(
-                "log-directory-closed",
-                program.name,
-                f"its user, {owner}, cannot write into the directory of its log files",
-                (f"{directory}: mode {found.st_mode & 0o7777:04o}, {_owner(found)}",),
-                f"install -d -o {shlex.quote(owner)} -m 0750 {shlex.quote(directory)}",
-            )
+        if runner.run(["/bin/sh", "-c", test, "sh", str(directory)]).code != 0:
+            key = next(key for file, key in files.items() if file.parent == directory)
+            yield _closed(runner, directory, key, typed)
+
+
+def _closed(runner: Runner, directory: Path, key: str, typed: Typed) -> Finding:
+    program = runner.program
+    user = program.user or pwd.getpwuid(os.geteuid()).pw_name
+    barred = next(
+        (each for each in reversed(directory.parents) if not _entered(runner, each)), None
+    )
+    what = f"its user, {user}, cannot write its log files into {directory}"
+    if barred is not None:
+        what = f"its user, {user}, cannot get to its log files in {directory}; let it pass"
+        remedy = f"chmod a+x {shlex.quote(str(barred))}"
+    elif _is_its_own(directory, program):
+        what += "; give that to it"
+        remedy = shlex.join(["install", "-d", "-o", user, "-m", "0750", str(directory)])
+    else:  # a directory like /var/log is not ours to give away
+        own = str(directory / program.name)
+        what += f"; others use that, so have {key} name a file in {own}"
+        make = shlex.join(["install", "-d", "-o", user, "-m", "0750", own])
+        remedy = f"{make} && {typed.edit_option(program, key)}"
+    found = (barred or directory).stat()
+    evidence = f"{barred or directory}: mode {found.st_mode & 0o7777:04o}, {_owner(found)}"
+    return Finding("log-directory-closed", program.name, what, (evidence,), remedy)
+
+
+def _entered(runner: Runner, directory: Path) -> bool:
+    return runner.run(["/bin/sh", "-c", 'test -x "$1"', "sh", str(directory)]).code == 0
+
+
+def _is_its_own(directory: Path, program: Program) -> bool:
+    """Tell whether there is nothing in ``directory`` but log files of this program."""
+    templates = filter(None, map(log_file, (program.stdout_logfile, program.stderr_logfile)))
+    files = [Path(each.text(number)) for each in templates for number in program.numbers]
+    mine = tuple(file.name for file in files if file.parent == directory)
+    try:
+        return all(each.name.startswith(mine) for each in directory.iterdir())
+    except OSError:
+        return False  # we may not look
 
 
 def _owner(found: os.stat_result) -> str:

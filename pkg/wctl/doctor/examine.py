@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from wctl import lint, state, unitname
 from wctl.config import Config
 from wctl.doctor import configured, history, messenger, queues
-from wctl.doctor.commands import NotPermittedError, Runner
-from wctl.doctor.finding import Finding, few
+from wctl.doctor.commands import CANNOT_RUN, Answer, NotPermittedError, Runner
+from wctl.doctor.finding import Finding, Typed, few
 from wctl.doctor.workers import Patient, Workers
 from wctl.errors import Exit, WctlError, nearest
 from wctl.inventory import Inventory
-from wctl.program import Program
 from wctl.state import Process, State
 from wctl.target import Target
 
@@ -40,6 +39,7 @@ class Examination:
         inventory: Inventory,
         target: Target,
         patience: Patience,
+        typed: Typed,
     ) -> None:
         self._config = config
         self._inventory = inventory
@@ -47,6 +47,7 @@ class Examination:
         self._manager = inventory.manager
         self._target = target
         self._patience = patience
+        self._typed = typed
         self.unexamined: list[str] = []  # programs whose commands only root could run
 
     def findings(self, chosen: Sequence[str]) -> Iterator[Finding]:
@@ -66,7 +67,8 @@ class Examination:
         for installed in self._inventory.programs:
             program = programs.get(installed.name)
             if installed.name in names and program is not None:
-                patient = Patient(program, installed, self._processes(installed.name))
+                processes = self._processes(installed.name)
+                patient = Patient(program, installed, processes, self._typed)
                 yield from Workers(self._manager, patient, past, since).findings()
                 yield from self._outside(patient, messenger.consumed(programs))
 
@@ -96,18 +98,18 @@ class Examination:
     def _of_units(self) -> Iterator[Finding]:
         """Compare configuration, files and systemd; of what differs the last is not looked at."""
         found = [*self._config.diagnostics, *lint.check(self._config, self._layout)]
-        yield from configured.configuration(found, self._layout)
+        yield from configured.configuration(found, self._typed)
         differing = set()
         if not any(each.error for each in found):
-            for each in configured.units(self._config, self._target, self._layout):
+            for each in configured.units(self._config, self._target, self._layout, self._typed):
                 differing.add(each.program)
                 yield each
         rest = [each for each in self._inventory.programs if each.name not in differing]
-        yield from configured.loaded(self._manager, self._layout, rest)
+        yield from configured.loaded(self._manager, self._layout, rest, self._typed)
 
     def _of_boot(self, names: set[str]) -> Iterator[Finding]:
         programs = self._inventory.programs
-        yield from configured.at_boot(self._layout, self._config, programs)
+        yield from configured.at_boot(self._layout, self._config, programs, self._typed)
         yield from configured.lingering(
             self._layout, [each.name for each in programs if each.name in names]
         )
@@ -119,11 +121,11 @@ class Examination:
         timeout, user = self._patience.command, self._layout.user
         runner = Runner(program, environment, timeout=timeout, user=user)
         try:
-            yield from configured.log_directories(runner)
-            unhealthy = list(_health(runner, program))
+            yield from configured.log_directories(runner, self._typed)
+            unhealthy = list(_health(runner, self._typed))
             yield from unhealthy
-            if unhealthy:
-                return
+            if any(each.code == "health" for each in unhealthy):
+                return  # without its services, nothing moves anyway
             if program.queue_command is not None:
                 yield from queues.by_command(runner, patient, self._manager, self._patience.queue)
             console = messenger.console_of(program)
@@ -139,12 +141,17 @@ def _waits(process: Process) -> bool:
     return "failed start" in process.description
 
 
-def _health(runner: Runner, program: Program) -> Iterator[Finding]:
-    if program.health_command is None:
+def _health(runner: Runner, typed: Typed) -> Iterator[Finding]:
+    command = runner.program.health_command
+    answer = Answer(0, "", "") if command is None else runner.run(command)
+    if command is None or answer.code == 0:
         return
-    words = queues.shlex_split(program.health_command)
-    answer = runner.run(words)
-    if answer.code != 0:
-        what = "what it needs is not there: its health_command fails"
-        evidence = (f"health_command {queues.ending(answer, runner.timeout)}", *few(answer.lines))
-        yield Finding("health", program.name, what, evidence, runner.shown(words))
+    what = f"its health_command {queues.ending(answer, runner.timeout)}"
+    if answer.code in CANNOT_RUN:
+        what = f"{what}, so that it tells nothing; correct it"
+        edit = typed.edit_option(runner.program, "health_command")
+        yield Finding("health-unknown", runner.program.name, what, few(answer.lines), edit)
+        return
+    what = f"{what}: something that it needs is not there; start it, then see if this succeeds"
+    remedy = runner.shown(command)
+    yield Finding("health", runner.program.name, what, few(answer.lines), remedy)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from wctl.doctor import codes
+from wctl.errors import Place
 from wctl.program import Program
 
 MOST_LINES = 6  # of evidence: more is for "wctl logs"
+_LONGEST = 300  # characters of one
+# What terminals take as commands (ECMA-48): a worker's colours, or worse.
+_ESCAPE_SEQUENCE = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|[@-Z\\-_])")
 
 
 @dataclass(frozen=True)
@@ -22,6 +28,10 @@ class Finding:
     remedy: str  # a command to paste
     instances: tuple[str, ...] = ()  # where some instances have it and others do not
 
+    def __post_init__(self) -> None:
+        """See to it that no code is without its place in the manual."""
+        assert codes.known(self.code), self.code
+
     @property
     def subject(self) -> str:
         """Who has it: one instance, or the program, with how many of its instances."""
@@ -32,23 +42,60 @@ class Finding:
         )
 
 
+@dataclass(frozen=True)
+class Typed:
+    """How commands are typed so that they act on what was examined, and on nothing else."""
+
+    user: bool = False
+    files: tuple[str, ...] = ()  # of the option -c
+
+    def wctl(self, *words: str) -> str:
+        """Return a call of wctl."""
+        return shlex.join(["wctl", *(["--user"] if self.user else []), *words])
+
+    def update(self) -> str:
+        """Return the call that applies the configuration: of another one it would remove all."""
+        return self.wctl(*(word for file in self.files for word in ("-c", file)), "update")
+
+    def systemctl(self, *words: str) -> str:
+        """Return a call of systemctl."""
+        return shlex.join(["systemctl", *(["--user"] if self.user else []), *words])
+
+    def edit(self, place: Place) -> str:
+        """Return the command that opens a configuration, and applies what was changed."""
+        return f"{editor(place)} && {self.update()}"
+
+    def edit_option(self, program: Program, *keys: str) -> str:
+        """Return the command that opens the configuration at an option, or where it belongs.
+
+        The first of ``keys`` that was written is meant.
+        """
+        key = next((each for each in keys if each in program.places), keys[0])
+        return self.edit(program.place_of(key))
+
+
+def editor(place: Place) -> str:
+    """Return the command that opens a file at a line. $EDITOR may have options of its own."""
+    return f"${{EDITOR:-vi}} +{place.line or 1} {shlex.quote(place.file)}"
+
+
 def few(lines: Iterable[str]) -> tuple[str, ...]:
-    """Return the last few of ``lines`` that say something."""
-    return tuple([line.rstrip() for line in lines if line.strip()][-MOST_LINES:])
+    """Return the last few of ``lines`` that say something, and say it once."""
+    kept: list[str] = []
+    for line in lines:
+        clean = printable(line).rstrip()
+        if clean and kept[-1:] != [clean]:
+            kept.append(clean)
+    return tuple(kept[-MOST_LINES:])
 
 
-def names(program: str, instances: Sequence[str]) -> str:
+def printable(line: str) -> str:
+    """Return ``line`` as it may be shown: not endless, and nothing that a terminal obeys."""
+    text = _ESCAPE_SEQUENCE.sub("", line[: 4 * _LONGEST])
+    text = "".join(each if each.isprintable() else " " for each in text)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+def names(program: str, instances: Sequence[str]) -> Sequence[str]:
     """Return how a command names these instances."""
-    return shlex.join(instances) if 0 < len(instances) <= MOST_LINES else shlex.quote(program)
-
-
-def edit(file: str, line: int, *, user: bool) -> str:
-    """Return the command that opens a configuration at a line, and applies what was changed."""
-    wctl = "wctl --user" if user else "wctl"
-    return f'"${{EDITOR:-vi}}" +{line or 1} {shlex.quote(file)} && {wctl} update'
-
-
-def edit_option(program: Program, key: str, *, user: bool) -> str:
-    """Return the command that opens the configuration at an option, or where it belongs."""
-    place = program.place_of(key)
-    return edit(place.file, place.line, user=user)
+    return instances if 0 < len(instances) <= MOST_LINES else (program,)

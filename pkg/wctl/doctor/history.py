@@ -16,6 +16,7 @@ from wctl.ended import GAVE_UP, words
 # Of systemd's catalogue, which says what each of them carries (journalctl --catalog).
 _PROCESS_EXIT = "98e322203f7a4ed290d09fe03c09fe15"
 _FAILURE_RESULT = "d9b373ed55a64feb8242e02dbe79a49c"
+_START_FAILED = "be02cf6855d2428ba40df7e9d022f03d"  # follows both
 _OUT_OF_MEMORY = "fe6faa94e7774663a0da52717891d8ef"
 _DROPPED = "a596d6fe7bfa4994828e72309e95d61e"
 _KILLED = ("killed", "9")
@@ -34,7 +35,7 @@ class Event:
 class History:
     """What happened, oldest first."""
 
-    crashes: tuple[Event, ...]  # unclean ends
+    crashes: tuple[Event, ...]  # unclean ends of what was RUNNING
     kills: tuple[Event, ...]  # those of them by SIGKILL that systemd did not send
     out_of_memory: tuple[Event, ...]
     dropped: tuple[Event, ...]
@@ -54,6 +55,8 @@ def read(since: float, *, user: bool) -> History:
     """Return what the journal has from ``since`` on (seconds since the epoch)."""
     crashes, kills, out_of_memory, dropped = [], [], [], []
     exits: dict[str, dict[str, Any]] = {}
+    last_end: dict[str, Event] = {}
+    failed_starts: set[Event] = set()
     for entry in _entries(since, user=user):
         kind = entry.get("MESSAGE_ID")
         unit = _unit(entry, user=user)
@@ -64,15 +67,20 @@ def read(since: float, *, user: bool) -> History:
             out_of_memory.append(Event(unit, time, str(entry.get("MESSAGE"))))
         elif kind == _PROCESS_EXIT:
             exits[unit] = entry
-        elif kind == _FAILURE_RESULT and unit in exits:
-            last = exits.pop(unit)
+        elif kind == _FAILURE_RESULT:
+            last_end.pop(unit, None)
+            last = exits.pop(unit, {})
             end = str(last.get("EXIT_CODE")), str(last.get("EXIT_STATUS"))
-            if end == GAVE_UP:
-                continue  # of the wrapper, not of the worker
+            if not last or end == GAVE_UP:
+                continue  # of no process, or of the wrapper, not of the worker
             event = Event(unit, time, words(*end))
             crashes.append(event)
-            if end == _KILLED and entry.get("UNIT_RESULT") == "signal":
+            last_end[unit] = event
+            if end == _KILLED and entry.get("UNIT_RESULT") in ("signal", "oom-kill"):
                 kills.append(event)
+        elif kind == _START_FAILED and unit in last_end:
+            failed_starts.add(last_end.pop(unit))
+    crashes = [each for each in crashes if each not in failed_starts]
     return History(tuple(crashes), tuple(kills), tuple(out_of_memory), tuple(dropped))
 
 
@@ -85,7 +93,7 @@ def _unit(entry: dict[str, Any], *, user: bool) -> str:
 def _entries(since: float, *, user: bool) -> Iterator[dict[str, Any]]:
     command = ["journalctl", "--quiet", "--output=json", f"--since=@{since:.6f}"]
     command += ["--user"] if user else []
-    kinds = (_PROCESS_EXIT, _FAILURE_RESULT, _OUT_OF_MEMORY, _DROPPED)
+    kinds = (_PROCESS_EXIT, _FAILURE_RESULT, _START_FAILED, _OUT_OF_MEMORY, _DROPPED)
     command += [f"MESSAGE_ID={kind}" for kind in kinds]
     try:
         shown = subprocess.run(command, capture_output=True, timeout=30, check=False).stdout

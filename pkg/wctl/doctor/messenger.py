@@ -109,7 +109,8 @@ class Messenger:
             try:
                 yield from self._queues(seconds, consumed, rows, stuck)
             except queues.NotCountedError as error:
-                yield queues.not_counted(self._runner, self._words("messenger:stats"), error)
+                remedy = self._runner.shown(self._words("messenger:stats"))
+                yield queues.not_counted(self._runner, "messenger:stats", remedy, error)
 
     # ---- the application -----------------------------------------------------------------
 
@@ -121,7 +122,10 @@ class Messenger:
         except (ValueError, KeyError, TypeError):
             return  # not PHP, or so broken that the worker's own state tells
         if not found["pcntl"]:
-            what = "its PHP has no pcntl_signal(): a stop kills the message in hand"
+            what = (
+                "its PHP has no pcntl_signal(), so that a stop kills the message in hand; install"
+                " pcntl, or take that out of disable_functions"
+            )
             php = self._console.php
             remedy = f"{php} --ri pcntl; {php} -i | grep disable_functions"
             evidence = (f"{php} -r 'function_exists(\"pcntl_signal\")': false",)
@@ -133,7 +137,7 @@ class Messenger:
         if answer.code == 0 or _MISSING.search(answer.out + answer.err):
             return
         ending = queues.ending(answer, self._runner.timeout)
-        what = "its database cannot be reached"
+        what = "its database does not answer; start it, then see whether this succeeds"
         evidence = (f"dbal:run-sql {ending}", *_message(answer))
         yield Finding("health", self._name, what, evidence, self._runner.shown(words))
 
@@ -170,7 +174,10 @@ class Messenger:
             mine = [each for each in stuck if each.queue == queue]
             number = sum(each.number for each in mine)
             oldest, newest = (pick(str(each.delivered) for each in mine) for pick in (min, max))
-            what = "messages are stuck: a worker took them and crashed, or hangs, and no other may"
+            what = (
+                "messages are stuck: a worker took them and crashed, or hangs, and no other may;"
+                " release them"
+            )
             evidence = (f"queue {queue}: {number} taken, the first at {oldest}",)
             taken = f"queue_name = {_sql(queue)} AND delivered_at <= {_sql(newest)}"
             sql = f"{_UPDATE} SET delivered_at = NULL WHERE {taken}"

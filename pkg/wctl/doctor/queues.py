@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from wctl.doctor.commands import Answer, Runner
+from wctl.doctor.commands import CANNOT_RUN, Answer, Runner
 from wctl.doctor.finding import Finding, few
 from wctl.doctor.workers import Patient, cpu
 from wctl.manager import Manager
@@ -21,7 +21,11 @@ _BUSY = 0.02  # of a processor: a worker that only polls its queue needs less
 
 
 class NotCountedError(Exception):
-    """A queue command said nothing that could be understood. Its argument is the answer."""
+    """A queue command said nothing that could be understood."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer)
+        self.answer = answer
 
 
 @dataclass(frozen=True)
@@ -46,11 +50,13 @@ def parse(text: str) -> Counts:
     Raises:
         ValueError: it is neither.
     """
-    found = json.loads(text.strip())
-    if isinstance(found, dict) and all(type(each) is int for each in found.values()):
-        return {str(name): each for name, each in found.items()}
-    if type(found) is int:
-        return {"": found}
+    try:
+        found = json.loads(text.strip())
+    except RecursionError:  # of brackets within brackets
+        found = None
+    counts = found if isinstance(found, dict) else {"": found}
+    if all(type(each) is int and each >= 0 for each in counts.values()):
+        return {str(name): each for name, each in counts.items()}
     raise ValueError("neither a number nor numbers by name")
 
 
@@ -89,21 +95,23 @@ def by_command(
     """Report what the program's queue_command tells."""
     command = runner.program.queue_command
     assert command is not None
-    words = shlex_split(command)
 
     def read() -> Counts:
-        return counted(runner.run(words), parse)
+        return counted(runner.run(command), parse)
 
     units = [each.unit for each in patient.running()]
     begun = cpu(manager, units)
     try:
         found = standing(read, seconds if units else 0.0)
     except NotCountedError as error:
-        yield not_counted(runner, words, error)
+        remedy = runner.shown(command)
+        if error.answer.code in CANNOT_RUN:
+            remedy = patient.typed.edit_option(runner.program, "queue_command")
+        yield not_counted(runner, "queue_command", remedy, error)
         return
     used = cpu(manager, units) - begun
     for each in found if units else ():
-        yield not_moving(patient, each, used, runner.shown(words))
+        yield not_moving(patient, each, used, runner.shown(command))
 
 
 def counted(answer: Answer, parser: Callable[[str], Counts]) -> Counts:
@@ -120,19 +128,25 @@ def counted(answer: Answer, parser: Callable[[str], Counts]) -> Counts:
         raise NotCountedError(answer) from None
 
 
-def not_counted(runner: Runner, words: list[str], error: NotCountedError) -> Finding:
-    """Return the finding of a queue command that tells nothing."""
-    answer = error.args[0]
-    assert isinstance(answer, Answer)
-    what = "cannot count messages: a number was expected, or JSON of name and number"
-    evidence = (f"{words[0]} … {ending(answer, runner.timeout)}", *few(answer.lines))
-    return Finding("queue-unknown", runner.program.name, what, evidence, runner.shown(words))
+def not_counted(runner: Runner, what: str, remedy: str, error: NotCountedError) -> Finding:
+    """Return the finding of a queue command, called ``what``, that tells nothing."""
+    answer = error.answer
+    if answer.code == 0:
+        problem = f"its {what} prints neither a number nor JSON of queue and number"
+        lines = few(answer.lines) or ("it printed nothing",)
+    else:
+        problem = f"its {what} {ending(answer, runner.timeout)}"
+        lines = few(answer.lines)
+    problem += ", so that nobody knows what waits"
+    return Finding("queue-unknown", runner.program.name, problem, lines, remedy)
 
 
 def ending(answer: Answer, timeout: float) -> str:
     """Say how a command ended."""
     if answer.code is None:
         return f"did not end within {timeout:g} s"
+    if answer.code in CANNOT_RUN:
+        return "cannot be run"
     if answer.code < 0:
         return f"was killed by signal {-answer.code}"
     return f"ended with exit code {answer.code}"
@@ -146,21 +160,11 @@ def not_moving(patient: Patient, queue: Standing, used: float, look: str) -> Fin
         queue.evidence,
         f"{len(running)} running, which used {used:.2f} s of processor time meanwhile",
     )
-    name = patient.program.name
+    name, typed = patient.program.name, patient.typed
     if queue.last > queue.first and share > _BUSY:
         what = "the queue grows faster than its workers take from it; run more of them"
-        count = len(patient.installed.enabled) + 1
-        return Finding("queue-growing", name, what, evidence, f"wctl scale {name} {count}")
-    what = "RUNNING, but nobody takes anything from the queue"
-    remedy = f"wctl restart --rolling {name}"
+        remedy = typed.wctl("scale", name, str(len(patient.installed.enabled) + 1))
+        return Finding("queue-growing", name, what, evidence, remedy)
+    what = "RUNNING, but nobody takes anything from the queue; restart it"
+    remedy = typed.wctl("restart", "--rolling", name)
     return Finding("queue-standing", name, what, (*evidence, f"looked with: {look}"), remedy)
-
-
-def shlex_split(command: str) -> list[str]:
-    """Split a command as the configuration's other commands are, without a shell."""
-    import shlex
-
-    try:
-        return shlex.split(command)
-    except ValueError:
-        return [command]

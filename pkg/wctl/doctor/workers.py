@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from wctl import ended, journal
-from wctl.doctor.finding import Finding, edit_option, few, names
+from wctl.doctor.finding import Finding, Typed, few, names
 from wctl.doctor.history import Event, History
 from wctl.installed import Installed
 from wctl.logfiles import of_units
@@ -19,11 +20,18 @@ from wctl.program import Program
 from wctl.starts import Starts
 from wctl.state import Process, State
 
+_DIRECTIVE = "systemd.Service.{}"  # as it is passed through
+_ERR = 3  # the priority, of syslog(3)
+_GAVE_UP = "gave up after"  # which the description says already
 _MANY = 3  # crashes that are no accident
+# Seconds: an update writes, has systemd read it, then restarts; what ends until then is no news.
+_SETTLED = 5.0
 _NEARLY = 0.9  # of a limit
 _TAIL = 4096  # bytes of a log file
 _PROPERTIES = (
     "DropInPaths",
+    "ExecMainCode",
+    "ExecMainStatus",
     "FragmentPath",
     "InactiveExitTimestampMonotonic",
     "LimitNOFILESoft",
@@ -33,6 +41,8 @@ _PROPERTIES = (
     "TasksCurrent",
     "TasksMax",
 )
+_HOW = {1: "exited", 2: "killed", 3: "dumped"}  # CLD_EXITED and so on, of waitid(2)
+_DONE = "exit status 0"
 _INFINITY = (1 << 64) - 1
 # With control groups of version 1, the kernel does not tell systemd why it killed.
 _UNIFIED = Path("/sys/fs/cgroup/cgroup.controllers")
@@ -45,6 +55,7 @@ class Patient:
     program: Program
     installed: Installed
     processes: tuple[Process, ...]
+    typed: Typed
 
     def running(self) -> list[Process]:
         """Return the instances that are up."""
@@ -58,7 +69,7 @@ class Workers:
         self._manager = manager
         self._patient = patient
         self._program = patient.program
-        self._wctl = "wctl --user" if manager.user else "wctl"
+        self._typed = patient.typed
         # Of a stopped one, systemd would have to load the unit, and has nothing to tell.
         living = [each.unit for each in patient.processes if each.description != "Not started"]
         self._properties = manager.properties([(unit, _PROPERTIES) for unit in living])
@@ -83,7 +94,7 @@ class Workers:
         """
         found = self._properties.get(unit, {})
         files = [found["FragmentPath"], *found["DropInPaths"]] if found else []
-        times = [Path(file).stat().st_ctime for file in files if file and Path(file).exists()]
+        times = [_ctime(file) + _SETTLED for file in files if file]
         if found and not found["NRestarts"]:
             monotonic = int(found["InactiveExitTimestampMonotonic"]) / 1e6
             times.append(time.time() - time.monotonic() + monotonic)
@@ -92,31 +103,35 @@ class Workers:
     # ---- states --------------------------------------------------------------------------
 
     def _states(self) -> Iterator[Finding]:
-        start = f"{self._wctl} start"
-        for state, code, what, verb in (
-            (State.FATAL, "fatal", "has been given up; mend what it died of, then start it", start),
-            (State.UNKNOWN, "unknown", "is in a state that wctl does not know", "systemctl status"),
-        ):
-            down = [each for each in self._patient.processes if each.state is state]
-            if down:
-                yield self._finding(code, down, f"{state}: {what}", self._why(down[0]), verb)
+        start, logs = self._typed.wctl("start"), self._typed.wctl("logs", "-n", "50")
+        given_up = self._in(State.FATAL)
+        if given_up:
+            what = "FATAL: it was given up; mend what it died of, then start it"
+            yield self._finding("fatal", given_up, what, self._why(given_up[0]), start)
+        strange = self._in(State.UNKNOWN)
+        if strange:
+            what, look = "in a state that wctl does not know", self._typed.systemctl("status")
+            yield self._finding("unknown", strange, what, self._why(strange[0]), look)
         failing = [each for each in self._patient.processes if self._fails_to_start(each)]
         if failing:
-            what, look = "does not start, time and again", f"{self._wctl} logs -n 50"
-            yield self._finding("backoff", failing, what, self._why(failing[0]), look)
+            what = "does not start, time and again; mend what it dies of, it tries by itself"
+            yield self._finding("backoff", failing, what, self._why(failing[0]), logs)
         wanted = set(map(self._patient.installed.instance, self._patient.installed.enabled))
         stopped = [
             each
-            for each in self._patient.processes
-            if each.state is State.STOPPED and each.unit in wanted and self._program.autostart
+            for each in self._in(State.STOPPED)
+            if each.unit in wanted and self._program.autostart
         ]
         if stopped:
-            what = "STOPPED, though it starts at boot"
-            yield self._finding("stopped", stopped, what, (stopped[0].description,), start)
+            what = "STOPPED by hand, though it starts at boot"
+            yield self._finding("stopped", stopped, what, (_since(stopped[0]),), start)
         exited = [each for each in self._patient.processes if self._amiss(each)]
         if exited:
-            evidence = (f"autorestart={self._program.autorestart}", *self._why(exited[0]))
-            yield self._finding("exited", exited, "EXITED, and stays so", evidence, start)
+            what = f"EXITED, and autorestart={self._program.autorestart} leaves it so"
+            yield self._finding("exited", exited, what, self._why(exited[0]), start)
+
+    def _in(self, state: State) -> list[Process]:
+        return [each for each in self._patient.processes if each.state is state]
 
     def _fails_to_start(self, process: Process) -> bool:
         """Tell whether an instance waits for its next try, or is at one after some have failed."""
@@ -129,45 +144,61 @@ class Workers:
         """Tell whether an instance that has ended was to go on: a job that is done was not."""
         if process.state is not State.EXITED:
             return False
-        done = ended.last_exit(process.unit, user=self._manager.user) == "exit status 0"
-        return not (done and self._program.autorestart == "false")
+        return not (self._last_exit(process) == _DONE and self._program.autorestart == "false")
+
+    def _last_exit(self, process: Process) -> str | None:
+        """Return how the worker last ended; of a clean end the journal has nothing."""
+        if process.state is not State.EXITED:
+            return ended.last_exit(process.unit, user=self._manager.user)
+        found = self._properties[process.unit]
+        return ended.words(_HOW[int(found["ExecMainCode"])], str(found["ExecMainStatus"]))
 
     def _why(self, process: Process) -> tuple[str, ...]:
-        last = ended.last_exit(process.unit, user=self._manager.user)
-        lines = [process.description, f"last exit: {last}" if last else ""]
+        last = self._last_exit(process)
+        lines = [_since(process), f"last exit: {last}" if last else ""]
         return (*few(lines), *self._last_lines(process))
 
     def _last_lines(self, process: Process) -> tuple[str, ...]:
-        """Return what the worker wrote last, from wherever it logs."""
+        """Return what the worker wrote last, from wherever it logs, or why it never came to it."""
         (logs,) = of_units(self._manager, [process.unit])
+        found = journal.last([process.unit], 20, user=self._manager.user)
         if logs.journal:
-            found = journal.last([process.unit], 20, user=self._manager.user)
             lines = [each.text for each in found if each.identifier != "wctl"]
         else:
             newest = sorted(logs.present(), key=lambda file: file.stat().st_mtime)
             lines = _tail(newest[-1]) if newest else []
-        return tuple(f"wrote: {line}" for line in few(lines)[-3:])
+        own = [each.text for each in found if each.identifier == "wctl" and each.priority <= _ERR]
+        whys = [text.partition(": ")[2] for text in own if _GAVE_UP not in text]
+        # Tries that fail in the same way say the same, and the last one counts.
+        said = [*(f"wctl: {why}" for why in whys[-1:]), *(f"wrote: {line}" for line in few(lines))]
+        return tuple(reversed(dict.fromkeys(reversed(said))))[-3:]
 
     # ---- the past ------------------------------------------------------------------------
 
     def _memory(self) -> Iterator[Finding]:
         told = {n: past.out_of_memory for n, past in self._history.items() if past.out_of_memory}
-        likely = {
-            name: past.kills
-            for name, past in self._history.items()
-            if past.kills and name not in told and self._limited(name) and not _UNIFIED.exists()
-        }
-        edit = edit_option(self._program, "memory_max", user=self._manager.user)
+        edit = self._typed.edit_option(self._program, "memory_max", _DIRECTIVE.format("MemoryMax"))
         for events, what in (
-            (told, "was killed for want of memory; raise memory_max, or have it need less"),
-            (likely, "was killed by SIGKILL, as for want of memory; raise memory_max if it was"),
+            (told, "killed because it was out of memory; raise memory_max, or have it need less"),
+            (self._likely(), "killed, most likely because it was out of memory; raise memory_max"),
         ):
             if events:
                 name = min(events)
                 limit = self._properties[f"{name}.service"]["MemoryMax"]
-                size = "none" if limit == _INFINITY else f"{limit / (1 << 20):.0f}M"
+                size = "infinity" if limit == _INFINITY else f"{limit / (1 << 20):.0f}M"
                 evidence = (_times(events[name]), f"MemoryMax={size}")
                 yield self._past("out-of-memory", events, what, evidence, edit)
+
+    def _likely(self) -> dict[str, Sequence[Event]]:
+        """Return the kills where nobody tells why, but memory is the likely reason."""
+        return {
+            name: past.kills
+            for name, past in self._history.items()
+            if past.kills
+            and not past.out_of_memory
+            and self._limited(name)
+            and not _UNIFIED.exists()
+        }
 
     def _limited(self, name: str) -> bool:
         found = self._properties.get(f"{name}.service", {})
@@ -176,25 +207,29 @@ class Workers:
     def _crashes(self) -> Iterator[Finding]:
         told = (State.BACKOFF, State.FATAL)
         up = {each.name: each for each in self._patient.processes if each.state not in told}
-        many = {
-            name: past.crashes
-            for name, past in self._history.items()
-            if len(past.crashes) >= _MANY and name in up
-        }
+        likely = self._likely()
+        many = {}
+        for name, past in self._history.items():
+            # A kill for want of memory is told already.
+            told_of = past.kills if past.out_of_memory or name in likely else ()
+            crashes = [each for each in past.crashes if each not in told_of]
+            if len(crashes) >= _MANY and name in up:
+                many[name] = crashes
         if many:
             name = min(many)
             evidence = (_times(many[name]), *self._last_lines(up[name]))
-            what = "crashes again and again after it was RUNNING"
-            remedy = f"{self._wctl} logs -n 50 {names(self._program.name, sorted(many))}"
+            what = "crashes again and again after it was RUNNING; mend why, then restart it"
+            which = names(self._program.name, sorted(many))
+            remedy = self._typed.wctl("logs", "-n", "50", *which)
             yield self._past("crashing", many, what, evidence, remedy)
 
     def _dropped(self) -> Iterator[Finding]:
         dropped = {n: past.dropped for n, past in self._history.items() if past.dropped}
         if dropped:
             first = dropped[min(dropped)]
-            what = "journald has dropped lines of it; wctl's units have no limit, find what set one"
+            what = "journald has dropped lines of it; take out the limit that this shows"
             evidence = few(each.text for each in first)
-            remedy = f"systemctl cat {min(dropped)} | grep -n LogRateLimit"
+            remedy = f"{self._typed.systemctl('cat', min(dropped))} | grep -n LogRateLimit"
             yield self._past("log-lines-dropped", dropped, what, evidence, remedy)
 
     # ---- limits --------------------------------------------------------------------------
@@ -209,11 +244,14 @@ class Workers:
             files, most = _open_files(int(found["MainPID"])), int(found["LimitNOFILESoft"])
             if files > _NEARLY * most:
                 near["files-limit"][each.name] = f"{files} open files of {most} (LimitNOFILE=)"
-        for (code, found_in), option in zip(near.items(), ("tasks_max", "minfds")):
-            if found_in:
-                what = "is about to meet a limit; find what leaks, or raise it"
-                edit = edit_option(self._program, option, user=self._manager.user)
-                yield self._past(code, found_in, what, few(found_in.values()), edit)
+        for code, things, option, directive in (
+            ("tasks-limit", "processes", "tasks_max", "TasksMax"),
+            ("files-limit", "open files", "minfds", "LimitNOFILE"),
+        ):
+            if near[code]:
+                what = f"about to meet its limit of {things}; find what leaks, or raise {option}"
+                edit = self._typed.edit_option(self._program, option, _DIRECTIVE.format(directive))
+                yield self._past(code, near[code], what, few(near[code].values()), edit)
 
     # ---- findings ------------------------------------------------------------------------
 
@@ -221,7 +259,7 @@ class Workers:
         self, code: str, who: Sequence[Process], what: str, evidence: tuple[str, ...], verb: str
     ) -> Finding:
         instances = tuple(each.name for each in who)
-        remedy = f"{verb} {names(self._program.name, instances)}"
+        remedy = f"{verb} {shlex.join(names(self._program.name, instances))}"
         return Finding(code, self._program.name, what, evidence, remedy, instances)
 
     def _past(
@@ -233,9 +271,38 @@ class Workers:
 def cpu(manager: Manager, units: Iterable[str]) -> float:
     """Return the seconds of processor time that ``units`` have used."""
     found: Mapping[str, Mapping[str, Any]]
-    found = manager.properties([(unit, ("CPUUsageNSec",)) for unit in units])
-    used = [int(each["CPUUsageNSec"]) for each in found.values()]
-    return sum(each for each in used if each != _INFINITY) / 1e9
+    found = manager.properties([(unit, ("CPUUsageNSec", "MainPID")) for unit in units])
+    return sum(
+        # With control groups of version 1 systemd counts where it was told to, alone.
+        _processor_time(int(each["MainPID"]))
+        if each["CPUUsageNSec"] == _INFINITY
+        else int(each["CPUUsageNSec"]) / 1e9
+        for each in found.values()
+    )
+
+
+def _processor_time(pid: int) -> float:
+    """Return the seconds that a process, its children and those that have ended have used."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return 0.0
+    own = sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")  # utime to cstime, proc(5)
+    return own + sum(_processor_time(int(child)) for child in children)
+
+
+def _ctime(file: str) -> float:
+    try:
+        return Path(file).stat().st_ctime
+    except OSError:
+        return 0.0
+
+
+def _since(process: Process) -> str:
+    """Return what systemd tells of a state; of one that is over, since when."""
+    over = process.state in (State.STOPPED, State.EXITED) and process.description != "Not started"
+    return f"since {process.description}" if over else process.description
 
 
 def _times(events: Sequence[Event]) -> str:
