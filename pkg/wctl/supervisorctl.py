@@ -16,10 +16,16 @@ _ANSWERED = (0, 3)
 
 
 class Supervisorctl:
-    """supervisorctl with the configuration ``file``; ``path`` is the program."""
+    """supervisorctl with the configuration ``file``; ``path`` is the program.
 
-    def __init__(self, file: Path, path: str = "supervisorctl") -> None:
+    A stop takes as long as a worker does, so that there is no ``timeout`` (seconds) by default.
+    """
+
+    def __init__(
+        self, file: Path, path: str = "supervisorctl", timeout: float | None = None
+    ) -> None:
         self._command = (path, "-c", str(file))
+        self._timeout = timeout
 
     def states(self) -> dict[str, str]:
         """Return the state of every process by its name, as "status" prints it.
@@ -66,7 +72,12 @@ class Supervisorctl:
                 errors="replace",
                 check=False,
                 env={**os.environ, "LC_ALL": "C.UTF-8"},
+                timeout=self._timeout,
             )
+        except subprocess.TimeoutExpired:
+            raise WctlError(
+                f"supervisord did not answer within {self._timeout:g} s", exit_code=Exit.UNKNOWN
+            ) from None
         except OSError as error:
             raise WctlError(
                 f"{self._command[0]}: {error.strerror}",

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from wctl import config
-from wctl.doctor import codes, messenger, queues
+from wctl.doctor import codes, messenger, queues, supervised
 from wctl.doctor.commands import Runner
 from wctl.doctor.finding import Finding, Typed, few, printable
 from wctl.errors import Place
@@ -239,6 +239,20 @@ def test_every_code_is_broken_for_real() -> None:
     texts = "".join(each.read_text() for each in E2E.glob("test_doctor*.py"))
     unseen = [code for code in codes.OWN if f'"{code}"' not in texts]
     assert unseen == ["unknown"]
+
+
+@pytest.mark.parametrize(
+    ("words", "file"),
+    [
+        ("supervisord -n -c /a/b.conf", "/a/b.conf"),
+        ("supervisord -cb.conf", "/srv/b.conf"),
+        ("supervisord --configuration=b.conf", "/srv/b.conf"),
+        ("supervisord --configuration ../b.conf -n", "/srv/../b.conf"),
+    ],
+)
+def test_configuration_of_a_supervisord(words: str, file: str) -> None:
+    """It is what supervisord was told, from where it was started."""
+    assert supervised._configuration(words.split(), Path("/srv")) == Path(file)
 
 
 @pytest.mark.parametrize(

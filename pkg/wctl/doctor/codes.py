@@ -59,6 +59,13 @@ TABLE: tuple[Code, ...] = (
         "Run loginctl enable-linger.",
     ),
     Code(
+        "supervisor-too",
+        "A supervisord on this machine runs a program of the same name, or starts it at the next"
+        " boot: twice the workers consume, and half of them nobody looks at here.",
+        "Disable Supervisor once everything has moved. Until then, take the program out of its"
+        " configuration.",
+    ),
+    Code(
         "fatal",
         "Every start has failed, startretries times over, and no further one is tried.",
         "Mend what the last lines tell, then start it.",

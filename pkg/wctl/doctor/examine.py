@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from wctl import lint, state, unitname
 from wctl.config import Config
-from wctl.doctor import configured, history, messenger, queues
+from wctl.doctor import configured, history, messenger, queues, supervised
 from wctl.doctor.commands import CANNOT_RUN, Answer, NotPermittedError, Runner
 from wctl.doctor.finding import Finding, Typed, few
 from wctl.doctor.workers import Patient, Workers
@@ -19,6 +19,7 @@ from wctl.target import Target
 
 _LOOKS = 5
 _MOMENT = 0.2  # seconds; RestartSec= is half of that
+_UP = ("active", "activating", "reloading")
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ class Examination:
             # A program with errors is neither configured nor, perhaps, installed.
             if each.program in names or not chosen:
                 yield each
+        yield from self._beside(names)
         since = time.time() - self._patience.since
         past = history.read(since, user=self._layout.user)
         for installed in self._inventory.programs:
@@ -113,6 +115,18 @@ class Examination:
         yield from configured.lingering(
             self._layout, [each.name for each in programs if each.name in names]
         )
+
+    def _beside(self, names: set[str]) -> Iterator[Finding]:
+        """Look for a Supervisor that has the programs, too; not for one of a user's own."""
+        if self._layout.user or not self._inventory.programs:
+            return
+        installed = {each.name for each in self._inventory.programs}
+        units = self._manager.units([f"{name}@*.service" for name in installed])
+        here = {each.name.partition("@")[0] for each in units if each.active in _UP}
+        here |= {each.name for each in self._inventory.programs if each.enabled}
+        for each in supervised.daemons(self._manager):
+            has = supervised.programs(each, timeout=self._patience.command)
+            yield from supervised.findings(each, has, here & names, installed)
 
     def _outside(self, patient: Patient, consumed: frozenset[str]) -> Iterator[Finding]:
         """Examine what only the program's own user, with its variables, can tell."""
