@@ -11,7 +11,7 @@ import pytest
 
 from machine import provision
 from machine.driver import Machine, unique_name, wait_for
-from machine.units import configure
+from machine.units import configure, states
 
 SERVER = """[Service]
 Type=notify
@@ -87,8 +87,12 @@ def test_server_that_is_down(server: Machine) -> None:
     # Between two tries it is STARTING for a moment, which is no finding.
     findings = wait_for(lambda: exactly(server, "backoff", "health"), 60, "both findings")
     assert "SQLSTATE[HY000] [2002]" in " ".join(findings["health"]["evidence"])
+    check = ["bash", "-c", findings["health"]["remedy"]]  # which brings DATABASE_URL along
+    assert server.run(check, check=False).code != 0
+    assert "SQLSTATE" in server.run(["bash", "-c", findings["backoff"]["remedy"]]).out
     server.run(["systemctl", "start", "mariadb"])
-    server.run(["wctl", "restart", "messenger-worker"])
+    server.run(check)
+    wait_for(lambda: states(server)["messenger-worker@00"] == "RUNNING", 60, "the next try")
     assert examine(server) == []
 
 
@@ -105,5 +109,5 @@ def test_queue_on_the_server(server: Machine) -> None:
     assert findings
     server.run(["systemctl", "kill", "--signal=CONT", "messenger-worker@00"])
     for each in findings.values():
-        server.run(["bash", "-c", each["remedy"]])  # which brings DATABASE_URL along
+        server.run(["bash", "-c", each["remedy"]])
     assert examine(server, wait=10) == []

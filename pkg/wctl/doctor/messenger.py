@@ -198,6 +198,8 @@ class Messenger:
         units = [each.unit for each in self._patient.running()]
         taken = {each.queue for each in rows if each.delivered and each not in stuck}
         strange = self._strange(counts, rows)
+        if strange:  # or the queue has grown between the two looks: then another one tells
+            strange &= self._strange(counts, self._rows())
         if not units or not (strange or any(counts[name] for name in counts if name not in failed)):
             return
         begun = cpu(self._manager, units)

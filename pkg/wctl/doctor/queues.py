@@ -165,6 +165,6 @@ def not_moving(patient: Patient, queue: Standing, used: float, look: str) -> Fin
         what = "the queue grows faster than its workers take from it; run more of them"
         remedy = typed.wctl("scale", name, str(len(patient.installed.enabled) + 1))
         return Finding("queue-growing", name, what, evidence, remedy)
-    what = "RUNNING, but nobody takes anything from the queue; restart it"
+    what = "RUNNING, but takes nothing from the queue: it hangs, or it consumes another one"
     remedy = typed.wctl("restart", "--rolling", name)
     return Finding("queue-standing", name, what, (*evidence, f"looked with: {look}"), remedy)
