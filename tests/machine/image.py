@@ -74,6 +74,9 @@ AUTOPKGTEST = "autopkgtest dpkg-dev python3-hypothesis python3-pytest"
 # A database server without its unit and its user: a test makes both.
 MARIADB = "mariadb-server-core mariadb-client-core php-mysql"
 
+# Workers that are neither PHP nor Messenger's, and their broker.
+RQ = "python3-rq redis-server"
+
 # What runs virtual machines: see vm.py.
 QEMU = "qemu-system-x86 qemu-utils busybox-static e2fsprogs linux-image-cloud-amd64"
 
@@ -81,6 +84,7 @@ LAYERS = {
     "base": "",  # a fresh Debian: only its apt is made plain, see prepare_apt
     "e2e": f"{WCTL_DEPENDS} {SYMFONY} {TEST_TOOLS}",
     "supervisor": f"{WCTL_DEPENDS} {SYMFONY} supervisor",
+    "rq": f"{WCTL_DEPENDS} {RQ}",
     "wheel": f"{HEADERS} dbus-user-session libpam-systemd",
     "mariadb": f"{WCTL_DEPENDS} {SYMFONY} {MARIADB}",
     "build": f"{WCTL_DEPENDS} {BUILD_TOOLS}",

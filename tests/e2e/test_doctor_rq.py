@@ -1,0 +1,109 @@
+"""wctl doctor for workers that are not Symfony's: RQ on a real Redis, by two commands."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from machine import provision
+from machine.driver import Machine, unique_name, wait_for
+from machine.units import configure, pids, states
+
+WORKER = """[program:rq]
+command = /usr/bin/rq worker default
+directory = /srv
+user = daemon
+environment = HOME="/srv"
+startsecs = 2
+startretries = 1000
+autorestart = true
+stopwaitsecs = 20
+health_command = redis-cli -e ping
+queue_command = /srv/depth
+"""
+DEPTH = """#!/bin/sh
+length() { redis-cli -e llen rq:queue:$1; }
+printf '{"default": %d, "mail": %d}\\n' "$(length default)" "$(length mail)"
+"""
+QUEUE = """import sys, redis, rq
+for _ in range(3):
+    rq.Queue(sys.argv[1], connection=redis.Redis()).enqueue("time.sleep", 0)
+"""
+
+
+@pytest.fixture(scope="module")
+def machine(suite: str, deb: Path) -> Iterator[Machine]:
+    """A machine with Redis and one worker of RQ, that is well."""
+    with Machine.boot(unique_name(f"rq-{suite}"), f"{suite}/rq") as booted:
+        provision.install_wctl(booted, deb)
+        booted.run("rm /etc/wctl/conf.d/*; systemctl start redis-server")
+        booted.write("/srv/depth", DEPTH, mode=0o755)
+        configure(booted, WORKER)
+        booted.run(["wctl", "update"])
+        yield booted
+
+
+@pytest.fixture(autouse=True)
+def _independent() -> None:
+    """Nothing is taken away between these tests: each leaves a machine that is well."""
+
+
+def examine(machine: Machine) -> list[dict[str, Any]]:
+    """Returns what doctor finds; its exit code agrees."""
+    result = machine.run(["wctl", "doctor", "--json", "--wait=2"], check=False)
+    assert result.err == ""
+    findings: list[dict[str, Any]] = json.loads(result.out)
+    assert result.code == (1 if findings else 0)
+    return findings
+
+
+def enqueue(machine: Machine, queue: str) -> None:
+    """Sends three jobs that are done at once."""
+    machine.run(["python3", "-c", QUEUE, queue])
+
+
+def test_broker_that_is_down(machine: Machine) -> None:
+    """Redis down is one finding, what it does to the worker the other; both tell the error."""
+    enqueue(machine, "default")
+    assert examine(machine) == []
+    machine.run(["systemctl", "stop", "redis-server"])
+    machine.run(["wctl", "restart", "--no-wait", "rq"])
+    wait_for(lambda: len(examine(machine)) == 2, 30, "both findings")
+    findings = {each["code"]: each for each in examine(machine)}
+    assert findings.keys() == {"backoff", "health"}
+    assert "Could not connect to Redis" in " ".join(findings["health"]["evidence"])
+    assert "Connection refused" in " ".join(findings["backoff"]["evidence"])
+    check = ["bash", "-c", findings["health"]["remedy"]]
+    assert machine.run(check, check=False).code != 0
+    machine.run(["systemctl", "start", "redis-server"])
+    assert machine.run(check).out == "PONG\n"
+    wait_for(lambda: states(machine) == {"rq@00": "RUNNING"}, 60, "the next try")
+    assert examine(machine) == []
+
+
+def test_worker_that_hangs(machine: Machine) -> None:
+    """RUNNING, while jobs wait and none is taken: the remedy restarts it, and it takes them."""
+    (pid,) = pids(machine).values()
+    machine.run(["kill", "-STOP", str(pid)])
+    enqueue(machine, "default")
+    (finding,) = examine(machine)
+    assert finding["code"] == "queue-standing"
+    # The first went to the worker, which was waiting for it, before it could know.
+    assert finding["evidence"][0] == "queue default: 2 messages, 2 after 2 s"
+    machine.run(["bash", "-c", finding["remedy"]])
+    assert examine(machine) == []
+
+
+def test_jobs_in_a_queue_that_nobody_reads(machine: Machine) -> None:
+    """Jobs in the queue "mail", a worker on "default": which one stands is told by its name."""
+    enqueue(machine, "mail")
+    (finding,) = examine(machine)
+    assert finding["code"] == "queue-standing"
+    assert finding["evidence"][0] == "queue mail: 3 messages, 3 after 2 s"
+    configure(machine, WORKER.replace("worker default", "worker default mail"))
+    machine.run(["wctl", "update"])
+    assert examine(machine) == []
