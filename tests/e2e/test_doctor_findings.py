@@ -549,7 +549,7 @@ COMMANDS = {
         f"queue_command=sh -c '{DATABASE} && echo 0; true'",
         "queue-unknown",
         "its queue_command prints neither a number nor JSON of queue and number",
-        "it printed nothing",
+        "it printed nothing to be read",
     ),
     "endless": (
         f"queue_command=sh -c '{DATABASE} && echo 0 || exec yes'",
@@ -561,7 +561,7 @@ COMMANDS = {
         f"queue_command=sh -c '{DATABASE} && echo 0 || head -c 50000000 /dev/zero'",
         "queue-unknown",
         "its queue_command prints neither a number nor JSON of queue and number",
-        None,
+        "it printed nothing to be read",
     ),
     "nested": (
         f"queue_command=sh -c '{DATABASE} && echo 0 || yes [ | head -n 100000'",

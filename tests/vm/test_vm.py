@@ -65,7 +65,10 @@ def wait_in(vm: VM, condition: str) -> None:
 
 
 def test_memory_limit_kills_that_worker_alone(vm: VM) -> None:
-    """The kernel's OOM killer ends one worker; status says so; it is back, the other untouched."""
+    """The kernel's OOM killer ends one worker; status says so; it is back, the other untouched.
+
+    Doctor has it as a finding, until its remedy has raised the limit.
+    """
     configure(vm, "hog", HOG)
     vm.run(["wctl", "update"])
     all_run(vm, "hog", 2)
@@ -78,6 +81,16 @@ def test_memory_limit_kills_that_worker_alone(vm: VM) -> None:
     assert show(vm, "hog@01", "MainPID") == other
     status = vm.run(["wctl", "status", "-l", "hog@00"]).out
     assert "restarts 1, last exit: killed by SIGKILL, out of memory (limit 40M)" in status
+
+    doctor = ["wctl", "doctor", "--json", "hog"]
+    (finding,) = json.loads(vm.run(doctor, check=False, timeout=SLOW).out)
+    assert (finding["code"], finding["subject"]) == ("out-of-memory", "hog@00")
+    assert "memory_max" in finding["what"]
+    assert "MemoryMax=40M" in finding["evidence"]
+    # Who reads that raises it, to where what is left suffices.
+    vm.write("/root/edit", 'sed -i "${1#+}s/40M/80M/" "$2"\n')
+    vm.run(f"EDITOR='sh /root/edit'; {finding['remedy']}", timeout=SLOW)
+    assert json.loads(vm.run(doctor, timeout=SLOW).out) == []
 
 
 def test_boot_starts_exactly_what_was_scaled(vm: VM) -> None:

@@ -83,7 +83,7 @@ def few(lines: Iterable[str]) -> tuple[str, ...]:
     """Return the last few of ``lines`` that say something, and say it once."""
     kept: list[str] = []
     for line in lines:
-        clean = printable(line).rstrip()
+        clean = printable(line)
         if clean and kept[-1:] != [clean]:
             kept.append(clean)
     return tuple(kept[-MOST_LINES:])
@@ -92,7 +92,7 @@ def few(lines: Iterable[str]) -> tuple[str, ...]:
 def printable(line: str) -> str:
     """Return ``line`` as it may be shown: not endless, and nothing that a terminal obeys."""
     text = _ESCAPE_SEQUENCE.sub("", line[: 4 * _LONGEST])
-    text = "".join(each if each.isprintable() else " " for each in text)
+    text = "".join(each if each.isprintable() else " " for each in text).rstrip()
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 

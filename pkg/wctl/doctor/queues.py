@@ -133,7 +133,7 @@ def not_counted(runner: Runner, what: str, remedy: str, error: NotCountedError) 
     answer = error.answer
     if answer.code == 0:
         problem = f"its {what} prints neither a number nor JSON of queue and number"
-        lines = few(answer.lines) or ("it printed nothing",)
+        lines = few(answer.lines) or ("it printed nothing to be read",)
     else:
         problem = f"its {what} {ending(answer, runner.timeout)}"
         lines = few(answer.lines)

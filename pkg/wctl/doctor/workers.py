@@ -114,7 +114,7 @@ class Workers:
             yield self._finding("unknown", strange, what, self._why(strange[0]), look)
         failing = [each for each in self._patient.processes if self._fails_to_start(each)]
         if failing:
-            what = "does not start, time and again; mend what it dies of, it tries by itself"
+            what = "does not start, time and again; mend what it dies of, it tries again by itself"
             yield self._finding("backoff", failing, what, self._why(failing[0]), logs)
         wanted = set(map(self._patient.installed.instance, self._patient.installed.enabled))
         stopped = [
