@@ -379,7 +379,7 @@ def test_messages_in_a_queue_that_nobody_reads(machine: Machine, worker: str) ->
 def test_failed_messages(machine: Machine, worker: str) -> None:
     """Messages in the failure transport are found, until somebody has dealt with them."""
     console(machine, "app:dispatch reject:2")
-    stats = "app:stats --format=json"
+    stats = "app:stats --format=json"  # which has JSON with every Symfony
     wait_for(lambda: '"failed":2' in console(machine, stats), 10, "both to fail")
     finding = only(examine(machine), "messages-failed")
     assert finding["evidence"] == ["transport failed: 2 messages"]
@@ -606,7 +606,7 @@ def test_commands_that_do_not_answer(machine: Machine) -> None:
 
 def test_workers_of_a_user_who_does_not_linger(machine: Machine) -> None:
     """With --user: what would end with the session is found; lingering, all is well."""
-    machine.run("id bea || useradd --create-home bea; loginctl disable-linger bea")
+    machine.run("id bea || useradd --create-home bea; rm -f /var/lib/systemd/linger/bea")
     uid = machine.run("id -u bea").out.strip()
     session = ["systemd-run", "--unit=session-of-bea", "--uid=bea", "-p", "PAMName=login"]
     machine.run([*session, "sleep", "1000"])  # she is logged in

@@ -67,7 +67,8 @@ def daemons(manager: Manager) -> list[Daemon]:
 
 def programs(daemon: Daemon, *, timeout: float) -> list[Rival]:
     """Return the programs that ``daemon`` runs, or starts at boot."""
-    if daemon.file is None or not daemon.file.exists():
+    # Not Path.exists(), which raises where a directory may not be entered.
+    if daemon.file is None or not os.path.exists(daemon.file):  # noqa: PTH110
         return []
     states: dict[str, str] | None = {}
     if daemon.pid:
@@ -141,7 +142,10 @@ def _alive() -> Iterator[tuple[int, str, list[str], Path]]:
 
 def _enabled(unit: str) -> bool:
     command = ["systemctl", "is-enabled", unit]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return False
     return done.stdout.strip() in _AT_BOOT
 
 
@@ -185,4 +189,5 @@ def _control(words: Sequence[str]) -> str:
     """Return the supervisorctl of a supervisord: in a virtual environment it is beside it."""
     beside = Path(words[0]).with_name("supervisorctl") if words else Path("supervisorctl")
     usual = "/usr/bin/supervisorctl"
-    return str(beside) if str(beside) != usual and beside.is_file() else "supervisorctl"
+    found = os.path.isfile(beside)  # noqa: PTH113 - as above
+    return str(beside) if str(beside) != usual and found else "supervisorctl"

@@ -76,6 +76,7 @@ class Workers:
         self._history = {
             each.name: history.of(each.unit, max(since, self._changed(each.unit)))
             for each in patient.processes
+            if each.unit in self._properties
         }
 
     def findings(self) -> Iterator[Finding]:
@@ -92,10 +93,10 @@ class Workers:
         That is a start by hand, after which systemd counts restarts from zero, or a change of the
         unit's files.
         """
-        found = self._properties.get(unit, {})
-        files = [found["FragmentPath"], *found["DropInPaths"]] if found else []
+        found = self._properties[unit]
+        files = [found["FragmentPath"], *found["DropInPaths"]]
         times = [_ctime(file) + _SETTLED for file in files if file]
-        if found and not found["NRestarts"]:
+        if not found["NRestarts"]:
             monotonic = int(found["InactiveExitTimestampMonotonic"]) / 1e6
             times.append(time.time() - time.monotonic() + monotonic)
         return max(times, default=0.0)
@@ -123,7 +124,7 @@ class Workers:
             if each.unit in wanted and self._program.autostart
         ]
         if stopped:
-            what = "STOPPED by hand, though it starts at boot"
+            what = "STOPPED, though it starts at boot"
             yield self._finding("stopped", stopped, what, (_since(stopped[0]),), start)
         exited = [each for each in self._patient.processes if self._amiss(each)]
         if exited:
@@ -151,7 +152,8 @@ class Workers:
         if process.state is not State.EXITED:
             return ended.last_exit(process.unit, user=self._manager.user)
         found = self._properties[process.unit]
-        return ended.words(_HOW[int(found["ExecMainCode"])], str(found["ExecMainStatus"]))
+        how = _HOW.get(int(found["ExecMainCode"]))
+        return None if how is None else ended.words(how, str(found["ExecMainStatus"]))
 
     def _why(self, process: Process) -> tuple[str, ...]:
         last = self._last_exit(process)
@@ -201,8 +203,7 @@ class Workers:
         }
 
     def _limited(self, name: str) -> bool:
-        found = self._properties.get(f"{name}.service", {})
-        return int(found.get("MemoryMax", _INFINITY)) != _INFINITY
+        return int(self._properties[f"{name}.service"]["MemoryMax"]) != _INFINITY
 
     def _crashes(self) -> Iterator[Finding]:
         told = (State.BACKOFF, State.FATAL)
