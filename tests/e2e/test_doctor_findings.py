@@ -626,14 +626,15 @@ def test_workers_of_a_user_who_does_not_linger(machine: Machine) -> None:
         code, out = wctl("doctor", "--json")
         finding = only(json.loads(out), "no-linger")
         assert (code, finding["program"]) == (1, "hers")
-        paste(machine, finding)
+        # Not by paste(): logind 257 refuses who is in no unit, as none of our commands is.
+        machine.service_run(["bash", "-c", finding["remedy"]])
         assert wctl("doctor") == (0, "no findings\n")
         wctl("stop", "hers")
         finding = only(json.loads(wctl("doctor", "--json")[1]), "stopped")
         machine.run(["bash", "-c", finding["remedy"]], user="bea", env=environment)
         assert wctl("doctor") == (0, "no findings\n")
     finally:
-        machine.run("loginctl disable-linger bea; rm -rf /home/bea/.config")
+        machine.run("rm -rf /var/lib/systemd/linger/bea /home/bea/.config")
         machine.run(["systemctl", "stop", "session-of-bea"])
 
 

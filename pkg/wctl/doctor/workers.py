@@ -6,7 +6,7 @@ import os
 import shlex
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from wctl.state import Process, State
 _DIRECTIVE = "systemd.Service.{}"  # as it is passed through
 _ERR = 3  # the priority, of syslog(3)
 _GAVE_UP = "gave up after"  # which the description says already
+_NOT_RUN = "systemd cannot run it"  # so begins the description, see state.py
 _MANY = 3  # crashes that are no accident
 # Seconds: an update writes, has systemd read it, then restarts; what ends until then is no news.
 _SETTLED = 5.0
@@ -108,7 +109,11 @@ class Workers:
         given_up = self._in(State.FATAL)
         if given_up:
             what = "FATAL: it was given up; mend what it died of, then start it"
-            yield self._finding("fatal", given_up, what, self._why(given_up[0]), start)
+            finding = self._finding("fatal", given_up, what, self._why(given_up[0]), start)
+            limited = [each for each in given_up if each.description.startswith(_NOT_RUN)]
+            # systemd has given it up itself, and refuses a start until it is told, or time passes.
+            reset = self._typed.systemctl("reset-failed", *(each.unit for each in limited))
+            yield replace(finding, remedy=f"{reset}; {finding.remedy}") if limited else finding
         strange = self._in(State.UNKNOWN)
         if strange:
             what, look = "in a state that wctl does not know", self._typed.systemctl("status")
