@@ -50,8 +50,8 @@ def _rested(options: Options) -> bool:
 def back_off(start: Start) -> None:
     """Wait before the try that follows so many failed starts, or give up."""
     if given_up(start.failed, start.options.startretries):
-        reason = f"gave up after {start.failed} failed starts in a row"
-        give_up(reason, start.options, start.address)
+        failed = "1 failed start" if start.failed == 1 else f"{start.failed} failed starts in a row"
+        give_up(f"gave up after {failed}", start.options, start.address)
     if start.failed:
         _wait_out(start)
 
