@@ -282,6 +282,11 @@ def rescale(
     yield from run(manager, Verb.STOP, surplus, wait=wait)
 
 
+def ready(manager: Manager, program: str) -> list[str]:
+    """Return the units of ``program`` that are READY."""
+    return sorted(_units(manager, program, _UP))
+
+
 def running(manager: Manager, program: str) -> list[str]:
     """Return the units of ``program`` that are up, or on their way."""
     return sorted(_units(manager, program, _ALIVE))

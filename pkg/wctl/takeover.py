@@ -45,7 +45,8 @@ class Takeover:
         """
         theirs = running(program, self.supervisor.states())
         added = yield from self._install(program)
-        ours = operate.running(self.manager, program.name)
+        # Of one that waits for its next try, a start is that try.
+        ours = operate.ready(self.manager, program.name)
         units = [unit for number in theirs if (unit := program.instance(number)) not in ours]
         names = list(theirs.values())
         if names and self.stop_first:
@@ -56,7 +57,8 @@ class Takeover:
                 self.supervisor.start(names)
             raise WctlError(
                 f"{program.name}: not taken over, Supervisor runs it as before",
-                hint="what its workers wrote last is above; run this again when it is mended",
+                hint="what its workers wrote last is above; run this again when it is mended, with"
+                " --stop-first if there cannot be two (a port, a lock)",
             )
         if names and not self.stop_first:
             self.supervisor.stop(names)

@@ -194,6 +194,20 @@ def test_logs_shows_what_is_asked_for(machine: Machine) -> None:
     assert sorted(colours.values()) == ["w@00", "w@01"]
 
 
+def test_tail_by_bytes(machine: Machine) -> None:
+    """--bytes counts as Supervisor does, in the journal and in files, across short lines."""
+    script = "command=sh -c 'seq 100; exec sleep 1000'\n"
+    update(machine, f"[program:w]\n{script}[program:f]\n{script}log=file\nstdout_logfile=/run/f\n")
+    everything = "".join(f"{number}\n" for number in range(1, 101))
+    wait_for(lambda: machine.read("/run/f") == everything, 10, "all lines in the file")
+    wait_for(lambda: machine.run("wctl tail -100 w").out == everything, 10, "and in the journal")
+    for program in ("w", "f"):
+        for size in (0, 1, 5, 160, 1600):
+            expected = everything[-size:] if size else ""
+            assert machine.run(f"wctl tail --bytes {size} {program}@00 stdout").out == expected
+    assert machine.run("wctl tail --bytes 5 all", check=False).code == 2
+
+
 def test_maintail_tells_of_starts_exits_and_back_off(machine: Machine) -> None:
     """What systemd and the wrapper say, and nothing that the worker does."""
     configure(machine, "[program:w]\ncommand=sh -c 'echo mine; exit 3'\nstartretries=1\n")

@@ -40,36 +40,61 @@ class _Tail(click.Command):
 @shared
 @_follow
 @_lines
+@click.option(
+    "--bytes", "size", type=click.IntRange(0), metavar="N",
+    help="How many bytes of one instance instead, as Supervisor counts.",
+)  # fmt: skip
 @click.argument(
     "names", nargs=-1, metavar="[NAME]... [stdout|stderr]", shell_complete=complete_names
 )
 @pass_session
-def tail(session: Session, names: tuple[str, ...], follow: bool, lines: int) -> None:
+def tail(
+    session: Session, names: tuple[str, ...], follow: bool, lines: int, size: int | None
+) -> None:
     """Show the last lines that instances wrote, or one of their streams.
 
     Example: wctl tail -f -100 messenger-worker@00 stderr
     """
+    if follow and size is not None:
+        raise click.UsageError("--bytes and --follow exclude each other")
     stream = None
     if names and names[-1] in ("stdout", "stderr"):
         *rest, stream = names
         names = tuple(rest)
     units = _units(session, names)
+    if size is not None and len(units) > 1:
+        raise click.UsageError("--bytes is for one instance")
     places = logfiles.of_units(session.manager, units)
     if not any(each.journal for each in places):
-        _show_files([file for each in places for file in each.present(stream)], lines, follow)
+        files = [file for each in places for file in each.present(stream)]
+        _show_files(files, f"--lines={lines}" if size is None else f"--bytes={size}", follow)
         return
     query = journal.Query(tuple(units), user=session.user, stream=stream, output=True)
+    if size is not None:
+        sys.stdout.buffer.write(_last_bytes(query, size))
+        return
     _show(query, lines, follow, Printer("cat", units, named=len(units) > 1))
     if not follow:
         _point_to_files(places)
 
 
-def _show_files(files: Sequence[Path], lines: int, follow: bool) -> None:
+def _last_bytes(query: journal.Query, size: int) -> bytes:
+    """Return the last bytes of what the journal has; it can only be asked for lines."""
+    count = size // 80 + 1
+    while True:
+        lines = list(journal.reader().read(query, count))
+        data = b"".join(line.data + b"\n" for line in lines)
+        if len(data) >= size or len(lines) < count:
+            return data[max(0, len(data) - size) :]
+        count *= 4
+
+
+def _show_files(files: Sequence[Path], count: str, follow: bool) -> None:
     """Become tail(1): it follows files across rotation, and knows how to end."""
     if not files:
         raise WctlError("nothing was logged yet")
     sys.stdout.flush()
-    options = [f"--lines={lines}", *(["--follow=name", "--retry"] if follow else [])]
+    options = [count, *(["--follow=name", "--retry"] if follow else [])]
     try:
         os.execvp("tail", ["tail", *options, "--", *map(str, files)])
     except OSError as error:

@@ -11,11 +11,11 @@ from e2e.wrapper.fleet import Fleet
 from machine.driver import wait_for
 from machine.units import processes
 
+pytestmark = pytest.mark.core
+
 # Writes down, byte for byte, what a process inherits.
 PROBE = """
 import json, os, sys, time
-
-pytestmark = pytest.mark.core
 def read(name):
     with open(f"/proc/self/{name}", "rb") as file:
         return file.read().decode("utf-8", "surrogateescape")
