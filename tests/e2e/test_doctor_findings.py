@@ -670,4 +670,4 @@ def test_exit_codes_and_json(machine: Machine, worker: str) -> None:
 def test_every_code_is_broken_for_real() -> None:
     """Each code of doctor's own, but for the one that no systemd has, is seen in a machine."""
     texts = "".join(each.read_text() for each in Path(__file__).parent.glob("test_doctor*.py"))
-    assert [code for code in OWN if f'"{code}"' not in texts] == ["unknown"]
+    assert [code for code in OWN if f'"{code}"' not in texts and code != "unknown"] == []
