@@ -51,6 +51,7 @@ class Bench:
         tool.open()
         waits = 0 if tool.name == "systemd" else STARTSECS  # its floor has no readiness
         self.note(f"0 to {few} workers, s", tool.name, tool.up(few) - waits)
+        self._settle()
         after = self.inside("cost")
         for figure, title in _COST.items():
             self.note(title, tool.name, (after[figure] - before[figure]) / few)
@@ -59,9 +60,14 @@ class Bench:
         tool.down()
         if many:
             self.note(f"0 to {many} workers, s", tool.name, tool.up(many) - waits)
+            self._settle()
             self.note(f"status of {many}, s", tool.name, *self._status(tool))
             tool.down()
         tool.close()
+
+    def _settle(self) -> None:
+        """Waits until systemd answers: it reads its units once more after a scale has returned."""
+        self.machine.run(["systemctl", "show", "--property=Version"])
 
     def _status(self, tool: Tool) -> Sequence[float]:
         return [seconds(self.machine, tool.status()) for _ in range(3)]
@@ -77,6 +83,7 @@ class Bench:
             30,
             "starts",
         )
+        self._settle()
         found = self.inside("idle", self.scale.idle)
         self.note(f"wake-ups of {few} idle workers, a minute", tool.name, found["wakeups"])
         self.note(f"CPU of {few} idle workers, ms a minute", tool.name, found["cpu"])
