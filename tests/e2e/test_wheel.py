@@ -17,11 +17,8 @@ from machine.units import configure, show
 SOURCES = ["pyproject.toml", "README.md", "LICENSE", "pkg"]
 # A reader of its own for each: "plain" runs journalctl, "full" has systemd-python.
 PLAIN, FULL = "/opt/plain/bin", "/opt/full/bin"
-TALKER = """\
-[program:talker]
-command = sh -c 'seq -f "line %%g" 300; echo trouble >&2; printf "\\\\377 no text\\\\n"; exec sleep 1000'
-startsecs = 1
-"""  # noqa: E501 - a line of its own
+TALKS = 'seq -f "line %%g" 300; echo trouble >&2; printf "\\\\377 no text\\\\n"; exec sleep 1000'
+TALKER = f"[program:talker]\ncommand = sh -c '{TALKS}'\nstartsecs = 1\n"
 
 
 @pytest.fixture(scope="module")

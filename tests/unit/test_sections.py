@@ -6,38 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from wctl.config import Config, load
+from unit.configured import CAT, ENVIRON, X, Y, Z, configured, findings, program, write
+from wctl.config import load
 from wctl.errors import Place
-from wctl.program import Program
-
-ENVIRON = {"HOME": "/home/me", "PLAIN": "value"}
-CAT = "command=/bin/cat\n"
-X, Y, Z = (f"[program:{name}]\n{CAT}" for name in "xyz")
-
-
-def write(directory: Path, files: dict[str, str]) -> Path:
-    """Writes files; returns the one that is called main."""
-    for name, text in files.items():
-        (directory / name).parent.mkdir(parents=True, exist_ok=True)
-        (directory / name).write_text(text)
-    return directory / "main"
-
-
-def configured(directory: Path, text: str, **others: str) -> Config:
-    """Returns what a file, and others of the directory conf.d, configure."""
-    files = {f"conf.d/{name}": text for name, text in others.items()}
-    return load([write(directory, {"main": text, **files})], ENVIRON)
-
-
-def findings(directory: Path, config: Config) -> list[str]:
-    """Returns what was found, without the directory."""
-    return [str(each).replace(f"{directory}/", "") for each in config.diagnostics]
-
-
-def program(config: Config, title: str) -> Program:
-    """Returns a program of a configuration in which nothing is amiss."""
-    assert config.diagnostics == ()
-    return next(each for each in config.programs if each.title == title)
 
 
 def test_here_is_the_directory_of_each_file(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -64,8 +65,8 @@ def import_(
     """
     if stop_first and not takeover:
         raise click.UsageError("--stop-first goes with --takeover")
-    if file is None:
-        file = session.files[0] if session.files else migration.default_file()
+    named = file or (session.files[0] if session.files else None)
+    file = named or migration.default_file()
     found = migration.migrate(file, session.layout.configuration, config.environ())
     _report(session, found)
     _write(found, dry_run=dry_run, force=force, keep=takeover)
@@ -75,7 +76,9 @@ def import_(
     if dry_run:
         click.echo("Nothing was written (--dry-run).")
     elif not session.quiet:
-        click.echo("Next: 'wctl import --takeover', or stop these programs there and 'wctl update'")
+        words = ["wctl", *(["--user"] if session.user else []), "import", "--takeover"]
+        again = shlex.join([*words, *([str(named)] if named else [])])
+        click.echo(f"Next: '{again}', or stop these programs there and 'wctl update'")
     return Exit.OK
 
 

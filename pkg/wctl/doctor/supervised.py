@@ -67,8 +67,8 @@ def daemons(manager: Manager) -> list[Daemon]:
 
 def programs(daemon: Daemon, *, timeout: float) -> list[Rival]:
     """Return the programs that ``daemon`` runs, or starts at boot."""
-    # Not Path.exists(), which raises where a directory may not be entered.
-    if daemon.file is None or not os.path.exists(daemon.file):  # noqa: PTH110
+    # Path.exists() raises where a directory may not be entered.
+    if daemon.file is None or not os.path.exists(daemon.file):  # noqa: PTH110 - does not raise
         return []
     states: dict[str, str] | None = {}
     if daemon.pid:
@@ -189,5 +189,5 @@ def _control(words: Sequence[str]) -> str:
     """Return the supervisorctl of a supervisord: in a virtual environment it is beside it."""
     beside = Path(words[0]).with_name("supervisorctl") if words else Path("supervisorctl")
     usual = "/usr/bin/supervisorctl"
-    found = os.path.isfile(beside)  # noqa: PTH113 - as above
+    found = os.path.isfile(beside)  # noqa: PTH113 - does not raise
     return str(beside) if str(beside) != usual and found else "supervisorctl"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from e2e.wrapper.fleet import Fleet
@@ -220,10 +222,14 @@ def test_a_restart_within_restartsec_begins_at_zero(started: Fleet) -> None:
 def test_a_start_after_a_stop_within_restartsec_begins_at_zero(started: Fleet) -> None:
     """Stopped right after the first failed start of a worker that had been restarted before."""
     unit = "rested@00"
+
+    def started_times(runs: int) -> bool:
+        return len(started.runs()["rested"]) == runs
+
     for runs in (2, 3):
         started.await_states({unit: "RUNNING"})
         started.machine.run(["wctl", "signal", "KILL", unit])
-        wait_for(lambda: len(started.runs()["rested"]) == runs, 20, f"start {runs}")  # noqa: B023
+        wait_for(partial(started_times, runs), 20, f"start {runs}")
     started.await_property(unit, "SubState", "auto-restart")
     started.systemctl("stop", unit)
     assert started.states()[unit] == "STOPPED"
