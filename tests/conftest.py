@@ -1,4 +1,4 @@
-"""What all tests share: the import path of the machines, and no silent skips in CI."""
+"""What all tests share: the import path of the machines, lanes, limits, no silent skips in CI."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from _pytest.runner import runtestprotocol
 
 TESTS = Path(__file__).parent
 sys.path.insert(0, str(TESTS))  # for `from machine.driver import Machine`
@@ -24,14 +25,104 @@ OTHER_SUITES = os.environ.get("WCTL_TEST_SUITES", "").split()[1:]
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "full: takes long, so it runs in tests/run --full alone")
     config.addinivalue_line("markers", "core: runs on every release; others on the first alone")
+    # Markers of plugins that are missing where Debian builds the package.
+    config.addinivalue_line("markers", "xdist_group(name): tests that one lane runs in order")
+    config.addinivalue_line("markers", "timeout(seconds): a test's limit")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist, which reads the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leaves out what is marked as full: deselected, not skipped, since nothing is amiss."""
     left_out = {item for item in items if _is_full(item) or _is_elsewhere(item)}
     if left_out:
         config.hook.pytest_deselected(items=[item for item in items if item in left_out])
         items[:] = [item for item in items if item not in left_out]
+    for item in items:
+        _limit(item)
+    _group(items)
+
+
+# ---- lanes (pytest-xdist) ----------------------------------------------------------------------
+
+# The files that take longest, in seconds: they begin first, so that both lanes end together.
+LONG = {
+    "test_operate": 150, "test_vm": 130, "test_doctor_findings": 130, "test_package": 110,
+    "test_logs": 85, "test_autopkgtest": 65, "test_wrapper_starts": 60, "test_main_job": 60,
+    "test_wrapper_never": 50, "test_doctor_supervisor": 45, "test_import": 45,
+}  # fmt: skip
+
+
+def _group(items: list[pytest.Item]) -> None:
+    """Gives the tests of a file, on one release, to one lane: they share machines and fixtures."""
+    weight: dict[str, float] = {}
+    for item in items:
+        if _is_end_to_end(item.path):
+            item.add_marker(pytest.mark.xdist_group(f"{item.path.stem}-{_suite(item) or ''}"))
+            weight[item.nodeid] = LONG.get(item.path.stem, 20)
+    items.sort(key=lambda item: -weight.get(item.nodeid, 0))
+
+
+def _limit(item: pytest.Item) -> None:
+    """Gives an end-to-end test more time than --timeout has for the others (pytest-timeout)."""
+    if _is_end_to_end(item.path) and item.get_closest_marker("timeout") is None:
+        item.add_marker(pytest.mark.timeout(1800 if item.get_closest_marker("full") else 300))
+
+
+# ---- a second try ------------------------------------------------------------------------------
+
+MOST_FLAKY = 1  # a second flaky test fails the run
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+    """In CI, runs a failed end-to-end test once more, in new machines; what then passes is FLAKY.
+
+    The first failure is printed at the end of the run. It is a defect: find its cause.
+    """
+    if not IN_CI or not _is_end_to_end(item.path):
+        return None
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    reports = runtestprotocol(item, nextitem=nextitem, log=False)
+    first = [report for report in reports if report.failed]
+    if first:
+        item.session._setupstate.teardown_exact(None)  # all fixtures, the session's included
+        item._initrequest()
+        reports = runtestprotocol(item, nextitem=nextitem, log=False)
+        if not any(report.failed for report in reports):
+            for report in first:
+                report.outcome = "flaky"
+            reports += first
+    for report in reports:
+        item.ihook.pytest_runtest_logreport(report=report)
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    return True
+
+
+def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
+    return ("flaky", "K", "FLAKY") if str(report.outcome) == "flaky" else None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    flaky = reporter.stats.get("flaky", []) if reporter else []
+    if exitstatus == 0 and len(flaky) > MOST_FLAKY:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    flaky = terminalreporter.stats.get("flaky", [])
+    for report in flaky:
+        terminalreporter.section(f"FLAKY: {report.nodeid} ({report.when})")
+        report.toterminal(terminalreporter._tw)
+    if flaky:
+        terminalreporter.line(
+            f"FLAKY: {len(flaky)} passed only at the second try; {MOST_FLAKY + 1} fail the run",
+            red=True,
+        )
+
+
+# ---- what runs ---------------------------------------------------------------------------------
 
 
 def _is_full(item: pytest.Item) -> bool:
@@ -43,10 +134,14 @@ def _is_elsewhere(item: pytest.Item) -> bool:
 
     With --full there is such only where no limits are enforced.
     """
-    case = getattr(item, "callspec", None)  # of parametrized tests alone
-    suite = case.params.get("suite") if case is not None else None
     rest = WITHOUT_CGROUP_V1 if FULL else OTHER_SUITES
-    return suite in rest and item.get_closest_marker("core") is None
+    return _suite(item) in rest and item.get_closest_marker("core") is None
+
+
+def _suite(item: pytest.Item) -> str | None:
+    """Returns the Debian release that a parametrized test runs on."""
+    case = getattr(item, "callspec", None)
+    return case.params.get("suite") if case is not None else None
 
 
 def _is_end_to_end(path: Path) -> bool:
@@ -64,8 +159,22 @@ def _forbid_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
     outcome = yield
-    if IN_CI and _is_end_to_end(item.path):
-        _forbid_skip(outcome.get_result())
+    report = outcome.get_result()
+    if not _is_end_to_end(item.path):
+        return
+    if IN_CI:
+        _forbid_skip(report)
+    if report.failed:
+        report.sections += _machines(item)
+
+
+def _machines(item: pytest.Item) -> list[tuple[str, str]]:
+    """Returns what the machines of a failed test were doing: their processes and last messages."""
+    from machine.driver import Machine
+
+    values = getattr(item, "funcargs", {}).values()
+    machines = [value for value in values if isinstance(value, Machine)]
+    return [(f"machine {machine.name}", machine.condition()) for machine in machines]
 
 
 @pytest.hookimpl(hookwrapper=True)

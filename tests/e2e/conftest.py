@@ -10,7 +10,7 @@ from typing import Callable
 import pytest
 
 from machine import package, provision
-from machine.driver import Machine, reap, unique_name
+from machine.driver import Machine, Machines, reap, unique_name
 
 # The Debian releases to test on, for example "bookworm trixie".
 SUITES = os.environ.get("WCTL_TEST_SUITES", "bookworm").replace(",", " ").split()
@@ -29,13 +29,22 @@ def deb(suite: str) -> Path:
 
 
 @pytest.fixture(scope="session")
-def machine(suite: str, deb: Path) -> Iterator[Machine]:
-    """A booted machine with wctl and the Symfony application; no program is configured."""
+def machines() -> Iterator[Machines]:
+    """The machines that several modules share."""
     reap()
-    with Machine.boot(unique_name(f"e2e-{suite}"), suite) as booted:
+    with Machines() as shared:
+        yield shared
+
+
+@pytest.fixture(scope="session")
+def machine(suite: str, deb: Path, machines: Machines) -> Machine:
+    """A booted machine with wctl and the Symfony application; no program is configured."""
+
+    def provide(booted: Machine) -> None:
         provision.install_wctl(booted, deb)
         provision.install_app(booted)
-        yield booted
+
+    return machines.get("e2e", suite, provide)
 
 
 @pytest.fixture

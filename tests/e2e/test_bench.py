@@ -7,10 +7,13 @@ import os
 import subprocess
 from pathlib import Path
 
+import pytest
+
 BENCH = Path(__file__).parents[1] / "bench/run"
 TINY = "--rounds=1 --workers=3 --many=0 --kills=2 --idle=1 --megabytes=1"
 
 
+@pytest.mark.full
 def test_bench_measures_everything(tmp_path: Path) -> None:
     """With tiny numbers it makes its table, its picture and its raw figures, of all three tools."""
     environment = {**os.environ, "MPLCONFIGDIR": str(tmp_path)}

@@ -145,6 +145,7 @@ def test_tail_follows_over_restarts_of_worker_and_journald(machine: Machine) -> 
         "[program:w]\nnumprocs=2\nprocess_name=%(program_name)s_%(process_num)02d\n"
         "command=sh -c 'echo pid $$; exec sleep 1000'\n",
     )
+    machine.run(">/tmp/followed")
     follow = machine.popen("exec wctl tail -f -100 w >/tmp/followed")
     machine.run("wctl restart w")
     machine.run("systemctl restart systemd-journald")

@@ -17,6 +17,15 @@ pytestmark = pytest.mark.core
 CONSOLE = "php /srv/app/bin/console"
 
 
+@pytest.fixture
+def quick(machine: Machine, example: str) -> str:
+    """The example, READY after one second: for tests that are not about startsecs."""
+    path = "/etc/wctl/conf.d/messenger-worker.conf"
+    machine.run(["sed", "-i", "s/startsecs = 5/startsecs = 1/", path])
+    machine.run(["wctl", "update"])
+    return example
+
+
 def dispatch(machine: Machine, jobs: str) -> None:
     """Puts messages into the queue."""
     machine.run(f"{CONSOLE} app:dispatch {jobs}", user="www-data", cwd="/srv/app")
@@ -56,20 +65,20 @@ def test_is_starting_until_startsecs(machine: Machine, example: str) -> None:
     wait_for(lambda: states(machine) == {f"{example}@00": "RUNNING"}, 10, "RUNNING")
 
 
-def test_hand_off_leaves_nothing_but_the_worker(machine: Machine, example: str) -> None:
+def test_hand_off_leaves_nothing_but_the_worker(machine: Machine, quick: str) -> None:
     """After READY the unit's cgroup holds php alone, and php is the main process."""
-    machine.run(["wctl", "start", f"{example}@00"])
-    unit = f"{example}@00"
+    machine.run(["wctl", "start", f"{quick}@00"])
+    unit = f"{quick}@00"
     main = int(show(machine, unit, "MainPID")["MainPID"])
     wait_for(lambda: processes(machine, unit) == [main], 5, "the notifier to be gone")
     assert machine.read(f"/proc/{main}/comm") == "php\n"
 
 
-def test_streams_have_their_own_priorities(machine: Machine, example: str) -> None:
+def test_streams_have_their_own_priorities(machine: Machine, quick: str) -> None:
     """stdout reaches the journal at info, stderr at notice, both with the unit's name."""
-    machine.run(["wctl", "start", f"{example}@00"])
+    machine.run(["wctl", "start", f"{quick}@00"])
     dispatch(machine, "print")
-    read = f"journalctl -b -u {example}@00 -o cat PRIORITY=%d --grep 'job 1: std'"
+    read = f"journalctl -b -u {quick}@00 -o cat PRIORITY=%d --grep 'job 1: std'"
 
     def lines(priority: int) -> str:
         return machine.run(read % priority, check=False).out
@@ -78,41 +87,41 @@ def test_streams_have_their_own_priorities(machine: Machine, example: str) -> No
     assert (lines(6), lines(5)) == ("job 1: stdout\n", "job 1: stderr\n")
 
 
-def test_scale_touches_only_the_difference(machine: Machine, example: str) -> None:
+def test_scale_touches_only_the_difference(machine: Machine, quick: str) -> None:
     """scale 3 waits until the new ones are READY and leaves the first its PID; so does scale 1."""
-    machine.run(["wctl", "start", f"{example}@00"])
+    machine.run(["wctl", "start", f"{quick}@00"])
     before = pids(machine)
     machine.run(["wctl", "scale", "3"])
     after = pids(machine)
-    names = [f"{example}@{number:02d}" for number in range(3)]
+    names = [f"{quick}@{number:02d}" for number in range(3)]
     assert states(machine) == dict.fromkeys(names, "RUNNING")
     assert after[names[0]] == before[names[0]]
     machine.run(["wctl", "scale", "1"])
     assert pids(machine) == before
 
 
-def test_three_workers_consume_the_queue(machine: Machine, example: str) -> None:
+def test_three_workers_consume_the_queue(machine: Machine, quick: str) -> None:
     """A hundred messages are consumed, and the journal of the instances shows it."""
     machine.run(["wctl", "scale", "3"])
     begun = cursor(machine)
     dispatch(machine, "ok:100")
     wait_for(lambda: waiting(machine) == 0, 30, "an empty queue")
     handled = machine.run(
-        f"journalctl --after-cursor='{begun}' -u '{example}@*' -o cat"
+        f"journalctl --after-cursor='{begun}' -u '{quick}@*' -o cat"
         " | grep -c 'handled by .*JobHandler'"
     )
     assert int(handled.out) == 100
-    tail = machine.run(["wctl", "tail", f"{example}@00"]).out
+    tail = machine.run(["wctl", "tail", f"{quick}@00"]).out
     assert len(tail.splitlines()) == 20
 
 
-def test_killed_worker_is_back(machine: Machine, example: str) -> None:
+def test_killed_worker_is_back(machine: Machine, quick: str) -> None:
     """A worker killed by SIGKILL is started again by systemd, as another process."""
-    machine.run(["wctl", "start", f"{example}@00"])
+    machine.run(["wctl", "start", f"{quick}@00"])
     before = pids(machine)
-    machine.run(["wctl", "signal", "KILL", f"{example}@00"])
+    machine.run(["wctl", "signal", "KILL", f"{quick}@00"])
     wait_for(lambda: set(pids(machine).values()) - set(before.values()), 5, "a new process")
-    wait_for(lambda: states(machine) == {f"{example}@00": "RUNNING"}, 10, "RUNNING")
+    wait_for(lambda: states(machine) == {f"{quick}@00": "RUNNING"}, 10, "RUNNING")
 
 
 def test_worker_that_cannot_start_is_fatal(machine: Machine) -> None:

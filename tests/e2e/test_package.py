@@ -136,6 +136,7 @@ def test_without_the_application_one_line_names_the_file_to_edit(
     machine.run(prepare)
     start = machine.run(["systemctl", "start", WORKER], check=False, timeout=10)
     machine.run(["systemctl", "stop", WORKER])  # the tries after it
+    machine.run(["journalctl", "--sync"])
     said = machine.run(f"journalctl -b -u {WORKER} -o cat -p err | grep -v '^Failed to start'").out
     source = "/etc/wctl/conf.d/messenger-worker.conf"
     expected = f"{WORKER}.service: cannot start: {problem} (configured in {source})"

@@ -90,7 +90,7 @@ def test_both_readers_show_the_same(wheels: Machine, arguments: str) -> None:
 def test_both_readers_follow(wheels: Machine, directory: str) -> None:
     """tail -f shows what is there, then what comes, across a restart of the worker."""
     configure(wheels, TALKER)
-    wheels.run(f"{PLAIN}/wctl update; {PLAIN}/wctl scale 1; journalctl --sync")
+    wheels.run(f"{PLAIN}/wctl update; {PLAIN}/wctl scale 1; journalctl --sync; >/tmp/followed")
     follow = wheels.popen(f"exec {directory}/wctl tail -f -3 talker@00 stdout >/tmp/followed")
     wait_for(lambda: wheels.read("/tmp/followed").count("\n") == 3, 10, "the last lines")
     wheels.run(f"{PLAIN}/wctl restart talker@00")

@@ -17,7 +17,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, TypeVar, Union
+from typing import Callable, TypeVar, Union, cast
 
 from machine.image import BED, lowers
 from machine.image import cgroups as default_cgroups
@@ -68,11 +68,16 @@ def wait_for(
     """
     deadline = time.monotonic() + timeout
     while True:
-        value = predicate()
+        try:
+            value = predicate()
+        except CommandError as error:  # such as a file that is not there yet
+            value, seen = None, str(error)
+        else:
+            seen = repr(value)
         if value:
             return value
         if time.monotonic() >= deadline:
-            raise TimeoutError(f"waited {timeout:g} s for {what}; last seen: {value!r}")
+            raise TimeoutError(f"waited {timeout:g} s for {what}; last seen: {seen}")
         time.sleep(interval)
 
 
@@ -213,7 +218,9 @@ class Machine:
     ) -> subprocess.Popen[str]:
         """Starts a command inside; end it with stop()."""
         argv = ["nsenter", f"--target={self._pid}", "--all", f"--wdns={cwd}", "--"]
-        argv += ["setsid", "env", "-i"]  # a process group that stop() can signal
+        # setsid makes a process group that stop() can signal. Signals that the test run ignores (in
+        # a shell's background job, SIGINT) would be ignored inside, so that stop() waits in vain.
+        argv += ["setsid", "env", "-i", "--default-signal"]
         argv += [f"{key}={value}" for key, value in {**ENVIRONMENT, **(env or {})}.items()]
         argv += ["runuser", "-u", user, "--"] if user else []
         return subprocess.Popen(
@@ -226,11 +233,35 @@ class Machine:
             start_new_session=True,  # a Ctrl-C at the terminal is for us, not for the machine
         )
 
-    def stop(self, process: subprocess.Popen[str], how: signal.Signals = signal.SIGKILL) -> Result:
-        """Ends a process of popen() and returns what it has printed."""
-        wait_for(lambda: _signal_inside(process, how), 5, f"process {process.pid} to start")
-        out, err = process.communicate()
-        return Result(process.returncode, out or "", err or "")
+    def stop(
+        self,
+        process: subprocess.Popen[str],
+        how: signal.Signals = signal.SIGKILL,
+        timeout: float = 30,
+    ) -> Result:
+        """Ends a process of popen() and returns what it has printed.
+
+        Raises:
+            CommandError: the process did not end within `timeout` seconds, and was killed.
+        """
+        wait_for(lambda: _signal_inside(process, how), 20, f"process {process.pid} to start")
+        try:
+            out, err = process.communicate(timeout=timeout)
+            return Result(process.returncode, out or "", err or "")
+        except subprocess.TimeoutExpired:
+            pass
+        _signal_inside(process, signal.SIGKILL)
+        try:
+            out, err = process.communicate(timeout=10)
+            why = f"did not end within {timeout:g} s of {how.name}"
+        except subprocess.TimeoutExpired as late:
+            # A child in another session still holds the pipes.
+            process.kill()
+            out, err = _text(late.stdout), _text(late.stderr)
+            why = f"a child still holds its output {timeout:g} s after {how.name}"
+        result = Result(process.returncode or 0, out or "", err or "")
+        command = cast("list[str]", process.args)
+        raise CommandError(self.name, command, result, why)
 
     def _finish(
         self,
@@ -254,6 +285,16 @@ class Machine:
         if check and result.code != 0:
             raise CommandError(self.name, command, result)
         return result
+
+    def condition(self) -> str:
+        """Returns the machine's processes and its last messages; for the report of a failure."""
+        look = (
+            "ps -eo pid,ppid,stat,etimes,unit,args --forest; journalctl -b -n 150 -o short-precise"
+        )
+        try:
+            return self.run(look, check=False, timeout=20).out
+        except (CommandError, TimeoutError, OSError) as error:
+            return f"cannot be read: {error}"
 
     # ---- files ---------------------------------------------------------------------------
 
@@ -291,6 +332,40 @@ class Machine:
         target.write_bytes(subprocess.run(cat, stdout=subprocess.PIPE, check=True).stdout)
 
 
+class Machines:
+    """Machines that several test modules share, by purpose and release, until the block ends.
+
+    A fixture of pytest per release would be shut down for the first test on another release.
+    """
+
+    def __init__(self) -> None:
+        self._booted: dict[str, Machine] = {}
+
+    def __enter__(self) -> Machines:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        for machine in self._booted.values():
+            machine.kill()
+
+    def get(self, purpose: str, suite: str, provide: Callable[[Machine], None]) -> Machine:
+        """Returns a machine; the first call boots it, and `provide` installs what it needs."""
+        name = f"{purpose}-{suite}"
+        if name not in self._booted:
+            machine = Machine.boot(unique_name(name), suite)
+            try:
+                provide(machine)
+            except BaseException:
+                machine.kill()
+                raise
+            self._booted[name] = machine
+        return self._booted[name]
+
+
+def _text(output: bytes | str | None) -> str:
+    return output.decode(errors="replace") if isinstance(output, bytes) else output or ""
+
+
 def _argv(command: Command) -> list[str]:
     return ["sh", "-c", command] if isinstance(command, str) else list(command)
 
@@ -319,6 +394,7 @@ def _call_bed(verb: str, name: str, *arguments: str) -> str:
         errors="replace",
         stdin=subprocess.DEVNULL,
         check=False,
+        timeout=180,  # its own limits are 60 s and less
     )
     if done.returncode != 0:
         raise MachineError(f"bed {verb} {name}: {(done.stderr or done.stdout).strip()}")

@@ -60,7 +60,8 @@ def test_stops_with_the_signal_given(process: subprocess.Popen[bytes]) -> None:
 
 def test_kills_what_does_not_stop() -> None:
     """After the grace, SIGKILL."""
-    deaf = subprocess.Popen(["sh", "-c", "trap '' TERM; echo; sleep 1000"], stdout=subprocess.PIPE)
+    ignores = "trap '' TERM; echo; exec sleep 1000"
+    deaf = subprocess.Popen(["sh", "-c", ignores], stdout=subprocess.PIPE)
     assert deaf.stdout is not None
     deaf.stdout.readline()
     worker = Worker(os.pidfd_open(deaf.pid))

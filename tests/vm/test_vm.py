@@ -93,6 +93,7 @@ def test_memory_limit_kills_that_worker_alone(vm: VM) -> None:
     assert json.loads(vm.run(doctor, timeout=SLOW).out) == []
 
 
+@pytest.mark.full
 def test_boot_starts_exactly_what_was_scaled(vm: VM) -> None:
     """After `systemctl reboot` the scaled instances run, no more and no fewer."""
     configure(

@@ -9,17 +9,18 @@ import pytest
 
 from e2e.wrapper.fleet import Fleet
 from machine import provision
-from machine.driver import Machine, reap, unique_name
+from machine.driver import Machine, Machines
 
 
 @pytest.fixture(scope="session")
-def wrapper_machine(suite: str, deb: Path) -> Iterator[Machine]:
+def wrapper_machine(suite: str, deb: Path, machines: Machines) -> Machine:
     """A booted machine with wctl and nothing configured."""
-    reap()
-    with Machine.boot(unique_name(f"wrapper-{suite}"), suite) as booted:
+
+    def provide(booted: Machine) -> None:
         provision.install_wctl(booted, deb)
         booted.run("rm -f /etc/wctl/conf.d/* && touch /etc/wctl/conf.d/none.conf")
-        yield booted
+
+    return machines.get("wrapper", suite, provide)
 
 
 @pytest.fixture(scope="module")

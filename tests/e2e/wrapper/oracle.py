@@ -32,7 +32,12 @@ class Supervisor:
             _CONFIGURATION.format(directory=directory) + "\n\n".join(programs.values()) + "\n"
         )
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(self._file)],
+            # Supervisord and its workers get a PID namespace, which ends with them: asked to stop,
+            # supervisord would take half a second for each of eighty groups.
+            [
+                *("unshare", "--pid", "--fork", "--kill-child", "--mount-proc"),
+                *(sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(self._file)),
+            ],
             stdout=subprocess.DEVNULL,
         )
 
@@ -48,5 +53,5 @@ class Supervisor:
 
     def stop(self) -> None:
         """Ends it, with all that it runs."""
-        self._process.terminate()
-        self._process.wait()
+        self._process.kill()
+        self._process.wait(10)
