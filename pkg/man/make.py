@@ -12,13 +12,14 @@ from pathlib import Path
 
 import click
 
-from wctl import __version__, hardening
+from wctl import __version__
+from wctl.check.checker import CODES, Code
 from wctl.cli.app import wctl
-from wctl.dialect import FCGI_OPTIONS, OPTIONS, Option
+from wctl.config.options import FCGI_OPTIONS, OPTIONS, Option
+from wctl.config.unsupported import KINDS, TABLE, Elsewhere
 from wctl.doctor import codes
-from wctl.elsewhere import KINDS, TABLE, Elsewhere
 from wctl.errors import Exit
-from wctl.lint import CODES, Code
+from wctl.units import hardening
 
 HERE = Path(__file__).parent
 

@@ -12,14 +12,14 @@ import sys
 if __name__ == "__main__":
     # First, so that nothing is looked for in the directories of the standard library, whose
     # modules would be listed for it; and not for longer than wctl itself takes to be found.
-    sys.path.insert(0, __file__.rpartition("/wctl/")[0])
+    sys.path.insert(0, __file__.rpartition("/")[0])
 
-    from wctl import launch
+    from wrapper import launch
 
     del sys.path[0]
     start = launch.prepare(sys.argv[1:])
     if start.options.resident:
-        from wctl import resident  # most workers never need it
+        from wrapper import resident  # most workers never need it
 
         resident.run(start)
     launch.hand_off(start)

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from golden.render import sources
 from oracle.written import WRITTEN
-from wctl import lint
-from wctl.config import Config, load
-from wctl.dialect import OPTIONS
-from wctl.installed import Layout
-from wctl.render import File, render
-from wctl.target import Target
+from wctl.check import checker
+from wctl.config.load import Config, load
+from wctl.config.options import OPTIONS
+from wctl.install.installed import Layout
+from wctl.units.render import File, render
+from wctl.units.target import Target
 
 VARIABLES = {
     "HOME": "/root",
@@ -49,9 +49,9 @@ def run(data: bytes, file: Path) -> None:
     """Read, check and render one configuration; raise if anything is not as it must be."""
     file.write_bytes(data)
     config = load([file], VARIABLES)
-    for each in (*config.diagnostics, *lint.check(config, NOWHERE)):
-        assert each.code in lint.CODES, each
-        assert lint.CODES[each.code].error == each.error, each
+    for each in (*config.diagnostics, *checker.check(config, NOWHERE)):
+        assert each.code in checker.CODES, each
+        assert checker.CODES[each.code].error == each.error, each
         str(each).encode(errors="surrogateescape")
     if not config.errors:
         _render(config)

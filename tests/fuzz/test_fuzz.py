@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fuzz import target
-from wctl.dialect import OPTIONS
+from wctl.config.options import OPTIONS
 
 FAST = settings(
     deadline=None,

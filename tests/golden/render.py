@@ -13,12 +13,12 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from wctl.config import Config, load
+from wctl.config.load import Config, load
 from wctl.errors import Place
-from wctl.install import write_file
-from wctl.render import File, render
-from wctl.target import Target
-from wctl.unitfile import OLDEST_SYSTEMD
+from wctl.install.changes import write_file
+from wctl.systemd.unit_file import OLDEST_SYSTEMD
+from wctl.units.render import File, render
+from wctl.units.target import Target
 
 CASES = Path(__file__).parent / "cases"
 UNITS = Path(__file__).parents[2] / "units"

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from golden import render
-from wctl.config import load
-from wctl.target import Target
+from wctl.config.load import load
+from wctl.units.target import Target
 
 DIRECTORIES = [
     pytest.param(source, directory, target, id=str(directory.relative_to(render.UNITS.parent)))

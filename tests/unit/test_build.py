@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from wctl.config import Config, load
-from wctl.dialect import OPTIONS
-from wctl.expand import Number, Template
-from wctl.fcgi import Socket
-from wctl.program import Directive, Program
+from wctl.config.expansion import Number, Template
+from wctl.config.fcgi import Socket
+from wctl.config.load import Config, load
+from wctl.config.options import OPTIONS
+from wctl.config.program import Directive, Program
 
 ENVIRON = {"HOME": "/home/me", "PLAIN": "value", "BLANKS": "two words"}
 TWO = Number("02d")

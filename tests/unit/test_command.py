@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from wctl import command
-from wctl.command import MessageLimit, SoftLimit
-from wctl.config import load
-from wctl.program import Program
+from wctl.config import frameworks
+from wctl.config.frameworks import MessageLimit, SoftLimit
+from wctl.config.load import load
+from wctl.config.program import Program
 
 M = 1 << 20
 CONSUME = "php bin/console messenger:consume"
@@ -51,7 +51,7 @@ def program(tmp_path: Path, line: str) -> Program:
 )
 def test_soft_limit(tmp_path: Path, line: str, expected: SoftLimit | None) -> None:
     """Symfony's --memory-limit of any program, Laravel's --memory in megabytes of its own alone."""
-    assert command.soft_limit(program(tmp_path, line)) == expected
+    assert frameworks.soft_limit(program(tmp_path, line)) == expected
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_soft_limit(tmp_path: Path, line: str, expected: SoftLimit | None) -> No
 )
 def test_planned_end(tmp_path: Path, line: str, expected: str | None) -> None:
     """The first option by which the worker ends itself with 0, as it is written."""
-    assert command.planned_end(program(tmp_path, line)) == expected
+    assert frameworks.planned_end(program(tmp_path, line)) == expected
 
 
 @pytest.mark.parametrize(
@@ -90,4 +90,4 @@ def test_planned_end(tmp_path: Path, line: str, expected: str | None) -> None:
 )
 def test_message_limit(tmp_path: Path, line: str, expected: MessageLimit | None) -> None:
     """Laravel's own limit of one message, and its default; others have none."""
-    assert command.message_limit(program(tmp_path, line)) == expected
+    assert frameworks.message_limit(program(tmp_path, line)) == expected

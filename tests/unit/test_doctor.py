@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from wctl import config
-from wctl.doctor import codes, messenger, queues, supervised
-from wctl.doctor.commands import Runner
+from wctl.config import load
+from wctl.config.program import Program
+from wctl.doctor import codes, messenger, queues, supervisor
 from wctl.doctor.finding import Finding, Typed, few, printable
+from wctl.doctor.runner import Runner
 from wctl.errors import Place
-from wctl.program import Program
 
 DOCTOR = Path(codes.__file__).parent
 FINDERS = ("Finding", "self._finding", "self._past")  # what takes a code first
@@ -43,7 +43,7 @@ ROWS = """
 def program(tmp_path: Path, text: str) -> Program:
     file = tmp_path / "x.conf"
     file.write_text(f"[program:x]\n{text}\n")
-    (found,) = config.load([file], {}).programs
+    (found,) = load.load([file], {}).programs
     return found
 
 
@@ -243,7 +243,7 @@ def test_every_code_is_in_the_table() -> None:
 )
 def test_configuration_of_a_supervisord(words: str, file: str) -> None:
     """It is what supervisord was told, from where it was started."""
-    assert supervised._configuration(words.split(), Path("/srv")) == Path(file)
+    assert supervisor._configuration(words.split(), Path("/srv")) == Path(file)
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from wctl.config import load
-from wctl.elsewhere import CARRIED_OUT, KINDS, SINGLE, TABLE, Elsewhere
+from wctl.config.load import load
+from wctl.config.unsupported import CARRIED_OUT, KINDS, SINGLE, TABLE, Elsewhere
 
 
 def findings(tmp_path: Path, text: str) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from wctl import ended
+from wctl.systemd import exits
 
 EXIT = {"MESSAGE_ID": "98e322203f7a4ed290d09fe03c09fe15"}
 FAILED = {"MESSAGE_ID": "d9b373ed55a64feb8242e02dbe79a49c"}
@@ -26,7 +26,7 @@ def last_exit(
         (directory / name).write_text(f"#!/bin/sh\nexec /bin/cat {directory}/{name}.out\n")
         (directory / name).chmod(0o755)
     monkeypatch.setenv("PATH", str(directory))
-    return ended.last_exit("w@00.service", user=False)
+    return exits.last_exit("w@00.service", user=False)
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from wctl import envfile
-from wctl.unitfile import environment_file
+from wctl.systemd import env_file
+from wctl.systemd.unit_file import environment_file
 
 
 @pytest.mark.parametrize(
@@ -25,10 +25,10 @@ from wctl.unitfile import environment_file
 )
 def test_syntax(text: str, expected: dict[str, str]) -> None:
     """Quotes, escapes, comments and continued lines mean what they mean to systemd."""
-    assert envfile.parse(text) == expected
+    assert env_file.parse(text) == expected
 
 
 def test_our_own_files_come_back() -> None:
     """What the generator writes for systemd is read back, whatever the values hold."""
     values = {"A": 'it\'s "so" $x `y` \\ %i', "B": "a\nb", "C": "", "D": "ü ; # x"}
-    assert envfile.parse(environment_file(values.items())) == values
+    assert env_file.parse(environment_file(values.items())) == values

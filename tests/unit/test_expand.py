@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from wctl import values
-from wctl.expand import LONGEST, PROCESS_NUM, Number, Template, expand, fill
+from wctl.config import values
+from wctl.config.expansion import LONGEST, PROCESS_NUM, Number, Template, expand, fill
 
 NAMES: dict[str, object] = {
     "program_name": "worker",

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from wctl.explain import explain
+from wctl.operate.explain import explain
 
 INFINITY = (1 << 64) - 1
 

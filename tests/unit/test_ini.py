@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from wctl import ini
+from wctl.config import ini
+from wctl.config.ini import Document, Entry
 from wctl.errors import Place
-from wctl.ini import Document, Entry
 
 FILE = "etc/x.conf"
 

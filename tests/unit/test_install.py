@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from wctl import install
-from wctl.config import Config, load
+from wctl.config.load import Config, load
 from wctl.errors import WctlError
-from wctl.install import Plan
-from wctl.installed import Layout
-from wctl.render import render
-from wctl.target import Target
+from wctl.install import changes
+from wctl.install.changes import Plan
+from wctl.install.installed import Layout
+from wctl.units.render import render
+from wctl.units.target import Target
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def plan(layout: Layout, text: str) -> tuple[Config, Plan]:
     config = load([file], {})
     assert config.errors == ()
     target = Target(environment_directory=str(layout.environment))
-    return config, install.plan(config, render(config, target), layout)
+    return config, changes.plan(config, render(config, target), layout)
 
 
 def names(programs: tuple[object, ...]) -> list[str]:
@@ -51,7 +51,7 @@ def test_what_is_written_is_not_written_again(layout: Layout) -> None:
     """The first plan adds the program; the same configuration then has nothing to do."""
     _, first = plan(layout, X)
     assert names(first.added) == ["x"]
-    install.write(first)
+    changes.write(first)
     assert sorted(os.listdir(layout.units)) == ["x.target", "x@.service"]
     assert os.listdir(layout.environment) == ["x.env"]
     assert plan(layout, X)[1].empty
@@ -72,7 +72,7 @@ def test_only_what_concerns_workers_restarts_them(
     layout: Layout, text: str, changed: list[str], rescaled: list[str], removed: list[str]
 ) -> None:
     """A command or a variable does; their number, and whether they start at boot, do not."""
-    install.write(plan(layout, X)[1])
+    changes.write(plan(layout, X)[1])
     after = plan(layout, text)[1]
     assert names(after.changed) == changed
     assert names(after.rescaled) == rescaled
@@ -83,12 +83,12 @@ def test_only_what_concerns_workers_restarts_them(
 def test_secrets_are_for_root_alone(layout: Layout) -> None:
     """Variables have a file of mode 0600 in a directory of mode 0700, and are in no diff."""
     _, first = plan(layout, X)
-    install.write(first)
+    changes.write(first)
     assert (layout.environment / "x.env").stat().st_mode & 0o777 == 0o600
     assert layout.environment.stat().st_mode & 0o777 == 0o700
     assert (layout.units / "x@.service").stat().st_mode & 0o777 == 0o644
-    assert f"# {layout.environment}/x.env: new\n" in install.diff(first)
-    assert "A=1" not in install.diff(first)
+    assert f"# {layout.environment}/x.env: new\n" in changes.diff(first)
+    assert "A=1" not in changes.diff(first)
 
 
 @pytest.mark.parametrize("directory", ["units", "vendor"])
@@ -103,10 +103,10 @@ def test_a_unit_of_somebody_else_is_in_the_way(layout: Layout, directory: str) -
 
 def test_orphans_are_ours_alone(layout: Layout) -> None:
     """What wctl wrote for a program that is gone is deleted, and nothing else."""
-    install.write(plan(layout, X)[1])
+    changes.write(plan(layout, X)[1])
     other = layout.units / "other@.service"
     other.write_text("[Service]\nExecStart=/bin/true\n")
-    install.delete(plan(layout, "[program:y]\ncommand=b\n")[1])
+    changes.delete(plan(layout, "[program:y]\ncommand=b\n")[1])
     assert os.listdir(layout.units) == [other.name]
     assert os.listdir(layout.environment) == []
 
@@ -114,14 +114,14 @@ def test_orphans_are_ours_alone(layout: Layout) -> None:
 def test_a_write_that_fails_leaves_the_old_text(layout: Layout) -> None:
     """The error names the file; no temporary file is left."""
     path = layout.units / "x.target"
-    install.write_file(path, "old\n")
+    changes.write_file(path, "old\n")
     with pytest.raises(UnicodeEncodeError):
-        install.write_file(path, "new \udcff\n")
+        changes.write_file(path, "new \udcff\n")
     assert (path.read_text(), os.listdir(layout.units)) == ("old\n", ["x.target"])
     path.unlink()
     path.mkdir()
     with pytest.raises(WctlError, match=f"{path}: Is a directory"):
-        install.write_file(path, "new\n")
+        changes.write_file(path, "new\n")
     assert os.listdir(layout.units) == ["x.target"]
 
 
@@ -130,5 +130,5 @@ def test_what_a_power_cut_left_is_deleted(layout: Layout) -> None:
     kept = layout.units / ".other.service.abcdefgh"
     for file in (layout.units / ".x.target.ab_cd12e", kept):
         file.write_text("half of it")
-    install.write(plan(layout, X)[1])
+    changes.write(plan(layout, X)[1])
     assert sorted(os.listdir(layout.units)) == [kept.name, "x.target", "x@.service"]

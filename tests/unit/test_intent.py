@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from wctl import intent
-from wctl.installed import Layout
-from wctl.intent import Intent
+from wctl.install import pending
+from wctl.install.installed import Layout
+from wctl.install.pending import Intent
 
 
 @pytest.fixture
@@ -20,10 +20,10 @@ def layout(tmp_path: Path) -> Layout:
 def test_is_kept_until_done(layout: Layout) -> None:
     """A noted intent is read back whole, and gone when it is done."""
     noted = Intent(added=("a",), changed=("b", "c"), rescaled=("d",), new=("d@01.service",))
-    intent.note(layout, noted)
-    assert intent.read(layout) == noted
-    intent.done(layout)
-    assert intent.read(layout) == Intent()
+    pending.note(layout, noted)
+    assert pending.read(layout) == noted
+    pending.done(layout)
+    assert pending.read(layout) == Intent()
     assert list(layout.units.iterdir()) == []
 
 
@@ -31,4 +31,4 @@ def test_is_kept_until_done(layout: Layout) -> None:
 def test_what_cannot_be_read_is_nothing(layout: Layout, text: str) -> None:
     """A file that no update can have written is no reason to fail."""
     (layout.units / ".wctl-update").write_text(text)
-    assert intent.read(layout) == Intent()
+    assert pending.read(layout) == Intent()

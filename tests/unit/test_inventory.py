@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from wctl.errors import Exit, WctlError
-from wctl.installed import Layout
-from wctl.inventory import Inventory
-from wctl.manager import Unit
-from wctl.own import MARK
+from wctl.install.installed import Layout
+from wctl.operate.inventory import Inventory
+from wctl.systemd.manager import Unit
+from wctl.units.marker import MARK
 
 
 class Bus:

@@ -16,7 +16,9 @@ from unit.fake_manager import WRAPPER, FakeManager
 
 # What hand-off may import before it execs: its own four modules, and what is built into the
 # interpreter. A library costs milliseconds at every start of every worker.
-ALLOWED = {"wctl", "wctl.launch", "wctl.options", "wctl.starts", "_signal", "_socket"}
+ALLOWED = {
+    "wrapper", "wrapper.launch", "wrapper.command_line", "wrapper.starts", "_signal", "_socket",
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -154,9 +156,9 @@ def test_hand_off_imports_next_to_nothing() -> None:
     """An import beyond the list would be paid for by every start of every worker."""
     script = (
         "import sys; before = set(sys.modules); sys.path.append(sys.argv[1]);"
-        "from wctl import launch; print(*sorted(set(sys.modules) - before))"
+        "from wrapper import launch; print(*sorted(set(sys.modules) - before))"
     )
-    package = str(Path(WRAPPER[-1]).parents[1])
+    package = str(Path(WRAPPER[-1]).parent)
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", script, package],
         capture_output=True,
@@ -179,7 +181,7 @@ def test_a_whole_start_imports_little_more(manager: FakeManager) -> None:
 
     whole = imported(WRAPPER[-1], "--startsecs=1", "w@00.service", "--", "sleep", "1.2")
     assert whole - imported("-c", "pass") - ALLOWED <= {
-        "wctl.notifier", "wctl.notify", "select", "time"
+        "wrapper.notifier", "wrapper.sd_notify", "select", "time"
     }  # fmt: skip
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from wctl import lint
-from wctl.config import load
+from wctl.check import checker
+from wctl.config.load import load
 from wctl.errors import Diagnostic
-from wctl.installed import Layout
+from wctl.install.installed import Layout
 
 X = "[program:x]\ncommand=/bin/cat\n"
 Y = "[program:y]\ncommand=/bin/cat\n"
@@ -110,8 +110,8 @@ CASES = (
          "".join(f"[program:{n}]\ncommand=/bin/cat\npriority=1\n" for n in range(101)) + X,
          "".join(f"[program:{n}]\ncommand=/bin/cat\npriority=1\n" for n in range(100)) + X),
 )  # fmt: skip
-WARNINGS = [case for case in CASES if not lint.CODES[case.code].error]
-ERRORS = [case for case in CASES if lint.CODES[case.code].error]
+WARNINGS = [case for case in CASES if not checker.CODES[case.code].error]
+ERRORS = [case for case in CASES if checker.CODES[case.code].error]
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ def found(machine: Path, text: str, *, user: bool = False) -> list[Diagnostic]:
     etc = machine / "etc"
     layout = Layout(user, units=etc, vendor=(machine / "usr",), configuration=etc, environment=etc)
     config = load([file], {})
-    return [*config.diagnostics, *lint.check(config, layout)]
+    return [*config.diagnostics, *checker.check(config, layout)]
 
 
 def codes(machine: Path, text: str) -> list[str]:
@@ -147,14 +147,14 @@ def test_exactly_this_finding(machine: Path, case: Case) -> None:
     """The one configuration has it and nothing else, the other, nearly the same, has nothing."""
     findings = found(machine, case.bad)
     assert [(each.code, each.error) for each in findings] == [
-        (case.code, lint.CODES[case.code].error)
+        (case.code, checker.CODES[case.code].error)
     ]
     assert codes(machine, case.good) == []
 
 
 def test_every_code_has_a_case() -> None:
     """A new code without a case fails here; the cases stand in the order of the table."""
-    assert list(dict.fromkeys(case.code for case in CASES)) == [code.name for code in lint.TABLE]
+    assert list(dict.fromkeys(case.code for case in CASES)) == [code.name for code in checker.TABLE]
 
 
 @pytest.mark.parametrize("case", WARNINGS, ids=lambda case: case.code)
@@ -178,8 +178,8 @@ def test_an_error_is_not_silenced(machine: Path, case: Case) -> None:
     assert [code for code in kept if code != "unknown-code"] == [case.code]
 
 
-@pytest.mark.parametrize("code", lint.TABLE, ids=lambda code: code.name)
-def test_every_code_says_why_and_what_to_do(code: lint.Code) -> None:
+@pytest.mark.parametrize("code", checker.TABLE, ids=lambda code: code.name)
+def test_every_code_says_why_and_what_to_do(code: checker.Code) -> None:
     """For the manual and --json: two sentences, and a name that can be typed."""
     assert code.name == code.name.lower().strip()
     assert code.why[0].isupper() or code.why.startswith(("wctl", "memory_"))

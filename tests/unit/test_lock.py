@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from wctl.lock import exclusive
+from wctl.operate.lock import exclusive
 
 
 def test_the_second_waits_for_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

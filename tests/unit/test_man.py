@@ -30,7 +30,7 @@ def test_page_is_up_to_date(make: ModuleType, page: str) -> None:
 def test_every_command_and_option_is_described(make: ModuleType) -> None:
     """Every option of a program is in wctl.conf(5), every verb in wctl(1)."""
     from wctl.cli.app import wctl
-    from wctl.dialect import OPTIONS
+    from wctl.config.options import OPTIONS
 
     pages = make.pages()
     names = [option.name for option in OPTIONS]

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from wctl import ini
+from wctl.config import ini
 from wctl.errors import ConfigError, WctlError
-from wctl.migration import Migration, migrate
+from wctl.supervisor.migration import Migration, migrate
 
 ENVIRON = {"HOME": "/root"}
 

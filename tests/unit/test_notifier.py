@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from wctl.notifier import Worker
+from wctl.wrapper.notifier import Worker
 
 
 @pytest.fixture

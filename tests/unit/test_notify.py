@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from unit.fake_manager import FakeManager
-from wctl import notify
+from wctl.wrapper import sd_notify
 
 
 @pytest.fixture
@@ -27,35 +27,35 @@ def heard(manager: FakeManager) -> str | None:
 
 def test_ready_returns_when_it_was_read(manager: FakeManager) -> None:
     """The barrier that follows READY=1 is over before ready() returns."""
-    notify.ready(manager.address)
+    sd_notify.ready(manager.address)
     assert heard(manager) == "READY=1"
 
 
 def test_status_may_extend_the_start(manager: FakeManager) -> None:
     """A status line, in UTF-8, and in microseconds what the start may take from now on."""
-    notify.status(manager.address, "BACKOFF: é", extend=3)
+    sd_notify.status(manager.address, "BACKOFF: é", extend=3)
     assert heard(manager) == "STATUS=BACKOFF: é\nEXTEND_TIMEOUT_USEC=3000000"
 
 
 def test_status_is_not_worth_an_error() -> None:
     """Without a manager, or with one that is gone, nothing happens."""
-    notify.status(None, "x")
-    notify.status("/nonesuch/notify", "x")
+    sd_notify.status(None, "x")
+    sd_notify.status("/nonesuch/notify", "x")
 
 
 def test_ready_that_cannot_be_told_is_an_error() -> None:
     """Its caller says so in the journal."""
     with pytest.raises(OSError):
-        notify.ready("/nonesuch/notify")
+        sd_notify.ready("/nonesuch/notify")
 
 
 def test_an_abstract_address_is_understood() -> None:
     """@NAME stands for Linux's abstract name space, as systemd's containers use it."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
         server.bind("\0wctl-test-notify")
-        notify.BARRIER_TIMEOUT, before = 1, notify.BARRIER_TIMEOUT
+        sd_notify.BARRIER_TIMEOUT, before = 1, sd_notify.BARRIER_TIMEOUT
         try:
-            notify.ready("@wctl-test-notify")
+            sd_notify.ready("@wctl-test-notify")
         finally:
-            notify.BARRIER_TIMEOUT = before
+            sd_notify.BARRIER_TIMEOUT = before
         assert server.recv(100) == b"READY=1"

@@ -6,8 +6,8 @@ from collections.abc import Collection, Sequence
 
 import pytest
 
-from wctl.manager import JOBS_AT_ONCE
-from wctl.operate import Begun, Ended, Event, Verb, Waiting, run
+from wctl.operate.jobs import Begun, Ended, Event, Verb, Waiting, run
+from wctl.systemd.manager import JOBS_AT_ONCE
 
 
 class Bus:

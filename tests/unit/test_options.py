@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from wctl import options
-from wctl.options import Options, UsageError, log_path, parse
+from wctl.wrapper import command_line
+from wctl.wrapper.command_line import Options, UsageError, log_path, parse
 
 
 def test_defaults_are_supervisors() -> None:
@@ -102,4 +102,4 @@ def test_log_files_have_a_name_without_one() -> None:
 
 def test_every_option_has_a_default() -> None:
     """Options.__init__ is the list of all options; each is known to the parser by it."""
-    assert {"startsecs", "ready", "log", "retry"} <= set(vars(options.Options()))
+    assert {"startsecs", "ready", "log", "retry"} <= set(vars(command_line.Options()))

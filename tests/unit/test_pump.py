@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from wctl import stream
-from wctl.logfile import LogFile
-from wctl.options import Options
-from wctl.pump import Journaled, Pump
-from wctl.rotate import RotatedFile
-from wctl.stream import Journal
+from wctl.wrapper import journald
+from wctl.wrapper.command_line import Options
+from wctl.wrapper.journald import Journal
+from wctl.wrapper.log_file import LogFile
+from wctl.wrapper.pump import Journaled, Pump
+from wctl.wrapper.rotation import RotatedFile
 
 
 class FakeDaemon:
@@ -141,7 +141,7 @@ def test_worker_that_ends_leaves_nothing_unsaid(
 
 def test_connects_with_systemds_header(daemon: FakeDaemon) -> None:
     """Identifier, unit, priority with facility, level prefix, no forwards."""
-    ours = stream.connect(str(daemon.path), "x@00", "x@00.service", 1 << 3 | 5)
+    ours = journald.connect(str(daemon.path), "x@00", "x@00.service", 1 << 3 | 5)
     theirs = daemon._server.accept()[0]
     assert theirs.recv(100) == b"x@00\nx@00.service\n13\n1\n0\n0\n0\n"
     ours.close()

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from wctl import retry
-from wctl.death import GIVE_UP_SIGNAL
-from wctl.options import parse
-from wctl.starts import Start, Starts
+from wctl.wrapper import backoff
+from wctl.wrapper.command_line import parse
+from wctl.wrapper.exits import GIVE_UP_SIGNAL
+from wctl.wrapper.starts import Start, Starts
 
 
 class DeathError(Exception):
@@ -24,11 +24,13 @@ class World:
         self.done: list[object] = []
         self.restarts = b"0"
         self.down, self.up = b"5000000", b"5000400"  # since when, until when
-        monkeypatch.setattr("wctl.retry.time.sleep", self.done.append)
-        monkeypatch.setattr("wctl.notify.status", lambda _to, *what: self.done.append(what))
-        monkeypatch.setattr(retry, "say", self.done.append)
-        monkeypatch.setattr(retry, "ask", lambda _options, name: self._answer(name))
-        monkeypatch.setattr(retry, "die_by", self._die)
+        monkeypatch.setattr("wctl.wrapper.backoff.time.sleep", self.done.append)
+        monkeypatch.setattr(
+            "wctl.wrapper.sd_notify.status", lambda _to, *what: self.done.append(what)
+        )
+        monkeypatch.setattr(backoff, "say", self.done.append)
+        monkeypatch.setattr(backoff, "ask", lambda _options, name: self._answer(name))
+        monkeypatch.setattr(backoff, "die_by", self._die)
 
     def _answer(self, name: str) -> bytes:
         return {
@@ -59,7 +61,7 @@ def start(tmp_path: Path, failed: int, restarts: int | None, *options: str) -> S
 
 def test_waits_longer_each_time_and_says_so(tmp_path: Path, world: World) -> None:
     """The second wait is of two seconds, and extends the start by as much and a try."""
-    retry.back_off(start(tmp_path, 2, None, "--startsecs=5", "--startretries=3"))
+    backoff.back_off(start(tmp_path, 2, None, "--startsecs=5", "--startretries=3"))
     tries = "failed start 2 of 4, next try in 2 s"
     assert world.done == [
         f"<5>w@00.service: {tries}", (f"BACKOFF: {tries}", 2 + 5 + 30), 2, ("",),
@@ -68,14 +70,14 @@ def test_waits_longer_each_time_and_says_so(tmp_path: Path, world: World) -> Non
 
 def test_a_probe_has_its_own_time(tmp_path: Path, world: World) -> None:
     """With ready=exec a try may take ready_timeout."""
-    retry.back_off(start(tmp_path, 1, None, "--ready=exec:x", "--ready-timeout=50"))
+    backoff.back_off(start(tmp_path, 1, None, "--ready=exec:x", "--ready-timeout=50"))
     assert world.done[1] == ("BACKOFF: failed start 1 of 4, next try in 1 s", 1 + 50 + 30)
 
 
 def test_gives_up_by_its_signal(tmp_path: Path, world: World) -> None:
     """Past startretries: the reason in journal and status, death by SIGRTMIN+29, no wait."""
     with pytest.raises(DeathError):
-        retry.back_off(start(tmp_path, 4, None, "--startretries=3"))
+        backoff.back_off(start(tmp_path, 4, None, "--startretries=3"))
     reason = "gave up after 4 failed starts in a row"
     assert world.done == [
         f"<3>w@00.service: {reason}", (f"FATAL: {reason}",), GIVE_UP_SIGNAL,
@@ -85,8 +87,8 @@ def test_gives_up_by_its_signal(tmp_path: Path, world: World) -> None:
 def test_no_failed_start_no_wait(tmp_path: Path, world: World) -> None:
     """After a start by hand the first try is at once."""
     this = start(tmp_path, 3, 5)
-    retry.settle(this)
-    retry.back_off(this)
+    backoff.settle(this)
+    backoff.back_off(this)
     assert (this.failed, this.restarts, world.done) == (0, 0, [])
 
 
@@ -100,7 +102,7 @@ def test_the_count_is_kept_over_automatic_restarts_alone(
     """NRestarts then and now tell; where nobody answers the count is kept."""
     world.restarts = now
     this = start(tmp_path, 2, before)
-    retry.settle(this)
+    backoff.settle(this)
     assert this.failed == failed
 
 
@@ -119,7 +121,7 @@ def test_a_stop_right_after_the_first_failed_start(
     """Nobody knows NRestarts from before then; how long the unit was down tells."""
     world.restarts, world.up = b"5", up
     this = start(tmp_path, 1, before)
-    retry.settle(this)
+    backoff.settle(this)
     assert (this.failed, this.restarts) == (failed, 5)
 
 
@@ -128,10 +130,10 @@ def test_asks_systemctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     fake = tmp_path / "systemctl"
     fake.write_text('#!/bin/sh\necho "$@ ${LD_LIBRARY_PATH-unset}"\necho noise >&2\n')
     fake.chmod(0o755)
-    monkeypatch.setattr(retry, "_SYSTEMCTL", str(fake))
+    monkeypatch.setattr(backoff, "_SYSTEMCTL", str(fake))
     monkeypatch.setenv("LD_LIBRARY_PATH", "/nonesuch")
     options = parse(["--user", "w@00.service", "--", "true"])
-    assert retry.ask(options, "NRestarts") == (
+    assert backoff.ask(options, "NRestarts") == (
         b"--user show --property=NRestarts --value -- w@00.service unset"
     )
 
@@ -139,8 +141,8 @@ def test_asks_systemctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize("program", ["/nonesuch", sys.executable + ".none"])
 def test_nobody_to_ask(monkeypatch: pytest.MonkeyPatch, program: str) -> None:
     """Without systemctl there is no answer, and no error."""
-    monkeypatch.setattr(retry, "_SYSTEMCTL", program)
-    assert retry.ask(parse(["w@00.service", "--", "true"]), "NRestarts") == b""
+    monkeypatch.setattr(backoff, "_SYSTEMCTL", program)
+    assert backoff.ask(parse(["w@00.service", "--", "true"]), "NRestarts") == b""
 
 
 def test_a_manager_that_hangs_is_not_waited_for(
@@ -150,6 +152,6 @@ def test_a_manager_that_hangs_is_not_waited_for(
     fake = tmp_path / "systemctl"
     fake.write_text("#!/bin/sh\nexec sleep 1000\n")
     fake.chmod(0o755)
-    monkeypatch.setattr(retry, "_SYSTEMCTL", str(fake))
-    monkeypatch.setattr(retry, "_ASK_TIMEOUT", 0.1)
-    assert retry.ask(parse(["w@00.service", "--", "true"]), "NRestarts") == b""
+    monkeypatch.setattr(backoff, "_SYSTEMCTL", str(fake))
+    monkeypatch.setattr(backoff, "_ASK_TIMEOUT", 0.1)
+    assert backoff.ask(parse(["w@00.service", "--", "true"]), "NRestarts") == b""

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from wctl import rotate
-from wctl.rotate import RotatedFile
+from wctl.wrapper import rotation
+from wctl.wrapper.rotation import RotatedFile
 
 LINES = [b"%04d %s\n" % (number, b"x" * (number % 40)) for number in range(400)]
 LIMIT = 1000
@@ -88,7 +88,7 @@ def write_until_killed(path: Path, lines: list[bytes], number: int) -> tuple[int
     ours, theirs = os.pipe()
     child = os.fork()
     if child == 0:
-        rotate.posix = KilledAt(number)  # type: ignore[assignment]
+        rotation.posix = KilledAt(number)  # type: ignore[assignment]
         file = RotatedFile(str(path), LIMIT, 20)
         for line in lines:
             file.write(line)

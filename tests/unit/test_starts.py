@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from wctl.starts import Starts, automatic, delay, given_up
+from wctl.wrapper.starts import Starts, automatic, delay, given_up
 
 
 def test_counts_from_its_beginning(tmp_path: Path) -> None:

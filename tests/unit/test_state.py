@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from wctl.manager import Unit
-from wctl.state import State, state_of, uptime
+from wctl.operate.states import State, state_of, uptime
+from wctl.systemd.manager import Unit
 
 # Every SubState of a service, from systemd 249 to 262, by ActiveState ("systemctl --state=help").
 SUB_STATES = {

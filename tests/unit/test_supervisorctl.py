@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from wctl.errors import WctlError
-from wctl.supervisorctl import Supervisorctl
+from wctl.supervisor.supervisorctl import Supervisorctl
 
 # Answers as a supervisord would whose processes stop, and start, at once.
 STAND_IN = """#!/bin/sh

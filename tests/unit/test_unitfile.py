@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from wctl import envfile
-from wctl.own import directives
-from wctl.unitfile import Raw, Section, Unit, Word, environment_file, fits, specifier
+from wctl.systemd import env_file
+from wctl.systemd.unit_file import Raw, Section, Unit, Word, environment_file, fits, specifier
+from wctl.units.marker import directives
 
 HOSTILE = (
     "", " ", "'", '"', "it's", 'say "so"', "%", "%i 100%%", "$", "$HOME ${X} $$", "\\", "a\\b\\n",
@@ -170,7 +170,7 @@ def test_hostile_strings_come_back(text: str) -> None:
     ((key, value),) = directives(f"[Service]\n{line}\n", "Service")
     assert (key, value[:2], value[-2:]) == ("X", "a ", " b")
     assert unescaped(value[2:-2]) == text
-    assert envfile.parse(environment_file([("A", text), ("B", "b")])) == {"A": text, "B": "b"}
+    assert env_file.parse(environment_file([("A", text), ("B", "b")])) == {"A": text, "B": "b"}
     assert specifier(text).replace("%%", "%") == text
 
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from wctl import fcgi, values
-from wctl.dialect import FCGI_OPTIONS, OPTIONS
-from wctl.expand import LONGEST
-from wctl.values import Parser
+from wctl.config import fcgi, values
+from wctl.config.expansion import LONGEST
+from wctl.config.options import FCGI_OPTIONS, OPTIONS
+from wctl.config.values import Parser
 
 GOOD: Mapping[Parser, Mapping[str, Any]] = {
     values.text: {"": "", " as it is; 'x ": " as it is; 'x "},

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import pytest
 
-from wctl import when
+from wctl.cli import when
 
 MINUTE = 60_000_000
 

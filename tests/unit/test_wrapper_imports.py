@@ -15,7 +15,7 @@ import wctl
 
 WORKER = Path(wctl.__file__).with_name("worker.py")
 
-OURS = {"wctl", "wctl.launch", "wctl.options", "wctl.starts"}
+OURS = {"wrapper", "wrapper.launch", "wrapper.command_line", "wrapper.starts"}
 # Of Python's modules some that take milliseconds to import.
 SLOW = {"argparse", "dataclasses", "enum", "os", "pathlib", "re", "signal", "socket", "subprocess"}
 
@@ -40,8 +40,8 @@ def test_only_what_the_hand_off_needs_is_ours(imported: set[str]) -> None:
 
     The notifier, which is forked off, writes to the same list.
     """
-    beside = {"wctl.notifier", "wctl.notify", "wctl.probe"}
-    ours = {name for name in imported if name.partition(".")[0] == "wctl"}
+    beside = {"wrapper.notifier", "wrapper.sd_notify", "wrapper.readiness"}
+    ours = {name for name in imported if name.partition(".")[0] == "wrapper"}
     assert ours - beside == OURS
 
 

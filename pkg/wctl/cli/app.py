@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from wctl.config import Config
-    from wctl.installed import Layout
-    from wctl.inventory import Inventory
-    from wctl.manager import Manager
-    from wctl.target import Target
+    from wctl.config.load import Config
+    from wctl.install.installed import Layout
+    from wctl.operate.inventory import Inventory
+    from wctl.systemd.manager import Manager
+    from wctl.units.target import Target
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -30,7 +30,7 @@ _VERBS = {
     "update": ("configure", "Write the units; start, restart and remove what changed."),
     "add": ("configure", "Install programs that are configured."),
     "remove": ("configure", "Uninstall the units of stopped programs."),
-    "import": ("migrate", "Bring Supervisor's configuration, and its workers, to wctl."),
+    "import": ("import_", "Bring Supervisor's configuration, and its workers, to wctl."),
     "scale": ("control", "Set how many instances of a program run."),
     "start": ("control", "Start instances and wait until they are ready."),
     "stop": ("control", "Stop instances gracefully."),
@@ -42,7 +42,7 @@ _VERBS = {
     "logs": ("logs", "Show what instances logged: by time, text, priority."),
     "maintail": ("logs", "Show what wctl and systemd said about instances."),
     "clear": ("logs", "Empty the log files of instances."),
-    "run": ("foreground", "Run one instance here, in the foreground, without systemd."),
+    "run": ("run", "Run one instance here, in the foreground, without systemd."),
     "completion": ("completion", "Print the completion script of a shell."),
     "doctor": ("doctor", "Find out what is wrong, and what mends it."),
     "version": ("show", "Print wctl's version."),
@@ -70,17 +70,17 @@ class Session:
     @cached_property
     def layout(self) -> Layout:
         """Where the files are."""
-        from wctl.installed import Layout
+        from wctl.install.installed import Layout
 
         return Layout.of_user() if self.user else Layout.of_system()
 
     @cached_property
     def config(self) -> Config:
         """The configuration as far as it could be read; look at its errors."""
-        from wctl import config
+        from wctl.config import load
 
-        files = self.files or config.default_files(self.layout.configuration)
-        return config.load(files, config.environ())
+        files = self.files or load.default_files(self.layout.configuration)
+        return load.load(files, load.environ())
 
     def valid_config(self) -> Config:
         """Return the configuration.
@@ -97,20 +97,20 @@ class Session:
     @cached_property
     def manager(self) -> Manager:
         """The connection to systemd."""
-        from wctl.manager import Manager
+        from wctl.systemd.manager import Manager
 
         return Manager(user=self.user)
 
     @cached_property
     def inventory(self) -> Inventory:
         """What is installed and alive."""
-        from wctl.inventory import Inventory
+        from wctl.operate.inventory import Inventory
 
         return Inventory(self.layout, self.manager)
 
     def target(self, systemd: int | None = None) -> Target:
         """Return what units are written for; ``systemd`` is a version, by default the running."""
-        from wctl.target import Target
+        from wctl.units.target import Target
 
         return Target(
             systemd=systemd or self._running,
@@ -121,10 +121,10 @@ class Session:
     @cached_property
     def _running(self) -> int:
         """The version of systemd here: asked where we are connected anyway, else looked up."""
-        from wctl import running
+        from wctl.systemd import version
 
         connected = "manager" in vars(self)  # as cached_property keeps it
-        return running.number(self.manager.version()) if connected else running.version()
+        return version.number(self.manager.version()) if connected else version.version()
 
 
 class _Verbs(click.Group):

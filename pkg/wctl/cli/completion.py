@@ -12,7 +12,7 @@ import click
 from wctl.cli.app import Session
 
 if TYPE_CHECKING:
-    from wctl.installed import Installed
+    from wctl.install.installed import Installed
 
 _SHELLS = ("bash", "zsh", "fish")
 _VARIABLE = "_WCTL_COMPLETE"  # click's name for a command called wctl
@@ -58,6 +58,6 @@ def complete_names(
 
 
 def _installed(context: click.Context) -> tuple[Installed, ...]:
-    from wctl.installed import programs
+    from wctl.install.installed import programs
 
     return programs(context.ensure_object(Session).layout)

@@ -8,16 +8,18 @@ from pathlib import Path
 
 import click
 
-from wctl import apply, install, lint, operate
-from wctl import config as configuration
+from wctl.check import checker
 from wctl.cli.app import Session, pass_session, shared
 from wctl.cli.completion import complete_programs
 from wctl.cli.progress import Progress
-from wctl.config import Config
+from wctl.config import load as configuration
+from wctl.config.load import Config
 from wctl.errors import ConfigError, Diagnostic, Exit
-from wctl.lock import exclusive
-from wctl.render import File
-from wctl.render import render as render_files
+from wctl.install import changes
+from wctl.operate import apply, jobs
+from wctl.operate.lock import exclusive
+from wctl.units.render import File
+from wctl.units.render import render as render_files
 
 _VERSION = click.IntRange(249)
 
@@ -35,7 +37,7 @@ def check(session: Session, as_json: bool, strict: bool) -> int:
     Example: wctl check -c /etc/supervisor/supervisord.conf
     """
     config = session.config
-    findings = [*config.diagnostics, *lint.check(config, session.layout)]
+    findings = [*config.diagnostics, *checker.check(config, session.layout)]
     findings.sort(key=lambda each: (each.place.file, each.place.line))
     if as_json:
         click.echo(json.dumps([_record(each) for each in findings], indent=2))
@@ -59,7 +61,7 @@ def _count(number: int, noun: str) -> str:
 def _record(diagnostic: Diagnostic) -> dict[str, object]:
     record = asdict(diagnostic)
     place = record.pop("place")
-    code = lint.CODES[diagnostic.code]
+    code = checker.CODES[diagnostic.code]
     return {**place, **record, "why": code.why, "remedy": code.remedy}
 
 
@@ -93,11 +95,11 @@ def render(
         config = configuration.only(config, program)
     files = render_files(config, session.target(target_systemd))
     if as_diff:
-        click.echo(install.diff(install.plan(config, files, session.layout)), nl=False)
+        click.echo(changes.diff(changes.plan(config, files, session.layout)), nl=False)
     elif output is not None:
         for file in files:
             directory = output / "env" if file.secret else output
-            install.write_file(directory / file.name, file.text, secret=file.secret)
+            changes.write_file(directory / file.name, file.text, secret=file.secret)
             click.echo(directory / file.name)
     else:
         click.echo("\n".join(_shown(file) for file in files), nl=False)
@@ -173,7 +175,7 @@ def add(session: Session, programs: tuple[str, ...], dry_run: bool, no_wait: boo
 def _update(session: Session, programs: tuple[str, ...], *, dry_run: bool, wait: bool) -> int:
     plan = _plan(session, programs)
     if dry_run:
-        click.echo(install.diff(plan), nl=False)
+        click.echo(changes.diff(plan), nl=False)
         _show_actions(plan)
         return Exit.OK
     if plan.empty:
@@ -200,12 +202,12 @@ def remove(session: Session, programs: tuple[str, ...]) -> int:
     Example: wctl stop old-worker: && wctl remove old-worker
     """
     chosen = [session.inventory.program(name) for name in programs]
-    still = [each for each in chosen if operate.running(session.manager, each.name)]
+    still = [each for each in chosen if jobs.running(session.manager, each.name)]
     for each in still:
         click.echo(f"{each.name}: ERROR (process/group still running)")
     with exclusive(user=session.user, waiting=lambda: click.echo("waiting for another wctl")):
         gone = [each for each in chosen if each not in still]
-        plan = install.removal(gone, session.layout)
+        plan = changes.removal(gone, session.layout)
         events = apply.update(
             session.manager, session.inventory, session.layout, plan, Config((), (), ())
         )
@@ -213,17 +215,17 @@ def remove(session: Session, programs: tuple[str, ...]) -> int:
     return Exit.FAILURE if still else Exit.OK
 
 
-def _plan(session: Session, programs: tuple[str, ...] = ()) -> install.Plan:
+def _plan(session: Session, programs: tuple[str, ...] = ()) -> changes.Plan:
     config = session.valid_config()
-    taken = [each for each in lint.check(config, session.layout) if each.error]
+    taken = [each for each in checker.check(config, session.layout) if each.error]
     if taken:
         raise ConfigError(tuple(taken))
-    plan = install.plan(config, render_files(config, session.target()), session.layout)
+    plan = changes.plan(config, render_files(config, session.target()), session.layout)
     plan = apply.with_unfinished(plan, config, session.layout)
-    return install.only(plan, programs) if programs else plan
+    return changes.only(plan, programs) if programs else plan
 
 
-def _show_actions(plan: install.Plan) -> None:
+def _show_actions(plan: changes.Plan) -> None:
     for programs, action in (
         (plan.removed, "would be removed"),
         (plan.changed, "would be restarted"),

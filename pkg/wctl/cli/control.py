@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import click
 
-from wctl import operate, state
 from wctl.cli.app import Session, pass_session, shared
 from wctl.cli.completion import complete_names
 from wctl.cli.progress import Progress
 from wctl.errors import Exit, WctlError
-from wctl.installed import Installed
-from wctl.note import note
-from wctl.operate import Verb
-from wctl.state import Process, State
+from wctl.install.installed import Installed
+from wctl.operate import jobs, states
+from wctl.operate.jobs import Verb
+from wctl.operate.states import Process, State
+from wctl.systemd.log import note
 
 _STOPPABLE = {State.STARTING, State.RUNNING, State.BACKOFF}
 _MOST = 10_000
@@ -41,7 +41,7 @@ def scale(session: Session, words: tuple[str, ...], no_wait: bool) -> int:
     for program, count in sizes:
         note(program.name, f"scaling to {count}")
         failed += progress.show(
-            operate.scale(session.manager, session.inventory, program, count, wait=not no_wait)
+            jobs.scale(session.manager, session.inventory, program, count, wait=not no_wait)
         )
         if not session.quiet:
             click.echo(f"{program.name}: scaled to {count}{_at_boot(program)}")
@@ -88,8 +88,8 @@ def _start(session: Session, names: tuple[str, ...], *, wait: bool) -> int:
             click.echo(f"{each.name}: ERROR (already started)")
     # One that systemd itself has given up is refused until StartLimitIntervalSec= is over.
     session.manager.reset_failed([each.unit for each in idle if each.state is State.FATAL])
-    operate.hold(session.manager, [(each.program, each.group) for each in idle])
-    events = operate.run(session.manager, Verb.START, [each.unit for each in idle], wait=wait)
+    jobs.hold(session.manager, [(each.program, each.group) for each in idle])
+    events = jobs.run(session.manager, Verb.START, [each.unit for each in idle], wait=wait)
     return Exit.NOT_STARTED if Progress(session).show(events) else Exit.OK
 
 
@@ -113,9 +113,9 @@ def _stop(session: Session, names: tuple[str, ...], *, wait: bool) -> int:
         if each not in running:
             click.echo(f"{each.name}: ERROR (not running)")
     manager = session.manager
-    events = operate.run(manager, Verb.STOP, [each.unit for each in running], wait=wait)
+    events = jobs.run(manager, Verb.STOP, [each.unit for each in running], wait=wait)
     failed = Progress(session).show(events)
-    operate.release(manager, session.inventory, [(each.program, each.group) for each in running])
+    jobs.release(manager, session.inventory, [(each.program, each.group) for each in running])
     return Exit.FAILURE if failed else Exit.OK
 
 
@@ -148,10 +148,10 @@ def restart(
         if no_wait:
             raise click.UsageError("--rolling waits: it does not go with --no-wait")
         units = [each.unit for each in processes if each.state in _STOPPABLE]
-        events = operate.rolling(session.manager, units, batch)
+        events = jobs.rolling(session.manager, units, batch)
     else:
         units = [each.unit for each in processes]
-        events = operate.run(session.manager, Verb.RESTART, units, wait=not no_wait)
+        events = jobs.run(session.manager, Verb.RESTART, units, wait=not no_wait)
     return Exit.NOT_STARTED if Progress(session).show(events) else Exit.OK
 
 
@@ -165,7 +165,7 @@ def signal(session: Session, signal_name: str, names: tuple[str, ...]) -> int:
 
     Example: wctl signal USR2 messenger-worker@00
     """
-    from wctl import values
+    from wctl.config import values
 
     try:
         number = values.stop_signal(signal_name)
@@ -189,4 +189,4 @@ def _required(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _processes(session: Session, names: tuple[str, ...]) -> list[Process]:
-    return state.processes(session.manager, session.inventory.select(names))
+    return states.processes(session.manager, session.inventory.select(names))

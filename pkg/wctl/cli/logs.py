@@ -10,12 +10,14 @@ from pathlib import Path
 
 import click
 
-from wctl import journal, logfiles, when
+from wctl.cli import when
 from wctl.cli.app import Session, pass_session, shared
 from wctl.cli.completion import complete_names
-from wctl.cli.output import FORMATS, Printer
+from wctl.cli.log_lines import FORMATS, Printer
 from wctl.errors import Exit, WctlError
-from wctl.logfiles import Logs
+from wctl.operate import log_files
+from wctl.operate.log_files import Logs
+from wctl.systemd import journal
 
 _LINES = 20  # Supervisor shows 1600 bytes: twenty lines of a terminal
 _LEVELS = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug")
@@ -64,7 +66,7 @@ def tail(
     units = _units(session, names)
     if size is not None and len(units) > 1:
         raise click.UsageError("--bytes is for one instance")
-    places = logfiles.of_units(session.manager, units)
+    places = log_files.of_units(session.manager, units)
     if not any(each.journal for each in places):
         files = [file for each in places for file in each.present(stream)]
         _show_files(files, f"--lines={lines}" if size is None else f"--bytes={size}", follow)
@@ -191,7 +193,7 @@ def logs(
         lines = _LINES
     _show(query, lines, follow, Printer(output, units, named=output != "cat"))
     if not follow:
-        _point_to_files(logfiles.of_units(session.manager, units))
+        _point_to_files(log_files.of_units(session.manager, units))
 
 
 def _chosen(
@@ -238,7 +240,7 @@ def clear(session: Session, names: tuple[str, ...]) -> int:
     """
     units = _units(session, names)
     code = Exit.OK
-    for each in logfiles.of_units(session.manager, units):
+    for each in log_files.of_units(session.manager, units):
         name = each.unit[: -len(".service")]
         try:
             files = each.present()

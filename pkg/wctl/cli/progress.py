@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import click
 
 from wctl.cli.app import Session
-from wctl.operate import Begun, Ended, Event, Said, Verb, Waiting
+from wctl.operate.jobs import Begun, Ended, Event, Said, Verb, Waiting
 
 _DONE = {Verb.START: "started", Verb.STOP: "stopped", Verb.RESTART: "restarted"}
 _DOING = {Verb.START: "starting", Verb.STOP: "stopping", Verb.RESTART: "restarting"}
@@ -68,9 +68,9 @@ class Progress:
         click.echo(f"{_name(event.unit)}: ERROR ({reason})")
         if event.result != "failed":
             return
-        from wctl import ended, journal  # mostly nothing fails
+        from wctl.systemd import exits, journal  # mostly nothing fails
 
-        how = ended.last_exit(event.unit, user=self._session.user)
+        how = exits.last_exit(event.unit, user=self._session.user)
         if how:
             click.echo(f"    {how}; it wrote last:", err=True)
         wrote = journal.last([event.unit], _LAST_LINES, user=self._session.user)

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 
 import click
 
-from wctl import state
 from wctl.cli.app import Session, pass_session, shared
 from wctl.cli.completion import complete_names, complete_programs
 from wctl.errors import Exit
-from wctl.state import Details, Process, State
+from wctl.operate import states
+from wctl.operate.states import Details, Process, State
 
 _COLOURS = {
     State.RUNNING: "green",
@@ -42,7 +42,7 @@ def status(session: Session, names: tuple[str, ...], long: bool, as_json: bool, 
     Example: wctl status -l messenger-worker
     """
     while True:
-        processes = state.processes(session.manager, session.inventory.select(names))
+        processes = states.processes(session.manager, session.inventory.select(names))
         more = _details(session, processes) if long else {}
         if as_json:
             import json
@@ -64,11 +64,11 @@ _More = dict[str, tuple[Details, "str | None"]]
 
 
 def _details(session: Session, processes: Sequence[Process]) -> _More:
-    from wctl import ended
+    from wctl.systemd import exits
 
-    details = state.details(session.manager, [each.name for each in processes])
+    details = states.details(session.manager, [each.name for each in processes])
     return {
-        each.name: (details[each.name], ended.last_exit(each.unit, user=session.user))
+        each.name: (details[each.name], exits.last_exit(each.unit, user=session.user))
         for each in processes
     }
 
@@ -131,7 +131,7 @@ def pid(session: Session, names: tuple[str, ...]) -> None:
 
     Example: kill -USR2 $(wctl pid messenger-worker@00)
     """
-    for each in state.processes(session.manager, session.inventory.select(names)):
+    for each in states.processes(session.manager, session.inventory.select(names)):
         click.echo(each.pid)
 
 
@@ -146,7 +146,7 @@ def explain(session: Session, program: str | None) -> None:
 
     Example: wctl explain messenger-worker
     """
-    from wctl import explain as explanation
+    from wctl.operate import explain as explanation
 
     installed = session.inventory.program(program)
     unit = installed.instance(installed.numprocs_start)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from wctl import lint
+from wctl.check import checker
 
 
 @dataclass(frozen=True)
@@ -203,4 +203,6 @@ FROM_CHECK = frozenset(
 
 def known(name: str) -> bool:
     """Tell whether the manual has a code, as doctor's own or as one of "wctl check"."""
-    return name in OWN or name in FROM_CHECK or (name in lint.CODES and lint.CODES[name].error)
+    return (
+        name in OWN or name in FROM_CHECK or (name in checker.CODES and checker.CODES[name].error)
+    )

@@ -6,16 +6,18 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from wctl import lint, state, unitname
-from wctl.config import Config
-from wctl.doctor import configured, history, messenger, queues, supervised
-from wctl.doctor.commands import CANNOT_RUN, Answer, NotPermittedError, Runner
+from wctl.check import checker
+from wctl.config.load import Config
+from wctl.doctor import history, messenger, queues, supervisor, units
 from wctl.doctor.finding import Finding, Typed, few
+from wctl.doctor.runner import CANNOT_RUN, Answer, NotPermittedError, Runner
 from wctl.doctor.workers import Patient, Workers
 from wctl.errors import Exit, WctlError, nearest
-from wctl.inventory import Inventory
-from wctl.state import Process, State
-from wctl.target import Target
+from wctl.operate import states
+from wctl.operate.inventory import Inventory
+from wctl.operate.states import Process, State
+from wctl.systemd import unit_name
+from wctl.units.target import Target
 
 _LOOKS = 5
 _MOMENT = 0.2  # seconds; RestartSec= is half of that
@@ -78,7 +80,7 @@ class Examination:
         """Return the instances, none of them within the moment between an exit and its restart."""
         instances = self._inventory.select([f"{program}@*"])
         for _ in range(_LOOKS):
-            found = state.processes(self._manager, instances)
+            found = states.processes(self._manager, instances)
             if not any(each.state is State.BACKOFF and not _waits(each) for each in found):
                 break
             time.sleep(_MOMENT)
@@ -88,7 +90,7 @@ class Examination:
         known = {each.name: each.group for each in self._config.programs}
         known.update((each.name, each.group) for each in self._inventory.programs)
         names = set()
-        for name in map(unitname.typed, chosen):
+        for name in map(unit_name.typed, chosen):
             found = {each for each, group in known.items() if name in (each, group)}
             if not found:
                 raise WctlError(
@@ -99,20 +101,20 @@ class Examination:
 
     def _of_units(self) -> Iterator[Finding]:
         """Compare configuration, files and systemd; of what differs the last is not looked at."""
-        found = [*self._config.diagnostics, *lint.check(self._config, self._layout)]
-        yield from configured.configuration(found, self._typed)
+        found = [*self._config.diagnostics, *checker.check(self._config, self._layout)]
+        yield from units.configuration(found, self._typed)
         differing = set()
         if not any(each.error for each in found):
-            for each in configured.units(self._config, self._target, self._layout, self._typed):
+            for each in units.units(self._config, self._target, self._layout, self._typed):
                 differing.add(each.program)
                 yield each
         rest = [each for each in self._inventory.programs if each.name not in differing]
-        yield from configured.loaded(self._manager, self._layout, rest, self._typed)
+        yield from units.loaded(self._manager, self._layout, rest, self._typed)
 
     def _of_boot(self, names: set[str]) -> Iterator[Finding]:
         programs = self._inventory.programs
-        yield from configured.at_boot(self._layout, self._config, programs, self._typed)
-        yield from configured.lingering(
+        yield from units.at_boot(self._layout, self._config, programs, self._typed)
+        yield from units.lingering(
             self._layout, [each.name for each in programs if each.name in names]
         )
 
@@ -124,9 +126,9 @@ class Examination:
         units = self._manager.units([f"{name}@*.service" for name in installed])
         here = {each.name.partition("@")[0] for each in units if each.active in _UP}
         here |= {each.name for each in self._inventory.programs if each.enabled}
-        for each in supervised.daemons(self._manager):
-            has = supervised.programs(each, timeout=self._patience.command)
-            yield from supervised.findings(each, has, here & names, installed)
+        for each in supervisor.daemons(self._manager):
+            has = supervisor.programs(each, timeout=self._patience.command)
+            yield from supervisor.findings(each, has, here & names, installed)
 
     def _outside(self, patient: Patient, consumed: frozenset[str]) -> Iterator[Finding]:
         """Examine what only the program's own user, with its variables, can tell."""
@@ -135,7 +137,7 @@ class Examination:
         timeout, user = self._patience.command, self._layout.user
         runner = Runner(program, environment, timeout=timeout, user=user)
         try:
-            yield from configured.log_directories(runner, self._typed)
+            yield from units.log_directories(runner, self._typed)
             unhealthy = list(_health(runner, self._typed))
             yield from unhealthy
             if any(each.code == "health" for each in unhealthy):

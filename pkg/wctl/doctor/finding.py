@@ -7,9 +7,9 @@ import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from wctl.config.program import Program
 from wctl.doctor import codes
 from wctl.errors import Place
-from wctl.program import Program
 
 MOST_LINES = 6  # of evidence: more is for "wctl logs"
 _LONGEST = 300  # characters of one

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from wctl.ended import GAVE_UP, words
+from wctl.systemd.exits import GAVE_UP, words
 
 # Of systemd's catalogue, which says what each of them carries (journalctl --catalog).
 _PROCESS_EXIT = "98e322203f7a4ed290d09fe03c09fe15"

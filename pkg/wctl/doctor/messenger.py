@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
 
+from wctl.config.program import Program
 from wctl.doctor import queues
-from wctl.doctor.commands import Answer, Runner
 from wctl.doctor.finding import Finding, few
 from wctl.doctor.queues import Counts
+from wctl.doctor.runner import Answer, Runner
 from wctl.doctor.workers import Patient, cpu
-from wctl.manager import Manager
-from wctl.program import Program
+from wctl.systemd.manager import Manager
 
 _CONSUME = ("messenger:consume", "messenger:consume-messages")
 # Options of messenger:consume whose value may be the next word.

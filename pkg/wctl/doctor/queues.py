@@ -8,10 +8,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from wctl.doctor.commands import CANNOT_RUN, Answer, Runner
 from wctl.doctor.finding import Finding, few
+from wctl.doctor.runner import CANNOT_RUN, Answer, Runner
 from wctl.doctor.workers import Patient, cpu
-from wctl.manager import Manager
+from wctl.systemd.manager import Manager
 
 Counts = Mapping[str, int]
 """How many messages wait, by the queue's name; "" where there is but one."""

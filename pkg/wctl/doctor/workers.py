@@ -10,20 +10,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from wctl import ended, journal
+from wctl.config.program import Program
 from wctl.doctor.finding import Finding, Typed, few, names
 from wctl.doctor.history import Event, History
-from wctl.installed import Installed
-from wctl.logfiles import of_units
-from wctl.manager import Manager
-from wctl.program import Program
-from wctl.starts import Starts
-from wctl.state import Process, State
+from wctl.install.installed import Installed
+from wctl.operate.log_files import of_units
+from wctl.operate.states import Process, State
+from wctl.systemd import exits, journal
+from wctl.systemd.manager import Manager
+from wctl.wrapper.starts import Starts
 
 _DIRECTIVE = "systemd.Service.{}"  # as it is passed through
 _ERR = 3  # the priority, of syslog(3)
 _GAVE_UP = "gave up after"  # which the description says already
-_NOT_RUN = "systemd cannot run it"  # so begins the description, see state.py
+_NOT_RUN = "systemd cannot run it"  # so begins the description, see states.py
 _MANY = 3  # crashes that are no accident
 # Seconds: an update writes, has systemd read it, then restarts; what ends until then is no news.
 _SETTLED = 5.0
@@ -155,10 +155,10 @@ class Workers:
     def _last_exit(self, process: Process) -> str | None:
         """Return how the worker last ended; of a clean end the journal has nothing."""
         if process.state is not State.EXITED:
-            return ended.last_exit(process.unit, user=self._manager.user)
+            return exits.last_exit(process.unit, user=self._manager.user)
         found = self._properties[process.unit]
         how = _HOW.get(int(found["ExecMainCode"]))
-        return None if how is None else ended.words(how, str(found["ExecMainStatus"]))
+        return None if how is None else exits.words(how, str(found["ExecMainStatus"]))
 
     def _why(self, process: Process) -> tuple[str, ...]:
         last = self._last_exit(process)

@@ -1,0 +1,253 @@
+"""What a senior operator would say about a program, by its options alone."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+
+from wctl.check.finding import Check, Found
+from wctl.config import frameworks
+from wctl.config.load import MOST_EARLIER, Config
+from wctl.config.program import Program, log_file
+from wctl.config.values import byte_size
+
+_SECRET = re.compile(r"PASS(WORD|WD)?|SECRET|TOKEN|API_?KEY|PRIVATE_?KEY", re.IGNORECASE)
+_URL_PASSWORD = re.compile(r"://[^/:@\s]+:[^/@\s]+@")
+_SHORT_STOP = 10  # seconds: Supervisor's default, and less than many a message takes
+_OPERATORS = {"|", "||", "&&", "&", ">", ">>", "<", "2>", "2>&1", ";"}
+_SHELL_VARIABLE = re.compile(r"\$(\w+|\{\w+\}|\(.*)", re.ASCII)
+# Directives on which the state of an instance depends.
+_OURS = {
+    "Type", "NotifyAccess", "ExecStart", "PIDFile", "Restart", "RestartPreventExitStatus",
+    "RuntimeDirectory", "RuntimeDirectoryPreserve", "LogsDirectory", "SyslogIdentifier",
+    "StandardOutput", "StandardError", "KillMode", "RemainAfterExit",
+}  # fmt: skip
+
+
+def _planned_end_is_final(program: Program) -> Iterator[Found]:
+    option = frameworks.planned_end(program)
+    if option and program.autorestart != "true" and 0 in program.exitcodes:
+        yield Found(
+            "planned-end-is-final",
+            "autorestart",
+            f"with {program.autorestart} the worker stays down when {option} ends it with 0;"
+            " use autorestart=true",
+        )
+
+
+def _short_stop(program: Program) -> Iterator[Found]:
+    limit = frameworks.message_limit(program)
+    if limit is not None and program.stopwaitsecs < limit.seconds:
+        yield Found(
+            "short-stop",
+            "stopwaitsecs",
+            f"{program.stopwaitsecs} s, but {limit.written} lets a message take longer: it is cut"
+            f" off at a stop; use {limit.seconds + 5} or more",
+        )
+    elif "stopwaitsecs" not in program.places and frameworks.planned_end(program):
+        yield Found(
+            "short-stop",
+            "stopwaitsecs",
+            f"the default of {_SHORT_STOP} s: a message that takes longer is cut off at a stop;"
+            " set it to what the slowest takes",
+        )
+
+
+def _abrupt_stop(program: Program) -> Iterator[Found]:
+    if program.stopsignal.name == "SIGKILL":
+        yield Found(
+            "abrupt-stop",
+            "stopsignal",
+            "a worker that is killed cannot finish the message in hand; use TERM",
+        )
+
+
+def _shell_syntax(program: Program) -> Iterator[Found]:
+    shells = {"sh", "bash", "dash", "zsh"}
+    words = [word.marked() for word in program.command]
+    if os.path.basename(words[0]) in shells:  # noqa: PTH119 - no path, but a word
+        return
+    for word in words[1:]:
+        if word in _OPERATORS or _SHELL_VARIABLE.fullmatch(word):
+            yield Found(
+                "shell-syntax",
+                "command",
+                f"{word!r} is handed to the command as it is: no shell reads it; write"
+                " sh -c '...' if one should, or %(ENV_X)s for a variable",
+            )
+            return
+
+
+def _interrupting_stop(program: Program) -> Iterator[Found]:
+    words = [word.text(0) for word in program.command]
+    if program.stopsignal.name == "SIGINT" and "messenger:consume" in words:
+        yield Found(
+            "interrupting-stop",
+            "stopsignal",
+            "SIGINT aborts the message in hand, and Messenger reports success; use TERM",
+        )
+
+
+def _memory_below_own_limit(program: Program) -> Iterator[Found]:
+    soft = frameworks.soft_limit(program)
+    if soft is None or program.memory_max is None or not program.memory_max.isdecimal():
+        return
+    if int(program.memory_max) <= soft.size:
+        yield Found(
+            "memory-below-own-limit",
+            "memory_max",
+            f"{program.memory_max} is not above the worker's own {soft.written}: it is killed"
+            " before it can end by itself; use twice that",
+        )
+
+
+def _memory_high_crawls(program: Program) -> Iterator[Found]:
+    if program.memory_high is not None and program.memory_high.isdecimal():
+        soft = frameworks.soft_limit(program)
+        if soft is not None and byte_size(program.memory_high) <= soft.size:
+            yield Found(
+                "memory-high-crawls",
+                "memory_high",
+                f"not above the worker's own {soft.written}: it is slowed to a crawl instead of"
+                " being started again; leave memory_high out",
+            )
+
+
+def _never_ready(program: Program) -> Iterator[Found]:
+    if program.ready == "startsecs" and program.startsecs == 0:
+        yield Found(
+            "startsecs-0",
+            "startsecs",
+            "0 makes every start a success, so that a worker that crashes at once looks RUNNING;"
+            " use 1 or more",
+        )
+
+
+def _shared_log_file(program: Program) -> Iterator[Found]:
+    for key in ("stdout_logfile", "stderr_logfile"):
+        template = log_file(getattr(program, key))
+        if template is not None and program.numprocs > 1 and not template.numbers:
+            yield Found(
+                "shared-log-file",
+                key,
+                "all processes would rotate one file; put %(process_num)02d into its name",
+            )
+
+
+def _log_file_taken(config: Config) -> Check:
+    """Return a check that no stream logs to the file of another."""
+    users: dict[str, list[tuple[str, str]]] = {}
+    for program in config.programs:
+        for path, key in _log_files(program):
+            users.setdefault(path, []).append((program.name, key))
+
+    def check(program: Program) -> Iterator[Found]:
+        reported = set()
+        for path, key in _log_files(program):
+            others = (each for each in users[path] if each != (program.name, key))
+            name, other = next(others, ("", ""))
+            if other and key not in reported:
+                reported.add(key)
+                whose = other if name == program.name else f"{other} of {name}"
+                problem = f"{path} is the {whose}, too: both would rotate it; give each its own"
+                yield Found("shared-log-file", key, problem)
+
+    return check
+
+
+def _log_files(program: Program) -> Iterator[tuple[str, str]]:
+    """Return the path, and the option, of each log file; once where instances share it."""
+    streams = ("stdout",) if program.redirect_stderr else ("stdout", "stderr")
+    for key in (f"{stream}_logfile" for stream in streams):
+        template = log_file(getattr(program, key))
+        if template is not None:
+            numbers = program.numbers if template.numbers else [program.numprocs_start]
+            yield from ((os.path.normpath(template.text(number)), key) for number in numbers)
+
+
+def _open_secret(program: Program) -> Iterator[Found]:
+    for directive in program.passed_through:
+        if directive.key == "Environment" and _looks_secret(directive.value):
+            yield Found(
+                "open-secret",
+                f"systemd.{directive.section}.{directive.key}",
+                "every user can read it over D-Bus; use environment or environment_file",
+            )
+    for name, text in program.environment:
+        if _looks_secret(f"{name}={text.text(0)}"):
+            yield Found(
+                "secret-in-configuration",
+                "environment",
+                f"{name} looks like a secret in a file that others may read; move it to a file of"
+                " mode 0600 and name that with environment_file",
+            )
+
+
+def _looks_secret(assignment: str) -> bool:
+    name, _, value = assignment.partition("=")
+    return bool(value and (_SECRET.search(name) or _URL_PASSWORD.search(value)))
+
+
+def _restart_steps(program: Program) -> Iterator[Found]:
+    for directive in program.passed_through:
+        if directive.key in ("RestartSteps", "RestartMaxDelaySec"):
+            yield Found(
+                "restart-steps",
+                f"systemd.{directive.section}.{directive.key}",
+                "its delay never becomes short again, however long the worker then ran;"
+                " startretries has a delay that does",
+            )
+
+
+def _overridden(program: Program) -> Iterator[Found]:
+    for directive in program.passed_through:
+        if directive.section == "Service" and directive.key in _OURS:
+            yield Found(
+                "overrides-wctl",
+                f"systemd.Service.{directive.key}",
+                f"wctl writes {directive.key}= itself, and start, stop or status go by it;"
+                " use the option that it is made from",
+            )
+
+
+def _crowd(config: Config) -> Check:
+    """Return a check that programs are not ordered after more others than units can name."""
+    crowded: set[str] = set()
+    lower = 0
+    for level in config.levels():
+        if lower > MOST_EARLIER:
+            crowded.update(program.name for program in level)
+        lower = len(level)
+
+    def check(program: Program) -> Iterator[Found]:
+        if program.name in crowded:
+            yield Found(
+                "priority-crowd",
+                "priority",
+                f"more than {MOST_EARLIER} programs come before it: they may start at the same"
+                " time; use after for those that it needs",
+            )
+
+    return check
+
+
+CHECKS: tuple[Check, ...] = (
+    _planned_end_is_final,
+    _short_stop,
+    _interrupting_stop,
+    _abrupt_stop,
+    _shell_syntax,
+    _memory_below_own_limit,
+    _memory_high_crawls,
+    _never_ready,
+    _shared_log_file,
+    _open_secret,
+    _restart_steps,
+    _overridden,
+)
+
+
+def checks(config: Config) -> tuple[Check, ...]:
+    """Return all checks, with those that compare the programs of ``config``."""
+    return (*CHECKS, _log_file_taken(config), _crowd(config))

@@ -1,0 +1,121 @@
+"""What a program needs and this machine lacks: warnings, since both may change."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+from collections.abc import Iterator
+from functools import cache
+
+from wctl.check.finding import Check, Found
+from wctl.config.program import Program, log_file
+from wctl.install import changes
+from wctl.install.installed import Layout
+
+
+def checks(layout: Layout) -> tuple[Check, ...]:
+    """Return the checks against this machine, whose units are in ``layout``."""
+    own = () if layout.user else (_user_missing, _directory_closed, _log_directory_closed)
+    # Each path and each account is looked up once: thousands of programs share a few.
+    for cached in (_which, _account, _is_directory, _may, _groups):
+        cached.cache_clear()
+    return (_command_not_found, _directory_missing, _log_directory_missing, *own)
+
+
+def _command_not_found(program: Program) -> Iterator[Found]:
+    name = program.command[0].text(program.numprocs_start)
+    path = dict(program.environment).get("PATH")
+    if not _which(name, path.text(0) if path else os.defpath):
+        yield Found("command-not-found", "command", f"{name}: no such command on this machine")
+
+
+def _user_missing(program: Program) -> Iterator[Found]:
+    if program.user is not None and _account(program.user) is None:
+        yield Found("user-missing", "user", f"{program.user}: no such user on this machine")
+
+
+def _directory_missing(program: Program) -> Iterator[Found]:
+    if program.directory is not None:
+        path = program.directory.text(program.numprocs_start)
+        if not _is_directory(path):
+            yield Found("directory-missing", "directory", f"{path}: no such directory")
+
+
+def _directory_closed(program: Program) -> Iterator[Found]:
+    account = _account(program.user) if program.user else None
+    if program.directory is not None and account is not None:
+        path = program.directory.text(program.numprocs_start)
+        if _is_directory(path) and not _may(path, os.X_OK, account):
+            problem = f"{path}: {program.user} may not enter it; expected the permission x"
+            yield Found("directory-closed", "directory", problem)
+
+
+def _log_directory_missing(program: Program) -> Iterator[Found]:
+    for key, directory in _log_directories(program):
+        if not _is_directory(directory):
+            yield Found("log-directory-missing", key, f"{directory}: no such directory")
+
+
+def _log_directory_closed(program: Program) -> Iterator[Found]:
+    account = _account(program.user) if program.user else None
+    for key, directory in _log_directories(program):
+        # The wrapper writes log files, and it runs as the program's user.
+        if account and _is_directory(directory) and not _may(directory, os.W_OK, account):
+            problem = f"{directory}: {program.user} may not write there; expected the permission w"
+            yield Found("log-directory-closed", key, problem)
+
+
+def _log_directories(program: Program) -> Iterator[tuple[str, str]]:
+    for key in ("stdout_logfile", "stderr_logfile"):
+        template = log_file(getattr(program, key))
+        if template is not None and not (key == "stderr_logfile" and program.redirect_stderr):
+            yield key, template.text(program.numprocs_start).rpartition("/")[0] or "/"
+
+
+@cache
+def _may(path: str, wanted: int, account: pwd.struct_passwd) -> bool:
+    """Tell whether an account has a permission, by the mode alone (access(2) asks for us)."""
+    if account.pw_uid == 0:
+        return True
+    try:
+        found = os.stat(path)  # noqa: PTH116 - a str
+    except OSError:
+        return True  # we may not look: then we cannot tell either
+    if found.st_uid == account.pw_uid:
+        return bool(found.st_mode >> 6 & wanted)
+    if found.st_gid in _groups(account):
+        return bool(found.st_mode >> 3 & wanted)
+    return bool(found.st_mode & wanted)
+
+
+@cache
+def _groups(account: pwd.struct_passwd) -> list[int]:
+    return os.getgrouplist(account.pw_name, account.pw_gid)
+
+
+@cache
+def _which(name: str, path: str) -> bool:
+    return shutil.which(name, path=path) is not None
+
+
+@cache
+def _account(user: str) -> pwd.struct_passwd | None:
+    try:
+        return pwd.getpwuid(int(user)) if user.isdecimal() else pwd.getpwnam(user)
+    except (KeyError, OverflowError):
+        return None
+
+
+@cache
+def _is_directory(path: str) -> bool:
+    return os.path.isdir(path)  # noqa: PTH112 - false, too, where the path cannot be one
+
+
+def taken(names: Iterator[str], layout: Layout) -> str | None:
+    """Return why units of these ``names`` cannot be ours: one is somebody else's."""
+    for name in names:
+        foreign = changes.conflict(name, layout)
+        if foreign is not None:
+            return f"the unit {foreign} exists and is not wctl's; give this another name"
+    return None

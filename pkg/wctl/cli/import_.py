@@ -1,0 +1,166 @@
+"""import: from Supervisor to wctl, the files and the workers."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+
+from wctl.check import checker
+from wctl.cli.app import Session, pass_session, shared
+from wctl.cli.progress import Progress
+from wctl.config import load
+from wctl.config.program import Program
+from wctl.errors import ConfigError, Exit, WctlError
+from wctl.install import changes
+from wctl.operate.lock import exclusive
+from wctl.supervisor import migration
+from wctl.supervisor.migration import Migration
+from wctl.supervisor.supervisorctl import ALIVE, Supervisorctl, process_name
+from wctl.supervisor.takeover import Takeover
+
+
+@click.command("import")
+@shared
+@click.option("-n", "--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
+@click.option("--force", is_flag=True, help="Replace files that are there, and are others.")
+@click.option(
+    "--takeover", is_flag=True,
+    help="Then have systemd run what Supervisor runs now, one program at a time.",
+)  # fmt: skip
+@click.option(
+    "--stop-first", is_flag=True,
+    help="With --takeover: stop Supervisor's processes of a program before wctl's start, for"
+    " workers of which there must never be two, or that listen on a port.",
+)  # fmt: skip
+@click.option(
+    "--supervisorctl", "control", default="supervisorctl", metavar="PATH", show_default=True,
+    help="With --takeover: the program to ask Supervisor with.",
+)  # fmt: skip
+@click.argument(
+    "file", required=False, type=click.Path(path_type=Path, dir_okay=False, exists=True)
+)
+@pass_session
+def import_(
+    session: Session,
+    *,
+    file: Path | None,
+    dry_run: bool,
+    force: bool,
+    takeover: bool,
+    stop_first: bool,
+    control: str,
+) -> int:
+    """Bring Supervisor's configuration to wctl, and with --takeover its workers.
+
+    FILE, a supervisord.conf, and what it includes become files in /etc/wctl/conf.d, with their
+    comments, and a report says what is carried over, what changes and what is left out.
+    Supervisor's own files are not touched. Nothing is started without --takeover.
+
+    With --takeover a program's workers are started here, and only when all of them are ready are
+    Supervisor's processes of that program stopped. If a start fails, they are stopped again,
+    Supervisor's go on, and no other program is tried. Files that were imported before, and edited
+    since, stay as they are. It can be run again after whatever interrupted it.
+
+    Example: wctl import --dry-run /etc/supervisor/supervisord.conf
+    """
+    if stop_first and not takeover:
+        raise click.UsageError("--stop-first goes with --takeover")
+    named = file or (session.files[0] if session.files else None)
+    file = named or migration.default_file()
+    found = migration.migrate(file, session.layout.configuration, load.environ())
+    _report(session, found)
+    _write(found, dry_run=dry_run, force=force, keep=takeover)
+    supervisor = Supervisorctl(file, control)
+    if takeover and not dry_run:
+        return _take_over(session, found, supervisor, stop_first=stop_first)
+    if dry_run:
+        click.echo("Nothing was written (--dry-run).")
+    elif not session.quiet:
+        words = ["wctl", *(["--user"] if session.user else []), "import", "--takeover"]
+        again = shlex.join([*words, *([str(named)] if named else [])])
+        click.echo(f"Next: '{again}', or stop these programs there and 'wctl update'")
+    return Exit.OK
+
+
+def _report(session: Session, found: Migration) -> None:
+    if session.quiet:
+        return
+    _list("Carried over:", map(_carried_over, found.programs))
+    _list("Changes:", (f"{name}: {change}" for name, change in found.changes))
+    _list("Left out:", map(str, found.left_out))
+    imported = {str(each.target) for each in found.copies}
+    lints = [*found.config.diagnostics, *checker.check(found.config, session.layout)]
+    lints = [each for each in lints if each.place.file in imported]
+    _list("To look at:", map(str, sorted(lints, key=lambda each: each.place.line)))
+
+
+def _list(title: str, lines: Iterable[str]) -> None:
+    lines = list(lines)
+    if lines:
+        click.echo("\n  ".join([title, *lines]))
+
+
+def _carried_over(program: Program) -> str:
+    if not program.numprocs:
+        return f"{program.title}: no processes (numprocs=0)"
+    first, last = program.numbers[0], program.numbers[-1]
+    theirs, ours = process_name(program, first), f"{program.name}@{first:02d}"
+    if first == last:
+        return f"{program.title}: {theirs} becomes {ours}"
+    theirs += f" to {process_name(program, last)}"
+    return f"{program.title}: {theirs} become {ours} to {program.name}@{last:02d}"
+
+
+def _write(found: Migration, *, dry_run: bool, force: bool, keep: bool) -> None:
+    """Write the files, or none.
+
+    Raises:
+        WctlError: one is there and is another, and not to be replaced.
+    """
+    changed = [each for each in found.copies if each.before != each.text]
+    there = [each for each in changed if each.before is not None]
+    if keep and not force:
+        changed = [each for each in changed if each not in there]
+    elif there and not force:
+        names = ", ".join(str(each.target) for each in there)
+        raise WctlError(
+            f"{names}: there already, with another text; nothing was written",
+            hint="--force replaces it; 'wctl import --takeover' leaves it as it is",
+        )
+    for each in changed:
+        if not dry_run:
+            changes.write_file(each.target, each.text, mode=each.mode)
+        click.echo(f"{each.target}: from {each.source}")
+    for path in found.unused:
+        click.echo(f"{path}: nothing in it is for wctl")
+
+
+def _take_over(
+    session: Session, found: Migration, supervisor: Supervisorctl, *, stop_first: bool
+) -> int:
+    """Move the programs, the first to start first."""
+    supervisor.states()  # fails before anything is done
+    ours = load.load(load.default_files(session.layout.configuration), load.environ())
+    errors = [*ours.errors, *(e for e in checker.check(ours, session.layout) if e.error)]
+    if errors:
+        raise ConfigError(tuple(errors))
+    titles = {program.title for program in found.programs}
+    move = Takeover(
+        session.manager, session.inventory, session.layout, session.target(), ours, supervisor,
+        stop_first,
+    )  # fmt: skip
+    with exclusive(user=session.user, waiting=lambda: click.echo("waiting for another wctl")):
+        for level in ours.levels():
+            for program in level:
+                if program.title in titles:
+                    Progress(session).show(move.move(program))
+    left = [name for name, state in supervisor.states().items() if state in ALIVE]
+    if left:
+        click.echo(f"Supervisor still runs {', '.join(left)}")
+    else:
+        click.echo("Supervisor runs nothing now, but would start its programs at the next boot.")
+        click.echo("Next: 'systemctl disable --now supervisor' (supervisord where it is called so)")
+    return Exit.OK

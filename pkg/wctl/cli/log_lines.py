@@ -1,0 +1,94 @@
+"""How log lines are printed: short, json, cat."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+
+import click
+
+from wctl.systemd.journal import Line
+
+FORMATS = ("short", "json", "cat")
+
+_COLOURS = ("cyan", "green", "yellow", "magenta", "blue", "bright_cyan", "bright_green")
+_ERR, _WARNING = 3, 4
+_LATE = 0.2  # seconds that a line may wait for others, to be written with them
+
+
+class Printer:
+    """Prints lines as bytes: what a worker wrote need not be text."""
+
+    def __init__(self, form: str, units: Sequence[str], *, named: bool) -> None:
+        self._form = form
+        self._named = named
+        self._out = sys.stdout.buffer
+        self._colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+        self._colours = {unit: _COLOURS[i % len(_COLOURS)] for i, unit in enumerate(units)}
+        self._second = (0, b"")
+        self._flushed = 0.0
+
+    def show(self, line: Line) -> None:
+        """Print one line."""
+        self._out.write({"short": self._short, "json": _json, "cat": self._cat}[self._form](line))
+        # At once where lines are found one by one, together where they come in thousands.
+        now = time.monotonic()
+        if now - self._flushed > _LATE:
+            self._out.flush()
+            self._flushed = now
+
+    def flush(self) -> None:
+        """Have everything written."""
+        self._out.flush()
+
+    def _short(self, line: Line) -> bytes:
+        who = self._name(line) if self._named else line.identifier
+        return self._clock(line.time) + self._styled(who, line.unit) + b": " + self._text(line)
+
+    def _cat(self, line: Line) -> bytes:
+        data = line.data + b"\n"
+        return self._styled(self._name(line), line.unit) + b": " + data if self._named else data
+
+    def _text(self, line: Line) -> bytes:
+        if not self._colour or line.priority > _WARNING:
+            return line.data + b"\n"
+        start = click.style("", fg="red" if line.priority <= _ERR else "yellow", reset=False)
+        return start.encode() + line.data + b"\x1b[0m\n"
+
+    def _name(self, line: Line) -> str:
+        name = _instance(line)
+        return f"{name} wctl" if line.identifier == "wctl" else name
+
+    def _styled(self, name: str, unit: str) -> bytes:
+        if self._colour:
+            name = click.style(name, fg=self._colours.get(unit))
+        return name.encode(errors="replace")
+
+    def _clock(self, microseconds: int) -> bytes:
+        second, rest = divmod(microseconds, 1_000_000)
+        if second != self._second[0]:
+            text = time.strftime("%b %d %H:%M:%S", time.localtime(second))
+            self._second = second, text.encode()
+        return self._second[1] + b".%03d " % (rest // 1000)
+
+
+def _instance(line: Line) -> str:
+    return line.unit[: -len(".service")] if line.unit.endswith(".service") else line.unit
+
+
+def _json(line: Line) -> bytes:
+    second, rest = divmod(line.time, 1_000_000)
+    moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+    record = {
+        "time": f"{moment}.{rest:06d}Z",
+        "instance": _instance(line),
+        "stream": line.stream or None,
+        "identifier": line.identifier,
+        "priority": line.priority,
+        "pid": line.pid or None,
+        "message": line.text,
+    }
+    return json.dumps(record, ensure_ascii=False).encode() + b"\n"

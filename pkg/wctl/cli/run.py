@@ -1,0 +1,164 @@
+"""run: one instance in the foreground, without systemd, as a container's command."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import resource
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from wctl.cli.app import Session, pass_session, shared
+from wctl.config.load import only
+from wctl.config.program import Program
+from wctl.errors import WctlError
+from wctl.systemd import env_file
+from wctl.systemd.unit_file import Raw, Word
+from wctl.units.exec_start import Arguments
+
+# What only a service manager can do for a worker, and so is left out.
+_NEEDS_SYSTEMD = (
+    "memory_max", "memory_swap_max", "memory_high", "cpu_quota", "cpu_weight", "io_weight",
+    "tasks_max", "max_runtime", "credential",
+)  # fmt: skip
+
+
+@click.command()
+@shared
+@click.option(
+    "--log",
+    type=click.Choice(["terminal", "file", "both"]),
+    help="Where output goes; by default to the terminal, and to a file that the program names.",
+)
+@click.argument("instance", metavar="PROGRAM@NN")
+@pass_session
+def run(session: Session, instance: str, log: str | None) -> None:
+    """Run one instance here, in the foreground, without systemd.
+
+    The wrapper takes over this process: signals reach the worker, and its exit code is ours. It
+    is not restarted.
+
+    Example: wctl run messenger-worker@00
+    """
+    program, number = _find(session, instance)
+    arguments = _arguments(session, program, number, log)
+    missing = [name for name in _NEEDS_SYSTEMD if getattr(program, name)]
+    if missing and not session.quiet:
+        click.echo(f"wctl: not applied without systemd: {', '.join(missing)}", err=True)
+    environment = _environment(session, program, number)
+    _limit(program)
+    environment.update(_become_user(program))
+    os.umask(0o022 if program.umask is None else program.umask)
+    _enter(program, number)
+    sys.stdout.flush()
+    try:
+        os.execve(arguments[0], arguments, environment)
+    except OSError as error:
+        raise WctlError(f"{arguments[0]}: {error.strerror}") from None
+
+
+def _find(session: Session, instance: str) -> tuple[Program, int]:
+    name, separator, number = instance.partition("@")
+    if not separator:
+        number = "00"
+    if not (number.isascii() and number.isdigit() and f"{int(number):02d}" == number):
+        raise click.UsageError(f"{instance!r} is not an instance such as messenger-worker@00")
+    return only(session.valid_config(), name).programs[0], int(number)
+
+
+def _arguments(session: Session, program: Program, number: int, log: str | None) -> list[str]:
+    """Return the wrapper's command line, as the unit has it, with systemd's part done."""
+    kept = program.logs if log is None else log
+    kept = {"journal": "null", "terminal": "null"}.get(kept, kept)
+    target = session.target()
+    arguments = Arguments(replace(program, log=kept), target)
+    unit = program.instance(number)
+
+    def filled(words: list[Word]) -> str:
+        # All that systemd would fill in is the instance.
+        return "".join(f"{number:02d}" if isinstance(word, Raw) else word for word in words)
+
+    options = [filled(each) for each in arguments.options()]
+    # There is nobody to report to, and nobody who counts starts.
+    if "NOTIFY_SOCKET" not in os.environ:
+        options = [each for each in options if not each.startswith(("--ready", "--retry"))]
+        options.append("--ready=notify")
+    command = [filled(each) for each in arguments.command()]
+    return [*target.wrapper, *options, unit, "--", *command]
+
+
+def _environment(session: Session, program: Program, number: int) -> dict[str, str]:
+    """Return ours, and what the unit would add, in its order."""
+    environment = dict(os.environ)
+    environment["SUPERVISOR_ENABLED"] = "1"
+    environment["SUPERVISOR_GROUP_NAME"] = program.group
+    environment["SUPERVISOR_PROCESS_NAME"] = program.process_name.text(number)
+    for name in program.environment_file:
+        optional = name.startswith("-")
+        environment.update(_read(Path(name.lstrip("-")), optional=optional))
+    environment.update((name, text.text(number)) for name, text in program.environment)
+    own = session.layout.environment / f"{program.name}@{number:02d}.env"
+    environment.update(_read(own, optional=True))
+    return environment
+
+
+def _read(file: Path, *, optional: bool) -> dict[str, str]:
+    try:
+        return env_file.parse(file.read_text(errors="surrogateescape"))
+    except OSError as error:
+        if optional:
+            return {}
+        raise WctlError(f"{file}: {error.strerror}") from None
+
+
+def _limit(program: Program) -> None:
+    for name, limit, value in (
+        ("minfds", resource.RLIMIT_NOFILE, program.minfds),
+        ("minprocs", resource.RLIMIT_NPROC, program.minprocs),
+    ):
+        if value is not None:
+            try:
+                resource.setrlimit(limit, (value, value))
+            except (OSError, ValueError) as error:
+                raise WctlError(f"{name}={value}: {error}") from None
+    if program.nice is not None:
+        try:
+            os.setpriority(os.PRIO_PROCESS, 0, program.nice)
+        except OSError as error:
+            raise WctlError(f"nice={program.nice}: {error.strerror}") from None
+
+
+def _become_user(program: Program) -> dict[str, str]:
+    """Change to the program's user; return what systemd's User= puts into the environment."""
+    if program.user is None:
+        return {}
+    try:
+        numeric = program.user.isdecimal()
+        user = pwd.getpwuid(int(program.user)) if numeric else pwd.getpwnam(program.user)
+    except KeyError:
+        raise WctlError(f"user={program.user}: no such user") from None
+    if os.geteuid() != user.pw_uid:
+        try:
+            os.initgroups(user.pw_name, user.pw_gid)
+            os.setgid(user.pw_gid)
+            os.setuid(user.pw_uid)
+        except PermissionError:
+            raise WctlError(
+                f"user={program.user}: only root can become another user",
+                hint=f"run it as root, or as {program.user}",
+            ) from None
+    name = user.pw_name
+    return {"HOME": user.pw_dir, "LOGNAME": name, "USER": name, "SHELL": user.pw_shell}
+
+
+def _enter(program: Program, number: int) -> None:
+    if program.directory is None:
+        return
+    directory = program.directory.text(number)
+    try:
+        os.chdir(directory)
+    except OSError as error:
+        raise WctlError(f"directory={directory}: {error.strerror}") from None

@@ -1,0 +1,141 @@
+"""Files to sections: includes followed, and each section as all files together have it."""
+
+from __future__ import annotations
+
+import glob
+import os
+import stat
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from wctl.config import ini
+from wctl.config.expansion import expand
+from wctl.config.ini import Entry
+from wctl.errors import Findings, Place
+
+_LARGEST_FILE = 64 << 20  # bytes; nobody writes that, and /dev/zero has more
+_MOST_FILES = 10_000  # that one [include] brings
+
+
+@dataclass
+class Merged:
+    """A section as all files together have it; the last of a key wins."""
+
+    name: str
+    place: Place
+    entries: dict[str, Entry] = field(default_factory=dict)
+
+
+@dataclass
+class Sections:
+    """All sections by name, and the entries of [DEFAULT]."""
+
+    by_name: dict[str, Merged] = field(default_factory=dict)
+    defaults: dict[str, Entry] = field(default_factory=dict)
+    files: list[Path] = field(default_factory=list)  # that were read, in their order
+
+
+def read(files: Iterable[Path], names: Mapping[str, object], findings: Findings) -> Sections:
+    """Read ``files`` and what they include. ``names`` may stand in an [include].
+
+    A file that cannot be read, or understood, is a finding; it never stops the others.
+    """
+    reader = _Reader(names, findings)
+    for file in files:
+        reader.read(file, included_by=None)
+    return reader.sections
+
+
+def here(place: Place) -> str:
+    """Return the directory of the file that something was written in."""
+    return os.path.dirname(os.path.abspath(place.file))  # noqa: PTH100, PTH120 - lexical, with ..
+
+
+class _Reader:
+    def __init__(self, names: Mapping[str, object], findings: Findings) -> None:
+        self.sections = Sections()
+        self._names = names
+        self._findings = findings
+        self._read: set[Path] = set()
+
+    def read(self, file: Path, *, included_by: Path | None) -> None:
+        try:
+            data = _contents(file, any_kind=included_by is None)
+        except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) else str(error)
+            problem = f"cannot be read: {why}, expected a configuration file"
+            self._findings.error("unreadable", Place(str(file)), "", "", problem)
+            return
+        self.sections.files.append(file)
+        document = ini.parse(data, str(file))
+        resolved = file.resolve()
+        if resolved not in self._read:  # else it has been told before
+            self._findings.found += document.diagnostics
+        self._read.add(resolved)
+        self.sections.defaults.update({entry.key: entry for entry in document.defaults})
+        for section in document.sections:
+            known = self.sections.by_name
+            merged = known.setdefault(section.name, Merged(section.name, section.place))
+            merged.entries.update({entry.key: entry for entry in section.entries})
+        # Included files are read after all of the file itself, so what they say wins.
+        for section in document.sections:
+            if section.name == "include" and not _same(file, included_by):
+                self._include(file, section, nested=included_by is not None)
+
+    def _include(self, file: Path, section: ini.Section, *, nested: bool) -> None:
+        for entry in section.entries:
+            if entry.key == "files" and nested:
+                problem = "not followed: an included file cannot include others"
+                self._findings.warning("include", entry.place, "include", "files", problem)
+            elif entry.key == "files":
+                self._include_files(file, entry)
+        if not any(entry.key == "files" for entry in section.entries):
+            problem = "missing, expected the files to include"
+            self._findings.error("missing", section.place, "include", "files", problem)
+
+    def _include_files(self, file: Path, entry: Entry) -> None:
+        directory = here(entry.place)
+        try:
+            patterns = expand(entry.value, {**self._names, "here": directory}).text(0).split()
+        except ValueError as error:
+            self._findings.error("bad-value", entry.place, "include", "files", str(error))
+            return
+        read = 0
+        for pattern in patterns:
+            found = sorted(glob.glob(str(Path(directory, pattern))))  # noqa: PTH207 - absolute
+            if not found:
+                self._findings.warning(
+                    "include", entry.place, "include", "files", f"{pattern}: no such file"
+                )
+            read += len(found)
+            if read > _MOST_FILES:
+                problem = f"more than {_MOST_FILES} files, expected fewer"
+                self._findings.error("bad-value", entry.place, "include", "files", problem)
+                return
+            for each in found:
+                self.read(Path(each), included_by=file)
+
+
+def _contents(file: Path, *, any_kind: bool) -> bytes:
+    """Return a file's bytes. An included one must be a regular file: others may never end.
+
+    Raises:
+        OSError: the system says no.
+        ValueError: it is not a file, or too large.
+    """
+    if not any_kind and not stat.S_ISREG(file.stat().st_mode):
+        raise ValueError("not a regular file")
+    with file.open("rb") as opened:
+        data = opened.read(_LARGEST_FILE + 1)
+    if len(data) > _LARGEST_FILE:
+        raise ValueError(f"larger than {_LARGEST_FILE >> 20} MiB")
+    return data
+
+
+def _same(file: Path, other: Path | None) -> bool:
+    """Tell whether a file includes itself, as ``files = *.conf`` does: nothing new is in it."""
+    try:
+        return other is not None and file.samefile(other)
+    except OSError:
+        return False

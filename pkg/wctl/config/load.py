@@ -1,0 +1,293 @@
+"""Sections to programs and groups.
+
+Everything that is wrong is collected; nothing here raises for what a configuration says.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections import ChainMap
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from wctl.config import includes, unsupported, values
+from wctl.config.builder import LIMITS, SHARED, Builder, Shared
+from wctl.config.includes import Merged, Sections
+from wctl.config.options import OPTION
+from wctl.config.program import Program
+from wctl.config.unsupported import SILENCER
+from wctl.errors import Diagnostic, Exit, Findings, Place, WctlError, nearest
+from wctl.systemd import unit_name
+
+_MOST_PROGRAMS = 100_000
+_PRIORITY = OPTION["priority"]
+MOST_EARLIER = 100  # programs that one of the next priority is ordered after
+
+
+@dataclass(frozen=True)
+class Group:
+    """A [group:x]: programs that are operated together."""
+
+    name: str  # as units have it
+    title: str  # as the configuration has it
+    programs: tuple[str, ...]  # as units have them
+    priority: int
+    place: Place
+
+
+@dataclass(frozen=True)
+class Config:
+    """All programs and groups, in the order of their names, and all that is wrong."""
+
+    programs: tuple[Program, ...]
+    groups: tuple[Group, ...]
+    diagnostics: tuple[Diagnostic, ...]
+
+    @property
+    def errors(self) -> tuple[Diagnostic, ...]:
+        """The diagnostics that make the configuration unusable."""
+        return tuple(each for each in self.diagnostics if each.error)
+
+    def levels(self) -> list[list[Program]]:
+        """Return the programs in the order of their starts: groups by priority, then programs."""
+        of_group = {group.name: group.priority for group in self.groups}
+        levels: dict[tuple[int, int], list[Program]] = {}
+        for program in self.programs:
+            first = of_group.get(program.group, program.priority)
+            levels.setdefault((first, program.priority), []).append(program)
+        return [levels[key] for key in sorted(levels)]
+
+
+def default_files(config_directory: Path) -> tuple[Path, ...]:
+    """Return the files of the system's, or the user's, configuration.
+
+    Raises:
+        WctlError: there are none.
+    """
+    main = config_directory / "wctl.conf"
+    files = ([main] if main.exists() else []) + sorted(config_directory.glob("conf.d/*.conf"))
+    if not files:
+        raise WctlError(
+            f"{config_directory}: no configuration, expected wctl.conf or conf.d/*.conf",
+            hint="name a file with -c, for example -c /etc/supervisor/supervisord.conf",
+        )
+    return tuple(files)
+
+
+def load(files: Iterable[Path], environ: Mapping[str, str]) -> Config:
+    """Read ``files`` and what they include. ``environ`` gives %(ENV_X)s."""
+    names: dict[str, object] = {f"ENV_{name}": text for name, text in environ.items()}
+    names["host_node_name"] = platform.node()
+    findings = Findings()
+    return _Loader(includes.read(files, names, findings), Shared(findings, names)).config()
+
+
+class _Loader:
+    def __init__(self, found: Sections, shared: Shared) -> None:
+        self._sections = found
+        self._shared = shared
+        self._findings = shared.findings
+
+    def config(self) -> Config:
+        self._supervisord()
+        groups = list(self._groups())
+        group_of = self._members(groups)
+        programs = list(self._programs(group_of))
+        for section in self._sections.by_name.values():
+            if not section.name.startswith(("program:", "fcgi-program:")):
+                unsupported.check(section, self._findings)
+        known = {name for name, _ in self._program_sections()}
+        for each in groups:
+            self._check_group(each, known)
+        for program in programs:
+            self._check_units(program, known)
+        return Config(
+            programs=tuple(sorted(programs, key=lambda program: program.name)),
+            groups=tuple(sorted((each.group for each in groups), key=lambda group: group.name)),
+            diagnostics=tuple(sorted(self._kept(), key=_by_place)),
+        )
+
+    def _supervisord(self) -> None:
+        """Resolve what [supervisord] says for all programs."""
+        section = self._sections.by_name.get("supervisord")
+        for option in (*(OPTION[name] for name in SHARED), *LIMITS, OPTION["environment"]):
+            entry = section.entries.get(option.name) if section else None
+            if entry is None and section and option.name == "environment":
+                entry = self._sections.defaults.get("environment")  # programs add theirs to it
+            if entry is None:
+                continue
+            try:
+                names = ChainMap(self._shared.names)
+                if option.name == "environment":
+                    self._shared.environment = self._shared.variables(entry, names)
+                else:
+                    value = self._shared.value(option, entry, names)
+                    if option.name == "directory" and not value.text(0).startswith("/"):
+                        raise ValueError("expected an absolute path")
+                    self._shared.values[option.name] = value
+            except ValueError as error:
+                problem = str(error)
+                self._findings.error("bad-value", entry.place, "supervisord", entry.key, problem)
+        for key, text in self._shared.environment.items():
+            self._shared.names[f"ENV_{key}"] = text.text(0)
+
+    def _program_sections(self) -> Iterator[tuple[str, Merged]]:
+        for name, section in self._sections.by_name.items():
+            kind, colon, title = name.partition(":")
+            if colon and kind in ("program", "fcgi-program"):
+                yield title.strip(), section
+
+    def _programs(self, group_of: Mapping[str, Group]) -> Iterator[Program]:
+        seen: dict[str, str] = {}
+        for count, (title, section) in enumerate(self._program_sections()):
+            if count == _MOST_PROGRAMS:
+                problem = f"more than {_MOST_PROGRAMS:,} programs, expected fewer"
+                self._findings.error("name", section.place, section.name, "", problem)
+                return
+            if title in seen:
+                problem = f"there is a [{seen[title]}], too: both would be the same units"
+                self._findings.error("name", section.place, section.name, "", problem)
+                continue
+            seen[title] = section.name
+            name = self._escaped(section, title)
+            if name is not None:
+                program = self._program(name, title, section, group_of.get(title))
+                if program is not None:
+                    yield program
+
+    def _program(
+        self, name: str, title: str, section: Merged, group: Group | None
+    ) -> Program | None:
+        names = {"program_name": title, "group_name": group.title if group else title}
+        entries = {**self._sections.defaults, **section.entries}
+        builder = Builder(self._shared, section.name, section.place, entries, names)
+        return builder.program(name, group.name if group else name)
+
+    def _escaped(self, section: Merged, title: str) -> str | None:
+        try:
+            return unit_name.escape(title)
+        except ValueError as error:
+            problem = f"{title[:60]!r} cannot name units: {error}"
+            self._findings.error("name", section.place, section.name, "", problem)
+            return None
+
+    def _groups(self) -> Iterator[_Grouping]:
+        seen: dict[str, str] = {}
+        for section in self._sections.by_name.values():
+            kind, colon, title = section.name.partition(":")
+            if kind != "group" or not colon:
+                continue
+            entry = section.entries.get("programs")
+            titles = tuple(dict.fromkeys(values.words(entry.value))) if entry else ()
+            name = self._escaped(section, title.strip())
+            first = seen.setdefault(title.strip(), section.name)
+            if first != section.name:
+                self._error("name", section, "", f"there is a [{first}], too: both would be one")
+            elif not titles:
+                self._error("missing", section, "programs", "missing, expected a list of programs")
+            elif name is not None:
+                priority = self._priority(section)
+                group = Group(name, title.strip(), _names(titles), priority, section.place)
+                yield _Grouping(group, section, titles)
+
+    def _priority(self, section: Merged) -> int:
+        entry = section.entries.get("priority") or self._sections.defaults.get("priority")
+        if entry is None:
+            return int(_PRIORITY.default)
+        try:
+            return int(self._shared.value(_PRIORITY, entry, ChainMap(self._shared.names)))
+        except ValueError as error:
+            self._error("bad-value", section, "priority", f"{entry.value[:60]!r}: {error}")
+            return 0
+
+    def _members(self, groups: Iterable[_Grouping]) -> dict[str, Group]:
+        """Return the group of each program that has one."""
+        members: dict[str, Group] = {}
+        for each in groups:
+            for title in each.titles:
+                if title in members:
+                    problem = f"{title} is in [group:{members[title].title}], too, expected in one"
+                    self._error("two-groups", each.section, "programs", problem)
+                members[title] = each.group
+        return members
+
+    def _check_group(self, grouping: _Grouping, known: set[str]) -> None:
+        for title in grouping.titles:
+            if title not in known:
+                problem = f"no [program:{title}]{self._findings.nearest(title, known)}"
+                self._error("unknown-program", grouping.section, "programs", problem)
+        if grouping.group.title in known and grouping.titles != (grouping.group.title,):
+            problem = "a program has this name: both would be the same target, expected another"
+            self._error("name", grouping.section, "", problem)
+
+    def _check_units(self, program: Program, known: set[str]) -> None:
+        """Report names in after, requires and wants that are neither programs nor units."""
+        for key in ("after", "requires", "wants"):
+            for name in getattr(program, key):
+                if name not in known and not unit_name.is_unit(name):
+                    problem = f"{name}: no such program, and not the name of a unit"
+                    section = self._sections.by_name[program.section]
+                    near = self._findings.nearest(name, known)
+                    self._error("unknown-program", section, key, f"{problem}{near}")
+
+    def _error(self, code: str, section: Merged, key: str, problem: str) -> None:
+        entry = section.entries.get(key) or self._sections.defaults.get(key)
+        place = entry.place if entry else section.place
+        self._findings.error(code, place, section.name, key, problem)
+
+    def _kept(self) -> list[Diagnostic]:
+        """Return what was found, less the warnings that a section says to be as intended."""
+        ignored: dict[str, set[str]] = {}
+        if SILENCER in self._sections.defaults:
+            ignored["DEFAULT"] = {*values.words(self._sections.defaults[SILENCER].value)}
+        for name, section in self._sections.by_name.items():
+            for entry in (self._sections.defaults.get(SILENCER), section.entries.get(SILENCER)):
+                if entry is not None:
+                    ignored.setdefault(name, set()).update(values.words(entry.value))
+        return [
+            each
+            for each in self._findings.found
+            if each.error or each.code not in ignored.get(each.section, ())
+        ]
+
+
+@dataclass(frozen=True)
+class _Grouping:
+    """A group, its section, and its programs as the configuration has them."""
+
+    group: Group
+    section: Merged
+    titles: tuple[str, ...]
+
+
+def _names(titles: Iterable[str]) -> tuple[str, ...]:
+    names = []
+    for title in titles:
+        with suppress(ValueError):  # then there is no such program either, which is reported
+            names.append(unit_name.escape(title))
+    return tuple(names)
+
+
+def _by_place(diagnostic: Diagnostic) -> tuple[str, int]:
+    return diagnostic.place.file, diagnostic.place.line
+
+
+def only(config: Config, program: str) -> Config:
+    """Return ``config`` with this program alone.
+
+    Raises:
+        WctlError: there is none of this name.
+    """
+    chosen = tuple(each for each in config.programs if program in (each.name, each.title))
+    if not chosen:
+        near = nearest(program, [each.title for each in config.programs])
+        raise WctlError(f"{program}: no such program{near}", exit_code=Exit.UNKNOWN)
+    return replace(config, programs=chosen)
+
+
+def environ() -> Mapping[str, str]:
+    """Return the variables that %(ENV_X)s may name: those of this process."""
+    return os.environ

@@ -1,0 +1,139 @@
+"""What a program is: the record that its options fill."""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from wctl.config.expansion import Template
+from wctl.config.fcgi import Socket
+from wctl.errors import Place
+
+# Names of no log file, in any case of letters.
+_OFF = {"NONE", "OFF"}
+_NO_FILE = {*_OFF, "AUTO", "SYSLOG", ""}
+# What containers log to. Opened again, the journal's sockets and pipes would be refused, or shared
+# with others; and stdout of a worker is where it should be already.
+_OWN_OUTPUTS = re.compile(r"/dev/(stdout|stderr)|/(dev|proc/self)/fd/[12]")
+
+
+@dataclass(frozen=True)
+class Directive:
+    """A directive passed through verbatim: systemd.SECTION.KEY = value."""
+
+    section: str
+    key: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Program:
+    """One program, every value resolved but for the number of the process."""
+
+    name: str  # as units have it (unit_name.py)
+    title: str  # as the configuration has it
+    section: str  # program:x or fcgi-program:x
+    group: str  # as units have it
+    group_title: str
+    place: Place
+    places: Mapping[str, Place] = field(repr=False)  # of each option that was written
+    passed_through: tuple[Directive, ...]
+    command: tuple[Template, ...]
+    process_name: Template
+    numprocs: int
+    numprocs_start: int
+    priority: int
+    autostart: bool
+    startsecs: int
+    startretries: int
+    autorestart: str
+    exitcodes: tuple[int, ...]
+    stopsignal: signal.Signals
+    stopwaitsecs: int
+    stopasgroup: bool
+    killasgroup: bool | None
+    user: str | None
+    umask: int | None
+    directory: Template | None
+    environment: tuple[tuple[str, Template], ...]
+    redirect_stderr: bool
+    stdout_logfile: Template | None
+    stdout_logfile_maxbytes: int
+    stdout_logfile_backups: int
+    stderr_logfile: Template | None
+    stderr_logfile_maxbytes: int
+    stderr_logfile_backups: int
+    stdout_capture_maxbytes: int
+    stderr_capture_maxbytes: int
+    stdout_events_enabled: bool
+    stderr_events_enabled: bool
+    stdout_syslog: bool
+    stderr_syslog: bool
+    serverurl: str | None
+    memory_max: str | None
+    memory_swap_max: str | None
+    memory_high: str | None
+    cpu_quota: str | None
+    cpu_weight: int | None
+    io_weight: int | None
+    tasks_max: int | None
+    nice: int | None
+    max_runtime: str | None
+    max_runtime_jitter: str | None
+    ready: str
+    ready_timeout: int
+    log: str | None
+    stderr_priority: int
+    environment_file: tuple[str, ...]
+    credential: tuple[str, ...]
+    after: tuple[str, ...]
+    requires: tuple[str, ...]
+    wants: tuple[str, ...]
+    hardening: str
+    health_command: tuple[str, ...] | None
+    queue_command: tuple[str, ...] | None
+    wctl_ignore: tuple[str, ...]
+    minfds: int | None
+    minprocs: int | None
+    socket: Socket | None = None  # of an [fcgi-program:x]
+
+    @property
+    def logs(self) -> str:
+        """Where output goes: journal, file, both or null."""
+        if self.log is not None:
+            return self.log
+        files = (self.stdout_logfile, self.stderr_logfile)
+        return "both" if any(log_file(each) for each in files) else "journal"
+
+    def silent(self, stream: str) -> bool:
+        """Tell whether ``stream`` (stdout, stderr) goes nowhere."""
+        if stream == "stderr" and self.redirect_stderr:
+            stream = "stdout"
+        if self.log is not None:
+            return self.log == "null"
+        file: Template | None = getattr(self, f"{stream}_logfile")
+        off = file is not None and file.marked().upper() in _OFF
+        return off and not getattr(self, f"{stream}_syslog")  # the journal is a syslog, too
+
+    def place_of(self, key: str) -> Place:
+        """Return where ``key`` was written, or where the program begins."""
+        return self.places.get(key, self.place)
+
+    def instance(self, number: int) -> str:
+        """Return the unit's name of instance ``number``."""
+        return f"{self.name}@{number:02d}.service"
+
+    @property
+    def numbers(self) -> range:
+        """The numbers of the configured instances."""
+        return range(self.numprocs_start, self.numprocs_start + self.numprocs)
+
+
+def log_file(template: Template | None) -> Template | None:
+    """Return the template of a real path; None for AUTO, NONE, OFF, syslog and /dev/stdout."""
+    if template is None:
+        return None
+    path = template.marked()
+    return None if path.upper() in _NO_FILE or _OWN_OUTPUTS.fullmatch(path) else template

@@ -1,0 +1,121 @@
+"""What a supervisord.conf sets up that is no program: supervisord itself, and its clients.
+
+One row for each option: what it does there, and what to use here instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from wctl.config.includes import Merged
+from wctl.errors import Findings
+
+# Options that wctl carries out, by section or kind of section.
+CARRIED_OUT = {
+    "supervisord": ("environment", "umask", "user", "directory", "minfds", "minprocs"),
+    "include": ("files",),
+    "group": ("programs", "priority"),
+}
+SILENCER = "wctl_ignore"  # ours, in any section
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """An option without effect here. ``option`` * stands for all of its section."""
+
+    section: str  # or the kind of it, the part before the colon
+    option: str
+    does: str
+    instead: str
+
+
+_DAEMON = "systemd runs the workers, there is no supervisord"
+_BUS = "wctl talks to systemd over D-Bus, where polkit says who may"
+_REMOTE = "use 'systemctl -H HOST', or ssh"
+_NO_PASSWORD = "wctl asks for none"  # noqa: S105 - says so
+_JOURNAL = "'wctl logs' reads the journal"
+
+TABLE: tuple[Elsewhere, ...] = (
+    Elsewhere("supervisord", "logfile", "names supervisord's own log", _DAEMON),
+    Elsewhere("supervisord", "logfile_maxbytes", "rotates supervisord's own log", _DAEMON),
+    Elsewhere("supervisord", "logfile_backups", "rotates supervisord's own log", _DAEMON),
+    Elsewhere("supervisord", "loglevel", "filters supervisord's own log", _DAEMON),
+    Elsewhere("supervisord", "pidfile", "names supervisord's PID file", _DAEMON),
+    Elsewhere("supervisord", "nodaemon", "keeps supervisord in the foreground", _DAEMON),
+    Elsewhere("supervisord", "silent", "keeps supervisord's log off its stdout", _DAEMON),
+    Elsewhere("supervisord", "identifier", "names supervisord to its clients", _DAEMON),
+    Elsewhere(
+        "supervisord",
+        "childlogdir",
+        "holds the files of stdout_logfile=AUTO",
+        f"AUTO goes to the journal, and {_JOURNAL}; or name a file with stdout_logfile",
+    ),
+    Elsewhere(
+        "supervisord", "nocleanup", "keeps the files of stdout_logfile=AUTO", "the journal is kept"
+    ),
+    Elsewhere(
+        "supervisord",
+        "strip_ansi",
+        "takes colours out of log files",
+        "'wctl logs' leaves them to the terminal; switch them off in the worker (--no-ansi)",
+    ),
+    Elsewhere("unix_http_server", "file", "is where supervisorctl finds supervisord", _BUS),
+    Elsewhere("unix_http_server", "chmod", "says who may use supervisorctl", _BUS),
+    Elsewhere("unix_http_server", "chown", "says who may use supervisorctl", _BUS),
+    Elsewhere("unix_http_server", "username", "protects supervisord", _NO_PASSWORD),
+    Elsewhere("unix_http_server", "password", "protects supervisord", _NO_PASSWORD),
+    Elsewhere("inet_http_server", "port", "is where supervisorctl finds supervisord", _REMOTE),
+    Elsewhere("inet_http_server", "username", "protects supervisord", _NO_PASSWORD),
+    Elsewhere("inet_http_server", "password", "protects supervisord", _NO_PASSWORD),
+    Elsewhere("supervisorctl", "serverurl", "is where supervisorctl finds supervisord", _BUS),
+    Elsewhere("supervisorctl", "username", "logs in to supervisord", _NO_PASSWORD),
+    Elsewhere("supervisorctl", "password", "logs in to supervisord", _NO_PASSWORD),
+    Elsewhere("supervisorctl", "prompt", "is supervisorctl's prompt", "use your shell's"),
+    Elsewhere("supervisorctl", "history_file", "keeps typed commands", "your shell keeps them"),
+    Elsewhere(
+        "rpcinterface",
+        "*",
+        "adds calls to supervisord's XML-RPC",
+        "use systemd's D-Bus interface, or wctl with --json",
+    ),
+    Elsewhere(
+        "ctlplugin", "*", "adds commands to supervisorctl", "write a script around wctl --json"
+    ),
+    Elsewhere(
+        "eventlistener",
+        "*",
+        "runs a program that is told of events on its stdin",
+        "it is not run; follow the journal, or use systemd.Unit.OnFailure",
+    ),
+)
+
+KINDS = ("program", "fcgi-program", "group", "eventlistener", "rpcinterface", "ctlplugin")
+SINGLE = ("supervisord", "include", "unix_http_server", "inet_http_server", "supervisorctl")
+
+
+def check(section: Merged, findings: Findings) -> None:
+    """Name everything in a section that is no program's and that wctl does not carry out."""
+    kind, colon, _ = section.name.partition(":")
+    if kind not in (KINDS if colon else SINGLE):
+        near = findings.nearest(kind, KINDS if colon else SINGLE)
+        findings.warning(
+            "unknown-section", section.place, section.name, "", f"unknown section{near}"
+        )
+        return
+    rows = {row.option: row for row in TABLE if row.section == kind}
+    if "*" in rows:
+        problem = f"without effect: it {rows['*'].does}; {rows['*'].instead}"
+        findings.warning("no-effect", section.place, section.name, "", problem)
+        return
+    for key, entry in section.entries.items():
+        if key in rows:
+            problem = f"without effect: it {rows[key].does}; {rows[key].instead}"
+            findings.warning("no-effect", entry.place, section.name, key, problem)
+        elif key not in _carried_out(kind):
+            near = findings.nearest(key, (*rows, *_carried_out(kind)))
+            findings.warning("unknown-key", entry.place, section.name, key, f"unknown key{near}")
+
+
+def _carried_out(kind: str) -> Iterable[str]:
+    return (*CARRIED_OUT.get(kind, ()), SILENCER)

@@ -1,0 +1,261 @@
+"""How the text of an option becomes a value. Every parser raises ValueError saying what it takes.
+
+A bad value never becomes a default.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import signal
+from collections.abc import Callable
+from typing import Any
+
+from wctl.config import shell_words
+
+Parser = Callable[[str], Any]
+
+_TRUE = {"yes", "true", "on", "1"}
+_FALSE = {"no", "false", "off", "0"}
+_BYTES = re.compile(r"(\d{1,20})\s*([KMGT]?)B?", re.IGNORECASE | re.ASCII)
+_SHARE = re.compile(r"(100(\.0{1,2})?|\d{1,2}(\.\d{1,2})?)%", re.ASCII)  # no finer, for systemd
+_MOST_MEMORY = (1 << 64) - 2  # one more byte is infinity to systemd
+# A unit, or the end, has to follow each number: then there is one way to match, not exponentially
+# many.
+_SPAN = re.compile(
+    r"(\d{1,15}(\.\d{1,9})? *(us|ms|sec|s|seconds?|min|m|minutes?|hr|h|hours?|d|days?|w|weeks?) *)*"
+    r"(\d{1,15}(\.\d{1,9})?)?",
+    re.ASCII,
+)
+_UNITS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
+_PRIORITIES = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug")
+_ABSOLUTE = re.compile(r"-?/[^%\\\x00-\x20\x7f]*")
+_ACCOUNT = re.compile(r"[^\s:/%\x00-\x20\x7f]{1,256}")
+_CREDENTIAL = re.compile(r"[A-Za-z0-9_.-]+(:[^:%\\'\"\x00-\x20\x7f]+)?", re.ASCII)
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+
+
+def text(value: str) -> str:
+    """Take the value as it is."""
+    return value
+
+
+def command(value: str) -> tuple[str, ...]:
+    """Take a command that is run without a shell, in words."""
+    try:
+        found = tuple(shell_words.split(value))
+    except ValueError:
+        found = ()
+    if not found:
+        raise ValueError("expected a command, with every quote closed")
+    return found
+
+
+def boolean(value: str) -> bool:
+    """Supervisor's booleans."""
+    word = value.lower()
+    if word in _TRUE | _FALSE:
+        return word in _TRUE
+    raise ValueError("expected true or false (also yes, no, on, off, 1, 0)")
+
+
+def integer(low: int, high: int) -> Callable[[str], int]:
+    """Return a parser of whole numbers from ``low`` to ``high``."""
+
+    def parse(value: str) -> int:
+        expected = f"expected a whole number from {low} to {high}"
+        if not re.fullmatch(r"[+-]?\d{1,18}", value, re.ASCII):
+            raise ValueError(expected)
+        if not low <= int(value) <= high:
+            raise ValueError(expected)
+        return int(value)
+
+    return parse
+
+
+def choice(*words: str) -> Callable[[str], str]:
+    """Return a parser that takes one of ``words``."""
+
+    def parse(value: str) -> str:
+        if value.lower() not in words:
+            raise ValueError(f"expected one of {', '.join(words)}")
+        return value.lower()
+
+    return parse
+
+
+def byte_size(value: str) -> int:
+    """Bytes: a whole number with an optional K, M, G, T (of 1024), with or without B."""
+    match = _BYTES.fullmatch(value)
+    if not match:
+        raise ValueError("expected a size in bytes such as 1048576, 512K, 50MB or 1G")
+    return int(match[1]) << _UNITS[match[2].upper()]
+
+
+def swap_limit(value: str) -> str:
+    """Bytes, a share of the machine's memory, or infinity (systemd.resource-control(5))."""
+    expected = "expected a size such as 256M or 1G, a share such as 10%%, or infinity"
+    if value.lower() == "infinity" or _SHARE.fullmatch(value):
+        return value.lower()
+    try:
+        size = byte_size(value)
+    except ValueError:
+        raise ValueError(expected) from None
+    if size > _MOST_MEMORY:
+        raise ValueError(expected)
+    return str(size)
+
+
+def memory_limit(value: str) -> str:
+    """The same but for 0, which systemd takes for no limit at all."""
+    limit = swap_limit(value)
+    if not limit.strip("0.%"):
+        raise ValueError("expected more than 0, such as 256M, 1G, 10%% or infinity")
+    return limit
+
+
+def percentage(value: str) -> str:
+    """A share of one CPU's time; more than 100% is several CPUs. systemd ignores 0%."""
+    if not re.fullmatch(r"0{0,5}[1-9]\d{0,5}%", value, re.ASCII):
+        raise ValueError("expected a percentage of one CPU such as 50%% or 200%%")
+    return value
+
+
+def time_span(value: str) -> str:
+    """A span as systemd.time(7) has it: seconds, or numbers with units."""
+    if not value or len(value) > 100 or not _SPAN.fullmatch(value):
+        raise ValueError("expected a time such as 3600, 90min or 1h 30min")
+    return value
+
+
+def stop_signal(value: str) -> signal.Signals:
+    """A signal by name, with or without SIG, or by number."""
+    name = value.upper()
+    try:
+        if name.isdecimal():
+            return signal.Signals(int(name))
+        return signal.Signals[name if name.startswith("SIG") else f"SIG{name}"]
+    except (KeyError, ValueError):
+        raise ValueError(
+            "expected a signal such as TERM, INT, QUIT, HUP, USR1, USR2 or KILL"
+        ) from None
+
+
+def exit_codes(value: str) -> tuple[int, ...]:
+    """Exit codes from 0 to 255, comma-separated."""
+    words = [word.strip() for word in value.split(",") if word.strip()]
+    try:
+        return tuple(integer(0, 255)(word) for word in words)
+    except ValueError:
+        raise ValueError("expected exit codes from 0 to 255, separated by commas") from None
+
+
+def octal(value: str) -> int:
+    """A file mode mask."""
+    if not re.fullmatch(r"0?o?[0-7]{1,4}", value, re.ASCII):
+        raise ValueError("expected an octal number such as 022")
+    return int(value.replace("o", ""), 8)
+
+
+def priority(value: str) -> int:
+    """A syslog level, by name or number: 0 (emerg) to 7 (debug)."""
+    word = value.lower()
+    if word in _PRIORITIES:
+        return _PRIORITIES.index(word)
+    if re.fullmatch("[0-7]", word):
+        return int(word)
+    raise ValueError(f"expected one of {', '.join(_PRIORITIES)}")
+
+
+def server_url(value: str) -> str | None:
+    """An address for the worker; AUTO is the one of supervisord, and there is none."""
+    return None if value.strip().upper() in {"AUTO", ""} else value
+
+
+def account(value: str) -> str:
+    """A user's name or number."""
+    if not _ACCOUNT.fullmatch(value):
+        raise ValueError("expected the name or the number of a user")
+    return value
+
+
+def paths(value: str) -> tuple[str, ...]:
+    """Absolute paths, each with a - before it where the file may be missing."""
+    found = words(value)
+    if not all(_ABSOLUTE.fullmatch(each) for each in found):
+        raise ValueError("expected absolute paths; a - before one: it may be missing")
+    return found
+
+
+def credentials(value: str) -> tuple[str, ...]:
+    """NAME:PATH of secrets."""
+    found = words(value)
+    if not all(_CREDENTIAL.fullmatch(each) for each in found):
+        raise ValueError("expected NAME:PATH")
+    return found
+
+
+def words(value: str) -> tuple[str, ...]:
+    """Words separated by spaces or commas."""
+    return tuple(value.replace(",", " ").split())
+
+
+def autorestart(value: str) -> str:
+    """true, false or unexpected, with Supervisor's other booleans."""
+    if value.lower() == "unexpected":
+        return "unexpected"
+    try:
+        return "true" if boolean(value) else "false"
+    except ValueError:
+        raise ValueError("expected true, false or unexpected") from None
+
+
+def readiness(value: str) -> str:
+    """When a worker counts as RUNNING."""
+    kind, colon, what = value.partition(":")
+    plain = kind in {"startsecs", "notify"} and not colon
+    if plain or (kind in {"exec", "file", "log", "tcp"} and what and _probe_ok(kind, what)):
+        return value
+    raise ValueError(
+        "expected startsecs, notify, exec:COMMAND, tcp:HOST:PORT, file:PATH or log:REGEX"
+    )
+
+
+def _probe_ok(kind: str, what: str) -> bool:
+    if kind == "tcp":
+        host, _, port = what.rpartition(":")
+        plain = re.fullmatch(r"\d{1,5}", port, re.ASCII)
+        return bool(host and plain) and 0 < int(port) < 1 << 16
+    if kind == "file":
+        return what.startswith("/")
+    try:
+        if kind == "log":
+            re.compile(os.fsencode(what))  # as the notifier does (readiness.py)
+        if kind == "exec":
+            return bool(shlex.split(what))
+    except (re.error, ValueError, OverflowError, RecursionError):
+        return False
+    return True
+
+
+def environment(value: str, marks: str = "") -> tuple[tuple[str, str], ...]:
+    """KEY="value",KEY2="value2": Supervisor's list, with what it silently drops reported.
+
+    ``marks`` are characters that stand for numbers not yet known (expansion.Template).
+    """
+    lexer = shlex.shlex(value)
+    lexer.wordchars += "/.+-():" + marks
+    try:
+        tokens = list(lexer)
+    except ValueError as error:
+        raise ValueError(f'{str(error).lower()}, expected KEY="value",KEY2="value2"') from None
+    pairs: dict[str, str] = {}
+    for start in range(0, len(tokens), 4):
+        pair, after = tokens[start : start + 3], tokens[start + 3 : start + 4]
+        if len(pair) < 3 or pair[1] != "=" or not _VARIABLE.fullmatch(pair[0]):
+            raise ValueError(f'{"".join(pair)!r} is not KEY="value"; separate pairs with commas')
+        if after and after[0] != ",":
+            raise ValueError(f"{after[0]!r} after {pair[0]} is left over: quote the whole value")
+        pairs[pair[0]] = pair[2].strip("'\"")
+    return tuple(pairs.items())

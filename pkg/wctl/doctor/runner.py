@@ -1,0 +1,213 @@
+"""Commands run as a program's worker would be: its user, its directory, its variables."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import selectors
+import shlex
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wctl.config.program import Program
+from wctl.systemd import env_file
+
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # systemd's own
+NOT_FOUND = 127  # as a shell has it
+CANNOT_RUN = (126, NOT_FOUND)
+_MOST = 1 << 20  # bytes of each output that are kept: the last ones
+_CHUNK = 1 << 16  # bytes, what a pipe holds
+_REAPED = 1.0  # seconds within which a process that was killed is gone, if it ever will be
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How a command ended: its exit code, None if it had to be killed, and what it wrote."""
+
+    code: int | None
+    out: str
+    err: str
+
+    @property
+    def lines(self) -> list[str]:
+        """All that it wrote, what it said of itself last."""
+        return [*self.out.splitlines(), *self.err.splitlines()]
+
+
+class NotPermittedError(Exception):
+    """Only root can run a command as another user."""
+
+
+class Runner:
+    """Runs commands for one program."""
+
+    def __init__(self, program: Program, environment: Path, *, timeout: float, user: bool) -> None:
+        """Prepare; ``environment`` is where the variables of instances are, ``user``: our own."""
+        self.program = program
+        self.timeout = timeout
+        self._environment = environment
+        self._user = user
+        self._account = None if user or program.user is None else _account(program.user)
+
+    def shown(self, command: Sequence[str]) -> str:
+        """Return ``command`` as root types it to have it run likewise."""
+        files = self._files()
+        if files:
+            return shlex.join([*self._service(files), *command])
+        directory = self._directory()
+        inside = f"cd {shlex.quote(directory)} && " if directory else ""
+        if self._account is None or self._account.pw_uid == os.geteuid():
+            return f"{inside}{shlex.join(command)}"
+        return f"{inside}runuser -u {shlex.quote(self._account.pw_name)} -- {shlex.join(command)}"
+
+    def _service(self, files: Sequence[str]) -> list[str]:
+        """Return systemd-run's words: it reads variables from files, so that none is shown."""
+        words = ["systemd-run", "--quiet", "--wait", "--pipe", "--collect"]
+        words += ["--user"] if self._user else []
+        words += [f"--uid={self._account.pw_name}"] if self._account is not None else []
+        directory = self._directory()
+        words += [f"--working-directory={directory}"] if directory else []
+        return [*words, *(f"--property=EnvironmentFile={file}" for file in files)]
+
+    def _files(self) -> list[str]:
+        """Return the files of variables, in the order of their weight."""
+        program = self.program
+        files = list(program.environment_file)
+        files += [f"-{self._environment}/{program.name}.env"] if program.environment else []
+        return files
+
+    def run(self, command: Sequence[str]) -> Answer:
+        """Run ``command``, in a group of its own that is killed when its time is over.
+
+        Raises:
+            NotPermittedError: we are neither root nor the program's user.
+        """
+        try:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                cwd=self._directory() or self._default_directory(),
+                env=self._variables(),
+                start_new_session=True,
+                **self._identity(),
+            )
+        except OSError as error:
+            if isinstance(error, PermissionError) and self._account and os.geteuid() != 0:
+                raise NotPermittedError from None
+            return Answer(NOT_FOUND, "", f"{error.filename or command[0]}: {error.strerror}")
+        return _answer(process, self.timeout)
+
+    def _directory(self) -> str | None:
+        directory = self.program.directory
+        return None if directory is None else directory.text(self.program.numprocs_start)
+
+    def _default_directory(self) -> str:
+        """Return where systemd runs what has no WorkingDirectory= (systemd.exec(5))."""
+        return str(Path.home()) if self._user else "/"
+
+    def _identity(self) -> dict[str, Any]:
+        if self._account is None or self._account.pw_uid == os.geteuid():
+            return {}
+        name, group = self._account.pw_name, self._account.pw_gid
+        return {
+            "user": self._account.pw_uid,
+            "group": group,
+            "extra_groups": os.getgrouplist(name, group),
+        }
+
+    def _variables(self) -> dict[str, str]:
+        """Return what systemd gives a worker, less what names its instance."""
+        program = self.program
+        found = {"PATH": _PATH, "LANG": os.environ.get("LANG", "C.UTF-8")}
+        for file in program.environment_file:
+            found.update(_read(file.lstrip("-")))
+        number = program.numprocs_start
+        found.update((name, text.text(number)) for name, text in program.environment)
+        found.update(_read(self._environment / f"{program.name}@{number:02d}.env"))
+        if self._account is not None:
+            name, home = self._account.pw_name, self._account.pw_dir
+            found.update(HOME=home, USER=name, LOGNAME=name, SHELL=self._account.pw_shell)
+        elif "HOME" in os.environ:
+            found.setdefault("HOME", os.environ["HOME"])
+        return found
+
+
+def _answer(process: subprocess.Popen[bytes], timeout: float) -> Answer:
+    """Wait for a process and take in what it writes, neither longer nor more than is bearable.
+
+    What it leaves behind may hold its pipes open for ever, so its end counts, not theirs.
+    """
+    assert process.stdout is not None and process.stderr is not None
+    out, err = bytearray(), bytearray()
+    pidfd = os.pidfd_open(process.pid)
+    try:
+        with selectors.DefaultSelector() as selector:
+            selector.register(process.stdout, selectors.EVENT_READ, out)
+            selector.register(process.stderr, selectors.EVENT_READ, err)
+            selector.register(pidfd, selectors.EVENT_READ)
+            ended = _take_in(selector, pidfd, time.monotonic() + timeout)
+    except BaseException:  # such as Ctrl-C, of which a process in its own session hears nothing
+        _kill(process)
+        raise
+    finally:
+        os.close(pidfd)
+    if not ended:
+        _kill(process)
+    process.stdout.close()
+    process.stderr.close()
+    return Answer(process.wait() if ended else None, _text(out), _text(err))
+
+
+def _take_in(selector: selectors.BaseSelector, pidfd: int, end: float) -> bool:
+    """Read until the process behind ``pidfd`` has ended (return True), or its time has."""
+    ended, left = False, _MOST
+    while True:
+        ready = selector.select(0 if ended else max(0.0, end - time.monotonic()))
+        pipes = [key for key, _ in ready if key.fd != pidfd]
+        ended = ended or len(pipes) < len(ready)
+        for key in pipes:
+            chunk = os.read(key.fd, _CHUNK)
+            key.data.extend(chunk)
+            del key.data[: -2 * _MOST]
+            left -= len(chunk) if ended else 0
+            if not chunk:
+                selector.unregister(key.fileobj)
+        # After the end there is what the pipes still hold; whatever comes later is not its own.
+        if ended and (not pipes or left <= 0):
+            return True
+        if not ended and time.monotonic() >= end:
+            return False
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process and its children; it has not been waited for, so the number is still its."""
+    with contextlib.suppress(OSError):
+        os.killpg(process.pid, signal.SIGKILL)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(_REAPED)  # one that hangs in the kernel cannot be killed either
+
+
+def _text(output: bytearray) -> str:
+    return output[-_MOST:].decode(errors="replace")
+
+
+def _read(file: str | Path) -> Mapping[str, str]:
+    try:
+        return env_file.parse(Path(file).read_text(errors="surrogateescape"))
+    except OSError:
+        return {}
+
+
+def _account(user: str) -> pwd.struct_passwd | None:
+    try:
+        return pwd.getpwuid(int(user)) if user.isdecimal() else pwd.getpwnam(user)
+    except KeyError:
+        return None  # which "wctl check" reports

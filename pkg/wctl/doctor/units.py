@@ -1,0 +1,216 @@
+"""Whether what is installed, and loaded, is what the configuration says."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shlex
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import wctl
+from wctl.config.load import Config
+from wctl.config.program import Program, log_file
+from wctl.doctor.codes import FROM_CHECK
+from wctl.doctor.finding import Finding, Typed, few
+from wctl.doctor.runner import Runner
+from wctl.errors import Diagnostic
+from wctl.install import changes
+from wctl.install.changes import Plan, Write
+from wctl.install.installed import Installed, Layout
+from wctl.systemd.manager import Manager
+from wctl.units.render import render
+from wctl.units.target import Target
+
+_LINGER = Path("/var/lib/systemd/linger")
+
+
+def configuration(found: Iterable[Diagnostic], typed: Typed) -> Iterator[Finding]:
+    """Report what "wctl check" has ``found`` that shows when workers run."""
+    for each in found:
+        if each.error or each.code in FROM_CHECK:
+            yield Finding(
+                each.code,
+                each.section.partition(":")[2],
+                f"{each.key}: {each.problem}" if each.key else each.problem,
+                (str(each.place),),
+                typed.edit(each.place),
+            )
+
+
+def units(config: Config, target: Target, layout: Layout, typed: Typed) -> Iterator[Finding]:
+    """Report units that are not what the configuration makes, and programs without any."""
+    plan = changes.plan(config, render(config, target), layout)
+    update = typed.update()
+    programs = {program.name: program for program in config.programs}
+    for name in sorted({each.subject for each in plan.writes}):
+        writes = [each for each in plan.writes if each.subject == name]
+        if all(each.before is None for each in writes):
+            what = "is configured, but its units are not installed"
+            files = few(str(each.path) for each in writes)
+            yield Finding("not-installed", name, what, files, update)
+        else:
+            yield _differs(name, writes, _newest(config, programs.get(name)), update)
+    yield from _left_over(plan, update)
+
+
+def _differs(name: str, writes: list[Write], configured: float, update: str) -> Finding:
+    changed = [each for each in writes if each.before is not None]
+    written = max((_changed(each.path) for each in changed), default=0.0)
+    evidence = [f"{each.path} is not what the configuration makes" for each in changed]
+    evidence += _difference(writes)
+    if written >= max(configured, _changed(Path(wctl.__file__))):
+        what = (
+            "its unit was edited by hand; an update undoes that, what 'systemctl edit' adds lasts"
+        )
+        return Finding("unit-edited", name, what, tuple(evidence), update)
+    newer = "configuration" if written < configured else "installed wctl"
+    what = f"the {newer} is newer than its units, which an update writes anew"
+    return Finding("units-outdated", name, what, tuple(evidence), update)
+
+
+def _difference(writes: list[Write]) -> tuple[str, ...]:
+    lines = changes.diff(Plan(tuple(writes), (), (), (), (), ())).splitlines()
+    marks = ("+++", "---")
+    return few(line for line in lines if line[:1] in "+-" and not line.startswith(marks))
+
+
+def _newest(config: Config, program: Program | None) -> float:
+    chosen = config.programs if program is None else (program,)
+    files = {each.place.file for each in chosen}
+    files |= {place.file for each in chosen for place in each.places.values()}
+    return max((_changed(Path(file)) for file in files), default=0.0)
+
+
+def _changed(path: Path) -> float:
+    """Return when a file was last written here: its mtime may have come with it from elsewhere."""
+    try:
+        return path.stat().st_ctime
+    except OSError:
+        return 0.0
+
+
+def _left_over(plan: Plan, update: str) -> Iterator[Finding]:
+    for each in plan.removed:
+        what = "is installed, but no longer configured"
+        yield Finding("left-over", each.name, what, (f"was made from {each.source}",), update)
+
+
+def loaded(
+    manager: Manager, layout: Layout, programs: Iterable[Installed], typed: Typed
+) -> Iterator[Finding]:
+    """Report units that have changed on disk since systemd read them."""
+    chosen = tuple(programs)
+    units = manager.units([f"{each.name}@*.service" for each in chosen]) if chosen else []
+    wanted = ("NeedDaemonReload", "DropInPaths")
+    properties = manager.properties([(unit.name, wanted) for unit in units])
+    stale = [
+        name
+        for name, found in properties.items()
+        # systemd itself does not notice the first drop-in of a unit.
+        if found["NeedDaemonReload"] or _drop_ins(layout, name) - set(found["DropInPaths"])
+    ]
+    for each in chosen:
+        mine = tuple(sorted(unit for unit in stale if unit.startswith(f"{each.name}@")))
+        if mine:
+            what = "systemd has an older version of its units than the disk"
+            reload = typed.systemctl("daemon-reload")
+            instances = tuple(unit[: -len(".service")] for unit in mine)
+            yield Finding("reload-needed", each.name, what, few(mine), reload, instances)
+
+
+def _drop_ins(layout: Layout, unit: str) -> set[str]:
+    template = unit.partition("@")[0] + "@.service"
+    directories = [layout.units / f"{name}.d" for name in (template, unit)]
+    return {str(file) for each in directories for file in each.glob("*.conf")}
+
+
+def at_boot(
+    layout: Layout, config: Config, programs: Iterable[Installed], typed: Typed
+) -> Iterator[Finding]:
+    """Report programs that the next boot would not start though autostart says so."""
+    wanted = Target(user=layout.user).boot_target
+    links = layout.units / f"{wanted}.wants"
+    configured = {program.name: program for program in config.programs}
+    for each in programs:
+        names = [f"{name}.target" for name in (each.name, each.group)]
+        program = configured.get(each.name)
+        if program is None or not program.autostart or not each.enabled:
+            continue
+        if not any((links / name).is_symlink() for name in names):
+            what = "does not start at boot, though autostart is true"
+            evidence = (f"{links / names[0]}: no such link",)
+            remedy = typed.systemctl("enable", names[0])
+            yield Finding("not-at-boot", each.name, what, evidence, remedy)
+
+
+def lingering(layout: Layout, programs: Iterable[str]) -> Iterator[Finding]:
+    """Report a user whose workers would end when the last session does."""
+    user = pwd.getpwuid(os.getuid()).pw_name
+    if layout.user and not (_LINGER / user).exists():
+        for name in programs:
+            what = "ends when you log out, and does not start at boot"
+            remedy = f"loginctl enable-linger {shlex.quote(user)}"
+            yield Finding("no-linger", name, what, (f"{_LINGER / user}: no such file",), remedy)
+
+
+def log_directories(runner: Runner, typed: Typed) -> Iterator[Finding]:
+    """Report directories of log files that the program's user cannot write into."""
+    program = runner.program
+    files: dict[Path, str] = {}
+    for key in ("stdout_logfile", "stderr_logfile"):
+        path = log_file(getattr(program, key))
+        if path is not None and not (key == "stderr_logfile" and program.redirect_stderr):
+            files.setdefault(Path(path.text(program.numprocs_start)), key)
+    for directory in sorted({file.parent for file in files}):
+        if not os.path.isdir(directory):  # noqa: PTH112 - which raises where none may enter
+            continue  # which "wctl check" reports
+        test = 'test -w "$1" && test -x "$1"'
+        if runner.run(["/bin/sh", "-c", test, "sh", str(directory)]).code != 0:
+            key = next(key for file, key in files.items() if file.parent == directory)
+            yield _closed(runner, directory, key, typed)
+
+
+def _closed(runner: Runner, directory: Path, key: str, typed: Typed) -> Finding:
+    program = runner.program
+    user = program.user or pwd.getpwuid(os.geteuid()).pw_name
+    barred = next(
+        (each for each in reversed(directory.parents) if not _entered(runner, each)), None
+    )
+    what = f"its user, {user}, cannot write its log files into {directory}"
+    if barred is not None:
+        what = f"its user, {user}, cannot get to its log files in {directory}; let it pass"
+        remedy = f"chmod a+x {shlex.quote(str(barred))}"
+    elif _is_its_own(directory, program):
+        what += "; give that to it"
+        remedy = shlex.join(["install", "-d", "-o", user, "-m", "0750", str(directory)])
+    else:  # a directory like /var/log is not ours to give away
+        own = str(directory / program.name)
+        what += f"; others use that, so have {key} name a file in {own}"
+        make = shlex.join(["install", "-d", "-o", user, "-m", "0750", own])
+        remedy = f"{make} && {typed.edit_option(program, key)}"
+    found = (barred or directory).stat()
+    evidence = f"{barred or directory}: mode {found.st_mode & 0o7777:04o}, {_owner(found)}"
+    return Finding("log-directory-closed", program.name, what, (evidence,), remedy)
+
+
+def _entered(runner: Runner, directory: Path) -> bool:
+    return runner.run(["/bin/sh", "-c", 'test -x "$1"', "sh", str(directory)]).code == 0
+
+
+def _is_its_own(directory: Path, program: Program) -> bool:
+    """Tell whether there is nothing in ``directory`` but log files of this program."""
+    templates = filter(None, map(log_file, (program.stdout_logfile, program.stderr_logfile)))
+    files = [Path(each.text(number)) for each in templates for number in program.numbers]
+    mine = tuple(file.name for file in files if file.parent == directory)
+    try:
+        return all(each.name.startswith(mine) for each in directory.iterdir())
+    except OSError:
+        return False  # we may not look
+
+
+def _owner(found: os.stat_result) -> str:
+    try:
+        return f"owner {pwd.getpwuid(found.st_uid).pw_name}"
+    except KeyError:
+        return f"owner {found.st_uid}"

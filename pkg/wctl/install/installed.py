@@ -1,0 +1,162 @@
+"""What is on the machine: the units that wctl wrote, and the instances that are enabled.
+
+Everything that operates workers goes by this, not by the configuration: what runs is what systemd
+was given.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from wctl.units.marker import directives, own_text
+
+_TEMPLATE = "@.service"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where systemd and wctl keep their files, for the system or for a user."""
+
+    user: bool
+    units: Path  # where wctl writes
+    vendor: tuple[Path, ...]  # where packages do, in systemd's order
+    configuration: Path
+    environment: Path
+
+    @classmethod
+    def of_system(cls) -> Layout:
+        """The machine's own."""
+        return cls(
+            user=False,
+            units=Path("/etc/systemd/system"),
+            vendor=(Path("/usr/local/lib/systemd/system"), Path("/usr/lib/systemd/system")),
+            configuration=Path("/etc/wctl"),
+            environment=Path("/etc/wctl/env"),
+        )
+
+    @classmethod
+    def of_user(cls) -> Layout:
+        """The user's who runs this."""
+        home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+        return cls(
+            user=True,
+            units=home / "systemd/user",
+            vendor=(Path("/etc/systemd/user"), Path("/usr/lib/systemd/user")),
+            configuration=home / "wctl",
+            environment=home / "wctl/env",
+        )
+
+
+@dataclass(frozen=True)
+class Installed:
+    """One program as it is installed."""
+
+    name: str
+    file: Path  # its template unit
+    source: str
+    group: str
+    numprocs: int
+    numprocs_start: int
+    autostart: bool
+    enabled: tuple[int, ...]  # the numbers of the instances that its target pulls in
+
+    @property
+    def configured(self) -> range:
+        """The numbers of the instances that the configuration asks for."""
+        return range(self.numprocs_start, self.numprocs_start + self.numprocs)
+
+    def instance(self, number: int) -> str:
+        """Return the unit's name of an instance."""
+        return f"{self.name}@{number:02d}.service"
+
+    def number(self, unit: str) -> int | None:
+        """Return the number of an instance by its unit's name; None if it is none of ours."""
+        match = re.fullmatch(r".*@(\d{2,})\.service", unit, re.ASCII)
+        if match and unit == self.instance(int(match[1])):
+            return int(match[1])
+        return None
+
+
+def programs(layout: Layout) -> tuple[Installed, ...]:
+    """Return every program that wctl, or a package made with wctl, has installed, by name."""
+    found: dict[str, Installed] = {}
+    hidden: set[str] = set()
+    for directory in (layout.units, *layout.vendor):
+        for file in _templates(directory):
+            name = file.name[: -len(_TEMPLATE)]
+            if name not in hidden:
+                hidden.add(name)  # systemd reads the first directory that has it
+                text = own_text(file)
+                if text is not None:
+                    found[name] = _read(name, file, text, layout)
+    return tuple(found[name] for name in sorted(found))
+
+
+def enabled_numbers(layout: Layout, program: str) -> tuple[int, ...]:
+    """Return the numbers of the enabled instances, from the links in the target's .wants."""
+    try:
+        links = os.listdir(layout.units / f"{program}.target.wants")
+    except OSError:
+        return ()
+    pattern = re.compile(rf"{re.escape(program)}@(\d{{2,}})\.service", re.ASCII)
+    return tuple(sorted(int(match[1]) for link in links if (match := pattern.fullmatch(link))))
+
+
+def _templates(directory: Path) -> Iterator[Path]:
+    try:
+        names = os.listdir(directory)
+    except OSError:
+        return
+    for name in names:
+        if name.endswith(_TEMPLATE):
+            yield directory / name
+
+
+def _read(name: str, file: Path, text: str, layout: Layout) -> Installed:
+    keys = dict(directives(text, "Unit"))
+    return Installed(
+        name=name,
+        file=file,
+        source=keys.get("X-Wctl-Source", "?"),
+        group=keys.get("X-Wctl-Group", name),
+        numprocs=_number(keys.get("X-Wctl-Numprocs"), 1),
+        numprocs_start=_number(keys.get("X-Wctl-Numprocs-Start"), 0),
+        autostart=_autostart(file.with_name(f"{name}.target")),
+        enabled=enabled_numbers(layout, name),
+    )
+
+
+def _autostart(target: Path) -> bool:
+    keys = dict(directives(own_text(target) or "", "Unit"))
+    return keys.get("X-Wctl-Autostart") != "no"
+
+
+def _number(text: str | None, default: int) -> int:
+    return int(text) if text is not None and text.isdecimal() else default
+
+
+def orphans(layout: Layout, wanted: Iterable[str]) -> tuple[Path, ...]:
+    """Return the files that wctl wrote into its directories and that are not among ``wanted``."""
+    names = set(wanted)
+    found = []
+    for directory, suffixes in (
+        (layout.units, (".service", ".target", ".socket")),
+        (layout.environment, (".env",)),
+    ):
+        try:
+            files = sorted(directory.iterdir())
+        except OSError:
+            continue
+        found += [
+            file
+            for file in files
+            if file.name.endswith(suffixes)
+            and file.name not in names
+            and not file.is_symlink()
+            and own_text(file) is not None
+        ]
+    return tuple(found)

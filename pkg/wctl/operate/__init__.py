@@ -1,0 +1,1 @@
+"""Instances: what they are called, what they are doing, and how that is changed."""

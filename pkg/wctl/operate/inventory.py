@@ -1,0 +1,177 @@
+"""Programs, their instances, and the selectors that name them."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from wctl.errors import Exit, WctlError, nearest
+from wctl.install.installed import Installed, Layout, programs
+from wctl.operate.states import Instance
+from wctl.systemd import unit_name
+from wctl.systemd.manager import Manager
+
+_BRACES = re.compile(r"\{(\d+)\.\.(\d+)\}")
+_MOST = 100_000  # instances that one {A..B} may name
+
+
+class Inventory:
+    """What is installed, with the instances that are enabled or alive."""
+
+    def __init__(self, layout: Layout, manager: Manager) -> None:
+        self.layout = layout
+        self.manager = manager
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Look again."""
+        layout, manager = self.layout, self.manager
+        self.programs = programs(layout)
+        self._by_name = {program.name: program for program in self.programs}
+        self._numbers = {program.name: set(program.enabled) for program in self.programs}
+        patterns = [f"{program.name}@*.service" for program in self.programs]
+        loaded = manager.units(patterns) if patterns else []
+        self._active = {unit.name: unit.active for unit in loaded}
+        for unit in loaded:
+            program = self._by_name.get(unit.name.partition("@")[0])
+            number = program.number(unit.name) if program else None
+            if program and number is not None and unit.active != "inactive":
+                self._numbers[program.name].add(number)
+        self._add_packaged()
+
+    def _add_packaged(self) -> None:
+        """A package's program that was never set up has no links: go by what it was made from."""
+        for program in self.programs:
+            if program.file.parent == self.layout.units or self._numbers[program.name]:
+                continue
+            if Path(program.source).exists():
+                self._numbers[program.name].update(program.configured)
+            else:
+                del self._by_name[program.name]
+        self.programs = tuple(self._by_name.values())
+
+    def numbers(self, program: Installed) -> tuple[int, ...]:
+        """Return the numbers of the instances of ``program``."""
+        return tuple(sorted(self._numbers[program.name]))
+
+    def active(self, unit: str) -> str:
+        """Return the ActiveState that the unit of an instance had when we looked."""
+        return self._active.get(unit, "inactive")
+
+    def program(self, name: str | None) -> Installed:
+        """Return one program; without a name, the only one.
+
+        Raises:
+            WctlError: there is none of this name, or a name is needed.
+        """
+        if name is None:
+            if len(self.programs) == 1:
+                return self.programs[0]
+            names = ", ".join(program.name for program in self.programs)
+            raise WctlError(
+                f"which program? there are {names}" if names else "no program is installed",
+                hint="" if names else "run 'wctl update' to install what is configured",
+                exit_code=Exit.USAGE if names else Exit.UNKNOWN,
+            )
+        unit = unit_name.typed(name)
+        if unit not in self._by_name:
+            raise self._no_such(name)
+        return self._by_name[unit]
+
+    def select(self, selectors: Sequence[str]) -> list[Instance]:
+        """Return the instances that ``selectors`` name, sorted as Supervisor does; none: all.
+
+        Raises:
+            WctlError: a selector names nothing.
+        """
+        chosen: dict[str, Instance] = {}
+        for selector in selectors or ("all",):
+            found = self._select(unit_name.typed(selector))
+            chosen.update({each.unit: each for each in found})
+        return sorted(chosen.values(), key=lambda each: (each.group, each.program, _natural(each)))
+
+    def _select(self, selector: str) -> list[Instance]:
+        if selector == "all":
+            return [each for program in self.programs for each in self._instances(program)]
+        name, separator, which = _split(selector)
+        matching = [
+            program
+            for program in self.programs
+            if fnmatch.fnmatchcase(program.name, name) or program.group == name
+        ]
+        if not matching:
+            raise self._no_such(selector)
+        if not separator or which in ("", "*"):
+            return [each for program in matching for each in self._instances(program)]
+        found = [
+            each
+            for program in matching
+            for one in _braces(which)
+            for each in self._one(program, separator, one)
+        ]
+        if not found:
+            raise self._no_such(selector)
+        return found
+
+    def _one(self, program: Installed, separator: str, which: str) -> list[Instance]:
+        if separator == "@" and which.isdecimal():
+            # Any instance may be started, also one that nobody has enabled yet.
+            if f"{int(which):02d}" != which:
+                right = f"{program.name}@{int(which):02d}"
+                raise WctlError(
+                    f"{program.name}@{which}: no such process, did you mean {right}?",
+                    exit_code=Exit.UNKNOWN,
+                )
+            return [Instance(program.name, program.group, program.instance(int(which)))]
+        if separator == "@":
+            return [
+                each
+                for each in self._instances(program)
+                if fnmatch.fnmatchcase(each.unit[len(program.name) + 1 : -len(".service")], which)
+            ]
+        # Supervisor's name of a process: group:program_01, or group:program alone.
+        if which == program.name:
+            return self._instances(program)
+        match = re.fullmatch(rf"{re.escape(program.name)}[_:-]?(\d+)", which, re.ASCII)
+        return self._one(program, "@", f"{int(match[1]):02d}") if match else []
+
+    def _instances(self, program: Installed) -> list[Instance]:
+        return [
+            Instance(program.name, program.group, program.instance(number))
+            for number in self.numbers(program)
+        ]
+
+    def _no_such(self, selector: str) -> WctlError:
+        known = [program.name for program in self.programs]
+        return WctlError(
+            f"{selector}: no such process{nearest(_split(selector)[0], known)}",
+            hint="" if known else "run 'wctl update' to install what is configured",
+            exit_code=Exit.UNKNOWN,
+        )
+
+
+def _split(selector: str) -> tuple[str, str, str]:
+    """Split program@which or group:which; a unit's full name is fine, too."""
+    selector = selector[: -len(".service")] if selector.endswith(".service") else selector
+    for separator in "@:":
+        name, found, which = selector.partition(separator)
+        if found:
+            return name, separator, which
+    return selector, "", ""
+
+
+def _braces(which: str) -> Iterable[str]:
+    """Expand one {00..02}, for a shell that did not."""
+    match = _BRACES.search(which)
+    if not match:
+        return [which]
+    low, high = int(match[1]), int(match[2])
+    if high - low >= _MOST:
+        raise WctlError(f"{match[0]} names too many instances", exit_code=Exit.USAGE)
+    return [_BRACES.sub(f"{number:02d}", which, count=1) for number in range(low, high + 1)]
+
+
+def _natural(instance: Instance) -> tuple[int, str]:
+    return len(instance.unit), instance.unit

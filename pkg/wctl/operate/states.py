@@ -1,0 +1,270 @@
+"""systemd's states to Supervisor's, by one table.
+
+A unit says more than Supervisor's eight words: ACTIVE/SUB is its state, RESULT how it ended, and
+the wrapper's STATUS= whether a start is under way or waits for its turn.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from wctl.systemd.manager import Manager, Unit
+
+
+class State(str, Enum):
+    """Supervisor's process states."""
+
+    STOPPED = "STOPPED"
+    STARTING = "STARTING"
+    RUNNING = "RUNNING"
+    BACKOFF = "BACKOFF"
+    STOPPING = "STOPPING"
+    EXITED = "EXITED"
+    FATAL = "FATAL"
+    UNKNOWN = "UNKNOWN"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+_ENDED = {State.STOPPED, State.EXITED, State.FATAL}
+
+# (ActiveState, SubState) of a service; "*" is any other sub-state. None: look at how it ended.
+_TABLE: Mapping[tuple[str, str], State | None] = {
+    ("active", "exited"): State.EXITED,
+    ("active", "*"): State.RUNNING,
+    ("reloading", "*"): State.RUNNING,
+    ("refreshing", "*"): State.RUNNING,
+    ("activating", "auto-restart"): State.BACKOFF,
+    ("activating", "auto-restart-queued"): State.BACKOFF,
+    ("activating", "*"): State.STARTING,
+    ("deactivating", "*"): State.STOPPING,
+    ("maintenance", "*"): State.STOPPED,
+    ("inactive", "*"): None,
+    ("failed", "*"): None,
+}
+
+_CLD_EXITED = 1  # of waitid(2), as ExecMainCode has it
+_GIVE_UP_SIGNAL = signal.SIGRTMIN + 29  # exits.GIVE_UP_SIGNAL
+
+# Exit codes by which systemd says what it could not do (systemd.exec(5), "Process Exit Codes").
+_SYSTEMD_CODES = {
+    200: "its directory is missing",
+    203: "the interpreter is missing",
+    216: "its group is missing",
+    217: "its user is missing",
+    218: "its capabilities cannot be set",
+    219: "its cgroup cannot be set up",
+    226: "its name space cannot be set up",
+    228: "its system call filter cannot be set",
+    243: "its credentials cannot be read",
+}
+
+_RUNNING = ("MainPID", "ExecMainStartTimestampMonotonic")
+_DETAILS = ("CPUUsageNSec", "MemoryCurrent", "MemoryMax", "NRestarts", "TasksCurrent")
+_OTHER = (
+    "MainPID",
+    "StatusText",
+    "Result",
+    "NRestarts",
+    "ExecMainCode",
+    "ExecMainStatus",
+    "ExecMainStartTimestamp",
+    "ExecMainExitTimestamp",
+    "ExecMainExitTimestampMonotonic",
+    "ActiveExitTimestampMonotonic",
+    "InactiveEnterTimestamp",
+    "InactiveExitTimestampMonotonic",
+    "StartLimitBurst",
+    "StartLimitIntervalUSec",
+)
+
+
+@dataclass(frozen=True)
+class Process:
+    """One instance as an operator sees it."""
+
+    program: str
+    group: str
+    name: str  # messenger-worker@00
+    state: State
+    description: str
+    pid: int = 0
+
+    @property
+    def unit(self) -> str:
+        """The unit's name."""
+        return f"{self.name}.service"
+
+
+@dataclass(frozen=True)
+class Details:
+    """What status -l adds. None: not known, or without a limit."""
+
+    memory: int | None  # bytes
+    memory_max: int | None  # bytes
+    cpu: float | None  # seconds
+    tasks: int | None
+    restarts: int  # automatic ones since the last start by hand
+
+
+@dataclass(frozen=True)
+class Instance:
+    """An instance that may or may not be loaded."""
+
+    program: str
+    group: str
+    unit: str
+
+
+def processes(manager: Manager, instances: list[Instance]) -> list[Process]:
+    """Return the state of each instance, in the order given."""
+    loaded = {unit.name: unit for unit in _loaded(manager, instances)}
+    wanted = [
+        (unit.name, _RUNNING if unit.active == "active" else _OTHER) for unit in loaded.values()
+    ]
+    properties = manager.properties(wanted)
+    now = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+    return [
+        _process(instance, loaded.get(instance.unit), properties.get(instance.unit, {}), now)
+        for instance in instances
+    ]
+
+
+def details(manager: Manager, names: Iterable[str]) -> dict[str, Details]:
+    """Return the details of the units of these instances (messenger-worker@00)."""
+    units = {f"{name}.service": name for name in names}
+    found = manager.properties([(unit, _DETAILS) for unit in units])
+    return {units[unit]: _details(properties) for unit, properties in found.items()}
+
+
+def _details(properties: Mapping[str, Any]) -> Details:
+    cpu = _known(properties["CPUUsageNSec"])
+    return Details(
+        memory=_known(properties["MemoryCurrent"]),
+        memory_max=_known(properties["MemoryMax"]),
+        cpu=None if cpu is None else cpu / 1e9,
+        tasks=_known(properties["TasksCurrent"]),
+        restarts=int(properties["NRestarts"]),
+    )
+
+
+def _known(value: int) -> int | None:
+    """systemd has the largest number for infinity, and for what it cannot tell."""
+    return None if value == (1 << 64) - 1 else int(value)
+
+
+def _loaded(manager: Manager, instances: list[Instance]) -> list[Unit]:
+    names = {instance.unit for instance in instances}
+    patterns = {f"{instance.program}@*.service" for instance in instances}
+    return [unit for unit in manager.units(sorted(patterns)) if unit.name in names] if names else []
+
+
+def _process(
+    instance: Instance, unit: Unit | None, properties: Mapping[str, Any], now: int
+) -> Process:
+    name = instance.unit[: -len(".service")]
+    if unit is None:
+        return Process(instance.program, instance.group, name, State.STOPPED, "Not started")
+    state = state_of(unit, properties)
+    pid = int(properties.get("MainPID", 0))
+    text = _description(state, properties, now)
+    return Process(instance.program, instance.group, name, state, text, pid)
+
+
+def state_of(unit: Unit, properties: Mapping[str, Any]) -> State:
+    """Return Supervisor's state of a loaded unit."""
+    if (unit.active, unit.sub) in _TABLE:
+        state = _TABLE[unit.active, unit.sub]
+    else:
+        state = _TABLE.get((unit.active, "*"), State.UNKNOWN)
+    if state is State.STARTING and str(properties.get("StatusText", "")).startswith("BACKOFF"):
+        return State.BACKOFF
+    return _how_it_ended(unit, properties) if state is None else state
+
+
+def _how_it_ended(unit: Unit, properties: Mapping[str, Any]) -> State:
+    if _gave_up(properties):
+        return State.FATAL
+    exited = int(properties.get("ExecMainExitTimestampMonotonic", 0))
+    left_active = int(properties.get("ActiveExitTimestampMonotonic", 0))
+    if unit.active == "failed" and (
+        _lacks_resources(properties)
+        or (left_active < exited and (_limit_hit(properties) or _never_ran(properties)))
+    ):
+        return State.FATAL
+    # A worker that ends by itself takes its unit out of "active" by that; a stop does so first,
+    # and the worker ends afterwards. systemd keeps both times, and nothing else that tells.
+    # One that waited for its restart has left "inactive" again before the stop.
+    by_itself = (
+        exited
+        and left_active >= exited
+        and left_active > int(properties.get("InactiveExitTimestampMonotonic", 0))
+    )
+    return State.EXITED if by_itself else State.STOPPED
+
+
+def _gave_up(properties: Mapping[str, Any]) -> bool:
+    by_signal = int(properties.get("ExecMainCode", 0)) not in (0, _CLD_EXITED)
+    return by_signal and properties.get("ExecMainStatus") == _GIVE_UP_SIGNAL
+
+
+def _limit_hit(properties: Mapping[str, Any]) -> bool:
+    """Tell whether systemd has stopped trying, because no start got as far as our wrapper.
+
+    Result= would say start-limit-hit, but keeps what the last of these starts failed with.
+    """
+    limited = int(properties.get("StartLimitIntervalUSec", 0)) > 0
+    return limited and int(properties["NRestarts"]) >= int(properties["StartLimitBurst"])
+
+
+def _never_ran(properties: Mapping[str, Any]) -> bool:
+    """Tell whether the last start failed in systemd itself, before it ran anything of ours."""
+    return _lacks_resources(properties) or (
+        int(properties.get("ExecMainCode", 0)) == _CLD_EXITED
+        and int(properties["ExecMainStatus"]) in _SYSTEMD_CODES
+    )
+
+
+def _lacks_resources(properties: Mapping[str, Any]) -> bool:
+    """Tell whether systemd could not make a process: an EnvironmentFile= is gone, for example."""
+    return properties.get("Result") == "resources"
+
+
+def _description(state: State, properties: Mapping[str, Any], now: int) -> str:
+    if state is State.RUNNING:
+        started = int(properties.get("ExecMainStartTimestampMonotonic", now))
+        return f"pid {properties.get('MainPID', 0)}, uptime {uptime((now - started) // 1_000_000)}"
+    if state in (State.BACKOFF, State.FATAL):
+        return _reason(properties)
+    if state in _ENDED:
+        ended = int(properties.get("InactiveEnterTimestamp", 0))
+        return _clock(ended) if ended else "Not started"
+    return ""
+
+
+def _reason(properties: Mapping[str, Any]) -> str:
+    """Return why a start failed: the wrapper's words, less the state that they begin with."""
+    status = str(properties.get("StatusText", ""))
+    if status.startswith(("BACKOFF: ", "FATAL: ")):
+        return "Exited too quickly: " + status.partition(": ")[2]
+    if _limit_hit(properties) or _never_ran(properties):
+        code = -1 if _lacks_resources(properties) else int(properties["ExecMainStatus"])
+        return "systemd cannot run it: " + _SYSTEMD_CODES.get(code, "see 'systemctl status'")
+    return "Exited too quickly (process log may have details)"
+
+
+def uptime(seconds: int) -> str:
+    """Return a span as Supervisor does: H:MM:SS, with days before it."""
+    days, rest = divmod(max(0, seconds), 86_400)
+    clock = f"{rest // 3600}:{rest // 60 % 60:02d}:{rest % 60:02d}"
+    return f"{days} day{'s' if days > 1 else ''}, {clock}" if days else clock
+
+
+def _clock(microseconds: int) -> str:
+    return time.strftime("%b %d %I:%M %p", time.localtime(microseconds / 1_000_000))

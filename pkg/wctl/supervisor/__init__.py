@@ -1,0 +1,1 @@
+"""Supervisor: its files, its processes, and the move away from it."""

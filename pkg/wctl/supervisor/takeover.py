@@ -1,0 +1,117 @@
+"""A machine moves from Supervisor to systemd, one program at a time, while its workers work.
+
+A program's workers run here before Supervisor's are stopped, and if they do not, Supervisor's go
+on as if nothing had been tried. Whatever interrupts it, it can be run again: which processes run
+where is asked anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
+
+from wctl.config.load import Config
+from wctl.config.program import Program
+from wctl.errors import WctlError
+from wctl.install import changes
+from wctl.install.installed import Layout
+from wctl.operate import apply, jobs
+from wctl.operate.inventory import Inventory
+from wctl.operate.jobs import Ended, Event, Said, Verb
+from wctl.supervisor.supervisorctl import Supervisorctl, running
+from wctl.systemd.log import note
+from wctl.systemd.manager import Manager
+from wctl.units.render import render
+from wctl.units.target import Target
+
+
+@dataclass(frozen=True)
+class Takeover:
+    """What it takes to move programs of ``config`` here."""
+
+    manager: Manager
+    inventory: Inventory
+    layout: Layout
+    target: Target
+    config: Config
+    supervisor: Supervisorctl
+    stop_first: bool  # for workers of which there must never be two
+
+    def move(self, program: Program) -> Iterator[Event]:
+        """Move one program: as many instances as Supervisor runs, of the same numbers.
+
+        Raises:
+            WctlError: it could not be moved. Before the last step Supervisor then runs it as
+                before; where supervisord itself fails in that step, both do.
+        """
+        theirs = running(program, self.supervisor.states())
+        added = yield from self._install(program)
+        # Of one that waits for its next try, a start is that try.
+        ours = jobs.ready(self.manager, program.name)
+        units = [unit for number in theirs if (unit := program.instance(number)) not in ours]
+        names = list(theirs.values())
+        if names and self.stop_first:
+            self.supervisor.stop(names)
+        if not (yield from self._start(program, units)):
+            yield from self._back(program, units, added=added)
+            if self.stop_first:
+                self.supervisor.start(names)
+            raise WctlError(
+                f"{program.name}: not taken over, Supervisor runs it as before",
+                hint="what its workers wrote last is above; run this again when it is mended, with"
+                " --stop-first if there cannot be two (a port, a lock)",
+            )
+        if names and not self.stop_first:
+            self.supervisor.stop(names)
+        self._enable(program)
+        yield Said(program.name, self._told(program, names, ours))
+
+    def _install(self, program: Program) -> Generator[Event, None, bool]:
+        """Write the program's units, and restart what runs with others; return if it is new."""
+        plan = changes.plan(self.config, render(self.config, self.target), self.layout)
+        part = changes.only(plan, (program.name, program.group))
+        changes.write(part)
+        if part.writes:
+            self.manager.reload()
+        self.inventory.refresh()
+        if program in part.changed:
+            yield from jobs.run(
+                self.manager, Verb.RESTART, jobs.running(self.manager, program.name)
+            )
+        return program in part.added
+
+    def _start(self, program: Program, units: Sequence[str]) -> Generator[Event, None, bool]:
+        """Start what is missing; return whether all of it is ready."""
+        if units:
+            jobs.hold(self.manager, [(program.name, program.group)])
+        ready = True
+        for event in jobs.run(self.manager, Verb.START, units):
+            yield event
+            ready = ready and (not isinstance(event, Ended) or event.ok)
+        return ready
+
+    def _back(self, program: Program, units: Sequence[str], *, added: bool) -> Iterator[Event]:
+        """Take away what was started, and what was written."""
+        if added:
+            installed = self.inventory.program(program.name)
+            plan = changes.removal([installed], self.layout)
+            nothing = Config((), (), ())
+            yield from apply.update(self.manager, self.inventory, self.layout, plan, nothing)
+        else:
+            yield from jobs.run(self.manager, Verb.STOP, units)
+            jobs.release(self.manager, self.inventory, [(program.name, program.group)])
+
+    def _enable(self, program: Program) -> None:
+        """Have the next boot start what it would have started there."""
+        targets = {f"{program.name}.target", f"{program.group}.target"}
+        instances = [program.instance(number) for number in program.numbers]
+        self.manager.enable([*instances, *(sorted(targets) if program.autostart else ())])
+        self.manager.reload()
+        self.inventory.refresh()
+
+    def _told(self, program: Program, names: Sequence[str], ours: Sequence[str]) -> str:
+        if not names:
+            return "runs here already" if ours else "installed; Supervisor runs none of it"
+        note(program.name, f"taken over from Supervisor: {', '.join(names)}")
+        count = f"{len(names)} process{'es' if len(names) > 1 else ''}"
+        return f"taken over, {count} of Supervisor stopped"

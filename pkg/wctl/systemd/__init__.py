@@ -1,0 +1,1 @@
+"""What systemd defines: unit files, names, the bus, the journal."""

@@ -1,0 +1,68 @@
+"""How an instance's last processes ended, from systemd's own entries in the journal.
+
+systemd keeps the exit of the last process only, and while a worker is in BACKOFF, or FATAL, that
+is the wrapper's. The journal has them all (systemd.journal-fields(7)).
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+
+from wctl.systemd.quantities import readable
+
+_PROCESS_EXIT = "98e322203f7a4ed290d09fe03c09fe15"  # SD_MESSAGE_UNIT_PROCESS_EXIT
+GAVE_UP = ("killed", str(int(signal.SIGRTMIN) + 29))  # the wrapper's own end: wrapper/exits.py
+_UNIT_FAILED = "d9b373ed55a64feb8242e02dbe79a49c"  # SD_MESSAGE_UNIT_FAILURE_RESULT, after the exit
+_LOOK_BACK = 6  # entries: of each end there are up to two
+
+
+def last_exit(unit: str, *, user: bool) -> str | None:
+    """Return how the worker last ended: "exit status 3", "killed by SIGSEGV"; None if unknown.
+
+    What the kernel killed for want of memory has ", out of memory (limit 256M)", as the limit is
+    now. With cgroup version 1 nobody knows: systemd does not look there, and the kernel's count is
+    gone with the cgroup when the worker is started again.
+    """
+    field = "USER_UNIT" if user else "UNIT"
+    command = ["journalctl", "--quiet", "--output=json", f"--lines={_LOOK_BACK}"]
+    command += [f"{field}={unit}", f"MESSAGE_ID={_PROCESS_EXIT}", f"MESSAGE_ID={_UNIT_FAILED}"]
+    try:
+        shown = subprocess.run(command, capture_output=True, timeout=10, check=False).stdout
+    except (OSError, subprocess.SubprocessError):
+        return None
+    why = ""
+    for line in reversed(shown.splitlines()):
+        entry = json.loads(line)
+        if entry.get("MESSAGE_ID") == _UNIT_FAILED:
+            why = entry.get("UNIT_RESULT", "")
+            continue
+        code, status = entry.get("EXIT_CODE"), str(entry.get("EXIT_STATUS"))
+        if (code, status) != GAVE_UP:
+            memory = ", out of memory" + _limit(unit, user=user) if why == "oom-kill" else ""
+            return words(str(code), status) + memory
+    return None
+
+
+def _limit(unit: str, *, user: bool) -> str:
+    """Return the memory limit of ``unit`` in words; "" where it has none, or it is not known."""
+    scope = "--user" if user else "--system"
+    command = ["systemctl", scope, "show", "--property=MemoryMax", "--value", "--", unit]
+    try:
+        shown = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    size = shown.stdout.strip()
+    return f" (limit {readable(size)})" if size.isdecimal() else ""
+
+
+def words(code: str, status: str) -> str:
+    """Return an end as systemd has it (EXIT_CODE, EXIT_STATUS) in words."""
+    if code == "exited":
+        return f"exit status {status}"
+    try:
+        name = signal.Signals(int(status)).name
+    except ValueError:
+        name = f"signal {status}"
+    return f"killed by {name}" + (", core dumped" if code == "dumped" else "")

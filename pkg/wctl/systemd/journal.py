@@ -1,0 +1,332 @@
+"""What workers wrote, and what was said about them, from the journal.
+
+Through systemd-python, or else through journalctl.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import select
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from wctl.errors import WctlError
+from wctl.wrapper import journald
+
+_INFO = 6
+_CHUNK = 1 << 16  # bytes
+_IDENTIFIER = "SYSLOG_IDENTIFIER"
+# stdout is what is not stderr: of whatever facility somebody gave it (SyslogFacility=).
+_STDOUT = tuple(each for each in range(24) if each != journald.USER)
+_FIELDS = (_IDENTIFIER, "MESSAGE", "PRIORITY", "SYSLOG_FACILITY", "_TRANSPORT", "_PID")
+# Where the name of the unit is, in the order of their weight.
+_UNIT_FIELDS = {
+    False: ("UNIT", "OBJECT_SYSTEMD_UNIT", "COREDUMP_UNIT", "_SYSTEMD_UNIT"),
+    True: ("USER_UNIT", "OBJECT_SYSTEMD_USER_UNIT", "COREDUMP_USER_UNIT", "_SYSTEMD_USER_UNIT"),
+}
+_PROGRAM = "WCTL_PROGRAM"  # of what "wctl scale" and others note (log.py)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One message."""
+
+    unit: str  # or the program's name, where it is about all of them
+    data: bytes
+    time: int  # microseconds since the epoch
+    priority: int
+    pid: int
+    stream: str  # stdout, stderr; "" for what did not come through either
+    identifier: str
+
+    @property
+    def text(self) -> str:
+        """The message, as far as it is text."""
+        return self.data.decode(errors="replace")
+
+
+@dataclass(frozen=True)
+class Query:
+    """Which messages: those that ``units`` wrote, or with ``about`` those that tell of them."""
+
+    units: tuple[str, ...]
+    user: bool = False
+    about: bool = False
+    programs: tuple[str, ...] = ()  # with about
+    stream: str | None = None
+    output: bool = False  # stdout and stderr alone, and not wctl's own words
+    priority: int | None = None
+    since: int | None = None  # microseconds since the epoch
+    until: int | None = None
+    grep: re.Pattern[bytes] | None = field(default=None)
+
+    def groups(self, uid: int) -> list[tuple[str, ...]]:
+        """Return what to match: one of the groups, and of each field in it one of its values."""
+        own = _UNIT_FIELDS[self.user][-1]
+        units = tuple(f"{own}={unit}" for unit in self.units)
+        if not self.about:
+            groups = [units, *([self._of_children(uid)] if self.user else [])]
+            return [(*group, *self._stream(), *self._priorities()) for group in groups]
+        trusted = f"_UID={uid if self.user else 0}"
+        wctl = f"{_IDENTIFIER}=wctl"
+        groups = [(wctl, *units)]
+        for name in _UNIT_FIELDS[self.user][:-1]:
+            groups.append((trusted, *(f"{name}={unit}" for unit in self.units)))
+        if self.programs:
+            groups.append((trusted, wctl, *(f"{_PROGRAM}={name}" for name in self.programs)))
+        return [(*group, *self._priorities()) for group in groups]
+
+    def _of_children(self, uid: int) -> tuple[str, ...]:
+        """Return what matches lines of processes that were gone before journald looked.
+
+        It takes the unit of a stream from systemd alone, not from a user's, and then goes by the
+        process that wrote. The name that the unit gave the stream stays with it.
+        """
+        names = (unit[: -len(".service")] for unit in self.units)
+        return (f"_UID={uid}", "_TRANSPORT=stdout", *(f"{_IDENTIFIER}={name}" for name in names))
+
+    def _stream(self) -> tuple[str, ...]:
+        if not (self.output or self.stream):
+            return ()
+        facilities = {None: (), "stderr": (journald.USER,), "stdout": _STDOUT}[self.stream]
+        return ("_TRANSPORT=stdout", *(f"SYSLOG_FACILITY={each}" for each in facilities))
+
+    def _priorities(self) -> tuple[str, ...]:
+        most = -1 if self.priority is None else self.priority
+        return tuple(f"PRIORITY={each}" for each in range(most + 1))
+
+    def wants(self, line: Line) -> bool:
+        """Tell what no match can."""
+        if (self.output or self.stream) and line.identifier == "wctl":
+            return False
+        return self.grep is None or self.grep.search(line.data) is not None
+
+
+class Reader(Protocol):
+    """A way to the journal."""
+
+    def read(
+        self, query: Query, count: int | None, *, idle: Callable[[], None] | None = None
+    ) -> Iterator[Line]:
+        """Yield the last ``count`` messages (None: all).
+
+        With ``idle`` go on with every new one, and call it before each wait for more.
+        """
+
+
+def reader() -> Reader:
+    """Return the best way to the journal that is installed."""
+    try:
+        # Its public face imports half of the standard library and converts every field.
+        from systemd import _reader
+    except ImportError:
+        return Journalctl()
+    return Native(_reader)
+
+
+def last(units: Sequence[str], count: int, *, user: bool) -> list[Line]:
+    """Return the last ``count`` lines that ``units`` wrote, with what wctl said in between."""
+    return list(reader().read(Query(tuple(units), user=user), count))
+
+
+class Native:
+    """Through systemd-python."""
+
+    def __init__(self, module: Any) -> None:
+        self._reader = module._Reader(flags=1)  # SD_JOURNAL_LOCAL_ONLY
+        self._reader.data_threshold = 0  # the whole of long messages
+
+    def read(
+        self, query: Query, count: int | None, *, idle: Callable[[], None] | None = None
+    ) -> Iterator[Line]:
+        """Yield the last ``count`` messages, then new ones."""
+        import os
+
+        reader = self._reader
+        for index, group in enumerate(query.groups(os.getuid())):
+            if index:
+                reader.add_disjunction()
+            for match in group:
+                reader.add_match(match)
+        if idle is not None:
+            reader.fileno()  # arms the notification, before the end is reached
+        there = self._go_back(query, count) if count is not None else self._go_to(query.since)
+        yield from self._forward(query, there)
+        while idle is not None:
+            idle()
+            self._wait()
+            yield from self._forward(query, False)
+
+    def _go_to(self, since: int | None) -> bool:
+        if since is None:
+            self._reader.seek_head()
+        else:
+            self._reader.seek_realtime(since)
+        return False
+
+    def _go_back(self, query: Query, count: int) -> bool:
+        """Go to the ``count``-th message from the end; tell whether it is one that is there."""
+        reader = self._reader
+        if query.until is None:
+            reader.seek_tail()
+        else:
+            reader.seek_realtime(query.until + 1)
+        there = False
+        while reader._previous(1):
+            there = True
+            if query.since is not None and reader._get_realtime() < query.since:
+                return False
+            if count <= 0:
+                return False
+            line = self._line(query)
+            count -= line is not None and query.wants(line)
+            if count == 0:
+                return True
+        if not there:
+            reader.seek_head()
+        return there
+
+    def _forward(self, query: Query, there: bool) -> Iterator[Line]:
+        while there or self._reader._next(1):
+            there = False
+            if query.until is not None and self._reader._get_realtime() > query.until:
+                return
+            line = self._line(query)
+            if line is not None and query.wants(line):
+                yield line
+
+    def _line(self, query: Query) -> Line | None:
+        try:
+            if query.grep is not None and not query.grep.search(self._get("MESSAGE") or b""):
+                return None  # most lines, when one searches: the other fields cost more
+            values = {name: self._get(name) for name in _FIELDS}
+            for name in (*_UNIT_FIELDS[query.user], _PROGRAM):
+                unit = self._get(name)
+                if unit is not None and (name[0] == "_" or query.about):
+                    break
+            return _line(values, unit, self._reader._get_realtime())
+        except OSError:
+            return None  # journald was killed while it wrote this entry
+
+    def _get(self, name: str) -> bytes | None:
+        try:
+            value: bytes = self._reader._get(name)
+        except KeyError:
+            return None
+        return value
+
+    def _wait(self) -> None:
+        poll = select.poll()
+        poll.register(self._reader.fileno(), self._reader.get_events())
+        poll.poll(self._reader.get_timeout_ms())
+        self._reader.process()
+
+
+class Journalctl:
+    """Through journalctl, where systemd-python is not installed."""
+
+    def read(
+        self, query: Query, count: int | None, *, idle: Callable[[], None] | None = None
+    ) -> Iterator[Line]:
+        """Yield the last ``count`` messages, then new ones."""
+        newest: list[str] = []
+        if count is None:
+            yield from self._run(query, newest, *_span(query))
+        else:
+            lines = []
+            # Backwards, and no further than needed.
+            for line in self._run(query, newest, "--reverse", *_span(query)) if count else ():
+                lines.append(line)
+                if len(lines) == count:
+                    break
+            yield from reversed(lines)
+        if idle is not None:
+            cursor = [f"--after-cursor={newest[0]}", "--no-tail"] if newest else ["--lines=0"]
+            yield from self._run(query, [], "--follow", *cursor, idle=idle)
+
+    def _run(
+        self,
+        query: Query,
+        newest: list[str],
+        *options: str,
+        idle: Callable[[], None] = lambda: None,
+    ) -> Iterator[Line]:
+        import os
+
+        command = ["journalctl", "--quiet", "--all", "--output=json", *options]
+        for index, group in enumerate(query.groups(os.getuid())):
+            command += ["+"] if index else []
+            command += group
+        try:
+            process = subprocess.Popen(command, stdout=subprocess.PIPE)
+        except FileNotFoundError:
+            raise WctlError("journalctl is not installed") from None
+        with process:
+            assert process.stdout is not None
+            try:
+                for text in _lines(process.stdout.fileno(), idle):
+                    entry = json.loads(text)
+                    if not newest or "--reverse" not in options:
+                        newest[:] = [entry["__CURSOR"]]
+                    line = _line_of_json(entry, query)
+                    if query.wants(line):
+                        yield line
+            finally:
+                process.terminate()  # where nobody wants the rest
+
+
+def _lines(fd: int, idle: Callable[[], None]) -> Iterator[bytes]:
+    """Yield the lines that come from ``fd``; call ``idle`` before each wait for more."""
+    import os
+
+    rest = b""
+    idle()
+    while data := os.read(fd, _CHUNK):
+        *lines, rest = (rest + data).split(b"\n")
+        yield from lines
+        idle()
+
+
+def _span(query: Query) -> list[str]:
+    bounds = (("since", query.since), ("until", query.until))
+    return [f"--{name}=@{at / 1_000_000:.6f}" for name, at in bounds if at is not None]
+
+
+def _line_of_json(entry: dict[str, Any], query: Query) -> Line:
+    values = {name: _bytes(entry.get(name)) for name in _FIELDS}
+    names = [name for name in (*_UNIT_FIELDS[query.user], _PROGRAM) if name in entry]
+    names = [name for name in names if name[0] == "_" or query.about]
+    unit = _bytes(entry[names[0]]) if names else None
+    return _line(values, unit, int(entry["__REALTIME_TIMESTAMP"]))
+
+
+def _bytes(value: Any) -> bytes | None:
+    """Return a field of journalctl's JSON: bytes that are no text come as numbers."""
+    if isinstance(value, list):
+        return _bytes(value[0]) if value and isinstance(value[0], (str, list)) else bytes(value)
+    return None if value is None else str(value).encode()
+
+
+def _line(values: dict[str, bytes | None], unit: bytes | None, time: int) -> Line:
+    source = ""
+    if values["_TRANSPORT"] == b"stdout":
+        stderr = values["SYSLOG_FACILITY"] == str(journald.USER).encode()
+        source = "stderr" if stderr else "stdout"
+    if unit is None:  # see Query
+        unit = (values[_IDENTIFIER] or b"") + b".service"
+    return Line(
+        unit=unit.decode(errors="replace"),
+        data=values["MESSAGE"] or b"",
+        time=time,
+        priority=_number(values["PRIORITY"], _INFO),
+        pid=_number(values["_PID"], 0),
+        stream=source,
+        identifier=(values[_IDENTIFIER] or b"").decode(errors="replace"),
+    )
+
+
+def _number(value: bytes | None, default: int) -> int:
+    return int(value) if value is not None and value.isdigit() else default

@@ -1,0 +1,25 @@
+"""The systemd of this machine: which version units are written for by default."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+
+from wctl.systemd.unit_file import OLDEST_SYSTEMD
+
+
+def version() -> int:
+    """Return the version of the installed systemd; where there is none, the oldest supported."""
+    try:
+        shown = subprocess.run(
+            ["systemctl", "--version"], capture_output=True, text=True, timeout=10, check=False
+        ).stdout
+    except (OSError, subprocess.SubprocessError):
+        return OLDEST_SYSTEMD
+    return number(shown.removeprefix("systemd "))
+
+
+def number(shown: str) -> int:
+    """Return the number that a version such as 252.38-1~deb12u1 or 257~rc1 begins with."""
+    match = re.match(r"v?(\d+)", shown)
+    return max(int(match[1]), OLDEST_SYSTEMD) if match else OLDEST_SYSTEMD

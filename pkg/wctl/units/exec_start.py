@@ -1,0 +1,123 @@
+"""What the unit's ExecStart= tells the worker wrapper (command_line.Options)."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterable
+
+from wctl.config.expansion import Number, Template
+from wctl.config.program import Program, log_file
+from wctl.systemd.unit_file import Raw, Word
+from wctl.units.target import Target
+
+INSTANCE = Raw("%i")
+_NATIVE_NUMBER = "02d"  # what systemd's %i is: the instance as named
+
+
+class Arguments:
+    """The wrapper's options and the worker's command line, for one program."""
+
+    def __init__(self, program: Program, target: Target) -> None:
+        self._program = program
+        self._target = target
+        logs = (log_file(program.stdout_logfile), log_file(program.stderr_logfile))
+        self.expand = needs_wrapper([*program.command, program.directory, *logs])
+
+    def options(self) -> list[list[Word]]:
+        """Return the wrapper's options."""
+        return [
+            [f"--{name}"] if value is True else [f"--{name}=", *plain_words(value)]
+            for name, value in self._options()
+        ]
+
+    def command(self) -> list[list[Word]]:
+        """Return the worker's command line."""
+        return [self.words(word) for word in self._program.command]
+
+    def words(self, template: Template) -> list[Word]:
+        """Return a template as systemd's words, for the wrapper to fill in where %i will not do."""
+        if not self.expand:
+            return [INSTANCE if isinstance(part, Number) else part for part in template.parts]
+        return [for_wrapper(template)]
+
+    def _options(self) -> list[tuple[str, object]]:
+        """Return the wrapper's options that are not at their defaults (command_line.Options)."""
+        program = self._program
+        options: list[tuple[str, object]] = [
+            ("startsecs", program.startsecs),
+            ("startretries", program.startretries),
+        ]
+        if program.ready != "startsecs":
+            options += [("ready", program.ready), ("ready-timeout", program.ready_timeout)]
+        if program.stopsignal != signal.SIGTERM:
+            options.append(("stopsignal", int(program.stopsignal)))
+        if program.directory is not None and program.directory.text(0) != "/":
+            options.append(("directory", self.words(program.directory)))
+        if self.expand:
+            options.append(("expand", True))
+        # EnvironmentFile= knows no specifiers: there every number is the wrapper's to fill in.
+        filled = [name for name, text in program.environment if text.numbers]
+        filled += ["SUPERVISOR_PROCESS_NAME"] if needs_wrapper([program.process_name]) else []
+        if filled:
+            options.append(("expand-env", ",".join(filled)))
+        for name, given in (
+            ("retry", program.autorestart == "false"),
+            ("stop-group", program.stopasgroup),
+            ("redirect-stderr", program.redirect_stderr),
+            ("user", self._target.user),
+            ("sigpipe", passed(program, "IgnoreSIGPIPE") in {"no", "false", "off", "0"}),
+        ):
+            if given:
+                options.append((name, True))
+        return options + self._log_options()
+
+    def _log_options(self) -> list[tuple[str, object]]:
+        program = self._program
+        options: list[tuple[str, object]] = []
+        silent = {name for name in ("stdout", "stderr") if program.silent(name)}
+        if len(silent) == 2 or passed(program, "StandardOutput") == "null":
+            return [("log", "none")]
+        if program.logs != "journal":
+            options.append(("log", program.logs))
+        if not program.redirect_stderr:
+            options.append(("stderr-priority", program.stderr_priority))
+        for name in ("stdout", "stderr"):
+            path = log_file(getattr(program, f"{name}_logfile"))
+            if path is not None:
+                options.append((f"{name}-file", self.words(path)))
+            elif name in silent or program.logs == "both" != program.log:
+                options.append((f"{name}-file", "NONE"))  # this stream has no file
+            for limit, default in (("maxbytes", 50 << 20), ("backups", 10)):
+                value = getattr(program, f"{name}_logfile_{limit}")
+                if value != default:
+                    options.append((f"{name}-{limit}", value))
+        return options
+
+
+def needs_wrapper(templates: Iterable[Template | None]) -> bool:
+    """Tell whether a number has another format than systemd's %i."""
+    return any(
+        number.format != _NATIVE_NUMBER
+        for template in templates
+        if template is not None
+        for number in template.numbers
+    )
+
+
+def for_wrapper(template: Template) -> str:
+    """Return the text for Options.expanded: numbers as %(process_num) formats, other % doubled."""
+    return "".join(
+        f"%(process_num){part.format}" if isinstance(part, Number) else part.replace("%", "%%")
+        for part in template.parts
+    )
+
+
+def plain_words(value: object) -> list[Word]:
+    if isinstance(value, Template):
+        return [INSTANCE if isinstance(part, Number) else part for part in value.parts]
+    return value if isinstance(value, list) else [str(value)]
+
+
+def passed(program: Program, key: str) -> str | None:
+    found = [each.value for each in program.passed_through if each.key == key]
+    return found[-1].lower() if found else None

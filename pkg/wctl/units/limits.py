@@ -1,0 +1,35 @@
+"""How much of the machine a worker may use (systemd.resource-control(5))."""
+
+from __future__ import annotations
+
+from wctl.config import frameworks
+from wctl.config.program import Program
+from wctl.systemd.quantities import readable
+from wctl.systemd.unit_file import Section
+
+
+def add(service: Section, program: Program) -> None:
+    """Write the limits of ``program``."""
+    _memory_max(service, program)
+    service.set("OOMPolicy", "kill")
+    for key, value in (
+        ("MemorySwapMax", program.memory_swap_max),
+        ("MemoryHigh", program.memory_high),
+        ("CPUQuota", program.cpu_quota),
+        ("CPUWeight", program.cpu_weight),
+        ("IOWeight", program.io_weight),
+        ("TasksMax", program.tasks_max),
+        ("Nice", program.nice),
+        ("LimitNOFILE", program.minfds),
+        ("LimitNPROC", program.minprocs),
+    ):
+        if value is not None:
+            service.raw(key, str(value))  # a share such as 50%: there are no specifiers here
+
+
+def _memory_max(service: Section, program: Program) -> None:
+    if program.memory_max is not None:
+        service.raw("MemoryMax", readable(program.memory_max))
+    elif limit := frameworks.soft_limit(program):
+        service.comment(f"Twice the worker's own {limit.written}, which ends it gracefully.")
+        service.set("MemoryMax", readable(str(2 * limit.size)))

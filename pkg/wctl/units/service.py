@@ -1,0 +1,234 @@
+"""The template unit of one program, put together directive by directive."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Mapping
+
+from wctl.config.program import Program, log_file
+from wctl.systemd.unit_file import SINCE, Raw, Section, Unit, fits
+from wctl.units import hardening, limits
+from wctl.units.exec_start import INSTANCE, Arguments, for_wrapper, needs_wrapper, plain_words
+from wctl.units.target import DOCUMENTATION, Target, header, printable
+from wctl.wrapper.command_line import START_GRACE
+
+GIVE_UP = "SIGRTMIN+29"  # exits.GIVE_UP_SIGNAL
+
+# Signals whose death systemd takes for a clean exit (systemd.service(5), Restart=).
+_CLEAN_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE)
+# A worker is READY after a second or more and every further try waits at least a second, so more
+# starts than this are not the worker's: systemd itself fails before it runs anything (User= is
+# gone, for example), which nobody else counts.
+_STORM = (30, 60)  # seconds, starts
+
+
+class Service:
+    """The template unit of one program, put together directive by directive."""
+
+    def __init__(
+        self, program: Program, target: Target, names: Mapping[str, str], after: tuple[str, ...]
+    ) -> None:
+        self._program = program
+        self._target = target
+        self._names = names
+        self._after = after
+        self._arguments = Arguments(program, target)
+
+    def unit(self) -> Unit:
+        name = f"{self._program.name}@.service"
+        unit = Unit(name, header(self._program.place.file, name))
+        self._unit(unit.section("Unit"))
+        service = unit.section("Service")
+        for part in (
+            self._exec,
+            self._restart,
+            self._stop,
+            self._identity,
+            self._variables,
+            self._output,
+        ):
+            part(service)
+            service.blank()
+        limits.add(service, self._program)
+        service.blank()
+        self._hardening(service)
+        service.blank()
+        service.lines.pop()
+        unit.section("Install").set("WantedBy", f"{self._program.name}.target")
+        for directive in self._program.passed_through:
+            unit.section(directive.section).raw(directive.key, directive.value)
+        return unit
+
+    def _unit(self, unit: Section) -> None:
+        program = self._program
+        unit.set("Description", f"{program.title} worker ", INSTANCE)
+        unit.set("Documentation", DOCUMENTATION)
+        unit.set("PartOf", f"{program.name}.target")
+        if program.group != program.name:
+            unit.set("PartOf", f"{program.group}.target")
+        if not self._target.user:
+            unit.set("After", "network.target")
+        for name in self._after:
+            unit.set("After", f"{name}.target")
+        for key, names in (
+            ("After", program.after),
+            ("Requires", program.requires),
+            ("Wants", program.wants),
+        ):
+            for name in names:
+                unit.set(key, self._unit_of(name))
+        # The wrapper counts failed starts; systemd's own limit would count healthy restarts, too.
+        # One that is READY sooner may end and be back four times a second for ever, all in order,
+        # and a start that fails in systemd is tried again just as often. A limit could not tell
+        # them apart, nor could an exit code, which may be the worker's own: "wctl status" does.
+        if program.ready == "startsecs" and program.startsecs > 0:
+            unit.set("StartLimitIntervalSec", f"{_STORM[0]}s")
+            unit.set("StartLimitBurst", str(_STORM[1]))
+        else:
+            unit.set("StartLimitIntervalSec", "0")
+        # Where wctl has been removed, one line says so; else each restart would fail for itself.
+        unit.set("AssertPathExists", self._target.wrapper[-1])
+        unit.raw("X-Wctl-Source", printable(program.place.file))
+        unit.set("X-Wctl-Group", program.group)
+        unit.set("X-Wctl-Numprocs", str(program.numprocs))
+        unit.set("X-Wctl-Numprocs-Start", str(program.numprocs_start))
+
+    def _unit_of(self, name: str) -> str:
+        return f"{self._names[name]}.target" if name in self._names else name
+
+    def _exec(self, service: Section) -> None:
+        program = self._program
+        service.set("Type", "notify")
+        # READY comes from the wrapper's notifier, which is not the main process.
+        service.set("NotifyAccess", "all")
+        service.command(
+            "ExecStart",
+            [[word] for word in self._target.wrapper],
+            [*self._arguments.options(), [Raw("%n")], ["--"]],
+            self._arguments.command(),
+        )
+        counter = [Raw("%t/wctl/%n/failed-starts")]
+        if program.ready == "notify":
+            service.command("ExecStartPost", [["/bin/rm"], ["-f"], counter])
+        elif program.startsecs == 0:
+            service.comment("READY at once: only a crash makes it a failed start afterwards.")
+            test = '[ "$EXIT_CODE:$EXIT_STATUS" != exited:0 ] || rm -f "$1"'
+            service.command("ExecStopPost", [["/bin/sh"], ["-c"], [test], ["sh"], counter])
+        service.set("RuntimeDirectory", "wctl/", Raw("%n"))
+        service.set("RuntimeDirectoryPreserve", "restart")
+        service.set("TimeoutStartSec", f"{self._start_timeout()}s")
+
+    def _start_timeout(self) -> int:
+        program = self._program
+        until_ready = program.startsecs if program.ready == "startsecs" else program.ready_timeout
+        # For one try: the wrapper extends it by each wait between two (launch.py).
+        return until_ready + START_GRACE
+
+    def _restart(self, service: Section) -> None:
+        program = self._program
+        if program.autorestart == "true":
+            service.set("Restart", "always")
+        elif program.autorestart == "false":
+            service.comment("The wrapper retries failed starts; after READY nobody restarts it.")
+            service.set("Restart", "no")
+        else:
+            service.set("Restart", "on-failure")
+            service.set("SuccessExitStatus", " ".join(map(str, program.exitcodes)))
+            forced = [each.name for each in _CLEAN_SIGNALS]
+            forced += [] if 0 in program.exitcodes else ["0"]
+            service.set("RestartForceExitStatus", " ".join(forced))
+        service.set("RestartSec", "100ms")
+        service.comment("How the wrapper says that it has given up (FATAL).")
+        service.set("RestartPreventExitStatus", GIVE_UP)
+        if program.max_runtime is not None:
+            service.set("RuntimeMaxSec", program.max_runtime)
+        if program.max_runtime_jitter is not None:
+            self._since(service, "RuntimeRandomizedExtraSec", program.max_runtime_jitter)
+
+    def _since(self, service: Section, key: str, value: str) -> None:
+        if self._target.systemd >= SINCE[key]:
+            service.set(key, value)
+
+    def _stop(self, service: Section) -> None:
+        program = self._program
+        service.set("KillMode", "control-group" if program.stopasgroup else "mixed")
+        service.set("KillSignal", program.stopsignal.name)
+        # 0 means at once to Supervisor, never to systemd.
+        wait = f"{program.stopwaitsecs}s" if program.stopwaitsecs else "1ms"
+        service.set("TimeoutStopSec", wait)
+
+    def _identity(self, service: Section) -> None:
+        program = self._program
+        if program.user is not None and not self._target.user:
+            service.set("User", program.user)
+        if program.directory is not None and not self._arguments.expand:
+            # A missing directory is a failed start like others, which the wrapper counts. Where
+            # it has a name that no unit can write down, the wrapper alone goes there.
+            words = self._arguments.words(program.directory)
+            if fits(*words):
+                service.set("WorkingDirectory", "-", *words)
+        service.set("UMask", f"{0o022 if program.umask is None else program.umask:04o}")
+
+    def _variables(self, service: Section) -> None:
+        program = self._program
+        service.environment("SUPERVISOR_ENABLED", "1")
+        service.environment("SUPERVISOR_GROUP_NAME", program.group_title)
+        if program.serverurl is not None:
+            service.environment("SUPERVISOR_SERVER_URL", program.serverurl)
+        name = program.process_name
+        words = [for_wrapper(name)] if needs_wrapper([name]) else plain_words(name)
+        service.environment("SUPERVISOR_PROCESS_NAME", *words)
+        for file in program.environment_file:
+            service.set("EnvironmentFile", file)
+        if program.environment:
+            directory = self._target.environment_directory
+            service.set("EnvironmentFile", f"-{directory}/{program.name}.env")
+            service.set("EnvironmentFile", f"-{directory}/{program.name}@", INSTANCE, ".env")
+        for credential in program.credential:
+            service.set("LoadCredential", credential)
+
+    def _output(self, service: Section) -> None:
+        program = self._program
+        service.set("SyslogIdentifier", f"{program.name}@", INSTANCE)
+        off = {name for name in ("stdout", "stderr") if program.silent(name)}
+        if program.socket is not None:
+            service.comment("The socket is file descriptor 0; output does not go there.")
+            service.set("Sockets", f"{program.name}.socket")
+            service.set("StandardInput", "socket")
+            service.set("StandardOutput", "null" if "stdout" in off else "journal")
+        elif "stdout" in off:
+            service.set("StandardOutput", "null")
+        if program.redirect_stderr:
+            service.set("StandardError", "inherit")
+        elif "stderr" in off:
+            service.set("StandardError", "null")
+        elif program.socket is not None or "stdout" in off:  # by default it goes where stdout does
+            service.set("StandardError", "journal")
+        if len(off) < 2:
+            service.comment(
+                "journald drops lines of a busy worker by default; 0 would mean that, too."
+            )
+            service.set("LogRateLimitIntervalSec", "1us")
+            # %p is the name too, and not unquoted, which one with a backslash must not be.
+            plain = "\\" not in program.name
+            service.set("LogsDirectory", "wctl/", program.name if plain else Raw("%p"))
+            service.set("LogsDirectoryMode", "0750")
+
+    def _hardening(self, service: Section) -> None:
+        program = self._program
+        service.comment(f"hardening = {program.hardening}")
+        root = program.user in {None, "root", "0"}
+        for key, value in hardening.directives(
+            program.hardening, user=self._target.user, root=root
+        ):
+            service.set(key, value)
+        if program.hardening == "strict":
+            for directory in sorted(_log_directories(program)):
+                service.set("ReadWritePaths", f"-{directory}")
+
+
+def _log_directories(program: Program) -> set[str]:
+    """Return the directories of the log files, where all instances have the same."""
+    paths = (log_file(program.stdout_logfile), log_file(program.stderr_logfile))
+    directories = {path.marked().rpartition("/")[0] for path in paths if path is not None}
+    return {each for each in directories if each.isprintable() and each.startswith("/")}

@@ -1,0 +1,58 @@
+"""The socket of an [fcgi-program:x] as units: one for all instances, there while one of them is.
+
+Supervisor opens the socket with the first process of the program and closes it after the last.
+systemd's Sockets= (systemd.service(5)) gives it to every instance, and StopWhenUnneeded= closes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from wctl.config.fcgi import Socket
+from wctl.config.program import Program
+from wctl.systemd.unit_file import Unit
+from wctl.units.target import Target, header, printable
+
+
+def units(program: Program, socket: Socket, target: Target) -> Iterator[Unit]:
+    """Yield the socket unit of ``program``, and the service that it starts on traffic."""
+    yield _socket(program, socket, target)
+    yield _served(program)
+
+
+def _socket(program: Program, socket: Socket, target: Target) -> Unit:
+    name = f"{program.name}.socket"
+    unit = Unit(name, header(program.place.file, name))
+    section = unit.section("Unit")
+    section.set("Description", f"The socket of all {program.title} workers")
+    section.comment("Gone with the last worker, as Supervisor has it.")
+    section.flag("StopWhenUnneeded", True)
+    section.raw("X-Wctl-Source", printable(program.place.file))
+    section = unit.section("Socket")
+    section.set("ListenStream", socket.path or socket.address or "")
+    if socket.path is not None:
+        if not target.user:
+            for key, value in (("SocketUser", socket.owner), ("SocketGroup", socket.group)):
+                if value is not None:
+                    section.set(key, value)
+        section.set("SocketMode", f"{socket.mode:04o}")
+        section.flag("RemoveOnStop", True)
+    if socket.backlog is not None:
+        section.set("Backlog", str(socket.backlog))
+    return unit
+
+
+def _served(program: Program) -> Unit:
+    """Return what the socket starts when somebody connects: nothing, since wctl starts workers."""
+    name = f"{program.name}.service"
+    unit = Unit(name, header(program.place.file, name))
+    section = unit.section("Unit")
+    section.set("Description", f"Marks the socket of {program.title} as served by its workers")
+    section.comment("Without it a connection would start a worker that somebody has stopped.")
+    section.set("PartOf", f"{program.name}.socket")
+    section.raw("X-Wctl-Source", printable(program.place.file))
+    section = unit.section("Service")
+    section.set("Type", "oneshot")
+    section.flag("RemainAfterExit", True)
+    section.set("ExecStart", "/bin/true")
+    return unit

@@ -1,0 +1,119 @@
+"""Readiness beyond time: ready = notify, exec:COMMAND, tcp:HOST:PORT, file:PATH or log:REGEX.
+
+Runs in the notifier, beside a worker that is already working, so ordinary imports are fine here.
+Whatever is waited for, a worker that is not ready after ready_timeout is stopped, and the journal
+says what was missing: a failed start like others.
+"""
+
+import os
+import re
+import shlex
+import socket
+import subprocess
+import time
+
+import _signal
+
+from .notifier import Worker
+from .starts import Start
+from .journald import say
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+INTERVAL = 0.1  # seconds between two tries; a probe is of a foreign thing that cannot call us
+STOP_GRACE = 10.0
+LONGEST_LINE = 1 << 16  # bytes of an unfinished line that are searched
+
+
+def wait(start: Start, worker: Worker, output: "int | None") -> bool:
+    """Wait until the worker is ready; False if it is gone, or was stopped as not ready in time."""
+    options = start.options
+    kind, _, what = options.ready.partition(":")
+    end = time.monotonic() + options.ready_timeout
+    if kind == "log":
+        ready = output is not None and _log(what, worker, output, end)
+    elif kind == "notify":
+        # The worker tells the manager, which then runs ExecStartPost=: that clears the count.
+        ready = _poll(lambda _left: not start.starts.failed(), worker, end)
+    else:
+        probe = _PROBES[kind]
+        ready = _poll(lambda left: probe(what, left), worker, end)
+    if not ready and not worker.gone(0):
+        missing = _FAILURES[kind].format(what)
+        say(f"<3>{options.unit}: not ready after {options.ready_timeout} s: {missing}")
+        worker.stop(options.stopsignal, STOP_GRACE)
+    return ready
+
+
+def _poll(probe: "Callable[[float], bool]", worker: Worker, end: float) -> bool:
+    while not worker.gone(INTERVAL):
+        if probe(max(INTERVAL, end - time.monotonic())):
+            return not worker.gone(0)
+        if time.monotonic() >= end:
+            break
+    return False
+
+
+def _log(regex: str, worker: Worker, output: int, end: float) -> bool:
+    """Read what the worker writes until a line matches."""
+    pattern = re.compile(os.fsencode(regex))
+    unfinished = b""
+    source: "int | None" = output
+    while True:
+        gone = worker.gone_or(source, end - time.monotonic())
+        if gone is not None:
+            return False
+        data = os.read(output, LONGEST_LINE)
+        if not data:  # it has closed its output, and may live on
+            worker.forget(output)
+            source = None
+        *lines, unfinished = (unfinished + data).split(b"\n")
+        unfinished = unfinished[-LONGEST_LINE:]
+        if any(map(pattern.search, [*lines, unfinished])):
+            return True
+
+
+def _exec(command: str, timeout: float) -> bool:
+    try:
+        ended = subprocess.run(
+            shlex.split(command),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env={k: v for k, v in os.environ.items() if k != "NOTIFY_SOCKET"},
+            timeout=timeout,
+            check=False,
+            preexec_fn=_unblock,  # safe: this process has a single thread
+        )
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return ended.returncode == 0
+
+
+def _unblock() -> None:
+    _signal.pthread_sigmask(_signal.SIG_SETMASK, [])
+
+
+def _tcp(address: str, timeout: float) -> bool:
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout).close()
+    except OSError:
+        return False
+    return True
+
+
+def _file(path: str, _timeout: float) -> bool:
+    return os.path.exists(path)
+
+
+_PROBES = {"exec": _exec, "tcp": _tcp, "file": _file}
+_FAILURES = {
+    "exec": "{!r} did not exit with 0",
+    "tcp": "nothing accepts connections at {}",
+    "file": "{} does not exist",
+    "log": "no line of its output matched {!r}",
+    "notify": "it did not send READY=1",
+}
