@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from wctl import __version__
-from wctl.check.checker import CODES, Code
+from wctl.check.codes import CODES, Code
 from wctl.cli.app import wctl
 from wctl.config.options import FCGI_OPTIONS, OPTIONS, Option
 from wctl.config.unsupported import KINDS, TABLE, Elsewhere

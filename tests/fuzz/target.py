@@ -8,8 +8,9 @@ from pathlib import Path
 
 from golden.render import sources
 from oracle.written import WRITTEN
-from wctl.check import checker
-from wctl.config.load import Config, load
+from wctl.check import checker, codes
+from wctl.config.load import load
+from wctl.config.model import Config
 from wctl.config.options import OPTIONS
 from wctl.install.installed import Layout
 from wctl.units.render import File, render
@@ -50,8 +51,8 @@ def run(data: bytes, file: Path) -> None:
     file.write_bytes(data)
     config = load([file], VARIABLES)
     for each in (*config.diagnostics, *checker.check(config, NOWHERE)):
-        assert each.code in checker.CODES, each
-        assert checker.CODES[each.code].error == each.error, each
+        assert each.code in codes.CODES, each
+        assert codes.CODES[each.code].error == each.error, each
         str(each).encode(errors="surrogateescape")
     if not config.errors:
         _render(config)

@@ -13,7 +13,8 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from wctl.config.load import Config, load
+from wctl.config.load import load
+from wctl.config.model import Config
 from wctl.errors import Place
 from wctl.install.changes import write_file
 from wctl.systemd.unit_file import OLDEST_SYSTEMD

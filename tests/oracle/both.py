@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from wctl.config.load import Config, load
-from wctl.config.program import Program, log_file
+from wctl.config.load import load
+from wctl.config.model import Config, Program, log_file
 
 VERSION = "4.3.0"
 VARIABLES = {

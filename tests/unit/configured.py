@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from wctl.config.load import Config, load
-from wctl.config.program import Program
+from wctl.config.load import load
+from wctl.config.model import Config, Program
 
 ENVIRON = {"HOME": "/home/me", "PLAIN": "value"}
 CAT = "command=/bin/cat\n"

@@ -10,9 +10,9 @@ import pytest
 
 from wctl.config.expansion import Number, Template
 from wctl.config.fcgi import Socket
-from wctl.config.load import Config, load
+from wctl.config.load import load
+from wctl.config.model import Config, Directive, Program
 from wctl.config.options import OPTIONS
-from wctl.config.program import Directive, Program
 
 ENVIRON = {"HOME": "/home/me", "PLAIN": "value", "BLANKS": "two words"}
 TWO = Number("02d")

@@ -9,7 +9,7 @@ import pytest
 from wctl.config import frameworks
 from wctl.config.frameworks import MessageLimit, SoftLimit
 from wctl.config.load import load
-from wctl.config.program import Program
+from wctl.config.model import Program
 
 M = 1 << 20
 CONSUME = "php bin/console messenger:consume"

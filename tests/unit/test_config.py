@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from unit.configured import CAT, X, Y, Z, configured, findings, program, write
-from wctl.config.load import Group, default_files, only
+from wctl.config.load import default_files, only
+from wctl.config.model import Group
 from wctl.errors import Place, WctlError
 
 SHARED = "[supervisord]\numask=027\nuser=u\ndirectory=%(here)s\nminfds=9\nminprocs=8\n"

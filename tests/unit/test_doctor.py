@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from wctl.config import load
-from wctl.config.program import Program
+from wctl.config.model import Program
 from wctl.doctor import codes, messenger, queues, supervisor
 from wctl.doctor.finding import Finding, Typed, few, printable
 from wctl.doctor.runner import Runner

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from wctl.config.load import Config, load
+from wctl.config.load import load
+from wctl.config.model import Config
 from wctl.errors import WctlError
 from wctl.install import changes
 from wctl.install.changes import Plan

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from wctl.check import checker
+from wctl.check import checker, codes
 from wctl.config.load import load
 from wctl.errors import Diagnostic
 from wctl.install.installed import Layout
@@ -110,8 +110,8 @@ CASES = (
          "".join(f"[program:{n}]\ncommand=/bin/cat\npriority=1\n" for n in range(101)) + X,
          "".join(f"[program:{n}]\ncommand=/bin/cat\npriority=1\n" for n in range(100)) + X),
 )  # fmt: skip
-WARNINGS = [case for case in CASES if not checker.CODES[case.code].error]
-ERRORS = [case for case in CASES if checker.CODES[case.code].error]
+WARNINGS = [case for case in CASES if not codes.CODES[case.code].error]
+ERRORS = [case for case in CASES if codes.CODES[case.code].error]
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ def found(machine: Path, text: str, *, user: bool = False) -> list[Diagnostic]:
     return [*config.diagnostics, *checker.check(config, layout)]
 
 
-def codes(machine: Path, text: str) -> list[str]:
+def found_in(machine: Path, text: str) -> list[str]:
     """Returns the codes of what is found."""
     return [each.code for each in found(machine, text)]
 
@@ -147,14 +147,14 @@ def test_exactly_this_finding(machine: Path, case: Case) -> None:
     """The one configuration has it and nothing else, the other, nearly the same, has nothing."""
     findings = found(machine, case.bad)
     assert [(each.code, each.error) for each in findings] == [
-        (case.code, checker.CODES[case.code].error)
+        (case.code, codes.CODES[case.code].error)
     ]
-    assert codes(machine, case.good) == []
+    assert found_in(machine, case.good) == []
 
 
 def test_every_code_has_a_case() -> None:
     """A new code without a case fails here; the cases stand in the order of the table."""
-    assert list(dict.fromkeys(case.code for case in CASES)) == [code.name for code in checker.TABLE]
+    assert list(dict.fromkeys(case.code for case in CASES)) == [code.name for code in codes.TABLE]
 
 
 @pytest.mark.parametrize("case", WARNINGS, ids=lambda case: case.code)
@@ -167,19 +167,19 @@ def test_a_warning_is_silenced_by_its_code_alone(machine: Path, case: Case) -> N
     other = "include" if case.code != "include" else "no-effect"
     for code, left in ((case.code, []), (other, [case.code])):
         text = unsilenced.replace("wctl_ignore=", f"wctl_ignore={code} ")
-        assert codes(machine, text) == left
+        assert found_in(machine, text) == left
 
 
 @pytest.mark.parametrize("case", ERRORS, ids=lambda case: case.code)
 def test_an_error_is_not_silenced(machine: Path, case: Case) -> None:
     """wctl_ignore = CODE leaves it where it is."""
     section = found(machine, case.bad)[0].section or "program:x"
-    kept = codes(machine, f"{case.bad}[{section}]\nwctl_ignore={case.code}\n")
+    kept = found_in(machine, f"{case.bad}[{section}]\nwctl_ignore={case.code}\n")
     assert [code for code in kept if code != "unknown-code"] == [case.code]
 
 
-@pytest.mark.parametrize("code", checker.TABLE, ids=lambda code: code.name)
-def test_every_code_says_why_and_what_to_do(code: checker.Code) -> None:
+@pytest.mark.parametrize("code", codes.TABLE, ids=lambda code: code.name)
+def test_every_code_says_why_and_what_to_do(code: codes.Code) -> None:
     """For the manual and --json: two sentences, and a name that can be typed."""
     assert code.name == code.name.lower().strip()
     assert code.why[0].isupper() or code.why.startswith(("wctl", "memory_"))

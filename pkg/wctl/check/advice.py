@@ -6,10 +6,9 @@ import os
 import re
 from collections.abc import Iterator
 
-from wctl.check.finding import Check, Found
+from wctl.check.codes import Check, Found
 from wctl.config import frameworks
-from wctl.config.load import MOST_EARLIER, Config
-from wctl.config.program import Program, log_file
+from wctl.config.model import MOST_EARLIER, Config, Program, log_file
 from wctl.config.values import byte_size
 
 _SECRET = re.compile(r"PASS(WORD|WD)?|SECRET|TOKEN|API_?KEY|PRIVATE_?KEY", re.IGNORECASE)

@@ -8,8 +8,8 @@ import shutil
 from collections.abc import Iterator
 from functools import cache
 
-from wctl.check.finding import Check, Found
-from wctl.config.program import Program, log_file
+from wctl.check.codes import Check, Found
+from wctl.config.model import Program, log_file
 from wctl.install import changes
 from wctl.install.installed import Layout
 

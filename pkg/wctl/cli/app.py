@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from wctl.config.load import Config
+    from wctl.config.model import Config
     from wctl.install.installed import Layout
     from wctl.operate.inventory import Inventory
     from wctl.systemd.manager import Manager

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import click
 
-from wctl.check import checker
+from wctl.check import checker, codes
 from wctl.cli.app import Session, pass_session, shared
 from wctl.cli.completion import complete_programs
 from wctl.cli.progress import Progress
 from wctl.config import load as configuration
-from wctl.config.load import Config
+from wctl.config.model import Config
 from wctl.errors import ConfigError, Diagnostic, Exit
 from wctl.install import changes
 from wctl.operate import apply, jobs
@@ -61,7 +61,7 @@ def _count(number: int, noun: str) -> str:
 def _record(diagnostic: Diagnostic) -> dict[str, object]:
     record = asdict(diagnostic)
     place = record.pop("place")
-    code = checker.CODES[diagnostic.code]
+    code = codes.CODES[diagnostic.code]
     return {**place, **record, "why": code.why, "remedy": code.remedy}
 
 

@@ -12,7 +12,7 @@ from wctl.check import checker
 from wctl.cli.app import Session, pass_session, shared
 from wctl.cli.progress import Progress
 from wctl.config import load
-from wctl.config.program import Program
+from wctl.config.model import Program
 from wctl.errors import ConfigError, Exit, WctlError
 from wctl.install import changes
 from wctl.operate.lock import exclusive

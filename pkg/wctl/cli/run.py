@@ -13,7 +13,7 @@ import click
 
 from wctl.cli.app import Session, pass_session, shared
 from wctl.config.load import only
-from wctl.config.program import Program
+from wctl.config.model import Program
 from wctl.errors import WctlError
 from wctl.systemd import env_file
 from wctl.systemd.unit_file import Raw, Word

@@ -12,8 +12,8 @@ from wctl.config import fcgi, values
 from wctl.config.expansion import LONGEST, PROCESS_NUM, Number, Template, expand
 from wctl.config.includes import here
 from wctl.config.ini import Entry
+from wctl.config.model import Directive, Program, log_file
 from wctl.config.options import FCGI_OPTIONS, OPTION, OPTIONS, VERBATIM, Option
-from wctl.config.program import Directive, Program, log_file
 from wctl.errors import Findings, Place
 
 _PASSED = re.compile(r"systemd\.(Unit|Service|Install)\.([A-Za-z]+)")

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from wctl.config import values
-from wctl.config.program import Program
+from wctl.config.model import Program
 
 # The options by which queue workers end themselves with exit code 0, to be started again.
 _PLANNED_ENDS = ("--time-limit", "--limit", "--memory-limit", "--max-time", "--max-jobs")

@@ -16,49 +16,14 @@ from pathlib import Path
 from wctl.config import includes, unsupported, values
 from wctl.config.builder import LIMITS, SHARED, Builder, Shared
 from wctl.config.includes import Merged, Sections
+from wctl.config.model import Config, Group, Program
 from wctl.config.options import OPTION
-from wctl.config.program import Program
 from wctl.config.unsupported import SILENCER
-from wctl.errors import Diagnostic, Exit, Findings, Place, WctlError, nearest
+from wctl.errors import Diagnostic, Exit, Findings, WctlError, nearest
 from wctl.systemd import unit_name
 
 _MOST_PROGRAMS = 100_000
 _PRIORITY = OPTION["priority"]
-MOST_EARLIER = 100  # programs that one of the next priority is ordered after
-
-
-@dataclass(frozen=True)
-class Group:
-    """A [group:x]: programs that are operated together."""
-
-    name: str  # as units have it
-    title: str  # as the configuration has it
-    programs: tuple[str, ...]  # as units have them
-    priority: int
-    place: Place
-
-
-@dataclass(frozen=True)
-class Config:
-    """All programs and groups, in the order of their names, and all that is wrong."""
-
-    programs: tuple[Program, ...]
-    groups: tuple[Group, ...]
-    diagnostics: tuple[Diagnostic, ...]
-
-    @property
-    def errors(self) -> tuple[Diagnostic, ...]:
-        """The diagnostics that make the configuration unusable."""
-        return tuple(each for each in self.diagnostics if each.error)
-
-    def levels(self) -> list[list[Program]]:
-        """Return the programs in the order of their starts: groups by priority, then programs."""
-        of_group = {group.name: group.priority for group in self.groups}
-        levels: dict[tuple[int, int], list[Program]] = {}
-        for program in self.programs:
-            first = of_group.get(program.group, program.priority)
-            levels.setdefault((first, program.priority), []).append(program)
-        return [levels[key] for key in sorted(levels)]
 
 
 def default_files(config_directory: Path) -> tuple[Path, ...]:

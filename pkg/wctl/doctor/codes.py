@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from wctl.check import checker
+from wctl.check import codes
 
 
 @dataclass(frozen=True)
@@ -203,6 +203,4 @@ FROM_CHECK = frozenset(
 
 def known(name: str) -> bool:
     """Tell whether the manual has a code, as doctor's own or as one of "wctl check"."""
-    return (
-        name in OWN or name in FROM_CHECK or (name in checker.CODES and checker.CODES[name].error)
-    )
+    return name in OWN or name in FROM_CHECK or (name in codes.CODES and codes.CODES[name].error)

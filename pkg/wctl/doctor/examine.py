@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from wctl.check import checker
-from wctl.config.load import Config
+from wctl.config.model import Config
 from wctl.doctor import history, messenger, queues, supervisor, units
 from wctl.doctor.finding import Finding, Typed, few
 from wctl.doctor.runner import CANNOT_RUN, Answer, NotPermittedError, Runner

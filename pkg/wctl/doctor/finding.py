@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from wctl.config.program import Program
+from wctl.config.model import Program
 from wctl.doctor import codes
 from wctl.errors import Place
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
 
-from wctl.config.program import Program
+from wctl.config.model import Program
 from wctl.doctor import queues
 from wctl.doctor.finding import Finding, few
 from wctl.doctor.queues import Counts

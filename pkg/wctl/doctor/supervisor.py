@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wctl.config import load
-from wctl.config.program import Program
+from wctl.config.model import Program
 from wctl.doctor.finding import Finding, editor, few
 from wctl.errors import WctlError
 from wctl.supervisor import migration

@@ -9,8 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import wctl
-from wctl.config.load import Config
-from wctl.config.program import Program, log_file
+from wctl.config.model import Config, Program, log_file
 from wctl.doctor.codes import FROM_CHECK
 from wctl.doctor.finding import Finding, Typed, few
 from wctl.doctor.runner import Runner

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from wctl.config.program import Program
+from wctl.config.model import Program
 from wctl.doctor.finding import Finding, Typed, few, names
 from wctl.doctor.history import Event, History
 from wctl.install.installed import Installed

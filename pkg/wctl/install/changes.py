@@ -11,8 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from wctl.config.load import Config
-from wctl.config.program import Program
+from wctl.config.model import Config, Program
 from wctl.errors import Exit, WctlError
 from wctl.install.installed import Installed, Layout, orphans, programs
 from wctl.units.marker import directives, own_text

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from wctl.config.load import Config
-from wctl.config.program import Program
+from wctl.config.model import Config, Program
 from wctl.install import pending
 from wctl.install.changes import Plan, delete, write
 from wctl.install.installed import Installed, Layout

@@ -16,9 +16,8 @@ from pathlib import Path
 
 from wctl.config import frameworks, includes, ini, load
 from wctl.config.expansion import fill
-from wctl.config.load import Config
+from wctl.config.model import Config, Program, log_file
 from wctl.config.options import OPTIONS
-from wctl.config.program import Program, log_file
 from wctl.errors import ConfigError, Diagnostic, Findings, Place, WctlError
 
 # Where Supervisor's own programs look, in this order.

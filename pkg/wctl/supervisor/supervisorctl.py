@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from wctl.config.program import Program
+from wctl.config.model import Program
 from wctl.errors import Exit, WctlError
 
 ALIVE = ("STARTING", "RUNNING", "BACKOFF", "STOPPING")

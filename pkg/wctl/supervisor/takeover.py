@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 
-from wctl.config.load import Config
-from wctl.config.program import Program
+from wctl.config.model import Config, Program
 from wctl.errors import WctlError
 from wctl.install import changes
 from wctl.install.installed import Layout

@@ -6,7 +6,7 @@ import signal
 from collections.abc import Iterable
 
 from wctl.config.expansion import Number, Template
-from wctl.config.program import Program, log_file
+from wctl.config.model import Program, log_file
 from wctl.systemd.unit_file import Raw, Word
 from wctl.units.target import Target
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wctl.config import frameworks
-from wctl.config.program import Program
+from wctl.config.model import Program
 from wctl.systemd.quantities import readable
 from wctl.systemd.unit_file import Section
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from wctl.config.load import MOST_EARLIER, Config, Group
-from wctl.config.program import Program
+from wctl.config.model import MOST_EARLIER, Config, Group, Program
 from wctl.systemd.unit_file import Unit, environment_file
 from wctl.units import socket_unit
 from wctl.units.exec_start import for_wrapper

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Mapping
 
-from wctl.config.program import Program, log_file
+from wctl.config.model import Program, log_file
 from wctl.systemd.unit_file import SINCE, Raw, Section, Unit, fits
 from wctl.units import hardening, limits
 from wctl.units.exec_start import INSTANCE, Arguments, for_wrapper, needs_wrapper, plain_words

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from wctl.config.fcgi import Socket
-from wctl.config.program import Program
+from wctl.config.model import Program
 from wctl.systemd.unit_file import Unit
 from wctl.units.target import Target, header, printable
 

@@ -1,4 +1,4 @@
-"""What a program is: the record that its options fill."""
+"""What a configuration holds: programs, as records that their options fill, and groups."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 
 from wctl.config.expansion import Template
 from wctl.config.fcgi import Socket
-from wctl.errors import Place
+from wctl.errors import Diagnostic, Place
+
+MOST_EARLIER = 100  # programs that one of the next priority is ordered after
 
 # Names of no log file, in any case of letters.
 _OFF = {"NONE", "OFF"}
@@ -137,3 +139,37 @@ def log_file(template: Template | None) -> Template | None:
         return None
     path = template.marked()
     return None if path.upper() in _NO_FILE or _OWN_OUTPUTS.fullmatch(path) else template
+
+
+@dataclass(frozen=True)
+class Group:
+    """A [group:x]: programs that are operated together."""
+
+    name: str  # as units have it
+    title: str  # as the configuration has it
+    programs: tuple[str, ...]  # as units have them
+    priority: int
+    place: Place
+
+
+@dataclass(frozen=True)
+class Config:
+    """All programs and groups, in the order of their names, and all that is wrong."""
+
+    programs: tuple[Program, ...]
+    groups: tuple[Group, ...]
+    diagnostics: tuple[Diagnostic, ...]
+
+    @property
+    def errors(self) -> tuple[Diagnostic, ...]:
+        """The diagnostics that make the configuration unusable."""
+        return tuple(each for each in self.diagnostics if each.error)
+
+    def levels(self) -> list[list[Program]]:
+        """Return the programs in the order of their starts: groups by priority, then programs."""
+        of_group = {group.name: group.priority for group in self.groups}
+        levels: dict[tuple[int, int], list[Program]] = {}
+        for program in self.programs:
+            first = of_group.get(program.group, program.priority)
+            levels.setdefault((first, program.priority), []).append(program)
+        return [levels[key] for key in sorted(levels)]
