@@ -6,6 +6,7 @@ import ast
 import os
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -178,10 +179,12 @@ def test_what_a_command_leaves_behind_is_not_waited_for(tmp_path: Path, left: st
     """A child that keeps the pipes open, and even writes on, does not hold up the answer."""
     runner = Runner(program(tmp_path, "command=true"), tmp_path, timeout=60, user=True)
     begun = time.monotonic()
-    answer = runner.run(["sh", "-c", f"{left} echo $!; echo 3 >&2"])
+    child = tmp_path / "child"  # not stdout: "yes" may write more than the answer keeps
+    answer = runner.run(["sh", "-c", f'{left} echo $! >"$1"; echo 3 >&2', "sh", str(child)])
     assert time.monotonic() - begun < 10
     assert (answer.code, answer.err) == (0, "3\n")
-    os.kill(next(int(line) for line in answer.out.split() if line.isdecimal()), signal.SIGKILL)
+    with suppress(ProcessLookupError):  # "yes" ends when nobody reads
+        os.kill(int(child.read_text()), signal.SIGKILL)
 
 
 def test_child_that_escapes_its_group_is_not_waited_for(tmp_path: Path) -> None:
