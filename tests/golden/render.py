@@ -16,7 +16,7 @@ from pathlib import Path
 from wctl.config.load import load
 from wctl.config.model import Config
 from wctl.errors import Place
-from wctl.install.changes import write_file
+from wctl.install.files import write_file
 from wctl.systemd.unit_file import OLDEST_SYSTEMD
 from wctl.units.render import File, render
 from wctl.units.target import Target

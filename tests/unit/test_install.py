@@ -10,7 +10,7 @@ import pytest
 from wctl.config.load import load
 from wctl.config.model import Config
 from wctl.errors import WctlError
-from wctl.install import changes
+from wctl.install import changes, files
 from wctl.install.changes import Plan
 from wctl.install.installed import Layout
 from wctl.units.render import render
@@ -115,14 +115,14 @@ def test_orphans_are_ours_alone(layout: Layout) -> None:
 def test_a_write_that_fails_leaves_the_old_text(layout: Layout) -> None:
     """The error names the file; no temporary file is left."""
     path = layout.units / "x.target"
-    changes.write_file(path, "old\n")
+    files.write_file(path, "old\n")
     with pytest.raises(UnicodeEncodeError):
-        changes.write_file(path, "new \udcff\n")
+        files.write_file(path, "new \udcff\n")
     assert (path.read_text(), os.listdir(layout.units)) == ("old\n", ["x.target"])
     path.unlink()
     path.mkdir()
     with pytest.raises(WctlError, match=f"{path}: Is a directory"):
-        changes.write_file(path, "new\n")
+        files.write_file(path, "new\n")
     assert os.listdir(layout.units) == ["x.target"]
 
 

@@ -16,6 +16,7 @@ from wctl.config import load as configuration
 from wctl.config.model import Config
 from wctl.errors import ConfigError, Diagnostic, Exit
 from wctl.install import changes
+from wctl.install.files import write_file
 from wctl.operate import apply, jobs
 from wctl.operate.lock import exclusive
 from wctl.units.render import File
@@ -99,7 +100,7 @@ def render(
     elif output is not None:
         for file in files:
             directory = output / "env" if file.secret else output
-            changes.write_file(directory / file.name, file.text, secret=file.secret)
+            write_file(directory / file.name, file.text, secret=file.secret)
             click.echo(directory / file.name)
     else:
         click.echo("\n".join(_shown(file) for file in files), nl=False)

@@ -14,7 +14,7 @@ from wctl.cli.progress import Progress
 from wctl.config import load
 from wctl.config.model import Program
 from wctl.errors import ConfigError, Exit, WctlError
-from wctl.install import changes
+from wctl.install import files
 from wctl.operate.lock import exclusive
 from wctl.supervisor import migration
 from wctl.supervisor.migration import Migration
@@ -132,7 +132,7 @@ def _write(found: Migration, *, dry_run: bool, force: bool, keep: bool) -> None:
         )
     for each in changed:
         if not dry_run:
-            changes.write_file(each.target, each.text, mode=each.mode)
+            files.write_file(each.target, each.text, mode=each.mode)
         click.echo(f"{each.target}: from {each.source}")
     for path in found.unused:
         click.echo(f"{path}: nothing in it is for wctl")

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import difflib
-import os
-import re
-import tempfile
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from wctl.config.model import Config, Program
-from wctl.errors import Exit, WctlError
+from wctl.errors import WctlError
+from wctl.install.files import delete_file, delete_leftovers, write_file
 from wctl.install.installed import Installed, Layout, orphans, programs
 from wctl.units.marker import directives, own_text
 from wctl.units.render import File
-
-_PUBLIC, _SECRET = 0o644, 0o600
-_TEMPORARY = re.compile(r"\.(?P<name>.+)\.[a-z0-9_]{8}", re.ASCII)  # as tempfile names them
 
 
 @dataclass(frozen=True)
@@ -139,20 +133,9 @@ def write(plan: Plan) -> None:
     Raises:
         WctlError: a file cannot be written; those before it are.
     """
-    _clean(plan.writes)
+    delete_leftovers([each.path for each in plan.writes])
     for each in sorted(plan.writes, key=lambda each: not each.secret):
         write_file(each.path, each.text, secret=each.secret)
-
-
-def _clean(writes: Sequence[Write]) -> None:
-    """Delete what a write of the same files has left that the loss of power has cut short."""
-    names = {each.path.name for each in writes}
-    for directory in {each.path.parent for each in writes}:
-        with suppress(FileNotFoundError):
-            for file in os.scandir(directory):
-                match = _TEMPORARY.fullmatch(file.name)
-                if match and match["name"] in names:
-                    Path(file).unlink(missing_ok=True)
 
 
 def delete(plan: Plan) -> None:
@@ -162,35 +145,7 @@ def delete(plan: Plan) -> None:
         WctlError: a file cannot be deleted.
     """
     for path in plan.deletes:
-        try:
-            path.unlink(missing_ok=True)
-        except OSError as error:
-            raise _failed(path, error) from None
-
-
-def write_file(path: Path, text: str, *, secret: bool = False, mode: int = _PUBLIC) -> None:
-    """Write ``path`` so that it has the old text or the new one, whatever happens.
-
-    Nobody else may read what is ``secret``, nor enter its directory.
-
-    Raises:
-        WctlError: it cannot be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700 if secret else 0o755)
-        fd, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(fd, "w", encoding="utf-8", newline="\n") as file:
-                file.write(text)
-                file.flush()
-                os.fchmod(file.fileno(), _SECRET if secret else mode)
-                os.fsync(file.fileno())
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise _failed(path, error) from None
+        delete_file(path)
 
 
 def conflict(name: str, layout: Layout) -> Path | None:
@@ -255,10 +210,3 @@ def _unified(path: Path, before: str, after: str) -> list[str]:
         before.splitlines(keepends=True), after.splitlines(keepends=True), old, new
     )
     return list(lines)
-
-
-def _failed(path: Path, error: OSError) -> WctlError:
-    hint = "run it as root (sudo), or with --user" if isinstance(error, PermissionError) else ""
-    return WctlError(
-        f"{path}: {error.strerror}", hint=hint, exit_code=Exit.UNKNOWN if hint else Exit.FAILURE
-    )

@@ -11,7 +11,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from wctl.install.changes import write_file
+from wctl.install.files import write_file
 from wctl.install.installed import Layout
 
 _NAME = ".wctl-update"  # systemd reads no file whose name begins with a dot

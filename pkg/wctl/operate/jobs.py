@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Union
 
-from wctl.install.durable import make_durable
+from wctl.install.files import make_durable
 from wctl.install.installed import Installed
 from wctl.operate.inventory import Inventory
 from wctl.operate.lock import exclusive
