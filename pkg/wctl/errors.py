@@ -62,7 +62,7 @@ class Diagnostic:
         return f"{self.place}:{section}{key} {severity}{self.problem} [{self.code}]"
 
 
-class Findings:
+class Diagnostics:
     """Diagnostics while they are collected."""
 
     def __init__(self) -> None:

@@ -13,8 +13,8 @@ from wctl.config.load import load
 from wctl.config.model import Config
 from wctl.config.options import OPTIONS
 from wctl.install.installed import Layout
+from wctl.units.host import Host
 from wctl.units.render import File, render
-from wctl.units.target import Target
 
 VARIABLES = {
     "HOME": "/root",
@@ -59,7 +59,7 @@ def run(data: bytes, file: Path) -> None:
 
 
 def _render(config: Config) -> None:
-    files = render(config, Target())
+    files = render(config, Host())
     names = [file.name for file in files]
     assert len(set(names)) == len(names), names
     for file in files:

@@ -18,15 +18,15 @@ from wctl.config.model import Config
 from wctl.errors import Place
 from wctl.install.files import write_file
 from wctl.systemd.unit_file import OLDEST_SYSTEMD
+from wctl.units.host import Host
 from wctl.units.render import File, render
-from wctl.units.target import Target
 
 CASES = Path(__file__).parent / "cases"
 UNITS = Path(__file__).parents[2] / "units"
 SHIPPED = UNITS / "messenger-worker.conf"
 
 # Where the Debian package puts things.
-DEBIAN = Target(interpreter="/usr/bin/python3", package=Path("/usr/lib/python3/dist-packages/wctl"))
+DEBIAN = Host(interpreter="/usr/bin/python3", package=Path("/usr/lib/python3/dist-packages/wctl"))
 VARIABLES = {"HOME": "/root", "DSN": "doctrine://default?queue_name=async"}
 
 
@@ -35,7 +35,7 @@ def sources() -> list[Path]:
     return sorted(CASES.glob("*.conf"))
 
 
-def targets(source: Path) -> list[tuple[Path, Target]]:
+def hosts(source: Path) -> list[tuple[Path, Host]]:
     """Return each directory of a case, and what its files are written for."""
     if source == SHIPPED:
         return [(UNITS, DEBIAN)]
@@ -49,19 +49,20 @@ def targets(source: Path) -> list[tuple[Path, Target]]:
     ]
 
 
-def rendered(source: Path, target: Target = DEBIAN) -> tuple[File, ...]:
+def rendered(source: Path, host: Host = DEBIAN) -> tuple[File, ...]:
     """Render ``source`` as if it were a file of /etc/wctl/conf.d."""
-    assert target.systemd >= OLDEST_SYSTEMD
+    assert host.systemd >= OLDEST_SYSTEMD
     config = load([source], VARIABLES)
     assert not config.errors, [str(each) for each in config.errors]
-    return render(_moved(config, f"/etc/wctl/conf.d/{source.name}"), target)
+    return render(_moved(config, f"/etc/wctl/conf.d/{source.name}"), host)
 
 
 def _moved(config: Config, file: str) -> Config:
     programs = [
         replace(program, place=Place(file, program.place.line)) for program in config.programs
     ]
-    return replace(config, programs=tuple(programs))
+    groups = [replace(group, place=Place(file, group.place.line)) for group in config.groups]
+    return replace(config, programs=tuple(programs), groups=tuple(groups))
 
 
 def main() -> None:
@@ -69,8 +70,8 @@ def main() -> None:
     for source in (SHIPPED, *sources()):
         if source != SHIPPED:
             shutil.rmtree(source.with_suffix(""), ignore_errors=True)
-        for directory, target in targets(source):
-            for file in rendered(source, target):
+        for directory, host in hosts(source):
+            for file in rendered(source, host):
                 write_file(directory / file.name, file.text)
 
 

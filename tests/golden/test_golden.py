@@ -11,39 +11,39 @@ import pytest
 
 from golden import render
 from wctl.config.load import load
-from wctl.units.target import Target
+from wctl.units.host import Host
 
 DIRECTORIES = [
-    pytest.param(source, directory, target, id=str(directory.relative_to(render.UNITS.parent)))
+    pytest.param(source, directory, host, id=str(directory.relative_to(render.UNITS.parent)))
     for source in (render.SHIPPED, *render.sources())
-    for directory, target in render.targets(source)
+    for directory, host in render.hosts(source)
 ]
 
 
-@pytest.mark.parametrize(("source", "directory", "target"), DIRECTORIES)
-def test_files(source: Path, directory: Path, target: Target) -> None:
+@pytest.mark.parametrize(("source", "directory", "host"), DIRECTORIES)
+def test_files(source: Path, directory: Path, host: Host) -> None:
     """The generator's output is what is kept, byte for byte; also the units that are shipped."""
     expected = {
         path.name: path.read_text() for path in directory.iterdir() if path.suffix != ".conf"
     }
-    assert {file.name: file.text for file in render.rendered(source, target)} == expected
+    assert {file.name: file.text for file in render.rendered(source, host)} == expected
 
 
-@pytest.mark.parametrize(("source", "directory", "target"), DIRECTORIES)
-def test_verify(source: Path, directory: Path, target: Target, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("source", "directory", "host"), DIRECTORIES)
+def test_verify(source: Path, directory: Path, host: Host, tmp_path: Path) -> None:
     """systemd-analyze has nothing to say about any unit, neither on stderr nor by its exit code."""
     if shutil.which("systemd-analyze") is None:
         pytest.skip("no systemd-analyze here")
     known = version()
-    if target.systemd > known:
-        pytest.skip(f"systemd {known} cannot know what {target.systemd} does")
+    if host.systemd > known:
+        pytest.skip(f"systemd {known} cannot know what {host.systemd} does")
     assert verify(units(directory, tmp_path), tmp_path) == (0, "", "")
 
 
-@pytest.mark.parametrize(("source", "directory", "target"), DIRECTORIES)
-def test_secrets(source: Path, directory: Path, target: Target) -> None:
+@pytest.mark.parametrize(("source", "directory", "host"), DIRECTORIES)
+def test_secrets(source: Path, directory: Path, host: Host) -> None:
     """Values of environment are in files for root alone, never in a unit."""
-    files = render.rendered(source, target)
+    files = render.rendered(source, host)
     config = load([source], render.VARIABLES)
     values = {
         text.text(0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from wctl.systemd import env_file
-from wctl.systemd.unit_file import environment_file
+from wctl.systemd.env_file import environment_file
 
 
 @pytest.mark.parametrize(

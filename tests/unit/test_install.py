@@ -13,8 +13,8 @@ from wctl.errors import WctlError
 from wctl.install import changes, files
 from wctl.install.changes import Plan
 from wctl.install.installed import Layout
+from wctl.units.host import Host
 from wctl.units.render import render
-from wctl.units.target import Target
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def plan(layout: Layout, text: str) -> tuple[Config, Plan]:
     file.write_text(text)
     config = load([file], {})
     assert config.errors == ()
-    target = Target(environment_directory=str(layout.environment))
+    target = Host(environment_directory=str(layout.environment))
     return config, changes.plan(config, render(config, target), layout)
 
 

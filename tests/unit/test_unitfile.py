@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from wctl.systemd import env_file
-from wctl.systemd.unit_file import Raw, Section, Unit, Word, environment_file, fits, specifier
+from wctl.systemd.env_file import environment_file
+from wctl.systemd.unit_file import Raw, Section, Unit, Word, fits, specifier
 from wctl.units.marker import directives
 
 HOSTILE = (

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from wctl.install.installed import Layout
     from wctl.operate.inventory import Inventory
     from wctl.systemd.manager import Manager
-    from wctl.units.target import Target
+    from wctl.units.host import Host
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -108,11 +108,11 @@ class Session:
 
         return Inventory(self.layout, self.manager)
 
-    def target(self, systemd: int | None = None) -> Target:
+    def host(self, systemd: int | None = None) -> Host:
         """Return what units are written for; ``systemd`` is a version, by default the running."""
-        from wctl.units.target import Target
+        from wctl.units.host import Host
 
-        return Target(
+        return Host(
             systemd=systemd or self._running,
             user=self.user,
             environment_directory=str(self.layout.environment),

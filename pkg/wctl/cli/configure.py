@@ -94,7 +94,7 @@ def render(
     config = session.valid_config()
     if program is not None:
         config = configuration.only(config, program)
-    files = render_files(config, session.target(target_systemd))
+    files = render_files(config, session.host(target_systemd))
     if as_diff:
         click.echo(changes.diff(changes.plan(config, files, session.layout)), nl=False)
     elif output is not None:
@@ -221,7 +221,7 @@ def _plan(session: Session, programs: tuple[str, ...] = ()) -> changes.Plan:
     taken = [each for each in checker.check(config, session.layout) if each.error]
     if taken:
         raise ConfigError(tuple(taken))
-    plan = changes.plan(config, render_files(config, session.target()), session.layout)
+    plan = changes.plan(config, render_files(config, session.host()), session.layout)
     plan = apply.with_unfinished(plan, config, session.layout)
     return changes.only(plan, programs) if programs else plan
 

@@ -53,7 +53,7 @@ def doctor(
     """
     patience = Patience(since, timeout, wait)
     typed = Typed(session.user, tuple(map(str, session.files)))
-    examination = Examination(session.config, session.inventory, session.target(), patience, typed)
+    examination = Examination(session.config, session.inventory, session.host(), patience, typed)
     findings = []
     for each in examination.findings(programs):
         findings.append(each)

@@ -149,7 +149,7 @@ def _take_over(
         raise ConfigError(tuple(errors))
     titles = {program.title for program in found.programs}
     move = Takeover(
-        session.manager, session.inventory, session.layout, session.target(), ours, supervisor,
+        session.manager, session.inventory, session.layout, session.host(), ours, supervisor,
         stop_first,
     )  # fmt: skip
     with exclusive(user=session.user, waiting=lambda: click.echo("waiting for another wctl")):

@@ -73,8 +73,8 @@ def _arguments(session: Session, program: Program, number: int, log: str | None)
     """Return the wrapper's command line, as the unit has it, with systemd's part done."""
     kept = program.logs if log is None else log
     kept = {"journal": "null", "terminal": "null"}.get(kept, kept)
-    target = session.target()
-    arguments = Arguments(replace(program, log=kept), target)
+    host = session.host()
+    arguments = Arguments(replace(program, log=kept), host)
     unit = program.instance(number)
 
     def filled(words: list[Word]) -> str:
@@ -87,7 +87,7 @@ def _arguments(session: Session, program: Program, number: int, log: str | None)
         options = [each for each in options if not each.startswith(("--ready", "--retry"))]
         options.append("--ready=notify")
     command = [filled(each) for each in arguments.command()]
-    return [*target.wrapper, *options, unit, "--", *command]
+    return [*host.wrapper, *options, unit, "--", *command]
 
 
 def _environment(session: Session, program: Program, number: int) -> dict[str, str]:

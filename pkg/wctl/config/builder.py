@@ -14,7 +14,7 @@ from wctl.config.includes import here
 from wctl.config.ini import Entry
 from wctl.config.model import Directive, Program, log_file
 from wctl.config.options import FCGI_OPTIONS, OPTION, OPTIONS, VERBATIM, Option
-from wctl.errors import Findings, Place
+from wctl.errors import Diagnostics, Place
 
 _PASSED = re.compile(r"systemd\.(Unit|Service|Install)\.([A-Za-z]+)")
 _PROGRAM = {option.name: option for option in OPTIONS}
@@ -39,7 +39,7 @@ LIMITS = tuple(
 class Shared:
     """What all programs of a configuration have in common."""
 
-    findings: Findings
+    findings: Diagnostics
     names: dict[str, object]  # %(host_node_name)s and %(ENV_X)s
     values: dict[str, Any] = field(default_factory=dict)  # of [supervisord]: SHARED and LIMITS
     environment: dict[str, Template] = field(default_factory=dict)  # of [supervisord]

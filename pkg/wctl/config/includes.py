@@ -12,7 +12,7 @@ from pathlib import Path
 from wctl.config import ini
 from wctl.config.expansion import expand
 from wctl.config.ini import Entry
-from wctl.errors import Findings, Place
+from wctl.errors import Diagnostics, Place
 
 _LARGEST_FILE = 64 << 20  # bytes; nobody writes that, and /dev/zero has more
 _MOST_FILES = 10_000  # that one [include] brings
@@ -36,7 +36,7 @@ class Sections:
     files: list[Path] = field(default_factory=list)  # that were read, in their order
 
 
-def read(files: Iterable[Path], names: Mapping[str, object], findings: Findings) -> Sections:
+def read(files: Iterable[Path], names: Mapping[str, object], findings: Diagnostics) -> Sections:
     """Read ``files`` and what they include. ``names`` may stand in an [include].
 
     A file that cannot be read, or understood, is a finding; it never stops the others.
@@ -53,7 +53,7 @@ def here(place: Place) -> str:
 
 
 class _Reader:
-    def __init__(self, names: Mapping[str, object], findings: Findings) -> None:
+    def __init__(self, names: Mapping[str, object], findings: Diagnostics) -> None:
         self.sections = Sections()
         self._names = names
         self._findings = findings

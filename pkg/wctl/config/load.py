@@ -19,7 +19,7 @@ from wctl.config.includes import Merged, Sections
 from wctl.config.model import Config, Group, Program
 from wctl.config.options import OPTION
 from wctl.config.unsupported import SILENCER
-from wctl.errors import Diagnostic, Exit, Findings, WctlError, nearest
+from wctl.errors import Diagnostic, Diagnostics, Exit, WctlError, nearest
 from wctl.systemd import unit_name
 
 _MOST_PROGRAMS = 100_000
@@ -46,7 +46,7 @@ def load(files: Iterable[Path], environ: Mapping[str, str]) -> Config:
     """Read ``files`` and what they include. ``environ`` gives %(ENV_X)s."""
     names: dict[str, object] = {f"ENV_{name}": text for name, text in environ.items()}
     names["host_node_name"] = platform.node()
-    findings = Findings()
+    findings = Diagnostics()
     return _Loader(includes.read(files, names, findings), Shared(findings, names)).config()
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from wctl.config.includes import Merged
-from wctl.errors import Findings
+from wctl.errors import Diagnostics
 
 # Options that wctl carries out, by section or kind of section.
 CARRIED_OUT = {
@@ -94,7 +94,7 @@ KINDS = ("program", "fcgi-program", "group", "eventlistener", "rpcinterface", "c
 SINGLE = ("supervisord", "include", "unix_http_server", "inet_http_server", "supervisorctl")
 
 
-def check(section: Merged, findings: Findings) -> None:
+def check(section: Merged, findings: Diagnostics) -> None:
     """Name everything in a section that is no program's and that wctl does not carry out."""
     kind, colon, _ = section.name.partition(":")
     if kind not in (KINDS if colon else SINGLE):

@@ -17,7 +17,7 @@ from wctl.operate import states
 from wctl.operate.inventory import Inventory
 from wctl.operate.states import Process, State
 from wctl.systemd import unit_name
-from wctl.units.target import Target
+from wctl.units.host import Host
 
 _LOOKS = 5
 _MOMENT = 0.2  # seconds; RestartSec= is half of that
@@ -40,7 +40,7 @@ class Examination:
         self,
         config: Config,
         inventory: Inventory,
-        target: Target,
+        host: Host,
         patience: Patience,
         typed: Typed,
     ) -> None:
@@ -48,7 +48,7 @@ class Examination:
         self._inventory = inventory
         self._layout = inventory.layout
         self._manager = inventory.manager
-        self._target = target
+        self._host = host
         self._patience = patience
         self._typed = typed
         self.unexamined: list[str] = []  # programs whose commands only root could run
@@ -105,7 +105,7 @@ class Examination:
         yield from units.configuration(found, self._typed)
         differing = set()
         if not any(each.error for each in found):
-            for each in units.units(self._config, self._target, self._layout, self._typed):
+            for each in units.units(self._config, self._host, self._layout, self._typed):
                 differing.add(each.program)
                 yield each
         rest = [each for each in self._inventory.programs if each.name not in differing]

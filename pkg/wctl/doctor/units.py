@@ -18,8 +18,8 @@ from wctl.install import changes
 from wctl.install.changes import Plan, Write
 from wctl.install.installed import Installed, Layout
 from wctl.systemd.manager import Manager
+from wctl.units.host import Host
 from wctl.units.render import render
-from wctl.units.target import Target
 
 _LINGER = Path("/var/lib/systemd/linger")
 
@@ -37,9 +37,9 @@ def configuration(found: Iterable[Diagnostic], typed: Typed) -> Iterator[Finding
             )
 
 
-def units(config: Config, target: Target, layout: Layout, typed: Typed) -> Iterator[Finding]:
+def units(config: Config, host: Host, layout: Layout, typed: Typed) -> Iterator[Finding]:
     """Report units that are not what the configuration makes, and programs without any."""
-    plan = changes.plan(config, render(config, target), layout)
+    plan = changes.plan(config, render(config, host), layout)
     update = typed.update()
     programs = {program.name: program for program in config.programs}
     for name in sorted({each.subject for each in plan.writes}):
@@ -128,7 +128,7 @@ def at_boot(
     layout: Layout, config: Config, programs: Iterable[Installed], typed: Typed
 ) -> Iterator[Finding]:
     """Report programs that the next boot would not start though autostart says so."""
-    wanted = Target(user=layout.user).boot_target
+    wanted = Host(user=layout.user).boot_target
     links = layout.units / f"{wanted}.wants"
     configured = {program.name: program for program in config.programs}
     for each in programs:

@@ -160,3 +160,12 @@ def orphans(layout: Layout, wanted: Iterable[str]) -> tuple[Path, ...]:
             and own_text(file) is not None
         ]
     return tuple(found)
+
+
+@dataclass(frozen=True)
+class Instance:
+    """An instance that may or may not be loaded."""
+
+    program: str
+    group: str
+    unit: str

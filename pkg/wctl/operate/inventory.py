@@ -8,8 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from wctl.errors import Exit, WctlError, nearest
-from wctl.install.installed import Installed, Layout, programs
-from wctl.operate.states import Instance
+from wctl.install.installed import Installed, Instance, Layout, programs
 from wctl.systemd import unit_name
 from wctl.systemd.manager import Manager
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from wctl.install.installed import Instance
 from wctl.systemd.manager import Manager, Unit
 
 
@@ -111,15 +112,6 @@ class Details:
     cpu: float | None  # seconds
     tasks: int | None
     restarts: int  # automatic ones since the last start by hand
-
-
-@dataclass(frozen=True)
-class Instance:
-    """An instance that may or may not be loaded."""
-
-    program: str
-    group: str
-    unit: str
 
 
 def processes(manager: Manager, instances: list[Instance]) -> list[Process]:

@@ -18,7 +18,7 @@ from wctl.config import frameworks, includes, ini, load
 from wctl.config.expansion import fill
 from wctl.config.model import Config, Program, log_file
 from wctl.config.options import OPTIONS
-from wctl.errors import ConfigError, Diagnostic, Findings, Place, WctlError
+from wctl.errors import ConfigError, Diagnostic, Diagnostics, Place, WctlError
 
 # Where Supervisor's own programs look, in this order.
 PLACES = ("/etc/supervisord.conf", "/etc/supervisor/supervisord.conf")
@@ -84,7 +84,7 @@ def migrate(file: Path, directory: Path, environ: Mapping[str, str]) -> Migratio
     if not found.programs:
         raise WctlError(f"{file}: no program in it, nor in what it includes")
     left_out = tuple(each for each in found.diagnostics if each.code == "no-effect")
-    read = includes.read([file], _names(environ), Findings()).files
+    read = includes.read([file], _names(environ), Diagnostics()).files
     lines = {path: ini.outline(path.read_bytes()) for path in read}
     out = _left_out(lines, left_out)
     copies, unused = [], []

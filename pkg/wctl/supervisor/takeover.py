@@ -20,8 +20,8 @@ from wctl.operate.jobs import Ended, Event, Said, Verb
 from wctl.supervisor.supervisorctl import Supervisorctl, running
 from wctl.systemd.log import note
 from wctl.systemd.manager import Manager
+from wctl.units.host import Host
 from wctl.units.render import render
-from wctl.units.target import Target
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Takeover:
     manager: Manager
     inventory: Inventory
     layout: Layout
-    target: Target
+    host: Host
     config: Config
     supervisor: Supervisorctl
     stop_first: bool  # for workers of which there must never be two
@@ -67,7 +67,7 @@ class Takeover:
 
     def _install(self, program: Program) -> Generator[Event, None, bool]:
         """Write the program's units, and restart what runs with others; return if it is new."""
-        plan = changes.plan(self.config, render(self.config, self.target), self.layout)
+        plan = changes.plan(self.config, render(self.config, self.host), self.layout)
         part = changes.only(plan, (program.name, program.group))
         changes.write(part)
         if part.writes:

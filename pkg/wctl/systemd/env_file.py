@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _PIECE = re.compile(
@@ -60,3 +60,12 @@ def _unescape(match: re.Match[str]) -> str:
     if escaped == "\n":
         return ""
     return escaped if escaped in '"\\`$' else match[0]
+
+
+def environment_file(variables: Iterable[tuple[str, str]]) -> str:
+    """Return the text of an EnvironmentFile=: shell-like, no specifiers."""
+    return "".join(f'{name}="{_shell_escaped(value)}"\n' for name, value in variables)
+
+
+def _shell_escaped(value: str) -> str:
+    return re.sub(r'(["\\`$])', r"\\\1", value)

@@ -111,15 +111,6 @@ def fits(*words: Word) -> bool:
     return text == text.strip() and not text.endswith("\\") and not _CONTROL.search(text)
 
 
-def environment_file(variables: Iterable[tuple[str, str]]) -> str:
-    """Return the text of an EnvironmentFile=: shell-like, no specifiers."""
-    return "".join(f'{name}="{_shell_escaped(value)}"\n' for name, value in variables)
-
-
-def _shell_escaped(value: str) -> str:
-    return re.sub(r'(["\\`$])', r"\\\1", value)
-
-
 def _argument(words: Iterable[Word]) -> str:
     """Return one argument of a command line, quoted where it must be."""
     # Where no quoting is needed none is done: people read these files.

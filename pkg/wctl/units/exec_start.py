@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from wctl.config.expansion import Number, Template
 from wctl.config.model import Program, log_file
 from wctl.systemd.unit_file import Raw, Word
-from wctl.units.target import Target
+from wctl.units.host import Host
 
 INSTANCE = Raw("%i")
 _NATIVE_NUMBER = "02d"  # what systemd's %i is: the instance as named
@@ -17,9 +17,9 @@ _NATIVE_NUMBER = "02d"  # what systemd's %i is: the instance as named
 class Arguments:
     """The wrapper's options and the worker's command line, for one program."""
 
-    def __init__(self, program: Program, target: Target) -> None:
+    def __init__(self, program: Program, host: Host) -> None:
         self._program = program
-        self._target = target
+        self._host = host
         logs = (log_file(program.stdout_logfile), log_file(program.stderr_logfile))
         self.expand = needs_wrapper([*program.command, program.directory, *logs])
 
@@ -64,7 +64,7 @@ class Arguments:
             ("retry", program.autorestart == "false"),
             ("stop-group", program.stopasgroup),
             ("redirect-stderr", program.redirect_stderr),
-            ("user", self._target.user),
+            ("user", self._host.user),
             ("sigpipe", passed(program, "IgnoreSIGPIPE") in {"no", "false", "off", "0"}),
         ):
             if given:

@@ -6,11 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from wctl.config.model import MOST_EARLIER, Config, Group, Program
-from wctl.systemd.unit_file import Unit, environment_file
+from wctl.systemd.env_file import environment_file
+from wctl.systemd.unit_file import Unit
 from wctl.units import socket_unit
 from wctl.units.exec_start import for_wrapper
+from wctl.units.host import Host
+from wctl.units.marker import DOCUMENTATION, header, name_source, new_unit
 from wctl.units.service import Service
-from wctl.units.target import DOCUMENTATION, Target, header, printable
 
 
 @dataclass(frozen=True)
@@ -22,23 +24,23 @@ class File:
     secret: bool = False
 
 
-def render(config: Config, target: Target) -> tuple[File, ...]:
+def render(config: Config, host: Host) -> tuple[File, ...]:
     """Return every file of every program and group of ``config``."""
     names = {program.title: program.name for program in config.programs}
     earlier = _earlier(config)
     files: list[File] = []
     for program in config.programs:
-        files += _render_program(program, target, names, earlier[program.name])
+        files += _render_program(program, host, names, earlier[program.name])
     by_name = {program.name: program for program in config.programs}
     for group in config.groups:
         if group.name not in by_name:
             members = [by_name[name] for name in group.programs if name in by_name]
-            files.append(_file(_group_target(group, members, target)))
+            files.append(_file(_group_target(group, members, host)))
     return tuple(files)
 
 
 def _render_program(
-    program: Program, target: Target, names: Mapping[str, str], after: Iterable[str]
+    program: Program, host: Host, names: Mapping[str, str], after: Iterable[str]
 ) -> list[File]:
     """Return the template, its target, its socket, and the file of its variables.
 
@@ -46,11 +48,11 @@ def _render_program(
     the programs that start before this one.
     """
     files = [
-        _file(Service(program, target, names, tuple(after)).unit()),
-        _file(_program_target(program, target)),
+        _file(Service(program, host, names, tuple(after)).unit()),
+        _file(_program_target(program, host)),
     ]
     if program.socket is not None:
-        files += map(_file, socket_unit.units(program, program.socket, target))
+        files += map(_file, socket_unit.units(program, program.socket, host))
     if program.environment:
         files.append(File(f"{program.name}.env", _environment(program), secret=True))
     return files
@@ -79,30 +81,27 @@ def _environment(program: Program) -> str:
     )
 
 
-def _program_target(program: Program, target: Target) -> Unit:
+def _program_target(program: Program, host: Host) -> Unit:
     name = f"{program.name}.target"
-    unit = Unit(name, header(program.place.file, name))
+    unit = new_unit(name, program.place.file, f"All {program.title} workers")
     section = unit.section("Unit")
-    section.set("Description", f"All {program.title} workers")
     section.set("Documentation", DOCUMENTATION)
     if program.group != program.name:
         section.set("PartOf", f"{program.group}.target")
-    section.raw("X-Wctl-Source", printable(program.place.file))
+    name_source(section, program.place.file)
     section.flag("X-Wctl-Autostart", program.autostart)
-    unit.section("Install").set("WantedBy", target.boot_target)
+    unit.section("Install").set("WantedBy", host.boot_target)
     return unit
 
 
-def _group_target(group: Group, members: Iterable[Program], target: Target) -> Unit:
+def _group_target(group: Group, members: Iterable[Program], host: Host) -> Unit:
     name = f"{group.name}.target"
-    source = next((program.place.file for program in members), "?")
-    unit = Unit(name, header(source, name))
+    unit = new_unit(name, group.place.file, f"Group {group.title}: all workers")
     section = unit.section("Unit")
-    section.set("Description", f"Group {group.title}: all workers")
     section.set("Documentation", DOCUMENTATION)
     for program in members:
         section.set("Wants", f"{program.name}.target")
-    section.raw("X-Wctl-Source", printable(source))
+    name_source(section, group.place.file)
     section.set("X-Wctl-Programs", " ".join(program.name for program in members))
-    unit.section("Install").set("WantedBy", target.boot_target)
+    unit.section("Install").set("WantedBy", host.boot_target)
     return unit

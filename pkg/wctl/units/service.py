@@ -9,7 +9,8 @@ from wctl.config.model import Program, log_file
 from wctl.systemd.unit_file import SINCE, Raw, Section, Unit, fits
 from wctl.units import hardening, limits
 from wctl.units.exec_start import INSTANCE, Arguments, for_wrapper, needs_wrapper, plain_words
-from wctl.units.target import DOCUMENTATION, Target, header, printable
+from wctl.units.host import Host
+from wctl.units.marker import DOCUMENTATION, name_source, new_unit
 from wctl.wrapper.command_line import START_GRACE
 
 GIVE_UP = "SIGRTMIN+29"  # exits.GIVE_UP_SIGNAL
@@ -26,17 +27,18 @@ class Service:
     """The template unit of one program, put together directive by directive."""
 
     def __init__(
-        self, program: Program, target: Target, names: Mapping[str, str], after: tuple[str, ...]
+        self, program: Program, host: Host, names: Mapping[str, str], after: tuple[str, ...]
     ) -> None:
         self._program = program
-        self._target = target
+        self._host = host
         self._names = names
         self._after = after
-        self._arguments = Arguments(program, target)
+        self._arguments = Arguments(program, host)
 
     def unit(self) -> Unit:
         name = f"{self._program.name}@.service"
-        unit = Unit(name, header(self._program.place.file, name))
+        program = self._program
+        unit = new_unit(name, program.place.file, f"{program.title} worker ", INSTANCE)
         self._unit(unit.section("Unit"))
         service = unit.section("Service")
         for part in (
@@ -49,24 +51,23 @@ class Service:
         ):
             part(service)
             service.blank()
-        limits.add(service, self._program)
+        limits.add(service, program)
         service.blank()
         self._hardening(service)
         service.blank()
         service.lines.pop()
-        unit.section("Install").set("WantedBy", f"{self._program.name}.target")
-        for directive in self._program.passed_through:
+        unit.section("Install").set("WantedBy", f"{program.name}.target")
+        for directive in program.passed_through:
             unit.section(directive.section).raw(directive.key, directive.value)
         return unit
 
     def _unit(self, unit: Section) -> None:
         program = self._program
-        unit.set("Description", f"{program.title} worker ", INSTANCE)
         unit.set("Documentation", DOCUMENTATION)
         unit.set("PartOf", f"{program.name}.target")
         if program.group != program.name:
             unit.set("PartOf", f"{program.group}.target")
-        if not self._target.user:
+        if not self._host.user:
             unit.set("After", "network.target")
         for name in self._after:
             unit.set("After", f"{name}.target")
@@ -87,8 +88,8 @@ class Service:
         else:
             unit.set("StartLimitIntervalSec", "0")
         # Where wctl has been removed, one line says so; else each restart would fail for itself.
-        unit.set("AssertPathExists", self._target.wrapper[-1])
-        unit.raw("X-Wctl-Source", printable(program.place.file))
+        unit.set("AssertPathExists", self._host.wrapper[-1])
+        name_source(unit, program.place.file)
         unit.set("X-Wctl-Group", program.group)
         unit.set("X-Wctl-Numprocs", str(program.numprocs))
         unit.set("X-Wctl-Numprocs-Start", str(program.numprocs_start))
@@ -103,7 +104,7 @@ class Service:
         service.set("NotifyAccess", "all")
         service.command(
             "ExecStart",
-            [[word] for word in self._target.wrapper],
+            [[word] for word in self._host.wrapper],
             [*self._arguments.options(), [Raw("%n")], ["--"]],
             self._arguments.command(),
         )
@@ -146,7 +147,7 @@ class Service:
             self._since(service, "RuntimeRandomizedExtraSec", program.max_runtime_jitter)
 
     def _since(self, service: Section, key: str, value: str) -> None:
-        if self._target.systemd >= SINCE[key]:
+        if self._host.systemd >= SINCE[key]:
             service.set(key, value)
 
     def _stop(self, service: Section) -> None:
@@ -159,7 +160,7 @@ class Service:
 
     def _identity(self, service: Section) -> None:
         program = self._program
-        if program.user is not None and not self._target.user:
+        if program.user is not None and not self._host.user:
             service.set("User", program.user)
         if program.directory is not None and not self._arguments.expand:
             # A missing directory is a failed start like others, which the wrapper counts. Where
@@ -181,7 +182,7 @@ class Service:
         for file in program.environment_file:
             service.set("EnvironmentFile", file)
         if program.environment:
-            directory = self._target.environment_directory
+            directory = self._host.environment_directory
             service.set("EnvironmentFile", f"-{directory}/{program.name}.env")
             service.set("EnvironmentFile", f"-{directory}/{program.name}@", INSTANCE, ".env")
         for credential in program.credential:
@@ -218,9 +219,7 @@ class Service:
         program = self._program
         service.comment(f"hardening = {program.hardening}")
         root = program.user in {None, "root", "0"}
-        for key, value in hardening.directives(
-            program.hardening, user=self._target.user, root=root
-        ):
+        for key, value in hardening.directives(program.hardening, user=self._host.user, root=root):
             service.set(key, value)
         if program.hardening == "strict":
             for directory in sorted(_log_directories(program)):

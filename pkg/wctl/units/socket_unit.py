@@ -11,27 +11,27 @@ from collections.abc import Iterator
 from wctl.config.fcgi import Socket
 from wctl.config.model import Program
 from wctl.systemd.unit_file import Unit
-from wctl.units.target import Target, header, printable
+from wctl.units.host import Host
+from wctl.units.marker import name_source, new_unit
 
 
-def units(program: Program, socket: Socket, target: Target) -> Iterator[Unit]:
+def units(program: Program, socket: Socket, host: Host) -> Iterator[Unit]:
     """Yield the socket unit of ``program``, and the service that it starts on traffic."""
-    yield _socket(program, socket, target)
+    yield _socket(program, socket, host)
     yield _served(program)
 
 
-def _socket(program: Program, socket: Socket, target: Target) -> Unit:
+def _socket(program: Program, socket: Socket, host: Host) -> Unit:
     name = f"{program.name}.socket"
-    unit = Unit(name, header(program.place.file, name))
+    unit = new_unit(name, program.place.file, f"The socket of all {program.title} workers")
     section = unit.section("Unit")
-    section.set("Description", f"The socket of all {program.title} workers")
     section.comment("Gone with the last worker, as Supervisor has it.")
     section.flag("StopWhenUnneeded", True)
-    section.raw("X-Wctl-Source", printable(program.place.file))
+    name_source(section, program.place.file)
     section = unit.section("Socket")
     section.set("ListenStream", socket.path or socket.address or "")
     if socket.path is not None:
-        if not target.user:
+        if not host.user:
             for key, value in (("SocketUser", socket.owner), ("SocketGroup", socket.group)):
                 if value is not None:
                     section.set(key, value)
@@ -45,12 +45,12 @@ def _socket(program: Program, socket: Socket, target: Target) -> Unit:
 def _served(program: Program) -> Unit:
     """Return what the socket starts when somebody connects: nothing, since wctl starts workers."""
     name = f"{program.name}.service"
-    unit = Unit(name, header(program.place.file, name))
+    description = f"Marks the socket of {program.title} as served by its workers"
+    unit = new_unit(name, program.place.file, description)
     section = unit.section("Unit")
-    section.set("Description", f"Marks the socket of {program.title} as served by its workers")
     section.comment("Without it a connection would start a worker that somebody has stopped.")
     section.set("PartOf", f"{program.name}.socket")
-    section.raw("X-Wctl-Source", printable(program.place.file))
+    name_source(section, program.place.file)
     section = unit.section("Service")
     section.set("Type", "oneshot")
     section.flag("RemainAfterExit", True)

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from wctl.systemd.unit_file import OLDEST_SYSTEMD
-from wctl.units.marker import MARK
-
-DOCUMENTATION = "man:wctl(1) man:wctl.conf(5)"
 
 
 @dataclass(frozen=True)
-class Target:
+class Host:
     """What the units are written for."""
 
     systemd: int = OLDEST_SYSTEMD
@@ -32,23 +28,3 @@ class Target:
     def boot_target(self) -> str:
         """What the targets of programs with autostart are wanted by."""
         return "default.target" if self.user else "multi-user.target"
-
-
-def header(source: str, name: str) -> tuple[str, ...]:
-    """Return the first lines of the file ``name``, made from the configuration ``source``."""
-    lines = [
-        f"{MARK} from {printable(source)}.",
-        "Do not edit: change that file and run 'wctl update'",
-    ]
-    if not name.endswith(".env"):
-        lines[1] += f", or add to this one with 'systemctl edit {name}'"
-    lines[1] += "."
-    return tuple(lines)
-
-
-def printable(path: str) -> str:
-    """Return a path so that it fits on one line of a unit, whatever its name holds."""
-    text = os.fsencode(path).decode(errors="backslashreplace")
-    return "".join(each if each.isprintable() else f"\\x{ord(each):02x}" for each in text).rstrip(
-        "\\ "
-    )
