@@ -13,10 +13,11 @@ import pytest
 
 from wctl.config import load
 from wctl.config.model import Program
-from wctl.doctor import codes, messenger, queues, supervisor
+from wctl.doctor import codes, messenger, queues
 from wctl.doctor.finding import Finding, Typed, few, printable
 from wctl.doctor.runner import Runner
 from wctl.errors import Place
+from wctl.supervisor import daemons
 
 DOCTOR = Path(codes.__file__).parent
 FINDERS = ("Finding", "self._finding", "self._past")  # what takes a code first
@@ -246,7 +247,7 @@ def test_every_code_is_in_the_table() -> None:
 )
 def test_configuration_of_a_supervisord(words: str, file: str) -> None:
     """It is what supervisord was told, from where it was started."""
-    assert supervisor._configuration(words.split(), Path("/srv")) == Path(file)
+    assert daemons._configuration(words.split(), Path("/srv")) == Path(file)
 
 
 @pytest.mark.parametrize(

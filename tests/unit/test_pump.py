@@ -15,8 +15,8 @@ import pytest
 from wctl.wrapper import journald
 from wctl.wrapper.command_line import Options
 from wctl.wrapper.journald import Journal
-from wctl.wrapper.log_file import LogFile
-from wctl.wrapper.pump import Journaled, Pump
+from wctl.wrapper.outputs import Journaled, LogFile
+from wctl.wrapper.pump import Pump
 from wctl.wrapper.rotation import RotatedFile
 
 

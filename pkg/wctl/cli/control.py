@@ -9,7 +9,7 @@ from wctl.cli.completion import complete_names
 from wctl.cli.progress import Progress
 from wctl.errors import Exit, WctlError
 from wctl.install.installed import Installed
-from wctl.operate import jobs, states
+from wctl.operate import jobs, scaling, states
 from wctl.operate.jobs import Verb
 from wctl.operate.states import Process, State
 from wctl.systemd.log import note
@@ -41,7 +41,7 @@ def scale(session: Session, words: tuple[str, ...], no_wait: bool) -> int:
     for program, count in sizes:
         note(program.name, f"scaling to {count}")
         failed += progress.show(
-            jobs.scale(session.manager, session.inventory, program, count, wait=not no_wait)
+            scaling.scale(session.manager, session.inventory, program, count, wait=not no_wait)
         )
         if not session.quiet:
             click.echo(f"{program.name}: scaled to {count}{_at_boot(program)}")

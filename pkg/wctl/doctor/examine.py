@@ -16,6 +16,7 @@ from wctl.errors import Exit, WctlError, nearest
 from wctl.operate import states
 from wctl.operate.inventory import Inventory
 from wctl.operate.states import Process, State
+from wctl.supervisor import daemons
 from wctl.systemd import unit_name
 from wctl.units.host import Host
 
@@ -126,7 +127,7 @@ class Examination:
         units = self._manager.units([f"{name}@*.service" for name in installed])
         here = {each.name.partition("@")[0] for each in units if each.active in _UP}
         here |= {each.name for each in self._inventory.programs if each.enabled}
-        for each in supervisor.daemons(self._manager):
+        for each in daemons.daemons(self._manager):
             has = supervisor.programs(each, timeout=self._patience.command)
             yield from supervisor.findings(each, has, here & names, installed)
 

@@ -11,7 +11,8 @@ from wctl.install.changes import Plan, delete, write
 from wctl.install.installed import Installed, Layout
 from wctl.install.pending import Intent
 from wctl.operate.inventory import Inventory
-from wctl.operate.jobs import Event, Said, Verb, hold, rescale, run, running
+from wctl.operate.jobs import Event, Said, Verb, hold, run, running
+from wctl.operate.scaling import rescale
 from wctl.systemd.manager import Manager
 
 

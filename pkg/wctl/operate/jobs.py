@@ -7,15 +7,11 @@ it was interrupted: what it has done by then is in systemd, or in files.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from enum import Enum
 from typing import Union
 
-from wctl.install.files import make_durable
-from wctl.install.installed import Installed
 from wctl.operate.inventory import Inventory
-from wctl.operate.lock import exclusive
 from wctl.systemd.manager import JOBS_AT_ONCE, Manager
 
 # ActiveState of a unit that has been READY; and of one that is on its way, or waits for a try.
@@ -172,114 +168,6 @@ def release(manager: Manager, inventory: Inventory, members: Iterable[tuple[str,
         programs = [each.name for each in inventory.programs if name in (each.name, each.group)]
         if not any(_units(manager, program, _ALIVE) for program in programs):
             manager.activate(f"{name}.target", False)
-
-
-def scale(
-    manager: Manager, inventory: Inventory, program: Installed, count: int, *, wait: bool = True
-) -> Iterator[Event]:
-    """Have ``count`` instances of ``program``: enabled and running; touch only the difference.
-
-    Enablement comes first: whatever interrupts us, the next boot, or the next call, goes by the
-    new number. The lock is held until systemd has been asked for all, not until all are ready.
-    """
-    waits = Said(program.name, "waiting for another wctl")
-    said: list[Event] = []
-    with ExitStack() as afterwards:
-        with exclusive(user=manager.user, waiting=lambda: said.append(waits)):
-            change = _resize(manager, inventory, program, range_of(program, count))
-            # Of one that is still starting, another start is the wait for that.
-            up = {each for each in change.all if inventory.active(each) in _UP}
-            missing = [each for each in change.wanted if each not in up]
-            # A reload takes systemd longer the more is loaded, and it does nothing else meanwhile,
-            # a start in its first milliseconds included. So nobody waits for it where few are
-            # started; before very many it is short, afterwards it would be long.
-            if change.stale and len(missing) <= max(len(up), JOBS_AT_ONCE):
-                afterwards.callback(manager.begin_reload)
-            elif change.stale:
-                manager.reload()
-            if count:
-                hold(manager, [(program.name, program.group)])
-            starts = Jobs(manager, Verb.START, missing)
-            alive = [each for each in change.surplus if inventory.active(each) in _ALIVE]
-            stops = Jobs(manager, Verb.STOP, alive)
-            yield from said
-            yield from starts.asked()
-            yield from stops.asked()
-        for jobs in (starts, stops):
-            yield from jobs.ended() if wait else jobs.begun()
-        if not count:
-            release(manager, inventory, [(program.name, program.group)])
-
-
-@dataclass(frozen=True)
-class Change:
-    """The units of a program that is resized: those wanted, and the rest, highest number first."""
-
-    wanted: tuple[str, ...]
-    surplus: tuple[str, ...]
-    stale: bool  # whether systemd has to be reloaded to know which are enabled
-
-    @property
-    def all(self) -> tuple[str, ...]:
-        """Every unit of the program that was, or is to be."""
-        return self.wanted + self.surplus
-
-
-def range_of(program: Installed, count: int) -> range:
-    """Return the numbers of ``count`` instances."""
-    return range(program.numprocs_start, program.numprocs_start + count)
-
-
-def _resize(manager: Manager, inventory: Inventory, program: Installed, numbers: range) -> Change:
-    """Enable the instances of these numbers and no others, in one batch."""
-    inventory.refresh()
-    name = program.name
-    program = inventory.program(name)
-    before = set(inventory.numbers(program)) | set(program.enabled)
-    missing = [program.instance(number) for number in numbers if number not in program.enabled]
-    dropped = [program.instance(number) for number in program.enabled if number not in numbers]
-    manager.enable(missing)
-    manager.disable(dropped)
-    if missing or dropped:
-        # These links are the only record of the number that was asked for.
-        for directory in (inventory.layout.units / f"{name}.target.wants", inventory.layout.units):
-            make_durable(directory)
-    wanted = tuple(program.instance(number) for number in numbers)
-    return Change(
-        wanted=wanted,
-        surplus=tuple(program.instance(n) for n in sorted(before - set(numbers), reverse=True)),
-        stale=_known(manager, program) != set(wanted),
-    )
-
-
-def _known(manager: Manager, program: Installed) -> set[str]:
-    """Return the instances that systemd would start with their target.
-
-    It reads the links only when it is reloaded, which somebody may have been killed before.
-    """
-    target = f"{program.name}.target"
-    wants = manager.properties([(target, ("Wants",))])[target]["Wants"]
-    return {unit for unit in wants if program.number(unit) is not None}
-
-
-def rescale(
-    manager: Manager,
-    inventory: Inventory,
-    name: str,
-    numbers: range,
-    new: Sequence[str],
-    *,
-    wait: bool,
-) -> Iterator[Event]:
-    """Follow a changed numprocs: start the ``new`` ones, never one that was stopped by hand."""
-    inventory.refresh()
-    change = _resize(manager, inventory, inventory.program(name), numbers)
-    if change.stale:
-        manager.reload()
-    active = _units(manager, name, _ALIVE)
-    yield from run(manager, Verb.START, [unit for unit in new if unit not in active], wait=wait)
-    surplus = [unit for unit in change.surplus if unit in active]
-    yield from run(manager, Verb.STOP, surplus, wait=wait)
 
 
 def ready(manager: Manager, program: str) -> list[str]:
