@@ -30,7 +30,7 @@ def last_exit(
 
 
 @pytest.mark.parametrize(
-    ("limit", "said"), [("268435456", " (limit 256M)"), ("100000", " (limit 100000)"),
+    ("limit", "said"), [("268435456", " (limit 256M)"), ("100000", " (limit 97.7K)"),
                         ("infinity", ""), ("", "")],
 )  # fmt: skip
 def test_out_of_memory(

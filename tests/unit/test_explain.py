@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from wctl.operate.explain import explain
-
-INFINITY = (1 << 64) - 1
+from wctl.systemd.quantities import INFINITY
 
 PROPERTIES: dict[str, Any] = {
     "ExecStart": [
@@ -108,3 +107,24 @@ def test_a_whole_life() -> None:
 def test_variations(changed: dict[str, Any], when: str, then: str) -> None:
     """A directive that differs changes its sentence."""
     assert sentences(**changed)[when] == then
+
+
+def test_command_can_be_typed_again() -> None:
+    """Words that a shell would take apart are quoted."""
+    command = [
+        "python3",
+        "/x/wctl/worker.py",
+        "w@00.service",
+        "--",
+        "sh",
+        "-c",
+        "echo hello; exec x",
+    ]
+    said = sentences(ExecStart=[("/usr/bin/python3", command)])
+    assert said["It runs"] == "sh -c 'echo hello; exec x', as www-data in /srv/app"
+
+
+def test_own_command_of_a_drop_in() -> None:
+    """Where a drop-in has replaced the command, nothing is said of what the wrapper would do."""
+    said = sentences(ExecStart=[("/bin/sleep", ["sleep", "1000"])])
+    assert said["It runs"] == "its own command, as www-data in /srv/app"

@@ -45,12 +45,14 @@ def complete_names(
     context: click.Context, _parameter: click.Parameter, incomplete: str
 ) -> list[str]:
     """Complete what names processes: programs, and their instances once an @ is typed."""
+    from wctl.systemd import unit_name
+
     programs = _installed(context)
     if "@" not in incomplete:
         names = [each.name for each in programs] + ["all"]
     else:
         names = [
-            each.instance(number)[: -len(".service")]
+            unit_name.short(each.instance(number))
             for each in programs
             for number in each.enabled or each.configured
         ]

@@ -11,10 +11,9 @@ from wctl.errors import Exit, WctlError
 from wctl.install.installed import Installed
 from wctl.operate import jobs, scaling, states
 from wctl.operate.jobs import Verb
-from wctl.operate.states import Process, State
+from wctl.operate.states import RUNNING_STATES, Process, State
 from wctl.systemd.log import note
 
-_STOPPABLE = {State.STARTING, State.RUNNING, State.BACKOFF}
 _MOST = 10_000
 
 names = click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete_names)
@@ -82,7 +81,7 @@ def start(session: Session, names: tuple[str, ...], no_wait: bool) -> int:
 
 def _start(session: Session, names: tuple[str, ...], *, wait: bool) -> int:
     processes = _processes(session, _required(names))
-    idle = [each for each in processes if each.state not in _STOPPABLE]
+    idle = [each for each in processes if each.state not in RUNNING_STATES]
     for each in processes:
         if each not in idle:
             click.echo(f"{each.name}: ERROR (already started)")
@@ -108,7 +107,7 @@ def stop(session: Session, names: tuple[str, ...], no_wait: bool) -> int:
 
 def _stop(session: Session, names: tuple[str, ...], *, wait: bool) -> int:
     processes = _processes(session, _required(names))
-    running = [each for each in processes if each.state in _STOPPABLE]
+    running = [each for each in processes if each.state in RUNNING_STATES]
     for each in processes:
         if each not in running:
             click.echo(f"{each.name}: ERROR (not running)")
@@ -147,7 +146,7 @@ def restart(
     if rolling:
         if no_wait:
             raise click.UsageError("--rolling waits: it does not go with --no-wait")
-        units = [each.unit for each in processes if each.state in _STOPPABLE]
+        units = [each.unit for each in processes if each.state in RUNNING_STATES]
         events = jobs.rolling(session.manager, units, batch)
     else:
         units = [each.unit for each in processes]
@@ -173,7 +172,7 @@ def signal(session: Session, signal_name: str, names: tuple[str, ...]) -> int:
         raise WctlError(f"{signal_name}: {error}") from None
     code = Exit.OK
     for each in _processes(session, _required(names)):
-        if each.state in _STOPPABLE:
+        if each.state in RUNNING_STATES:
             session.manager.kill(each.unit, number)
             click.echo(f"{each.name}: signalled")
         else:

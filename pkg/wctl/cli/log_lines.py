@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import click
 
+from wctl.systemd import unit_name
 from wctl.systemd.journal import Line
 
 FORMATS = ("short", "json", "cat")
@@ -76,7 +77,7 @@ class Printer:
 
 
 def _instance(line: Line) -> str:
-    return line.unit[: -len(".service")] if line.unit.endswith(".service") else line.unit
+    return unit_name.short(line.unit)
 
 
 def _json(line: Line) -> bytes:

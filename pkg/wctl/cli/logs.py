@@ -17,7 +17,7 @@ from wctl.cli.log_lines import FORMATS, Printer
 from wctl.errors import Exit, WctlError
 from wctl.operate import log_files
 from wctl.operate.log_files import Logs
-from wctl.systemd import journal
+from wctl.systemd import journal, unit_name
 
 _LINES = 20  # Supervisor shows 1600 bytes: twenty lines of a terminal
 _LEVELS = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug")
@@ -108,7 +108,7 @@ def _point_to_files(places: Iterable[Logs]) -> None:
     for each in places:
         for file in each.present() if each.journal else []:
             if file.parent.parent.name == "wctl" and file.stat().st_size:
-                name = each.unit[: -len(".service")]
+                name = unit_name.short(each.unit)
                 click.echo(f"{name}: while journald was away, lines went to {file}", err=True)
 
 
@@ -241,7 +241,7 @@ def clear(session: Session, names: tuple[str, ...]) -> int:
     units = _units(session, names)
     code = Exit.OK
     for each in log_files.of_units(session.manager, units):
-        name = each.unit[: -len(".service")]
+        name = unit_name.short(each.unit)
         try:
             files = each.present()
             for file in files:

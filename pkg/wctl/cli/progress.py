@@ -10,6 +10,7 @@ import click
 
 from wctl.cli.app import Session
 from wctl.operate.jobs import Begun, Ended, Event, Said, Verb, Waiting
+from wctl.systemd import unit_name
 
 _DONE = {Verb.START: "started", Verb.STOP: "stopped", Verb.RESTART: "restarted"}
 _DOING = {Verb.START: "starting", Verb.STOP: "stopping", Verb.RESTART: "restarting"}
@@ -61,11 +62,11 @@ class Progress:
         self._left = set(event.units)
 
     def _end(self, event: Ended) -> None:
-        self._line(f"{_name(event.unit)}: {_DONE[event.verb]}")
+        self._line(f"{unit_name.short(event.unit)}: {_DONE[event.verb]}")
 
     def _fail(self, event: Ended) -> None:
         reason = _FAILED.get(event.result, event.result)
-        click.echo(f"{_name(event.unit)}: ERROR ({reason})")
+        click.echo(f"{unit_name.short(event.unit)}: ERROR ({reason})")
         if event.result != "failed":
             return
         from wctl.systemd import exits, journal  # mostly nothing fails
@@ -91,7 +92,7 @@ class Progress:
         filled = _BAR * done // self._all
         bar = "█" * filled + "░" * (_BAR - filled)
         seconds = time.monotonic() - self._begun
-        waits = ", ".join(sorted(map(_name, self._left)))
+        waits = ", ".join(sorted(map(unit_name.short, self._left)))
         text = f"{bar} {done}/{self._all} {seconds:3.0f} s, {_DOING[event.verb]} {waits}"
         width = shutil.get_terminal_size().columns - 1
         click.echo(
@@ -101,7 +102,3 @@ class Progress:
     def _clear(self) -> None:
         if self._terminal:
             click.echo("\r\x1b[K", err=True, nl=False)
-
-
-def _name(unit: str) -> str:
-    return unit[: -len(".service")] if unit.endswith(".service") else unit

@@ -12,7 +12,8 @@ from wctl.cli.app import Session, pass_session, shared
 from wctl.cli.completion import complete_names, complete_programs
 from wctl.errors import Exit
 from wctl.operate import states
-from wctl.operate.states import Details, Process, State
+from wctl.operate.states import STOPPED_STATES, Details, Process, State
+from wctl.systemd.quantities import size_in_words
 
 _COLOURS = {
     State.RUNNING: "green",
@@ -22,7 +23,6 @@ _COLOURS = {
     State.FATAL: "red",
     State.UNKNOWN: "red",
 }
-_DOWN = {State.STOPPED, State.EXITED, State.FATAL, State.UNKNOWN}
 _NAME_WIDTH = 30  # Supervisor's least, so that scripts which cut by columns find theirs
 _REDRAW = 1.0  # seconds
 
@@ -53,7 +53,9 @@ def status(session: Session, names: tuple[str, ...], long: bool, as_json: bool, 
         if not watch:
             if text:
                 click.echo(text)
-            return Exit.NOT_RUNNING if any(p.state in _DOWN for p in processes) else Exit.OK
+            return (
+                Exit.NOT_RUNNING if any(p.state in STOPPED_STATES for p in processes) else Exit.OK
+            )
         click.clear()
         click.echo(text)
         time.sleep(_REDRAW)
@@ -107,8 +109,8 @@ def _lines(processes: Sequence[Process], more: _More) -> list[str]:
 def _long(details: Details, last_exit: str | None) -> str:
     parts = []
     if details.memory is not None:
-        limit = f" of {_size(details.memory_max)}" if details.memory_max is not None else ""
-        parts.append(f"memory {_size(details.memory)}{limit}")
+        limit = f" of {size_in_words(details.memory_max)}" if details.memory_max is not None else ""
+        parts.append(f"memory {size_in_words(details.memory)}{limit}")
     if details.cpu is not None:
         parts.append(f"cpu {details.cpu:.1f} s")
     if details.tasks is not None:
@@ -116,10 +118,6 @@ def _long(details: Details, last_exit: str | None) -> str:
     parts.append(f"restarts {details.restarts}")
     parts.append(f"last exit: {last_exit or 'none'}")
     return ", ".join(parts)
-
-
-def _size(count: int) -> str:
-    return f"{count / (1 << 20):.1f}M"
 
 
 @click.command()

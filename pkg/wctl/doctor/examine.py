@@ -18,11 +18,11 @@ from wctl.operate.inventory import Inventory
 from wctl.operate.states import Process, State
 from wctl.supervisor import daemons
 from wctl.systemd import unit_name
+from wctl.systemd.manager import ALIVE
 from wctl.units.host import Host
 
 _LOOKS = 5
 _MOMENT = 0.2  # seconds; RestartSec= is half of that
-_UP = ("active", "activating", "reloading")
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ class Examination:
             return
         installed = {each.name for each in self._inventory.programs}
         units = self._manager.units([f"{name}@*.service" for name in installed])
-        here = {each.name.partition("@")[0] for each in units if each.active in _UP}
+        here = {each.name.partition("@")[0] for each in units if each.active in ALIVE}
         here |= {each.name for each in self._inventory.programs if each.enabled}
         for each in daemons.daemons(self._manager):
             has = supervisor.programs(each, timeout=self._patience.command)

@@ -17,6 +17,7 @@ from wctl.doctor.finding import Finding, editor, few
 from wctl.errors import WctlError
 from wctl.supervisor.daemons import Daemon
 from wctl.supervisor.supervisorctl import Supervisorctl, running
+from wctl.systemd import unit_name
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def findings(
 def _end(daemon: Daemon) -> str:
     """Return the command that ends a supervisord for good."""
     if daemon.unit:
-        return shlex.join(["systemctl", "disable", "--now", daemon.unit[: -len(".service")]])
+        return shlex.join(["systemctl", "disable", "--now", unit_name.short(daemon.unit)])
     return shlex.join([daemon.control, "-c", str(daemon.file), "shutdown"])
 
 

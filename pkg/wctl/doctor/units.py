@@ -17,6 +17,7 @@ from wctl.errors import Diagnostic
 from wctl.install import changes
 from wctl.install.changes import Plan, Write
 from wctl.install.installed import Installed, Layout
+from wctl.systemd import unit_name
 from wctl.systemd.manager import Manager
 from wctl.units.host import Host
 from wctl.units.render import render
@@ -114,7 +115,7 @@ def loaded(
         if mine:
             what = "systemd has an older version of its units than the disk"
             reload = typed.systemctl("daemon-reload")
-            instances = tuple(unit[: -len(".service")] for unit in mine)
+            instances = tuple(unit_name.short(unit) for unit in mine)
             yield Finding("reload-needed", each.name, what, few(mine), reload, instances)
 
 

@@ -18,6 +18,7 @@ from wctl.operate.log_files import of_units
 from wctl.operate.states import Process, State
 from wctl.systemd import exits, journal
 from wctl.systemd.manager import Manager
+from wctl.systemd.quantities import INFINITY, size_in_words
 from wctl.wrapper.starts import Starts
 
 _DIRECTIVE = "systemd.Service.{}"  # as it is passed through
@@ -44,7 +45,6 @@ _PROPERTIES = (
 )
 _HOW = {1: "exited", 2: "killed", 3: "dumped"}  # CLD_EXITED and so on, of waitid(2)
 _DONE = "exit status 0"
-_INFINITY = (1 << 64) - 1
 # With control groups of version 1, the kernel does not tell systemd why it killed.
 _UNIFIED = Path("/sys/fs/cgroup/cgroup.controllers")
 
@@ -192,7 +192,7 @@ class Workers:
             if events:
                 name = min(events)
                 limit = self._properties[f"{name}.service"]["MemoryMax"]
-                size = "infinity" if limit == _INFINITY else f"{limit / (1 << 20):.0f}M"
+                size = "infinity" if limit == INFINITY else size_in_words(limit)
                 evidence = (_times(events[name]), f"MemoryMax={size}")
                 yield self._past("out-of-memory", events, what, evidence, edit)
 
@@ -208,7 +208,7 @@ class Workers:
         }
 
     def _limited(self, name: str) -> bool:
-        return int(self._properties[f"{name}.service"]["MemoryMax"]) != _INFINITY
+        return int(self._properties[f"{name}.service"]["MemoryMax"]) != INFINITY
 
     def _crashes(self) -> Iterator[Finding]:
         told = (State.BACKOFF, State.FATAL)
@@ -245,7 +245,7 @@ class Workers:
         for each in self._patient.running():
             found = self._properties[each.unit]
             tasks, most = int(found["TasksCurrent"]), int(found["TasksMax"])
-            if _INFINITY not in (tasks, most) and tasks > _NEARLY * most:
+            if INFINITY not in (tasks, most) and tasks > _NEARLY * most:
                 near["tasks-limit"][each.name] = f"{tasks} tasks of {most} (TasksMax=)"
             files, most = _open_files(int(found["MainPID"])), int(found["LimitNOFILESoft"])
             if files > _NEARLY * most:
@@ -281,7 +281,7 @@ def cpu(manager: Manager, units: Iterable[str]) -> float:
     return sum(
         # With control groups of version 1 systemd counts where it was told to, alone.
         _processor_time(int(each["MainPID"]))
-        if each["CPUUsageNSec"] == _INFINITY
+        if each["CPUUsageNSec"] == INFINITY
         else int(each["CPUUsageNSec"]) / 1e9
         for each in found.values()
     )

@@ -6,13 +6,16 @@ configuration says what is really in force.
 
 from __future__ import annotations
 
+import shlex
 import signal
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from wctl.operate import wrapped
 from wctl.systemd.manager import Manager
-from wctl.wrapper.command_line import Options, UsageError, parse
+from wctl.systemd.quantities import INFINITY, size_in_words, span_in_words
+from wctl.wrapper.command_line import Options
 
 _PROPERTIES = (
     "ExecStart",
@@ -30,7 +33,6 @@ _PROPERTIES = (
     "User",
     "WorkingDirectory",
 )
-_NONE = (1 << 64) - 1  # of a time or a size: infinity
 
 
 @dataclass(frozen=True)
@@ -44,20 +46,8 @@ class Sentence:
 def explain(manager: Manager, unit: str) -> list[Sentence]:
     """Return what happens to ``unit``, an instance, in the order of its life."""
     properties = manager.properties([(unit, _PROPERTIES)])[unit]
-    return list(_sentences(properties, _options(properties)))
-
-
-def _options(properties: Mapping[str, Any]) -> Options:
-    """Return what the wrapper is told; the defaults where a drop-in has replaced the command."""
-    for command in properties["ExecStart"]:
-        arguments = command[1]
-        if any(word.endswith("/wctl/worker.py") for word in arguments):
-            start = next(i for i, word in enumerate(arguments) if word.endswith("/worker.py"))
-            try:
-                return parse(list(arguments[start + 1 :]))
-            except UsageError:
-                break
-    return Options()
+    options = wrapped.options(properties["ExecStart"]) or Options()
+    return list(_sentences(properties, options))
 
 
 def _sentences(properties: Mapping[str, Any], options: Options) -> Iterator[Sentence]:
@@ -69,8 +59,8 @@ def _sentences(properties: Mapping[str, Any], options: Options) -> Iterator[Sent
     yield Sentence("When it exits with another code", _after_other(properties, restarts))
     yield Sentence("When a signal kills it", _after_signal(properties, restarts))
     yield Sentence("When its memory is used up", _memory(properties, restarts))
-    if properties["RuntimeMaxUSec"] not in (0, _NONE):
-        age = _time(properties["RuntimeMaxUSec"])
+    if properties["RuntimeMaxUSec"] not in (0, INFINITY):
+        age = span_in_words(properties["RuntimeMaxUSec"])
         yield Sentence("When it is old", f"after {age} it is stopped and started again{restarts}")
     yield Sentence("When it is stopped", _stop(properties))
 
@@ -79,7 +69,7 @@ def _command(properties: Mapping[str, Any], options: Options) -> str:
     user = properties["User"] or "root"
     where = str(properties["WorkingDirectory"]).lstrip("!-")
     place = f" in {where}" if where else ""
-    return f"{' '.join(options.command) or 'its own command'}, as {user}{place}"
+    return f"{shlex.join(options.command) or 'its own command'}, as {user}{place}"
 
 
 def _ready(options: Options) -> str:
@@ -107,7 +97,7 @@ def _failed_start(options: Options) -> str:
 
 
 def _pause(properties: Mapping[str, Any]) -> str:
-    return f", {_time(properties['RestartUSec'])} later"
+    return f", {span_in_words(properties['RestartUSec'])} later"
 
 
 def _after_exit(properties: Mapping[str, Any], code: int, pause: str) -> str:
@@ -137,12 +127,12 @@ def _after_signal(properties: Mapping[str, Any], pause: str) -> str:
 
 def _memory(properties: Mapping[str, Any], pause: str) -> str:
     limit = properties["MemoryMax"]
-    if limit == _NONE:
+    if limit == INFINITY:
         return "there is no limit but the machine's"
     again = "it stays down" if properties["Restart"] == "no" else f"it is started again{pause}"
     high = properties["MemoryHigh"]
-    slowed = f"above {_size(high)} it is slowed down; " if high != _NONE else ""
-    return f"{slowed}above {_size(limit)} it alone is killed, and {again}"
+    slowed = f"above {size_in_words(high)} it is slowed down; " if high != INFINITY else ""
+    return f"{slowed}above {size_in_words(limit)} it alone is killed, and {again}"
 
 
 def _stop(properties: Mapping[str, Any]) -> str:
@@ -150,31 +140,8 @@ def _stop(properties: Mapping[str, Any]) -> str:
     group = properties["KillMode"] == "control-group"
     whom = "it and its children get" if group else "it gets"
     wait = properties["TimeoutStopUSec"]
-    if wait == _NONE:
+    if wait == INFINITY:
         return f"{whom} {name}, and however long it takes is waited for"
     if wait < 1_000_000:
         return "it is killed at once"
-    return f"{whom} {name}; what is left after {_time(wait)} is killed"
-
-
-def _time(microseconds: int) -> str:
-    """Return a span with its largest units."""
-    if microseconds < 1_000_000:
-        return f"{microseconds // 1000} ms"
-    seconds = microseconds // 1_000_000
-    parts = []
-    for name, size in (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)):
-        if seconds >= size:
-            parts.append(f"{seconds // size} {name}")
-            seconds %= size
-    return " ".join(parts)
-
-
-def _size(count: int) -> str:
-    """Return bytes with a binary suffix."""
-    size = float(count)
-    for suffix in ("B", "K", "M", "G"):
-        if size < 1024:
-            return f"{size:.4g}{suffix}"
-        size /= 1024
-    return f"{size:.4g}T"
+    return f"{whom} {name}; what is left after {span_in_words(wait)} is killed"

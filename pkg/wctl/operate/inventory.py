@@ -128,7 +128,7 @@ class Inventory:
             return [
                 each
                 for each in self._instances(program)
-                if fnmatch.fnmatchcase(each.unit[len(program.name) + 1 : -len(".service")], which)
+                if fnmatch.fnmatchcase(unit_name.short(each.unit)[len(program.name) + 1 :], which)
             ]
         # Supervisor's name of a process: group:program_01, or group:program alone.
         if which == program.name:
@@ -153,7 +153,7 @@ class Inventory:
 
 def _split(selector: str) -> tuple[str, str, str]:
     """Split program@which or group:which; a unit's full name is fine, too."""
-    selector = selector[: -len(".service")] if selector.endswith(".service") else selector
+    selector = unit_name.short(selector)
     for separator in "@:":
         name, found, which = selector.partition(separator)
         if found:

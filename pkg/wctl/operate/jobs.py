@@ -6,17 +6,15 @@ it was interrupted: what it has done by then is in systemd, or in files.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Union
 
 from wctl.operate.inventory import Inventory
-from wctl.systemd.manager import JOBS_AT_ONCE, Manager
+from wctl.systemd import unit_name
+from wctl.systemd.manager import ALIVE, JOBS_AT_ONCE, UP, Manager
 
-# ActiveState of a unit that has been READY; and of one that is on its way, or waits for a try.
-_UP = ("active", "reloading", "refreshing")
-_ALIVE = (*_UP, "activating")
 _TICK = 1.0  # seconds between two signs of life while jobs run
 
 
@@ -144,7 +142,7 @@ def rolling(manager: Manager, units: Sequence[str], batch: int) -> Iterator[Even
         if failed:
             left = units[first + batch :]
             if left:
-                names = ", ".join(unit[: -len(".service")] for unit in left)
+                names = ", ".join(unit_name.short(unit) for unit in left)
                 yield Said("stopped at the first failure", f"not restarted: {names}")
             return
 
@@ -166,19 +164,19 @@ def release(manager: Manager, inventory: Inventory, members: Iterable[tuple[str,
     """
     for name in sorted({name for pair in members for name in pair}):
         programs = [each.name for each in inventory.programs if name in (each.name, each.group)]
-        if not any(_units(manager, program, _ALIVE) for program in programs):
+        if not any(_units(manager, program, ALIVE) for program in programs):
             manager.activate(f"{name}.target", False)
 
 
 def ready(manager: Manager, program: str) -> list[str]:
     """Return the units of ``program`` that are READY."""
-    return sorted(_units(manager, program, _UP))
+    return sorted(_units(manager, program, UP))
 
 
 def running(manager: Manager, program: str) -> list[str]:
     """Return the units of ``program`` that are up, or on their way."""
-    return sorted(_units(manager, program, _ALIVE))
+    return sorted(_units(manager, program, ALIVE))
 
 
-def _units(manager: Manager, program: str, states: tuple[str, ...]) -> set[str]:
+def _units(manager: Manager, program: str, states: Collection[str]) -> set[str]:
     return {unit.name for unit in manager.units([f"{program}@*.service"]) if unit.active in states}

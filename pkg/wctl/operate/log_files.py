@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from wctl.operate import wrapped
 from wctl.systemd.manager import Manager
-from wctl.wrapper.command_line import UsageError, log_path, parse
+from wctl.wrapper.command_line import log_path
 
-_WRAPPER = "/wctl/worker.py"
 _STREAMS = ("stdout", "stderr")
 
 
@@ -38,12 +38,9 @@ def of_units(manager: Manager, units: Sequence[str]) -> list[Logs]:
 def _of_unit(unit: str, properties: Mapping[str, object], *, user: bool) -> Logs:
     commands = properties["ExecStart"]
     assert isinstance(commands, list)
-    arguments = [word for command in commands for word in command[1]]
-    wrapper = [index for index, word in enumerate(arguments) if word.endswith(_WRAPPER)]
-    try:
-        options = parse(arguments[wrapper[0] + 1 :])
-    except (IndexError, UsageError):
-        return Logs(unit, journal=True, files=())  # somebody has overridden ExecStart=
+    options = wrapped.options(commands)
+    if options is None:
+        return Logs(unit, journal=True, files=())
     directories = properties["LogsDirectory"]
     assert isinstance(directories, list)
     own = [name for name in directories if name.startswith("wctl/")]

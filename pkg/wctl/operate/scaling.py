@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from wctl.install.files import make_durable
 from wctl.install.installed import Installed
 from wctl.operate.inventory import Inventory
-from wctl.operate.jobs import _ALIVE, _UP, Event, Jobs, Said, Verb, _units, hold, release, run
+from wctl.operate.jobs import Event, Jobs, Said, Verb, _units, hold, release, run
 from wctl.operate.lock import exclusive
-from wctl.systemd.manager import JOBS_AT_ONCE, Manager
+from wctl.systemd.manager import ALIVE, JOBS_AT_ONCE, UP, Manager
 
 
 def scale(
@@ -28,7 +28,7 @@ def scale(
         with exclusive(user=manager.user, waiting=lambda: said.append(waits)):
             change = _resize(manager, inventory, program, range_of(program, count))
             # Of one that is still starting, another start is the wait for that.
-            up = {each for each in change.all if inventory.active(each) in _UP}
+            up = {each for each in change.all if inventory.active(each) in UP}
             missing = [each for each in change.wanted if each not in up]
             # A reload takes systemd longer the more is loaded, and it does nothing else meanwhile,
             # a start in its first milliseconds included. So nobody waits for it where few are
@@ -40,7 +40,7 @@ def scale(
             if count:
                 hold(manager, [(program.name, program.group)])
             starts = Jobs(manager, Verb.START, missing)
-            alive = [each for each in change.surplus if inventory.active(each) in _ALIVE]
+            alive = [each for each in change.surplus if inventory.active(each) in ALIVE]
             stops = Jobs(manager, Verb.STOP, alive)
             yield from said
             yield from starts.asked()
@@ -116,7 +116,7 @@ def rescale(
     change = _resize(manager, inventory, inventory.program(name), numbers)
     if change.stale:
         manager.reload()
-    active = _units(manager, name, _ALIVE)
+    active = _units(manager, name, ALIVE)
     yield from run(manager, Verb.START, [unit for unit in new if unit not in active], wait=wait)
     surplus = [unit for unit in change.surplus if unit in active]
     yield from run(manager, Verb.STOP, surplus, wait=wait)

@@ -6,7 +6,6 @@ the wrapper's STATUS= whether a start is under way or waits for its turn.
 
 from __future__ import annotations
 
-import signal
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,7 +13,10 @@ from enum import Enum
 from typing import Any
 
 from wctl.install.installed import Instance
+from wctl.systemd import unit_name
 from wctl.systemd.manager import Manager, Unit
+from wctl.systemd.quantities import known
+from wctl.wrapper.exits import GIVE_UP_SIGNAL
 
 
 class State(str, Enum):
@@ -33,7 +35,9 @@ class State(str, Enum):
         return self.value
 
 
-_ENDED = {State.STOPPED, State.EXITED, State.FATAL}
+# Supervisor's own two groups (supervisor.states); STOPPING is in neither.
+RUNNING_STATES = frozenset({State.STARTING, State.RUNNING, State.BACKOFF})
+STOPPED_STATES = frozenset({State.STOPPED, State.EXITED, State.FATAL, State.UNKNOWN})
 
 # (ActiveState, SubState) of a service; "*" is any other sub-state. None: look at how it ended.
 _TABLE: Mapping[tuple[str, str], State | None] = {
@@ -51,7 +55,6 @@ _TABLE: Mapping[tuple[str, str], State | None] = {
 }
 
 _CLD_EXITED = 1  # of waitid(2), as ExecMainCode has it
-_GIVE_UP_SIGNAL = signal.SIGRTMIN + 29  # exits.GIVE_UP_SIGNAL
 
 # Exit codes by which systemd says what it could not do (systemd.exec(5), "Process Exit Codes").
 _SYSTEMD_CODES = {
@@ -136,19 +139,14 @@ def details(manager: Manager, names: Iterable[str]) -> dict[str, Details]:
 
 
 def _details(properties: Mapping[str, Any]) -> Details:
-    cpu = _known(properties["CPUUsageNSec"])
+    cpu = known(properties["CPUUsageNSec"])
     return Details(
-        memory=_known(properties["MemoryCurrent"]),
-        memory_max=_known(properties["MemoryMax"]),
+        memory=known(properties["MemoryCurrent"]),
+        memory_max=known(properties["MemoryMax"]),
         cpu=None if cpu is None else cpu / 1e9,
-        tasks=_known(properties["TasksCurrent"]),
+        tasks=known(properties["TasksCurrent"]),
         restarts=int(properties["NRestarts"]),
     )
-
-
-def _known(value: int) -> int | None:
-    """systemd has the largest number for infinity, and for what it cannot tell."""
-    return None if value == (1 << 64) - 1 else int(value)
 
 
 def _loaded(manager: Manager, instances: list[Instance]) -> list[Unit]:
@@ -160,7 +158,7 @@ def _loaded(manager: Manager, instances: list[Instance]) -> list[Unit]:
 def _process(
     instance: Instance, unit: Unit | None, properties: Mapping[str, Any], now: int
 ) -> Process:
-    name = instance.unit[: -len(".service")]
+    name = unit_name.short(instance.unit)
     if unit is None:
         return Process(instance.program, instance.group, name, State.STOPPED, "Not started")
     state = state_of(unit, properties)
@@ -203,7 +201,7 @@ def _how_it_ended(unit: Unit, properties: Mapping[str, Any]) -> State:
 
 def _gave_up(properties: Mapping[str, Any]) -> bool:
     by_signal = int(properties.get("ExecMainCode", 0)) not in (0, _CLD_EXITED)
-    return by_signal and properties.get("ExecMainStatus") == _GIVE_UP_SIGNAL
+    return by_signal and properties.get("ExecMainStatus") == GIVE_UP_SIGNAL
 
 
 def _limit_hit(properties: Mapping[str, Any]) -> bool:
@@ -234,7 +232,7 @@ def _description(state: State, properties: Mapping[str, Any], now: int) -> str:
         return f"pid {properties.get('MainPID', 0)}, uptime {uptime((now - started) // 1_000_000)}"
     if state in (State.BACKOFF, State.FATAL):
         return _reason(properties)
-    if state in _ENDED:
+    if state in STOPPED_STATES:
         ended = int(properties.get("InactiveEnterTimestamp", 0))
         return _clock(ended) if ended else "Not started"
     return ""

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from wctl.config.model import Program
 from wctl.errors import Exit, WctlError
+from wctl.operate.states import STOPPED_STATES, State
 
-ALIVE = ("STARTING", "RUNNING", "BACKOFF", "STOPPING")
+ALIVE = frozenset(state.value for state in State if state not in STOPPED_STATES)
 # Of "status": 3 where something is stopped, with Supervisor 3 and newer.
 _ANSWERED = (0, 3)
 

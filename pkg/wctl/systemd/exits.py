@@ -10,10 +10,11 @@ import json
 import signal
 import subprocess
 
-from wctl.systemd.quantities import readable
+from wctl.systemd.quantities import size_in_words
+from wctl.wrapper.exits import GIVE_UP_SIGNAL
 
 _PROCESS_EXIT = "98e322203f7a4ed290d09fe03c09fe15"  # SD_MESSAGE_UNIT_PROCESS_EXIT
-GAVE_UP = ("killed", str(int(signal.SIGRTMIN) + 29))  # the wrapper's own end: wrapper/exits.py
+GAVE_UP = ("killed", str(int(GIVE_UP_SIGNAL)))  # EXIT_CODE, EXIT_STATUS of a wrapper
 _UNIT_FAILED = "d9b373ed55a64feb8242e02dbe79a49c"  # SD_MESSAGE_UNIT_FAILURE_RESULT, after the exit
 _LOOK_BACK = 6  # entries: of each end there are up to two
 
@@ -54,7 +55,7 @@ def _limit(unit: str, *, user: bool) -> str:
     except (OSError, subprocess.SubprocessError):
         return ""
     size = shown.stdout.strip()
-    return f" (limit {readable(size)})" if size.isdecimal() else ""
+    return f" (limit {size_in_words(int(size))})" if size.isdecimal() else ""
 
 
 def words(code: str, status: str) -> str:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from wctl.errors import WctlError
+from wctl.systemd import unit_name
 from wctl.wrapper import journald
 
 _INFO = 6
@@ -85,7 +86,7 @@ class Query:
         It takes the unit of a stream from systemd alone, not from a user's, and then goes by the
         process that wrote. The name that the unit gave the stream stays with it.
         """
-        names = (unit[: -len(".service")] for unit in self.units)
+        names = (unit_name.short(unit) for unit in self.units)
         return (f"_UID={uid}", "_TRANSPORT=stdout", *(f"{_IDENTIFIER}={name}" for name in names))
 
     def _stream(self) -> tuple[str, ...]:

@@ -54,6 +54,12 @@ _AT_ONCE = 50  # calls that are sent together, which saves a wake-up of the bus 
 JOBS_AT_ONCE = 200
 
 
+# ActiveState of a unit that has been READY, and of one that is, or is on its way, or waits for a
+# try (org.freedesktop.systemd1(5)).
+UP = frozenset({"active", "reloading", "refreshing"})
+ALIVE = UP | {"activating"}
+
+
 @dataclass(frozen=True)
 class Unit:
     """A loaded unit, as ListUnits shows it."""

@@ -1,10 +1,20 @@
-"""Sizes as systemd writes them (systemd.resource-control(5))."""
+"""Sizes and times as systemd counts and writes them, and in words."""
 
 from __future__ import annotations
 
+from typing import Any
 
-def readable(size: str) -> str:
-    """Return bytes with the largest binary suffix that is exact."""
+# What systemd has for no limit, and for what it cannot tell: of bytes, of microseconds, of a count.
+INFINITY = (1 << 64) - 1
+
+
+def known(value: Any) -> int | None:
+    """Return a property that systemd counts; None for no limit, and for what it cannot tell."""
+    return None if value == INFINITY else int(value)
+
+
+def exact_size(size: str) -> str:
+    """Return bytes with the largest suffix that loses nothing (systemd.resource-control(5))."""
     if not size.isdecimal():
         return size
     count = int(size)
@@ -13,3 +23,28 @@ def readable(size: str) -> str:
             return f"{count}{suffix}"
         count //= 1024
     return f"{count}T"
+
+
+def size_in_words(count: int) -> str:
+    """Return bytes with a binary suffix, in three digits: 512B, 97.7K, 256M, 1.5G."""
+    size = float(count)
+    for suffix in ("B", "K", "M", "G"):
+        if size < 1000:
+            return f"{size:.3g}{suffix}"
+        if size < 1024:
+            return f"{size:.0f}{suffix}"
+        size /= 1024
+    return f"{size:.4g}T"
+
+
+def span_in_words(microseconds: int) -> str:
+    """Return a time span in the units that are not 0: 100 ms, 90 s as "1 min 30 s"."""
+    if microseconds < 1_000_000:
+        return f"{microseconds // 1000} ms"
+    seconds = microseconds // 1_000_000
+    parts = []
+    for name, size in (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)):
+        if seconds >= size:
+            parts.append(f"{seconds // size} {name}")
+            seconds %= size
+    return " ".join(parts)

@@ -43,6 +43,11 @@ def typed(selector: str) -> str:
     return _TYPED.sub(_hexadecimal, selector)
 
 
+def short(unit: str) -> str:
+    """Return a service without its suffix, as people type it: messenger-worker@00."""
+    return unit.removesuffix(".service")
+
+
 def is_unit(name: str) -> bool:
     """Tell whether ``name`` can be the name of a unit, with its suffix."""
     return bool(_UNIT.fullmatch(name))

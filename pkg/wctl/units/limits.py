@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wctl.config import frameworks
 from wctl.config.model import Program
-from wctl.systemd.quantities import readable
+from wctl.systemd.quantities import exact_size
 from wctl.systemd.unit_file import Section
 
 
@@ -29,7 +29,7 @@ def add(service: Section, program: Program) -> None:
 
 def _memory_max(service: Section, program: Program) -> None:
     if program.memory_max is not None:
-        service.raw("MemoryMax", readable(program.memory_max))
+        service.raw("MemoryMax", exact_size(program.memory_max))
     elif limit := frameworks.soft_limit(program):
         service.comment(f"Twice the worker's own {limit.written}, which ends it gracefully.")
-        service.set("MemoryMax", readable(str(2 * limit.size)))
+        service.set("MemoryMax", exact_size(str(2 * limit.size)))

@@ -12,8 +12,9 @@ from wctl.units.exec_start import INSTANCE, Arguments, for_wrapper, needs_wrappe
 from wctl.units.host import Host
 from wctl.units.marker import DOCUMENTATION, name_source, new_unit
 from wctl.wrapper.command_line import START_GRACE
+from wctl.wrapper.exits import GIVE_UP_SIGNAL
 
-GIVE_UP = "SIGRTMIN+29"  # exits.GIVE_UP_SIGNAL
+GIVE_UP = f"SIGRTMIN+{GIVE_UP_SIGNAL - signal.SIGRTMIN}"
 
 # Signals whose death systemd takes for a clean exit (systemd.service(5), Restart=).
 _CLEAN_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE)
