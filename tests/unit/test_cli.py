@@ -15,12 +15,13 @@ PKG = Path(__file__).parents[2] / "pkg"
 
 
 def run(
-    *arguments: str, cwd: Path | None = None, **environment: str
+    *arguments: str, cwd: Path | None = None, **environment: str | None
 ) -> subprocess.CompletedProcess[str]:
-    """Runs wctl as the installed command does."""
+    """Runs wctl as the installed command does; a variable that is None is not set."""
+    changed = {**os.environ, "PYTHONPATH": str(PKG), **environment}
     return subprocess.run(
         [sys.executable, "-m", "wctl", *arguments],
-        env={**os.environ, "PYTHONPATH": str(PKG), **environment},
+        env={name: value for name, value in changed.items() if value is not None},
         capture_output=True,
         text=True,
         check=False,
@@ -79,6 +80,18 @@ def test_mistakes(arguments: tuple[str, ...], code: int, message: str) -> None:
     """A mistake has one message and its documented exit code."""
     shown = run(*arguments)
     assert (shown.returncode, message in shown.stderr) == (code, True), shown.stderr
+
+
+def test_without_a_user_bus_one_line_says_what_is_missing(tmp_path: Path) -> None:
+    """Not a KeyError: the variable that is not set, the socket that is not there, the way out."""
+    environment = {"DBUS_SESSION_BUS_ADDRESS": None, "XDG_RUNTIME_DIR": str(tmp_path)}
+    shown = run("--user", "status", **environment)
+    assert (shown.returncode, shown.stdout) == (4, "")
+    assert shown.stderr == (
+        "wctl: cannot reach the user bus: DBUS_SESSION_BUS_ADDRESS is not set, and"
+        f" {tmp_path}/bus does not exist\n"
+        "      'loginctl enable-linger' keeps a user's manager running\n"
+    )
 
 
 def test_render_writes_files_and_keeps_secrets(tmp_path: Path) -> None:

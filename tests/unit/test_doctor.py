@@ -8,6 +8,7 @@ import signal
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -134,6 +135,17 @@ def test_console_of_a_worker(
 def test_other_workers_have_no_console(tmp_path: Path) -> None:
     """Nothing is asked of programs that are not Symfony's."""
     assert messenger.console_of(program(tmp_path, "command=php artisan queue:work")) is None
+
+
+def test_where_php_is_missing_nothing_is_said_of_the_database(tmp_path: Path) -> None:
+    """A console that cannot be run tells nothing: that its command is missing, "check" says."""
+    found = program(tmp_path, "command=/nonesuch/php bin/console messenger:consume async")
+    runner = Runner(found, tmp_path, timeout=5, user=True)
+    console = messenger.console_of(found)
+    assert console is not None
+    nobody: Any = None  # neither workers nor systemd are asked
+    symfony = messenger.Messenger(runner, console, nobody, nobody)
+    assert list(symfony.findings(0.0, frozenset())) == []
 
 
 def test_standing_queue_is_given_up_on_when_it_moves() -> None:

@@ -18,6 +18,7 @@ _UNITS = (
 _FACTORS = {name: factor for names, factor in _UNITS for name in names}
 _PART = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)\s*", re.ASCII)
 _DAYS = {"yesterday": -1, "today": 0, "tomorrow": 1}
+_FRACTION = re.compile(r"\.(\d{1,6})\d*", re.ASCII)
 _CLOCK = re.compile(r"\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?", re.ASCII)
 
 
@@ -67,9 +68,12 @@ def span_or_none(text: str) -> int | None:
 def _date(word: str) -> int:
     if _CLOCK.fullmatch(word):
         word = f"{datetime.now():%Y-%m-%d} {word.zfill(5) if len(word) < 6 else word}"
+    # datetime.fromisoformat() of Python 3.9 and 3.10 takes neither "Z" nor a fraction of other than
+    # 3 or 6 digits.
+    iso = re.sub(r"\s*(Z|UTC)$", "+00:00", word)
+    iso = _FRACTION.sub(lambda match: f".{match[1]:0<6}", iso)
     try:
-        # Python 3.9 and 3.10 know no "Z".
-        return _microseconds(datetime.fromisoformat(re.sub(r"\s*(Z|UTC)$", "+00:00", word)))
+        return _microseconds(datetime.fromisoformat(iso))
     except ValueError:
         raise ValueError(
             f"{word!r} is not a time, expected such as '2026-01-31 09:30', 09:30, yesterday,"

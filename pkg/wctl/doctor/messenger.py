@@ -18,7 +18,7 @@ from wctl.config.model import Program
 from wctl.doctor import queues
 from wctl.doctor.finding import Finding, few
 from wctl.doctor.queues import Counts
-from wctl.doctor.runner import Answer, Runner
+from wctl.doctor.runner import CANNOT_RUN, Answer, Runner
 from wctl.doctor.workers import Patient, cpu
 from wctl.systemd.manager import Manager
 
@@ -96,7 +96,10 @@ class Messenger:
 
     def findings(self, seconds: float, consumed: frozenset[str]) -> Iterator[Finding]:
         """Report everything; ``consumed`` are the transports that some program here consumes."""
-        yield from self._interpreter()
+        answer = self._runner.run([self._console.php, "-r", _PHP])
+        if answer.code in CANNOT_RUN:
+            return  # "wctl check" says that the command is missing; nothing else can be asked
+        yield from self._interpreter(answer)
         if self._runner.program.health_command is None:
             unreachable = list(self._database())
             if unreachable:
@@ -114,8 +117,7 @@ class Messenger:
 
     # ---- the application -----------------------------------------------------------------
 
-    def _interpreter(self) -> Iterator[Finding]:
-        answer = self._runner.run([self._console.php, "-r", _PHP])
+    def _interpreter(self, answer: Answer) -> Iterator[Finding]:
         try:
             found = json.loads(answer.out)
             self._zone = float(found["zone"])

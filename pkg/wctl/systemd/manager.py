@@ -288,23 +288,38 @@ def _connect(*, user: bool) -> DBusConnection:
     if not user and not Path("/run/systemd/system").is_dir():
         raise WctlError(
             "systemd does not run this machine (PID 1 is not systemd)",
-            hint="'wctl check' and 'wctl render' work without it",
+            hint="'wctl check', 'wctl render' and 'wctl run' work without it",
             exit_code=Exit.UNKNOWN,
         )
-    address = "SESSION" if user else "SYSTEM"
-    own = Path(f"/run/user/{os.getuid()}/bus")
-    if user and "DBUS_SESSION_BUS_ADDRESS" not in os.environ and own.exists():
-        address = f"unix:path={own}"
     try:
-        return open_dbus_connection(address)
-    except (OSError, KeyError, ValueError) as error:
-        raise WctlError(
-            f"cannot reach the {'user' if user else 'system'} bus: {error}",
-            hint="'loginctl enable-linger' keeps a user's manager running"
-            if user
-            else "is the package dbus installed and running?",
-            exit_code=Exit.UNKNOWN,
-        ) from None
+        return open_dbus_connection(_user_bus() if user else "SYSTEM")
+    except (OSError, ValueError) as error:
+        raise _unreachable(str(error), user=user) from None
+
+
+def _user_bus() -> str:
+    """Return the address of the user's bus (sd_bus_default_user(3)).
+
+    Raises:
+        WctlError: there is none.
+    """
+    if "DBUS_SESSION_BUS_ADDRESS" in os.environ:
+        return "SESSION"
+    bus = Path(os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}", "bus")
+    if not bus.exists():
+        why = f"DBUS_SESSION_BUS_ADDRESS is not set, and {bus} does not exist"
+        raise _unreachable(why, user=True)
+    return f"unix:path={bus}"
+
+
+def _unreachable(why: str, *, user: bool) -> WctlError:
+    return WctlError(
+        f"cannot reach the {'user' if user else 'system'} bus: {why}",
+        hint="'loginctl enable-linger' keeps a user's manager running"
+        if user
+        else "is the package dbus installed and running?",
+        exit_code=Exit.UNKNOWN,
+    )
 
 
 def _call(method: str, signature: str | None = None, body: tuple[Any, ...] = ()) -> Message:
