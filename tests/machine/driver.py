@@ -22,6 +22,8 @@ from typing import Callable, TypeVar, Union, cast
 from machine.image import BED, lowers
 from machine.image import cgroups as default_cgroups
 
+FULL = "WCTL_TEST_FULL" in os.environ  # tests/run --full
+
 Command = Union[str, Sequence[str]]
 T = TypeVar("T")
 

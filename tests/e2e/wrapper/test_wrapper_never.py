@@ -6,12 +6,9 @@ whatever was RUNNING once, and should not have been, shows afterwards.
 
 from __future__ import annotations
 
-import os
-
 from e2e.wrapper.fleet import Fleet
-from machine.driver import wait_for
+from machine.driver import FULL, wait_for
 
-FULL = "WCTL_TEST_FULL" in os.environ
 INSTANCES = 100
 ROUNDS_OF_FALSE = 10 if FULL else 3
 # Each instance has its own length of life: 41 steps from -20 to +20 ms.
