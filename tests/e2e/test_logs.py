@@ -481,6 +481,53 @@ def test_run_in_the_foreground(machine: Machine) -> None:
     assert machine.run("wctl run w@0", check=False).code == 2
 
 
+def test_unit_run_and_doctor_give_a_worker_the_same_variables(machine: Machine) -> None:
+    """One list of variables serves the unit, "wctl run" and doctor's commands, in one order."""
+    machine.run("install -d -o daemon /run/seen")
+    machine.write("/etc/wctl/more.env", "FROM=more\nB=more\n")
+    machine.write("/etc/wctl/env/app\\x2bx@01.env", 'ONE="only 01"\n')
+    see = "sh -c 'env -0 >/run/seen/$0; exec sleep 1000'"
+    configure(
+        machine,
+        f"[program:app+x]\ncommand={see} worker\nprocess_name=p%(process_num)d%%\n"
+        "numprocs=2\nuser=daemon\nserverurl=unix:///run/s\nenvironment_file=/etc/wctl/more.env\n"
+        'environment=HOME="/srv",A="%(process_num)d of 100%%",B="100%% $HOME"\n'
+        "health_command=sh -c 'env -0 >/run/seen/doctor'\nnumprocs_start=1\n",
+    )
+    machine.run(["wctl", "update"])
+
+    def seen(name: str) -> dict[str, str]:
+        wait_for(lambda: machine.exists(f"/run/seen/{name}"), 10, f"the variables of {name}")
+        text = machine.read(f"/run/seen/{name}")
+        found = dict(each.split("=", 1) for each in text.split("\0") if each)
+        ours = {"A", "B", "FROM", "HOME", "LOGNAME", "ONE", "SHELL", "USER"}
+        return {n: v for n, v in found.items() if n in ours or n.startswith("SUPERVISOR_")}
+
+    unit = "app\\x2bx@01"
+    machine.run(["wctl", "restart", unit])
+    worker = seen("worker")
+    assert worker == {
+        "A": "1 of 100%",
+        "B": "100% $HOME",
+        "FROM": "more",
+        "HOME": "/srv",
+        "LOGNAME": "daemon",
+        "ONE": "only 01",
+        "SUPERVISOR_ENABLED": "1",
+        "SUPERVISOR_GROUP_NAME": "app+x",
+        "SUPERVISOR_PROCESS_NAME": "p1%",
+        "SUPERVISOR_SERVER_URL": "unix:///run/s",
+        "USER": "daemon",
+    }
+    machine.run(["wctl", "stop", "all"])
+    machine.run("rm /run/seen/worker")
+    foreground = machine.popen(["wctl", "run", "app+x@01"])
+    assert seen("worker") == worker
+    machine.stop(foreground, signal.SIGTERM)
+    machine.run(["wctl", "doctor", "app+x"], check=False)
+    assert seen("doctor") == worker
+
+
 def test_check_refuses_shared_files(machine: Machine) -> None:
     """Two instances, or two programs, with one log file: an error with its place."""
     configure(

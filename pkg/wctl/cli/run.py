@@ -17,6 +17,7 @@ from wctl.config.model import Program
 from wctl.errors import WctlError
 from wctl.systemd import env_file
 from wctl.systemd.unit_file import Raw, Word
+from wctl.units import environment
 from wctl.units.exec_start import Arguments
 
 # What only a service manager can do for a worker, and so is left out.
@@ -48,14 +49,20 @@ def run(session: Session, instance: str, log: str | None) -> None:
     missing = [name for name in _NEEDS_SYSTEMD if getattr(program, name)]
     if missing and not session.quiet:
         click.echo(f"wctl: not applied without systemd: {', '.join(missing)}", err=True)
-    environment = _environment(session, program, number)
+    account = _account(program)
+    variables = {
+        **os.environ,
+        **(environment.of_user(account) if account is not None else {}),
+        **environment.of_instance(program, number, session.layout.environment, _read),
+    }
     _limit(program)
-    environment.update(_become_user(program))
+    if account is not None:
+        _become(account)
     os.umask(0o022 if program.umask is None else program.umask)
     _enter(program, number)
     sys.stdout.flush()
     try:
-        os.execve(arguments[0], arguments, environment)
+        os.execve(arguments[0], arguments, variables)
     except OSError as error:
         raise WctlError(f"{arguments[0]}: {error.strerror}") from None
 
@@ -90,22 +97,7 @@ def _arguments(session: Session, program: Program, number: int, log: str | None)
     return [*host.wrapper, *options, unit, "--", *command]
 
 
-def _environment(session: Session, program: Program, number: int) -> dict[str, str]:
-    """Return ours, and what the unit would add, in its order."""
-    environment = dict(os.environ)
-    environment["SUPERVISOR_ENABLED"] = "1"
-    environment["SUPERVISOR_GROUP_NAME"] = program.group
-    environment["SUPERVISOR_PROCESS_NAME"] = program.process_name.text(number)
-    for name in program.environment_file:
-        optional = name.startswith("-")
-        environment.update(_read(Path(name.lstrip("-")), optional=optional))
-    environment.update((name, text.text(number)) for name, text in program.environment)
-    own = session.layout.environment / f"{program.name}@{number:02d}.env"
-    environment.update(_read(own, optional=True))
-    return environment
-
-
-def _read(file: Path, *, optional: bool) -> dict[str, str]:
+def _read(file: Path, optional: bool) -> dict[str, str]:
     try:
         return env_file.parse(file.read_text(errors="surrogateescape"))
     except OSError as error:
@@ -131,27 +123,30 @@ def _limit(program: Program) -> None:
             raise WctlError(f"nice={program.nice}: {error.strerror}") from None
 
 
-def _become_user(program: Program) -> dict[str, str]:
-    """Change to the program's user; return what systemd's User= puts into the environment."""
+def _account(program: Program) -> pwd.struct_passwd | None:
+    """Return the account of the program's user; None where it has none of its own."""
     if program.user is None:
-        return {}
+        return None
     try:
         numeric = program.user.isdecimal()
-        user = pwd.getpwuid(int(program.user)) if numeric else pwd.getpwnam(program.user)
+        return pwd.getpwuid(int(program.user)) if numeric else pwd.getpwnam(program.user)
     except KeyError:
         raise WctlError(f"user={program.user}: no such user") from None
-    if os.geteuid() != user.pw_uid:
-        try:
-            os.initgroups(user.pw_name, user.pw_gid)
-            os.setgid(user.pw_gid)
-            os.setuid(user.pw_uid)
-        except PermissionError:
-            raise WctlError(
-                f"user={program.user}: only root can become another user",
-                hint=f"run it as root, or as {program.user}",
-            ) from None
-    name = user.pw_name
-    return {"HOME": user.pw_dir, "LOGNAME": name, "USER": name, "SHELL": user.pw_shell}
+
+
+def _become(account: pwd.struct_passwd) -> None:
+    """Change to another user."""
+    if os.geteuid() == account.pw_uid:
+        return
+    try:
+        os.initgroups(account.pw_name, account.pw_gid)
+        os.setgid(account.pw_gid)
+        os.setuid(account.pw_uid)
+    except PermissionError:
+        raise WctlError(
+            f"user={account.pw_name}: only root can become another user",
+            hint=f"run it as root, or as {account.pw_name}",
+        ) from None
 
 
 def _enter(program: Program, number: int) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 
 from wctl.config.model import Program
 from wctl.systemd import env_file
+from wctl.units import environment
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # systemd's own
 NOT_FOUND = 127  # as a shell has it
@@ -79,7 +80,8 @@ class Runner:
         """Return the files of variables, in the order of their weight."""
         program = self.program
         files = list(program.environment_file)
-        files += [f"-{self._environment}/{program.name}.env"] if program.environment else []
+        if program.environment:
+            files.append("-" + env_file.pattern(f"{self._environment}/{program.name}.env"))
         return files
 
     def run(self, command: Sequence[str]) -> Answer:
@@ -124,20 +126,15 @@ class Runner:
         }
 
     def _variables(self) -> dict[str, str]:
-        """Return what systemd gives a worker, less what names its instance."""
+        """Return what systemd gives the first instance's worker."""
         program = self.program
-        found = {"PATH": _PATH, "LANG": os.environ.get("LANG", "C.UTF-8")}
-        for file in program.environment_file:
-            found.update(_read(file.lstrip("-")))
-        number = program.numprocs_start
-        found.update((name, text.text(number)) for name, text in program.environment)
-        found.update(_read(self._environment / f"{program.name}@{number:02d}.env"))
-        if self._account is not None:
-            name, home = self._account.pw_name, self._account.pw_dir
-            found.update(HOME=home, USER=name, LOGNAME=name, SHELL=self._account.pw_shell)
-        elif "HOME" in os.environ:
-            found.setdefault("HOME", os.environ["HOME"])
-        return found
+        home = {"HOME": os.environ["HOME"]} if "HOME" in os.environ else {}
+        return {
+            "PATH": _PATH,
+            "LANG": os.environ.get("LANG", "C.UTF-8"),
+            **(home if self._account is None else environment.of_user(self._account)),
+            **environment.of_worker(program, program.numprocs_start, self._environment, _read),
+        }
 
 
 def _answer(process: subprocess.Popen[bytes], timeout: float) -> Answer:
@@ -199,9 +196,9 @@ def _text(output: bytearray) -> str:
     return output[-_MOST:].decode(errors="replace")
 
 
-def _read(file: str | Path) -> Mapping[str, str]:
+def _read(file: Path, _optional: bool) -> Mapping[str, str]:
     try:
-        return env_file.parse(Path(file).read_text(errors="surrogateescape"))
+        return env_file.parse(file.read_text(errors="surrogateescape"))
     except OSError:
         return {}
 

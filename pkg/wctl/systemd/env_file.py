@@ -1,4 +1,4 @@
-"""EnvironmentFile= as systemd reads it (systemd.exec(5)), for where there is no systemd."""
+"""EnvironmentFile= (systemd.exec(5)): read as systemd reads it, written, and named in a unit."""
 
 from __future__ import annotations
 
@@ -60,6 +60,11 @@ def _unescape(match: re.Match[str]) -> str:
     if escaped == "\n":
         return ""
     return escaped if escaped in '"\\`$' else match[0]
+
+
+def pattern(path: str) -> str:
+    """Return the value of EnvironmentFile= for ``path`` alone: systemd takes it as a glob(7)."""
+    return re.sub(r"([*?\[\\])", r"\\\1", path)
 
 
 def environment_file(variables: Iterable[tuple[str, str]]) -> str:

@@ -55,11 +55,9 @@ class Arguments:
             options.append(("directory", self.words(program.directory)))
         if self.expand:
             options.append(("expand", True))
-        # EnvironmentFile= knows no specifiers: there every number is the wrapper's to fill in.
-        filled = [name for name, text in program.environment if text.numbers]
-        filled += ["SUPERVISOR_PROCESS_NAME"] if needs_wrapper([program.process_name]) else []
-        if filled:
-            options.append(("expand-env", ",".join(filled)))
+        names = expanded_variables(program)
+        if names:
+            options.append(("expand-env", ",".join(names)))
         for name, given in (
             ("retry", program.autorestart == "false"),
             ("stop-group", program.stopasgroup),
@@ -102,6 +100,13 @@ def needs_wrapper(templates: Iterable[Template | None]) -> bool:
         if template is not None
         for number in template.numbers
     )
+
+
+def expanded_variables(program: Program) -> list[str]:
+    """Return the variables whose numbers the wrapper fills in."""
+    # EnvironmentFile= knows no specifiers, Environment= knows %i.
+    names = [name for name, text in program.environment if text.numbers]
+    return names + ["SUPERVISOR_PROCESS_NAME"] * needs_wrapper([program.process_name])
 
 
 def for_wrapper(template: Template) -> str:

@@ -6,12 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from wctl.config.model import MOST_EARLIER, Config, Group, Program
-from wctl.systemd.env_file import environment_file
 from wctl.systemd.unit_file import Unit
-from wctl.units import socket_unit
-from wctl.units.exec_start import for_wrapper
+from wctl.units import environment, socket_unit
 from wctl.units.host import Host
-from wctl.units.marker import DOCUMENTATION, header, name_source, new_unit
+from wctl.units.marker import DOCUMENTATION, name_source, new_unit
 from wctl.units.service import Service
 
 
@@ -54,7 +52,7 @@ def _render_program(
     if program.socket is not None:
         files += map(_file, socket_unit.units(program, program.socket, host))
     if program.environment:
-        files.append(File(f"{program.name}.env", _environment(program), secret=True))
+        files.append(File(f"{program.name}.env", environment.file_text(program), secret=True))
     return files
 
 
@@ -71,14 +69,6 @@ def _earlier(config: Config) -> Mapping[str, Iterable[str]]:
         earlier.update({program.name: [] if crowd else lower for program in level})
         lower = [program.name for program in level]
     return earlier
-
-
-def _environment(program: Program) -> str:
-    lines = header(program.place.file, f"{program.name}.env")
-    return "".join(f"# {line}\n" for line in lines) + environment_file(
-        (name, for_wrapper(text) if text.numbers else text.text(0))
-        for name, text in program.environment
-    )
 
 
 def _program_target(program: Program, host: Host) -> Unit:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 from wctl.config.model import Program, log_file
 from wctl.systemd.unit_file import SINCE, Raw, Section, Unit, fits
-from wctl.units import hardening, limits
-from wctl.units.exec_start import INSTANCE, Arguments, for_wrapper, needs_wrapper, plain_words
+from wctl.units import environment, hardening, limits
+from wctl.units.exec_start import INSTANCE, Arguments
 from wctl.units.host import Host
 from wctl.units.marker import DOCUMENTATION, name_source, new_unit
 from wctl.wrapper.command_line import START_GRACE
@@ -47,7 +47,7 @@ class Service:
             self._restart,
             self._stop,
             self._identity,
-            self._variables,
+            self._environment,
             self._output,
         ):
             part(service)
@@ -171,22 +171,9 @@ class Service:
                 service.set("WorkingDirectory", "-", *words)
         service.set("UMask", f"{0o022 if program.umask is None else program.umask:04o}")
 
-    def _variables(self, service: Section) -> None:
-        program = self._program
-        service.environment("SUPERVISOR_ENABLED", "1")
-        service.environment("SUPERVISOR_GROUP_NAME", program.group_title)
-        if program.serverurl is not None:
-            service.environment("SUPERVISOR_SERVER_URL", program.serverurl)
-        name = program.process_name
-        words = [for_wrapper(name)] if needs_wrapper([name]) else plain_words(name)
-        service.environment("SUPERVISOR_PROCESS_NAME", *words)
-        for file in program.environment_file:
-            service.set("EnvironmentFile", file)
-        if program.environment:
-            directory = self._host.environment_directory
-            service.set("EnvironmentFile", f"-{directory}/{program.name}.env")
-            service.set("EnvironmentFile", f"-{directory}/{program.name}@", INSTANCE, ".env")
-        for credential in program.credential:
+    def _environment(self, service: Section) -> None:
+        environment.add(service, self._program, self._host.environment_directory)
+        for credential in self._program.credential:
             service.set("LoadCredential", credential)
 
     def _output(self, service: Section) -> None:

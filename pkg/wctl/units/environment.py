@@ -1,0 +1,103 @@
+"""The variables that wctl gives a worker: for its unit, for "wctl run", for doctor's commands.
+
+A later one of the same name counts (systemd.exec(5)): first what User= brings, then Environment=,
+then each EnvironmentFile=: those that the program names, the one with its `environment`, and the
+one with what an administrator wrote for one instance.
+"""
+
+from __future__ import annotations
+
+import pwd
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from wctl.config.expansion import Template
+from wctl.config.model import Program
+from wctl.systemd import env_file
+from wctl.systemd.unit_file import Section
+from wctl.units.exec_start import (
+    INSTANCE,
+    expanded_variables,
+    for_wrapper,
+    needs_wrapper,
+    plain_words,
+)
+from wctl.units.marker import header
+
+_NO_SHELLS = ("", "nologin", "false", "true")
+
+Reader = Callable[[Path, bool], Mapping[str, str]]
+"""Reads a file of variables; the second argument tells whether it may be missing."""
+
+
+def add(service: Section, program: Program, directory: str) -> None:
+    """Write the variables into a unit. ``directory`` has the files of `environment`."""
+    for name, text in _fixed(program):
+        words = [for_wrapper(text)] if needs_wrapper([text]) else plain_words(text)
+        service.environment(name, *words)
+    for file in program.environment_file:
+        service.set("EnvironmentFile", file)
+    if program.environment:
+        own = env_file.pattern(f"{directory}/{program.name}")
+        service.set("EnvironmentFile", f"-{own}.env")
+        service.set("EnvironmentFile", f"-{own}@", INSTANCE, ".env")
+
+
+def file_text(program: Program) -> str:
+    """Return the text of PROGRAM.env, which holds `environment`: its values may be secrets."""
+    lines = header(program.place.file, f"{program.name}.env")
+    variables = env_file.environment_file(_written(program))
+    return "".join(f"# {line}\n" for line in lines) + variables
+
+
+def of_instance(program: Program, number: int, directory: Path, read: Reader) -> dict[str, str]:
+    """Return the variables that systemd hands to the wrapper of an instance.
+
+    In expanded_variables() the wrapper still fills in the number.
+    """
+    found = {
+        name: for_wrapper(text) if needs_wrapper([text]) else text.text(number)
+        for name, text in _fixed(program)
+    }
+    for file in program.environment_file:
+        found.update(read(Path(file.removeprefix("-")), file.startswith("-")))
+    if program.environment:
+        found.update(_written(program))  # PROGRAM.env, which need not be installed
+        found.update(read(directory / f"{program.name}@{number:02d}.env", True))
+    return found
+
+
+def of_worker(program: Program, number: int, directory: Path, read: Reader) -> dict[str, str]:
+    """Return the variables that the worker of an instance has, numbers filled in."""
+    found = of_instance(program, number, directory, read)
+    for name in expanded_variables(program):
+        # An administrator's own value for this instance may have a % of another kind.
+        with suppress(KeyError, TypeError, ValueError):
+            found[name] %= {"process_num": number}
+    return found
+
+
+def of_user(account: pwd.struct_passwd) -> dict[str, str]:
+    """Return the variables that User= brings (systemd.exec(5)): no SHELL that refuses a login."""
+    found = {"LOGNAME": account.pw_name, "USER": account.pw_name}
+    if account.pw_dir.strip("/"):
+        found["HOME"] = account.pw_dir
+    if account.pw_shell.rpartition("/")[2] not in _NO_SHELLS:
+        found["SHELL"] = account.pw_shell
+    return found
+
+
+def _fixed(program: Program) -> Iterator[tuple[str, Template]]:
+    """Yield the variables that Supervisor sets."""
+    yield "SUPERVISOR_ENABLED", Template(("1",))
+    yield "SUPERVISOR_GROUP_NAME", Template((program.group_title,))
+    if program.serverurl is not None:
+        yield "SUPERVISOR_SERVER_URL", Template((program.serverurl,))
+    yield "SUPERVISOR_PROCESS_NAME", program.process_name
+
+
+def _written(program: Program) -> Iterator[tuple[str, str]]:
+    """Yield `environment` as PROGRAM.env has it, which knows no specifiers."""
+    for name, text in program.environment:
+        yield name, for_wrapper(text) if text.numbers else text.text(0)
