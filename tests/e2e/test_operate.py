@@ -342,6 +342,14 @@ def test_groups_are_targets(machine: Machine) -> None:
     wait_for(lambda: set(states(machine).values()) == {"RUNNING"}, 10, "all to run")
     machine.run(["systemctl", "stop", "g.target"])
     assert set(states(machine).values()) == {"STOPPED"}
+    # Whoever starts an instance marks its targets, else systemd would not stop them with it.
+    for verb in ("start", "restart"):
+        machine.run(["wctl", verb, "sleeper"])
+        for target in ("sleeper", "g"):
+            assert machine.run(["systemctl", "is-active", f"{target}.target"]).out == "active\n"
+        machine.run(["wctl", "stop", "all"])
+        shown = machine.run(["systemctl", "is-active", "sleeper.target", "g.target"], check=False)
+        assert shown.out == "inactive\ninactive\n"
 
 
 def test_progress_is_a_bar_on_a_terminal_only(machine: Machine) -> None:

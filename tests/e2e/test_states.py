@@ -162,7 +162,7 @@ def test_active_without_a_process_is_exited(machine: Machine) -> None:
 
 
 def test_a_unit_that_systemd_cannot_run_is_fatal(machine: Machine) -> None:
-    """A start that fails before any code of ours runs ends as FATAL, too."""
+    """A start that fails before any code of ours runs ends as FATAL; restart brings it back."""
     configure(machine, program("sleep 1000", "user=www-data"))
     machine.run(["wctl", "update"])
     machine.run(
@@ -173,3 +173,6 @@ def test_a_unit_that_systemd_cannot_run_is_fatal(machine: Machine) -> None:
     wait_for(lambda: states(machine) == {UNIT: "FATAL"}, 60, "FATAL")
     status = machine.run(["wctl", "status"], check=False).out
     assert "systemd cannot run it: its user is missing" in status
+    machine.run("rm -r /etc/systemd/system/gate@.service.d && systemctl daemon-reload")
+    assert machine.run(["wctl", "restart", UNIT]).out == f"{UNIT}: restarted\n"
+    assert states(machine) == {UNIT: "RUNNING"}

@@ -203,7 +203,7 @@ def remove(session: Session, programs: tuple[str, ...]) -> int:
     Example: wctl stop old-worker: && wctl remove old-worker
     """
     chosen = [session.inventory.program(name) for name in programs]
-    still = [each for each in chosen if jobs.running(session.manager, each.name)]
+    still = [each for each in chosen if jobs.alive(session.manager, each.name)]
     for each in still:
         click.echo(f"{each.name}: ERROR (process/group still running)")
     with exclusive(user=session.user, waiting=lambda: click.echo("waiting for another wctl")):

@@ -9,9 +9,8 @@ from wctl.cli.completion import complete_names
 from wctl.cli.progress import Progress
 from wctl.errors import Exit, WctlError
 from wctl.install.installed import Installed
-from wctl.operate import jobs, scaling, states
-from wctl.operate.jobs import Verb
-from wctl.operate.states import RUNNING_STATES, Process, State
+from wctl.operate import scaling, states, verbs
+from wctl.operate.states import RUNNING_STATES, Process
 from wctl.systemd.log import note
 
 _MOST = 10_000
@@ -85,10 +84,7 @@ def _start(session: Session, names: tuple[str, ...], *, wait: bool) -> int:
     for each in processes:
         if each not in idle:
             click.echo(f"{each.name}: ERROR (already started)")
-    # One that systemd itself has given up is refused until StartLimitIntervalSec= is over.
-    session.manager.reset_failed([each.unit for each in idle if each.state is State.FATAL])
-    jobs.hold(session.manager, [(each.program, each.group) for each in idle])
-    events = jobs.run(session.manager, Verb.START, [each.unit for each in idle], wait=wait)
+    events = verbs.start(session.manager, session.inventory, idle, wait=wait)
     return Exit.NOT_STARTED if Progress(session).show(events) else Exit.OK
 
 
@@ -111,11 +107,8 @@ def _stop(session: Session, names: tuple[str, ...], *, wait: bool) -> int:
     for each in processes:
         if each not in running:
             click.echo(f"{each.name}: ERROR (not running)")
-    manager = session.manager
-    events = jobs.run(manager, Verb.STOP, [each.unit for each in running], wait=wait)
-    failed = Progress(session).show(events)
-    jobs.release(manager, session.inventory, [(each.program, each.group) for each in running])
-    return Exit.FAILURE if failed else Exit.OK
+    events = verbs.stop(session.manager, session.inventory, running, wait=wait)
+    return Exit.FAILURE if Progress(session).show(events) else Exit.OK
 
 
 @click.command()
@@ -146,11 +139,10 @@ def restart(
     if rolling:
         if no_wait:
             raise click.UsageError("--rolling waits: it does not go with --no-wait")
-        units = [each.unit for each in processes if each.state in RUNNING_STATES]
-        events = jobs.rolling(session.manager, units, batch)
+        running = [each for each in processes if each.state in RUNNING_STATES]
+        events = verbs.rolling(session.manager, session.inventory, running, batch)
     else:
-        units = [each.unit for each in processes]
-        events = jobs.run(session.manager, Verb.RESTART, units, wait=not no_wait)
+        events = verbs.restart(session.manager, session.inventory, processes, wait=not no_wait)
     return Exit.NOT_STARTED if Progress(session).show(events) else Exit.OK
 
 
@@ -172,8 +164,7 @@ def signal(session: Session, signal_name: str, names: tuple[str, ...]) -> int:
         raise WctlError(f"{signal_name}: {error}") from None
     code = Exit.OK
     for each in _processes(session, _required(names)):
-        if each.state in RUNNING_STATES:
-            session.manager.kill(each.unit, number)
+        if verbs.signal(session.manager, each, number):
             click.echo(f"{each.name}: signalled")
         else:
             click.echo(f"{each.name}: ERROR (not running)")

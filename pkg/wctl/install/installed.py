@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from wctl.systemd import unit_name
 from wctl.units.marker import directives, own_text
 
 _TEMPLATE = "@.service"
@@ -168,4 +169,9 @@ class Instance:
 
     program: str
     group: str
-    unit: str
+    unit: str  # messenger-worker@00.service
+
+    @property
+    def name(self) -> str:
+        """The instance as people type it: messenger-worker@00."""
+        return unit_name.short(self.unit)

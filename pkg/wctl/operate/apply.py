@@ -8,10 +8,11 @@ from dataclasses import replace
 from wctl.config.model import Config, Program
 from wctl.install import pending
 from wctl.install.changes import Plan, delete, write
-from wctl.install.installed import Installed, Layout
+from wctl.install.installed import Installed, Instance, Layout
 from wctl.install.pending import Intent
+from wctl.operate import verbs
 from wctl.operate.inventory import Inventory
-from wctl.operate.jobs import Event, Said, Verb, hold, run, running
+from wctl.operate.jobs import Event, Said, alive
 from wctl.operate.scaling import rescale
 from wctl.systemd.manager import Manager
 
@@ -56,8 +57,8 @@ def update(
         manager.reload()
     _enable(manager, plan, config)
     yield from _told(plan)
-    yield from _restart(manager, plan, wait=wait)
-    yield from _start_added(manager, plan, wait=wait)
+    yield from _restart(manager, inventory, plan, wait=wait)
+    yield from _start_added(manager, inventory, plan, wait=wait)
     for program in plan.rescaled:
         yield Said(program.name, f"updated process group, numprocs is {program.numprocs}")
         new = [unit for unit in map(program.instance, program.numbers) if unit in noted.new]
@@ -110,24 +111,36 @@ def _told(plan: Plan) -> Iterator[Event]:
         yield Said(name, "updated, nothing to restart")
 
 
-def _restart(manager: Manager, plan: Plan, *, wait: bool) -> Iterator[Event]:
+def _restart(manager: Manager, inventory: Inventory, plan: Plan, *, wait: bool) -> Iterator[Event]:
     for program in plan.changed:
         yield Said(program.name, "updated process group")
-        yield from run(manager, Verb.RESTART, running(manager, program.name), wait=wait)
+        yield from verbs.restart(manager, inventory, _alive(manager, program), wait=wait)
 
 
-def _start_added(manager: Manager, plan: Plan, *, wait: bool) -> Iterator[Event]:
+def _start_added(
+    manager: Manager, inventory: Inventory, plan: Plan, *, wait: bool
+) -> Iterator[Event]:
     for program in plan.added:
         yield Said(program.name, "added process group")
-    started = [program for program in plan.added if program.autostart]
-    hold(manager, [(program.name, program.group) for program in started])
-    units = [program.instance(number) for program in started for number in program.numbers]
-    yield from run(manager, Verb.START, units, wait=wait)
+    instances = [
+        Instance(program.name, program.group, program.instance(number))
+        for program in plan.added
+        if program.autostart
+        for number in program.numbers
+    ]
+    yield from verbs.start(manager, inventory, instances, wait=wait)
+
+
+def _alive(manager: Manager, program: Program | Installed) -> list[Instance]:
+    units = alive(manager, program.name)
+    return [Instance(program.name, program.group, unit) for unit in units]
 
 
 def _remove(manager: Manager, inventory: Inventory, program: Installed) -> Iterator[Event]:
-    yield from run(manager, Verb.STOP, running(manager, program.name))
-    manager.activate(f"{program.name}.target", False)
+    instances = _alive(manager, program)
+    yield from verbs.stop(manager, inventory, instances)
+    if not instances:
+        verbs.release(manager, inventory, [(program.name, program.group)])
     units = [program.instance(number) for number in inventory.numbers(program)]
     manager.disable([*units, f"{program.name}.target"])
     manager.reset_failed(units)

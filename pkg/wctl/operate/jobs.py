@@ -6,13 +6,11 @@ it was interrupted: what it has done by then is in systemd, or in files.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Union
 
-from wctl.operate.inventory import Inventory
-from wctl.systemd import unit_name
 from wctl.systemd.manager import ALIVE, JOBS_AT_ONCE, UP, Manager
 
 _TICK = 1.0  # seconds between two signs of life while jobs run
@@ -132,48 +130,12 @@ def run(
     yield from jobs.ended() if wait else jobs.begun()
 
 
-def rolling(manager: Manager, units: Sequence[str], batch: int) -> Iterator[Event]:
-    """Restart ``units``, at most ``batch`` at a time; stop at the first that is not ready again."""
-    for first in range(0, len(units), batch):
-        failed = False
-        for event in run(manager, Verb.RESTART, units[first : first + batch]):
-            yield event
-            failed = failed or (isinstance(event, Ended) and not event.ok)
-        if failed:
-            left = units[first + batch :]
-            if left:
-                names = ", ".join(unit_name.short(unit) for unit in left)
-                yield Said("stopped at the first failure", f"not restarted: {names}")
-            return
-
-
-def hold(manager: Manager, members: Iterable[tuple[str, str]]) -> None:
-    """Mark the targets of these (program, group) as active: some of their instances run.
-
-    An active target hands its stop on to its members, and keeps them loaded: systemd forgets how
-    an unloaded unit has ended.
-    """
-    for name in sorted({name for pair in members for name in pair}):
-        manager.activate(f"{name}.target", True)
-
-
-def release(manager: Manager, inventory: Inventory, members: Iterable[tuple[str, str]]) -> None:
-    """Mark the targets as inactive that no running instance is left of.
-
-    Else "systemctl start NAME.target" would do nothing: for systemd it has been started.
-    """
-    for name in sorted({name for pair in members for name in pair}):
-        programs = [each.name for each in inventory.programs if name in (each.name, each.group)]
-        if not any(_units(manager, program, ALIVE) for program in programs):
-            manager.activate(f"{name}.target", False)
-
-
 def ready(manager: Manager, program: str) -> list[str]:
     """Return the units of ``program`` that are READY."""
     return sorted(_units(manager, program, UP))
 
 
-def running(manager: Manager, program: str) -> list[str]:
+def alive(manager: Manager, program: str) -> list[str]:
     """Return the units of ``program`` that are up, or on their way."""
     return sorted(_units(manager, program, ALIVE))
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from wctl.install.files import make_durable
 from wctl.install.installed import Installed
 from wctl.operate.inventory import Inventory
-from wctl.operate.jobs import Event, Jobs, Said, Verb, _units, hold, release, run
+from wctl.operate.jobs import Event, Jobs, Said, Verb, alive, run
 from wctl.operate.lock import exclusive
+from wctl.operate.verbs import prepare, release
 from wctl.systemd.manager import ALIVE, JOBS_AT_ONCE, UP, Manager
 
 
@@ -38,10 +39,10 @@ def scale(
             elif change.stale:
                 manager.reload()
             if count:
-                hold(manager, [(program.name, program.group)])
+                prepare(manager, inventory, missing, [(program.name, program.group)])
             starts = Jobs(manager, Verb.START, missing)
-            alive = [each for each in change.surplus if inventory.active(each) in ALIVE]
-            stops = Jobs(manager, Verb.STOP, alive)
+            stopped = [each for each in change.surplus if inventory.active(each) in ALIVE]
+            stops = Jobs(manager, Verb.STOP, stopped)
             yield from said
             yield from starts.asked()
             yield from stops.asked()
@@ -116,7 +117,10 @@ def rescale(
     change = _resize(manager, inventory, inventory.program(name), numbers)
     if change.stale:
         manager.reload()
-    active = _units(manager, name, ALIVE)
-    yield from run(manager, Verb.START, [unit for unit in new if unit not in active], wait=wait)
+    active = alive(manager, name)
+    missing = [unit for unit in new if unit not in active]
+    if missing:
+        prepare(manager, inventory, missing, [(name, inventory.program(name).group)])
+    yield from run(manager, Verb.START, missing, wait=wait)
     surplus = [unit for unit in change.surplus if unit in active]
     yield from run(manager, Verb.STOP, surplus, wait=wait)

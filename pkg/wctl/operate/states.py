@@ -13,7 +13,6 @@ from enum import Enum
 from typing import Any
 
 from wctl.install.installed import Instance
-from wctl.systemd import unit_name
 from wctl.systemd.manager import Manager, Unit
 from wctl.systemd.quantities import known
 from wctl.wrapper.exits import GIVE_UP_SIGNAL
@@ -90,20 +89,12 @@ _OTHER = (
 
 
 @dataclass(frozen=True)
-class Process:
+class Process(Instance):
     """One instance as an operator sees it."""
 
-    program: str
-    group: str
-    name: str  # messenger-worker@00
     state: State
     description: str
     pid: int = 0
-
-    @property
-    def unit(self) -> str:
-        """The unit's name."""
-        return f"{self.name}.service"
 
 
 @dataclass(frozen=True)
@@ -158,13 +149,13 @@ def _loaded(manager: Manager, instances: list[Instance]) -> list[Unit]:
 def _process(
     instance: Instance, unit: Unit | None, properties: Mapping[str, Any], now: int
 ) -> Process:
-    name = unit_name.short(instance.unit)
+    program, group, name = instance.program, instance.group, instance.unit
     if unit is None:
-        return Process(instance.program, instance.group, name, State.STOPPED, "Not started")
+        return Process(program, group, name, State.STOPPED, "Not started")
     state = state_of(unit, properties)
     pid = int(properties.get("MainPID", 0))
     text = _description(state, properties, now)
-    return Process(instance.program, instance.group, name, state, text, pid)
+    return Process(program, group, name, state, text, pid)
 
 
 def state_of(unit: Unit, properties: Mapping[str, Any]) -> State:

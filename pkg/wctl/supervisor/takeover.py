@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from wctl.config.model import Config, Program
 from wctl.errors import WctlError
 from wctl.install import changes
-from wctl.install.installed import Layout
-from wctl.operate import apply, jobs
+from wctl.install.installed import Instance, Layout
+from wctl.operate import apply, jobs, verbs
 from wctl.operate.inventory import Inventory
-from wctl.operate.jobs import Ended, Event, Said, Verb
+from wctl.operate.jobs import Ended, Event, Said
 from wctl.supervisor.supervisorctl import Supervisorctl, running
 from wctl.systemd.log import note
 from wctl.systemd.manager import Manager
@@ -74,17 +74,14 @@ class Takeover:
             self.manager.reload()
         self.inventory.refresh()
         if program in part.changed:
-            yield from jobs.run(
-                self.manager, Verb.RESTART, jobs.running(self.manager, program.name)
-            )
+            alive = _instances(program, jobs.alive(self.manager, program.name))
+            yield from verbs.restart(self.manager, self.inventory, alive)
         return program in part.added
 
     def _start(self, program: Program, units: Sequence[str]) -> Generator[Event, None, bool]:
         """Start what is missing; return whether all of it is ready."""
-        if units:
-            jobs.hold(self.manager, [(program.name, program.group)])
         ready = True
-        for event in jobs.run(self.manager, Verb.START, units):
+        for event in verbs.start(self.manager, self.inventory, _instances(program, units)):
             yield event
             ready = ready and (not isinstance(event, Ended) or event.ok)
         return ready
@@ -97,8 +94,7 @@ class Takeover:
             nothing = Config((), (), ())
             yield from apply.update(self.manager, self.inventory, self.layout, plan, nothing)
         else:
-            yield from jobs.run(self.manager, Verb.STOP, units)
-            jobs.release(self.manager, self.inventory, [(program.name, program.group)])
+            yield from verbs.stop(self.manager, self.inventory, _instances(program, units))
 
     def _enable(self, program: Program) -> None:
         """Have the next boot start what it would have started there."""
@@ -114,3 +110,7 @@ class Takeover:
         note(program.name, f"taken over from Supervisor: {', '.join(names)}")
         count = f"{len(names)} process{'es' if len(names) > 1 else ''}"
         return f"taken over, {count} of Supervisor stopped"
+
+
+def _instances(program: Program, units: Sequence[str]) -> list[Instance]:
+    return [Instance(program.name, program.group, unit) for unit in units]

@@ -1,0 +1,127 @@
+"""verbs: what comes before each start and after each stop, whoever asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from wctl.install.installed import Instance, Layout
+from wctl.operate import verbs
+from wctl.operate.inventory import Inventory
+from wctl.operate.jobs import Ended, Event, Said
+from wctl.operate.states import Process, State
+from wctl.systemd.manager import Unit
+from wctl.units.marker import MARK
+
+W0, W1 = (Instance("w", "g", f"w@{number:02d}.service") for number in range(2))
+
+
+class Bus:
+    """Stands in for the manager: notes what is asked of it, in order."""
+
+    def __init__(self, fails: str = "", **active: str) -> None:
+        self.active = {f"w@0{name[1]}.service": state for name, state in active.items()}
+        self.fails = fails
+        self.asked: list[tuple[object, ...]] = []
+        self._ends: list[str] = []
+
+    def units(self, patterns: Sequence[str]) -> list[Unit]:
+        return [Unit(name, "loaded", state, "") for name, state in self.active.items()]
+
+    def _jobs(self, verb: str, units: Sequence[str], then: str) -> tuple[dict[str, str], Any]:
+        self.asked.append((verb, *units))
+        self.active.update(dict.fromkeys(units, then))
+        self._ends += units
+        return {unit: unit for unit in units}, {}
+
+    def start(self, units: Sequence[str]) -> tuple[dict[str, str], Any]:
+        return self._jobs("start", units, "active")
+
+    def restart(self, units: Sequence[str]) -> tuple[dict[str, str], Any]:
+        return self._jobs("restart", units, "active")
+
+    def stop(self, units: Sequence[str]) -> tuple[dict[str, str], Any]:
+        return self._jobs("stop", units, "inactive")
+
+    def wait(self, jobs: Collection[str], timeout: float) -> tuple[str, str]:
+        unit = self._ends.pop(0)
+        return unit, "failed" if unit == self.fails else "done"
+
+    def reset_failed(self, units: Iterable[str]) -> None:
+        self.asked.append(("reset", *units))
+
+    def activate(self, target: str, active: bool) -> None:
+        self.asked.append(("hold" if active else "release", target))
+
+    def kill(self, unit: str, number: int) -> None:
+        self.asked.append(("kill", unit, number))
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    """The program w of the group g, and another of that group."""
+    for name in ("w", "other"):
+        text = f"# {MARK} from x.conf.\n[Unit]\nX-Wctl-Group=g\n"
+        (tmp_path / f"{name}@.service").write_text(text)
+    return Layout(False, tmp_path, (), tmp_path, tmp_path / "env")
+
+
+Verb = Callable[..., Iterator[Event]]
+
+
+def asked(bus: Bus, layout: Layout, verb: Verb, *instances: Instance) -> list[tuple[object, ...]]:
+    """Returns what is asked of systemd."""
+    manager: Any = bus
+    more = {"batch": 1} if verb is verbs.rolling else {}
+    list(verb(manager, Inventory(layout, manager), instances, **more))
+    return bus.asked
+
+
+HELD = [("hold", "g.target"), ("hold", "w.target")]
+
+
+@pytest.mark.parametrize("verb", [verbs.start, verbs.restart])
+def test_starts_forget_failures_and_hold_the_targets(layout: Layout, verb: Verb) -> None:
+    """What systemd gave up is brought back by every verb that starts, and only that is reset."""
+    bus = Bus(_0="failed", _1="inactive")
+    expected = [("reset", W0.unit), *HELD, (verb.__name__, W0.unit, W1.unit)]
+    assert asked(bus, layout, verb, W0, W1) == expected
+
+
+def test_rolling_goes_by_batches_and_stops_at_the_first_failure(layout: Layout) -> None:
+    """What has not been restarted is named."""
+    manager: Any = Bus(fails=W0.unit, _0="active", _1="active")
+    events = list(verbs.rolling(manager, Inventory(layout, manager), [W0, W1], 1))
+    assert manager.asked == [("reset",), *HELD, ("restart", W0.unit)]
+    ended, said = events[1:]
+    assert isinstance(ended, Ended) and not ended.ok
+    assert said == Said("stopped at the first failure", "not restarted: w@01")
+
+
+def test_stop_releases_the_targets_of_the_last_instance(layout: Layout) -> None:
+    """A target stays active as long as an instance of it is."""
+    bus = Bus(_0="active", _1="active")
+    assert asked(bus, layout, verbs.stop, W0) == [("stop", W0.unit)]
+    bus.asked.clear()
+    expected = [("stop", W1.unit), ("release", "g.target"), ("release", "w.target")]
+    assert asked(bus, layout, verbs.stop, W1) == expected
+
+
+@pytest.mark.parametrize(
+    ("state", "there"),
+    [
+        (State.RUNNING, True),
+        (State.STARTING, True),
+        (State.STOPPED, False),
+        (State.FATAL, False),
+        (State.EXITED, False),
+    ],
+)
+def test_signal_goes_to_what_runs(state: State, there: bool) -> None:
+    """Whoever is down gets none, and the caller knows."""
+    manager: Any = Bus()
+    assert verbs.signal(manager, Process("w", "g", W0.unit, state, ""), 10) is there
+    assert manager.asked == ([("kill", W0.unit, 10)] if there else [])
