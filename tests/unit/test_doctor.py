@@ -15,7 +15,7 @@ import pytest
 from wctl.config import load
 from wctl.config.model import Program
 from wctl.doctor import codes, messenger, queues
-from wctl.doctor.finding import Finding, Typed, few, printable
+from wctl.doctor.finding import Commands, Finding, few, printable
 from wctl.doctor.runner import Runner
 from wctl.errors import Place
 from wctl.supervisor import daemons
@@ -228,10 +228,12 @@ def test_lines_are_shown_without_what_a_terminal_obeys() -> None:
 
 def test_commands_are_typed_for_what_was_examined() -> None:
     """An update of another configuration would remove everything, so that -c is part of it."""
-    typed = Typed(user=True, files=("my own.conf",))
-    assert typed.update() == "wctl --user -c 'my own.conf' update"
-    assert typed.systemctl("enable", r"a\x2bb.target") == r"systemctl --user enable 'a\x2bb.target'"
-    assert Typed().edit(Place("a b", 3)) == "${EDITOR:-vi} +3 'a b' && wctl update"
+    commands = Commands(user=True, files=("my own.conf",))
+    assert commands.update() == "wctl --user -c 'my own.conf' update"
+    assert (
+        commands.systemctl("enable", r"a\x2bb.target") == r"systemctl --user enable 'a\x2bb.target'"
+    )
+    assert Commands().edit(Place("a b", 3)) == "${EDITOR:-vi} +3 'a b' && wctl update"
 
 
 def test_every_code_is_in_the_table() -> None:

@@ -20,9 +20,9 @@ def layout(tmp_path: Path) -> Layout:
 def test_is_kept_until_done(layout: Layout) -> None:
     """A noted intent is read back whole, and gone when it is done."""
     noted = Intent(added=("a",), changed=("b", "c"), rescaled=("d",), new=("d@01.service",))
-    pending.note(layout, noted)
+    pending.write(layout, noted)
     assert pending.read(layout) == noted
-    pending.done(layout)
+    pending.clear(layout)
     assert pending.read(layout) == Intent()
     assert list(layout.units.iterdir()) == []
 

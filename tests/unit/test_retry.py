@@ -10,7 +10,7 @@ import pytest
 from wctl.wrapper import backoff
 from wctl.wrapper.command_line import parse
 from wctl.wrapper.exits import GIVE_UP_SIGNAL
-from wctl.wrapper.starts import Start, Starts
+from wctl.wrapper.starts import Counter, Start
 
 
 class DeathError(Exception):
@@ -54,7 +54,7 @@ def start(tmp_path: Path, failed: int, restarts: int | None, *options: str) -> S
     """Returns a start after so many failed ones."""
     runtime = tmp_path / "wctl"
     runtime.mkdir()
-    Starts(str(runtime)).begin(failed - 1, restarts)
+    Counter(str(runtime)).begin(failed - 1, restarts)
     environ = {b"RUNTIME_DIRECTORY": f"{runtime}/".encode(), b"NOTIFY_SOCKET": b"/notify"}
     return Start(parse([*options, "w@00.service", "--", "true"]), environ)
 

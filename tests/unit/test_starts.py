@@ -6,52 +6,52 @@ from pathlib import Path
 
 import pytest
 
-from wctl.wrapper.starts import Starts, automatic, delay, given_up
+from wctl.wrapper.starts import Counter, automatic, delay, given_up
 
 
 def test_counts_from_its_beginning(tmp_path: Path) -> None:
     """A start that has begun counts as failed until the worker is READY."""
-    starts = Starts(str(tmp_path))
-    assert (starts.failed(), starts.restarts()) == (0, None)
-    starts.begin(0)
-    assert (starts.failed(), starts.restarts()) == (1, None)
-    starts.begin(1, restarts=7)
-    assert (starts.failed(), starts.restarts()) == (2, 7)
-    starts.clear()
-    assert (starts.failed(), starts.restarts()) == (0, None)
-    starts.clear()  # twice is fine
+    counter = Counter(str(tmp_path))
+    assert (counter.failed(), counter.restarts()) == (0, None)
+    counter.begin(0)
+    assert (counter.failed(), counter.restarts()) == (1, None)
+    counter.begin(1, restarts=7)
+    assert (counter.failed(), counter.restarts()) == (2, 7)
+    counter.clear()
+    assert (counter.failed(), counter.restarts()) == (0, None)
+    counter.clear()  # twice is fine
 
 
 def test_without_a_directory_every_start_is_the_first() -> None:
     """Outside a unit nothing is kept, and nothing fails."""
-    starts = Starts(None)
-    starts.begin(5)
-    starts.clear()
-    assert starts.failed() == 0
+    counter = Counter(None)
+    counter.begin(5)
+    counter.clear()
+    assert counter.failed() == 0
 
 
 @pytest.mark.parametrize("text", [b"", b"x", b"3 x", b"\0\0", b" 4"])
 def test_a_damaged_count_is_none(tmp_path: Path, text: bytes) -> None:
     """What is not a count is no count: the worker starts at once."""
     (tmp_path / "failed-starts").write_bytes(text)
-    starts = Starts(str(tmp_path))
-    assert (starts.failed(), starts.restarts()) == (0, None)
+    counter = Counter(str(tmp_path))
+    assert (counter.failed(), counter.restarts()) == (0, None)
 
 
 def test_a_count_that_cannot_be_kept_is_an_error(tmp_path: Path) -> None:
     """The caller decides what to do about a directory that is gone."""
     with pytest.raises(OSError):
-        Starts(str(tmp_path / "gone")).begin(0)
+        Counter(str(tmp_path / "gone")).begin(0)
 
 
 def test_the_old_count_stands_until_the_new_one_is_whole(tmp_path: Path) -> None:
     """A wrapper killed between write and rename leaves the old count."""
-    starts = Starts(str(tmp_path))
-    starts.begin(2)
+    counter = Counter(str(tmp_path))
+    counter.begin(2)
     (tmp_path / "failed-starts.new").write_bytes(b"")
-    assert starts.failed() == 3
-    starts.begin(3)
-    assert (starts.failed(), sorted(each.name for each in tmp_path.iterdir())) == (
+    assert counter.failed() == 3
+    counter.begin(3)
+    assert (counter.failed(), sorted(each.name for each in tmp_path.iterdir())) == (
         4,
         ["failed-starts"],
     )

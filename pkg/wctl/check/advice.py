@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 
-from wctl.check.codes import Check, Found
+from wctl.check.codes import Check, Problem
 from wctl.config import frameworks
 from wctl.config.model import MOST_EARLIER, Config, Program, log_file
 from wctl.config.values import byte_size
@@ -24,10 +24,10 @@ _OURS = {
 }  # fmt: skip
 
 
-def _planned_end_is_final(program: Program) -> Iterator[Found]:
+def _planned_end_is_final(program: Program) -> Iterator[Problem]:
     option = frameworks.planned_end(program)
     if option and program.autorestart != "true" and 0 in program.exitcodes:
-        yield Found(
+        yield Problem(
             "planned-end-is-final",
             "autorestart",
             f"with {program.autorestart} the worker stays down when {option} ends it with 0;"
@@ -35,17 +35,17 @@ def _planned_end_is_final(program: Program) -> Iterator[Found]:
         )
 
 
-def _short_stop(program: Program) -> Iterator[Found]:
+def _short_stop(program: Program) -> Iterator[Problem]:
     limit = frameworks.message_limit(program)
     if limit is not None and program.stopwaitsecs < limit.seconds:
-        yield Found(
+        yield Problem(
             "short-stop",
             "stopwaitsecs",
             f"{program.stopwaitsecs} s, but {limit.written} lets a message take longer: it is cut"
             f" off at a stop; use {limit.seconds + 5} or more",
         )
     elif "stopwaitsecs" not in program.places and frameworks.planned_end(program):
-        yield Found(
+        yield Problem(
             "short-stop",
             "stopwaitsecs",
             f"the default of {_SHORT_STOP} s: a message that takes longer is cut off at a stop;"
@@ -53,23 +53,23 @@ def _short_stop(program: Program) -> Iterator[Found]:
         )
 
 
-def _abrupt_stop(program: Program) -> Iterator[Found]:
+def _abrupt_stop(program: Program) -> Iterator[Problem]:
     if program.stopsignal.name == "SIGKILL":
-        yield Found(
+        yield Problem(
             "abrupt-stop",
             "stopsignal",
             "a worker that is killed cannot finish the message in hand; use TERM",
         )
 
 
-def _shell_syntax(program: Program) -> Iterator[Found]:
+def _shell_syntax(program: Program) -> Iterator[Problem]:
     shells = {"sh", "bash", "dash", "zsh"}
     words = [word.marked() for word in program.command]
     if os.path.basename(words[0]) in shells:  # noqa: PTH119 - no path, but a word
         return
     for word in words[1:]:
         if word in _OPERATORS or _SHELL_VARIABLE.fullmatch(word):
-            yield Found(
+            yield Problem(
                 "shell-syntax",
                 "command",
                 f"{word!r} is handed to the command as it is: no shell reads it; write"
@@ -78,22 +78,22 @@ def _shell_syntax(program: Program) -> Iterator[Found]:
             return
 
 
-def _interrupting_stop(program: Program) -> Iterator[Found]:
+def _interrupting_stop(program: Program) -> Iterator[Problem]:
     words = [word.text(0) for word in program.command]
     if program.stopsignal.name == "SIGINT" and "messenger:consume" in words:
-        yield Found(
+        yield Problem(
             "interrupting-stop",
             "stopsignal",
             "SIGINT aborts the message in hand, and Messenger reports success; use TERM",
         )
 
 
-def _memory_below_own_limit(program: Program) -> Iterator[Found]:
+def _memory_below_own_limit(program: Program) -> Iterator[Problem]:
     soft = frameworks.soft_limit(program)
     if soft is None or program.memory_max is None or not program.memory_max.isdecimal():
         return
     if int(program.memory_max) <= soft.size:
-        yield Found(
+        yield Problem(
             "memory-below-own-limit",
             "memory_max",
             f"{program.memory_max} is not above the worker's own {soft.written}: it is killed"
@@ -101,11 +101,11 @@ def _memory_below_own_limit(program: Program) -> Iterator[Found]:
         )
 
 
-def _memory_high_crawls(program: Program) -> Iterator[Found]:
+def _memory_high_crawls(program: Program) -> Iterator[Problem]:
     if program.memory_high is not None and program.memory_high.isdecimal():
         soft = frameworks.soft_limit(program)
         if soft is not None and byte_size(program.memory_high) <= soft.size:
-            yield Found(
+            yield Problem(
                 "memory-high-crawls",
                 "memory_high",
                 f"not above the worker's own {soft.written}: it is slowed to a crawl instead of"
@@ -113,9 +113,9 @@ def _memory_high_crawls(program: Program) -> Iterator[Found]:
             )
 
 
-def _never_ready(program: Program) -> Iterator[Found]:
+def _never_ready(program: Program) -> Iterator[Problem]:
     if program.ready == "startsecs" and program.startsecs == 0:
-        yield Found(
+        yield Problem(
             "startsecs-0",
             "startsecs",
             "0 makes every start a success, so that a worker that crashes at once looks RUNNING;"
@@ -123,11 +123,11 @@ def _never_ready(program: Program) -> Iterator[Found]:
         )
 
 
-def _shared_log_file(program: Program) -> Iterator[Found]:
+def _shared_log_file(program: Program) -> Iterator[Problem]:
     for key in ("stdout_logfile", "stderr_logfile"):
         template = log_file(getattr(program, key))
         if template is not None and program.numprocs > 1 and not template.numbers:
-            yield Found(
+            yield Problem(
                 "shared-log-file",
                 key,
                 "all processes would rotate one file; put %(process_num)02d into its name",
@@ -141,7 +141,7 @@ def _log_file_taken(config: Config) -> Check:
         for path, key in _log_files(program):
             users.setdefault(path, []).append((program.name, key))
 
-    def check(program: Program) -> Iterator[Found]:
+    def check(program: Program) -> Iterator[Problem]:
         reported = set()
         for path, key in _log_files(program):
             others = (each for each in users[path] if each != (program.name, key))
@@ -150,7 +150,7 @@ def _log_file_taken(config: Config) -> Check:
                 reported.add(key)
                 whose = other if name == program.name else f"{other} of {name}"
                 problem = f"{path} is the {whose}, too: both would rotate it; give each its own"
-                yield Found("shared-log-file", key, problem)
+                yield Problem("shared-log-file", key, problem)
 
     return check
 
@@ -165,17 +165,17 @@ def _log_files(program: Program) -> Iterator[tuple[str, str]]:
             yield from ((os.path.normpath(template.text(number)), key) for number in numbers)
 
 
-def _open_secret(program: Program) -> Iterator[Found]:
+def _open_secret(program: Program) -> Iterator[Problem]:
     for directive in program.passed_through:
         if directive.key == "Environment" and _looks_secret(directive.value):
-            yield Found(
+            yield Problem(
                 "open-secret",
                 f"systemd.{directive.section}.{directive.key}",
                 "every user can read it over D-Bus; use environment or environment_file",
             )
     for name, text in program.environment:
         if _looks_secret(f"{name}={text.text(0)}"):
-            yield Found(
+            yield Problem(
                 "secret-in-configuration",
                 "environment",
                 f"{name} looks like a secret in a file that others may read; move it to a file of"
@@ -188,10 +188,10 @@ def _looks_secret(assignment: str) -> bool:
     return bool(value and (_SECRET.search(name) or _URL_PASSWORD.search(value)))
 
 
-def _restart_steps(program: Program) -> Iterator[Found]:
+def _restart_steps(program: Program) -> Iterator[Problem]:
     for directive in program.passed_through:
         if directive.key in ("RestartSteps", "RestartMaxDelaySec"):
-            yield Found(
+            yield Problem(
                 "restart-steps",
                 f"systemd.{directive.section}.{directive.key}",
                 "its delay never becomes short again, however long the worker then ran;"
@@ -199,10 +199,10 @@ def _restart_steps(program: Program) -> Iterator[Found]:
             )
 
 
-def _overridden(program: Program) -> Iterator[Found]:
+def _overridden(program: Program) -> Iterator[Problem]:
     for directive in program.passed_through:
         if directive.section == "Service" and directive.key in _OURS:
-            yield Found(
+            yield Problem(
                 "overrides-wctl",
                 f"systemd.Service.{directive.key}",
                 f"wctl writes {directive.key}= itself, and start, stop or status go by it;"
@@ -219,9 +219,9 @@ def _crowd(config: Config) -> Check:
             crowded.update(program.name for program in level)
         lower = len(level)
 
-    def check(program: Program) -> Iterator[Found]:
+    def check(program: Program) -> Iterator[Problem]:
         if program.name in crowded:
-            yield Found(
+            yield Problem(
                 "priority-crowd",
                 "priority",
                 f"more than {MOST_EARLIER} programs come before it: they may start at the same"

@@ -19,7 +19,7 @@ def check(config: Config, layout: Layout) -> list[Diagnostic]:
         found += _unknown_codes(program)
         for one in checks:
             found += (
-                _diagnostic(program, each.code, each.key, each.problem)
+                _diagnostic(program, each.code, each.key, each.text)
                 for each in one(program)
                 if CODES[each.code].error or each.code not in program.wctl_ignore
             )

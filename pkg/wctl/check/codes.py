@@ -166,12 +166,12 @@ CODES = {code.name: code for code in TABLE}
 
 
 @dataclass(frozen=True)
-class Found:
+class Problem:
     """A finding, before it has its place."""
 
     code: str
     key: str
-    problem: str
+    text: str
 
 
-Check = Callable[[Program], Iterator[Found]]
+Check = Callable[[Program], Iterator[Problem]]

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Iterator
 from functools import cache
 
-from wctl.check.codes import Check, Found
+from wctl.check.codes import Check, Problem
 from wctl.config.model import Program, log_file
 from wctl.install import changes
 from wctl.install.installed import Layout
@@ -23,47 +23,47 @@ def checks(layout: Layout) -> tuple[Check, ...]:
     return (_command_not_found, _directory_missing, _log_directory_missing, *own)
 
 
-def _command_not_found(program: Program) -> Iterator[Found]:
+def _command_not_found(program: Program) -> Iterator[Problem]:
     name = program.command[0].text(program.numprocs_start)
     path = dict(program.environment).get("PATH")
     if not _which(name, path.text(0) if path else os.defpath):
-        yield Found("command-not-found", "command", f"{name}: no such command on this machine")
+        yield Problem("command-not-found", "command", f"{name}: no such command on this machine")
 
 
-def _user_missing(program: Program) -> Iterator[Found]:
+def _user_missing(program: Program) -> Iterator[Problem]:
     if program.user is not None and _account(program.user) is None:
-        yield Found("user-missing", "user", f"{program.user}: no such user on this machine")
+        yield Problem("user-missing", "user", f"{program.user}: no such user on this machine")
 
 
-def _directory_missing(program: Program) -> Iterator[Found]:
+def _directory_missing(program: Program) -> Iterator[Problem]:
     if program.directory is not None:
         path = program.directory.text(program.numprocs_start)
         if not _is_directory(path):
-            yield Found("directory-missing", "directory", f"{path}: no such directory")
+            yield Problem("directory-missing", "directory", f"{path}: no such directory")
 
 
-def _directory_closed(program: Program) -> Iterator[Found]:
+def _directory_closed(program: Program) -> Iterator[Problem]:
     account = _account(program.user) if program.user else None
     if program.directory is not None and account is not None:
         path = program.directory.text(program.numprocs_start)
         if _is_directory(path) and not _may(path, os.X_OK, account):
             problem = f"{path}: {program.user} may not enter it; expected the permission x"
-            yield Found("directory-closed", "directory", problem)
+            yield Problem("directory-closed", "directory", problem)
 
 
-def _log_directory_missing(program: Program) -> Iterator[Found]:
+def _log_directory_missing(program: Program) -> Iterator[Problem]:
     for key, directory in _log_directories(program):
         if not _is_directory(directory):
-            yield Found("log-directory-missing", key, f"{directory}: no such directory")
+            yield Problem("log-directory-missing", key, f"{directory}: no such directory")
 
 
-def _log_directory_closed(program: Program) -> Iterator[Found]:
+def _log_directory_closed(program: Program) -> Iterator[Problem]:
     account = _account(program.user) if program.user else None
     for key, directory in _log_directories(program):
         # The wrapper writes log files, and it runs as the program's user.
         if account and _is_directory(directory) and not _may(directory, os.W_OK, account):
             problem = f"{directory}: {program.user} may not write there; expected the permission w"
-            yield Found("log-directory-closed", key, problem)
+            yield Problem("log-directory-closed", key, problem)
 
 
 def _log_directories(program: Program) -> Iterator[tuple[str, str]]:

@@ -9,8 +9,8 @@ import click
 
 from wctl.cli.app import Session, pass_session, shared
 from wctl.cli.completion import complete_programs
-from wctl.doctor.examine import Examination, Patience
-from wctl.doctor.finding import Finding, Typed, printable
+from wctl.doctor.examine import Examination, Timeouts
+from wctl.doctor.finding import Commands, Finding, printable
 from wctl.errors import Exit
 
 _seconds = click.FloatRange(0.0)
@@ -51,9 +51,9 @@ def doctor(
 
     Example: wctl doctor messenger-worker
     """
-    patience = Patience(since, timeout, wait)
-    typed = Typed(session.user, tuple(map(str, session.files)))
-    examination = Examination(session.config, session.inventory, session.host(), patience, typed)
+    timeouts = Timeouts(since, timeout, wait)
+    commands = Commands(session.user, tuple(map(str, session.files)))
+    examination = Examination(session.config, session.inventory, session.host(), timeouts, commands)
     findings = []
     for each in examination.findings(programs):
         findings.append(each)

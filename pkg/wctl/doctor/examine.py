@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from wctl.check import checker
 from wctl.config.model import Config
 from wctl.doctor import history, messenger, queues, supervisor, units
-from wctl.doctor.finding import Finding, Typed, few
+from wctl.doctor.finding import Commands, Finding, few
 from wctl.doctor.runner import CANNOT_RUN, Answer, NotPermittedError, Runner
-from wctl.doctor.workers import Patient, Workers
+from wctl.doctor.workers import ExaminedProgram, Workers
 from wctl.errors import Exit, WctlError, nearest
 from wctl.operate import states
 from wctl.operate.inventory import Inventory
@@ -26,7 +26,7 @@ _MOMENT = 0.2  # seconds; RestartSec= is half of that
 
 
 @dataclass(frozen=True)
-class Patience:
+class Timeouts:
     """How far back to look, and how long to wait; all in seconds."""
 
     since: float = 3600.0
@@ -42,16 +42,16 @@ class Examination:
         config: Config,
         inventory: Inventory,
         host: Host,
-        patience: Patience,
-        typed: Typed,
+        timeouts: Timeouts,
+        commands: Commands,
     ) -> None:
         self._config = config
         self._inventory = inventory
         self._layout = inventory.layout
         self._manager = inventory.manager
         self._host = host
-        self._patience = patience
-        self._typed = typed
+        self._timeouts = timeouts
+        self._commands = commands
         self.unexamined: list[str] = []  # programs whose commands only root could run
 
     def findings(self, chosen: Sequence[str]) -> Iterator[Finding]:
@@ -67,15 +67,15 @@ class Examination:
             if each.program in names or not chosen:
                 yield each
         yield from self._beside(names)
-        since = time.time() - self._patience.since
+        since = time.time() - self._timeouts.since
         past = history.read(since, user=self._layout.user)
         for installed in self._inventory.programs:
             program = programs.get(installed.name)
             if installed.name in names and program is not None:
                 processes = self._processes(installed.name)
-                patient = Patient(program, installed, processes, self._typed)
-                yield from Workers(self._manager, patient, past, since).findings()
-                yield from self._outside(patient, messenger.consumed(programs))
+                examined = ExaminedProgram(program, installed, processes, self._commands)
+                yield from Workers(self._manager, examined, past, since).findings()
+                yield from self._outside(examined, messenger.consumed(programs))
 
     def _processes(self, program: str) -> tuple[Process, ...]:
         """Return the instances, none of them within the moment between an exit and its restart."""
@@ -103,18 +103,18 @@ class Examination:
     def _of_units(self) -> Iterator[Finding]:
         """Compare configuration, files and systemd; of what differs the last is not looked at."""
         found = [*self._config.diagnostics, *checker.check(self._config, self._layout)]
-        yield from units.configuration(found, self._typed)
+        yield from units.configuration(found, self._commands)
         differing = set()
         if not any(each.error for each in found):
-            for each in units.units(self._config, self._host, self._layout, self._typed):
+            for each in units.units(self._config, self._host, self._layout, self._commands):
                 differing.add(each.program)
                 yield each
         rest = [each for each in self._inventory.programs if each.name not in differing]
-        yield from units.loaded(self._manager, self._layout, rest, self._typed)
+        yield from units.loaded(self._manager, self._layout, rest, self._commands)
 
     def _of_boot(self, names: set[str]) -> Iterator[Finding]:
         programs = self._inventory.programs
-        yield from units.at_boot(self._layout, self._config, programs, self._typed)
+        yield from units.at_boot(self._layout, self._config, programs, self._commands)
         yield from units.lingering(
             self._layout, [each.name for each in programs if each.name in names]
         )
@@ -128,27 +128,27 @@ class Examination:
         here = {each.name.partition("@")[0] for each in units if each.active in ALIVE}
         here |= {each.name for each in self._inventory.programs if each.enabled}
         for each in daemons.daemons(self._manager):
-            has = supervisor.programs(each, timeout=self._patience.command)
+            has = supervisor.programs(each, timeout=self._timeouts.command)
             yield from supervisor.findings(each, has, here & names, installed)
 
-    def _outside(self, patient: Patient, consumed: frozenset[str]) -> Iterator[Finding]:
+    def _outside(self, examined: ExaminedProgram, consumed: frozenset[str]) -> Iterator[Finding]:
         """Examine what only the program's own user, with its variables, can tell."""
-        program = patient.program
+        program = examined.program
         environment = self._layout.environment
-        timeout, user = self._patience.command, self._layout.user
+        timeout, user = self._timeouts.command, self._layout.user
         runner = Runner(program, environment, timeout=timeout, user=user)
         try:
-            yield from units.log_directories(runner, self._typed)
-            unhealthy = list(_health(runner, self._typed))
+            yield from units.log_directories(runner, self._commands)
+            unhealthy = list(_health(runner, self._commands))
             yield from unhealthy
             if any(each.code == "health" for each in unhealthy):
                 return  # without its services, nothing moves anyway
             if program.queue_command is not None:
-                yield from queues.by_command(runner, patient, self._manager, self._patience.queue)
+                yield from queues.by_command(runner, examined, self._manager, self._timeouts.queue)
             console = messenger.console_of(program)
             if console is not None:
-                symfony = messenger.Messenger(runner, console, patient, self._manager)
-                yield from symfony.findings(self._patience.queue, consumed)
+                symfony = messenger.Messenger(runner, console, examined, self._manager)
+                yield from symfony.findings(self._timeouts.queue, consumed)
         except NotPermittedError:
             self.unexamined.append(program.name)
 
@@ -158,7 +158,7 @@ def _waits(process: Process) -> bool:
     return "failed start" in process.description
 
 
-def _health(runner: Runner, typed: Typed) -> Iterator[Finding]:
+def _health(runner: Runner, commands: Commands) -> Iterator[Finding]:
     command = runner.program.health_command
     answer = Answer(0, "", "") if command is None else runner.run(command)
     if command is None or answer.code == 0:
@@ -166,7 +166,7 @@ def _health(runner: Runner, typed: Typed) -> Iterator[Finding]:
     what = f"its health_command {queues.ending(answer, runner.timeout)}"
     if answer.code in CANNOT_RUN:
         what = f"{what}, so that it tells nothing; correct it"
-        edit = typed.edit_option(runner.program, "health_command")
+        edit = commands.edit_option(runner.program, "health_command")
         yield Finding("health-unknown", runner.program.name, what, few(answer.lines), edit)
         return
     what = f"{what}: something that it needs is not there; start it, then see if this succeeds"

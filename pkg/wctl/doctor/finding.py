@@ -43,7 +43,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Typed:
+class Commands:
     """How commands are typed so that they act on what was examined, and on nothing else."""
 
     user: bool = False

@@ -19,7 +19,7 @@ from wctl.doctor import queues
 from wctl.doctor.finding import Finding, few
 from wctl.doctor.queues import Counts
 from wctl.doctor.runner import CANNOT_RUN, Answer, Runner
-from wctl.doctor.workers import Patient, cpu
+from wctl.doctor.workers import ExaminedProgram, cpu
 from wctl.systemd.manager import Manager
 
 _CONSUME = ("messenger:consume", "messenger:consume-messages")
@@ -86,10 +86,12 @@ def console_of(program: Program) -> Console | None:
 class Messenger:
     """The queues of one program."""
 
-    def __init__(self, runner: Runner, console: Console, patient: Patient, manager: Manager):
+    def __init__(
+        self, runner: Runner, console: Console, examined: ExaminedProgram, manager: Manager
+    ):
         self._runner = runner
         self._console = console
-        self._patient = patient
+        self._examined = examined
         self._manager = manager
         self._name = runner.program.name
         self._zone = 0.0  # seconds east of UTC, of PHP's own clock
@@ -197,7 +199,7 @@ class Messenger:
         counts = read()
         failed = self._failure_transports(counts)
         yield from self._failed(counts, failed)
-        units = [each.unit for each in self._patient.running()]
+        units = [each.unit for each in self._examined.running()]
         taken = {each.queue for each in rows if each.delivered and each not in stuck}
         strange = self._strange(counts, rows)
         if strange:  # or the queue has grown between the two looks: then another one tells
@@ -212,7 +214,7 @@ class Messenger:
                 yield self._wrong_queue(each, read())
             elif each.name in self._console.transports and each.name not in taken:
                 look = self._runner.shown(self._words("messenger:stats"))
-                yield queues.not_moving(self._patient, each, used, look)
+                yield queues.not_moving(self._examined, each, used, look)
             elif each.name not in consumed | failed:
                 yield self._unconsumed(each)
 

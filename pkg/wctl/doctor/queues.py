@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from wctl.doctor.finding import Finding, few
 from wctl.doctor.runner import CANNOT_RUN, Answer, Runner
-from wctl.doctor.workers import Patient, cpu
+from wctl.doctor.workers import ExaminedProgram, cpu
 from wctl.systemd.manager import Manager
 
 Counts = Mapping[str, int]
@@ -90,7 +90,7 @@ def standing(read: Callable[[], Counts], seconds: float) -> list[Standing]:
 
 
 def by_command(
-    runner: Runner, patient: Patient, manager: Manager, seconds: float
+    runner: Runner, examined: ExaminedProgram, manager: Manager, seconds: float
 ) -> Iterator[Finding]:
     """Report what the program's queue_command tells."""
     command = runner.program.queue_command
@@ -99,19 +99,19 @@ def by_command(
     def read() -> Counts:
         return counted(runner.run(command), parse)
 
-    units = [each.unit for each in patient.running()]
+    units = [each.unit for each in examined.running()]
     begun = cpu(manager, units)
     try:
         found = standing(read, seconds if units else 0.0)
     except NotCountedError as error:
         remedy = runner.shown(command)
         if error.answer.code in CANNOT_RUN:
-            remedy = patient.typed.edit_option(runner.program, "queue_command")
+            remedy = examined.commands.edit_option(runner.program, "queue_command")
         yield not_counted(runner, "queue_command", remedy, error)
         return
     used = cpu(manager, units) - begun
     for each in found if units else ():
-        yield not_moving(patient, each, used, runner.shown(command))
+        yield not_moving(examined, each, used, runner.shown(command))
 
 
 def counted(answer: Answer, parser: Callable[[str], Counts]) -> Counts:
@@ -152,19 +152,19 @@ def ending(answer: Answer, timeout: float) -> str:
     return f"ended with exit code {answer.code}"
 
 
-def not_moving(patient: Patient, queue: Standing, used: float, look: str) -> Finding:
+def not_moving(examined: ExaminedProgram, queue: Standing, used: float, look: str) -> Finding:
     """Return the finding of a queue that only grows, or stands still, while workers run."""
-    running = patient.running()
+    running = examined.running()
     share = used / queue.seconds / len(running) if queue.seconds else 0.0
     evidence = (
         queue.evidence,
         f"{len(running)} running, which used {used:.2f} s of processor time meanwhile",
     )
-    name, typed = patient.program.name, patient.typed
+    name, commands = examined.program.name, examined.commands
     if queue.last > queue.first and share > _BUSY:
         what = "the queue grows faster than its workers take from it; run more of them"
-        remedy = typed.wctl("scale", name, str(len(patient.installed.enabled) + 1))
+        remedy = commands.wctl("scale", name, str(len(examined.installed.enabled) + 1))
         return Finding("queue-growing", name, what, evidence, remedy)
     what = "RUNNING, but takes nothing from the queue: it hangs, or it consumes another one"
-    remedy = typed.wctl("restart", "--rolling", name)
+    remedy = commands.wctl("restart", "--rolling", name)
     return Finding("queue-standing", name, what, (*evidence, f"looked with: {look}"), remedy)

@@ -11,7 +11,7 @@ from pathlib import Path
 import wctl
 from wctl.config.model import Config, Program, log_file
 from wctl.doctor.codes import FROM_CHECK
-from wctl.doctor.finding import Finding, Typed, few
+from wctl.doctor.finding import Commands, Finding, few
 from wctl.doctor.runner import Runner
 from wctl.errors import Diagnostic
 from wctl.install import changes
@@ -25,7 +25,7 @@ from wctl.units.render import render
 _LINGER = Path("/var/lib/systemd/linger")
 
 
-def configuration(found: Iterable[Diagnostic], typed: Typed) -> Iterator[Finding]:
+def configuration(found: Iterable[Diagnostic], commands: Commands) -> Iterator[Finding]:
     """Report what "wctl check" has ``found`` that shows when workers run."""
     for each in found:
         if each.error or each.code in FROM_CHECK:
@@ -34,14 +34,14 @@ def configuration(found: Iterable[Diagnostic], typed: Typed) -> Iterator[Finding
                 each.section.partition(":")[2],
                 f"{each.key}: {each.problem}" if each.key else each.problem,
                 (str(each.place),),
-                typed.edit(each.place),
+                commands.edit(each.place),
             )
 
 
-def units(config: Config, host: Host, layout: Layout, typed: Typed) -> Iterator[Finding]:
+def units(config: Config, host: Host, layout: Layout, commands: Commands) -> Iterator[Finding]:
     """Report units that are not what the configuration makes, and programs without any."""
     plan = changes.plan(config, render(config, host), layout)
-    update = typed.update()
+    update = commands.update()
     programs = {program.name: program for program in config.programs}
     for name in sorted({each.subject for each in plan.writes}):
         writes = [each for each in plan.writes if each.subject == name]
@@ -97,7 +97,7 @@ def _left_over(plan: Plan, update: str) -> Iterator[Finding]:
 
 
 def loaded(
-    manager: Manager, layout: Layout, programs: Iterable[Installed], typed: Typed
+    manager: Manager, layout: Layout, programs: Iterable[Installed], commands: Commands
 ) -> Iterator[Finding]:
     """Report units that have changed on disk since systemd read them."""
     chosen = tuple(programs)
@@ -114,7 +114,7 @@ def loaded(
         mine = tuple(sorted(unit for unit in stale if unit.startswith(f"{each.name}@")))
         if mine:
             what = "systemd has an older version of its units than the disk"
-            reload = typed.systemctl("daemon-reload")
+            reload = commands.systemctl("daemon-reload")
             instances = tuple(unit_name.short(unit) for unit in mine)
             yield Finding("reload-needed", each.name, what, few(mine), reload, instances)
 
@@ -126,7 +126,7 @@ def _drop_ins(layout: Layout, unit: str) -> set[str]:
 
 
 def at_boot(
-    layout: Layout, config: Config, programs: Iterable[Installed], typed: Typed
+    layout: Layout, config: Config, programs: Iterable[Installed], commands: Commands
 ) -> Iterator[Finding]:
     """Report programs that the next boot would not start though autostart says so."""
     wanted = Host(user=layout.user).boot_target
@@ -140,7 +140,7 @@ def at_boot(
         if not any((links / name).is_symlink() for name in names):
             what = "does not start at boot, though autostart is true"
             evidence = (f"{links / names[0]}: no such link",)
-            remedy = typed.systemctl("enable", names[0])
+            remedy = commands.systemctl("enable", names[0])
             yield Finding("not-at-boot", each.name, what, evidence, remedy)
 
 
@@ -154,7 +154,7 @@ def lingering(layout: Layout, programs: Iterable[str]) -> Iterator[Finding]:
             yield Finding("no-linger", name, what, (f"{_LINGER / user}: no such file",), remedy)
 
 
-def log_directories(runner: Runner, typed: Typed) -> Iterator[Finding]:
+def log_directories(runner: Runner, commands: Commands) -> Iterator[Finding]:
     """Report directories of log files that the program's user cannot write into."""
     program = runner.program
     files: dict[Path, str] = {}
@@ -168,10 +168,10 @@ def log_directories(runner: Runner, typed: Typed) -> Iterator[Finding]:
         test = 'test -w "$1" && test -x "$1"'
         if runner.run(["/bin/sh", "-c", test, "sh", str(directory)]).code != 0:
             key = next(key for file, key in files.items() if file.parent == directory)
-            yield _closed(runner, directory, key, typed)
+            yield _closed(runner, directory, key, commands)
 
 
-def _closed(runner: Runner, directory: Path, key: str, typed: Typed) -> Finding:
+def _closed(runner: Runner, directory: Path, key: str, commands: Commands) -> Finding:
     program = runner.program
     user = program.user or pwd.getpwuid(os.geteuid()).pw_name
     barred = next(
@@ -188,7 +188,7 @@ def _closed(runner: Runner, directory: Path, key: str, typed: Typed) -> Finding:
         own = str(directory / program.name)
         what += f"; others use that, so have {key} name a file in {own}"
         make = shlex.join(["install", "-d", "-o", user, "-m", "0750", own])
-        remedy = f"{make} && {typed.edit_option(program, key)}"
+        remedy = f"{make} && {commands.edit_option(program, key)}"
     found = (barred or directory).stat()
     evidence = f"{barred or directory}: mode {found.st_mode & 0o7777:04o}, {_owner(found)}"
     return Finding("log-directory-closed", program.name, what, (evidence,), remedy)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from wctl.config.model import Program
-from wctl.doctor.finding import Finding, Typed, few, names
+from wctl.doctor.finding import Commands, Finding, few, names
 from wctl.doctor.history import Event, History
 from wctl.install.installed import Installed
 from wctl.operate.log_files import of_units
@@ -19,7 +19,7 @@ from wctl.operate.states import Process, State
 from wctl.systemd import exits, journal
 from wctl.systemd.manager import Manager
 from wctl.systemd.quantities import INFINITY, size_in_words
-from wctl.wrapper.starts import Starts
+from wctl.wrapper.starts import Counter
 
 _DIRECTIVE = "systemd.Service.{}"  # as it is passed through
 _ERR = 3  # the priority, of syslog(3)
@@ -50,13 +50,13 @@ _UNIFIED = Path("/sys/fs/cgroup/cgroup.controllers")
 
 
 @dataclass(frozen=True)
-class Patient:
+class ExaminedProgram:
     """A program and its instances."""
 
     program: Program
     installed: Installed
     processes: tuple[Process, ...]
-    typed: Typed
+    commands: Commands
 
     def running(self) -> list[Process]:
         """Return the instances that are up."""
@@ -66,17 +66,19 @@ class Patient:
 class Workers:
     """The instances of one program, as they are and as they were."""
 
-    def __init__(self, manager: Manager, patient: Patient, history: History, since: float) -> None:
+    def __init__(
+        self, manager: Manager, examined: ExaminedProgram, history: History, since: float
+    ) -> None:
         self._manager = manager
-        self._patient = patient
-        self._program = patient.program
-        self._typed = patient.typed
+        self._examined = examined
+        self._program = examined.program
+        self._commands = examined.commands
         # Of a stopped one, systemd would have to load the unit, and has nothing to tell.
-        living = [each.unit for each in patient.processes if each.description != "Not started"]
+        living = [each.unit for each in examined.processes if each.description != "Not started"]
         self._properties = manager.properties([(unit, _PROPERTIES) for unit in living])
         self._history = {
             each.name: history.of(each.unit, max(since, self._changed(each.unit)))
-            for each in patient.processes
+            for each in examined.processes
             if each.unit in self._properties
         }
 
@@ -105,24 +107,24 @@ class Workers:
     # ---- states --------------------------------------------------------------------------
 
     def _states(self) -> Iterator[Finding]:
-        start, logs = self._typed.wctl("start"), self._typed.wctl("logs", "-n", "50")
+        start, logs = self._commands.wctl("start"), self._commands.wctl("logs", "-n", "50")
         given_up = self._in(State.FATAL)
         if given_up:
             what = "FATAL: it was given up; mend what it died of, then start it"
             finding = self._finding("fatal", given_up, what, self._why(given_up[0]), start)
             limited = [each for each in given_up if each.description.startswith(_NOT_RUN)]
             # systemd has given it up itself, and refuses a start until it is told, or time passes.
-            reset = self._typed.systemctl("reset-failed", *(each.unit for each in limited))
+            reset = self._commands.systemctl("reset-failed", *(each.unit for each in limited))
             yield replace(finding, remedy=f"{reset}; {finding.remedy}") if limited else finding
         strange = self._in(State.UNKNOWN)
         if strange:
-            what, look = "in a state that wctl does not know", self._typed.systemctl("status")
+            what, look = "in a state that wctl does not know", self._commands.systemctl("status")
             yield self._finding("unknown", strange, what, self._why(strange[0]), look)
-        failing = [each for each in self._patient.processes if self._fails_to_start(each)]
+        failing = [each for each in self._examined.processes if self._fails_to_start(each)]
         if failing:
             what = "does not start, time and again; mend what it dies of, it tries again by itself"
             yield self._finding("backoff", failing, what, self._why(failing[0]), logs)
-        wanted = set(map(self._patient.installed.instance, self._patient.installed.enabled))
+        wanted = set(map(self._examined.installed.instance, self._examined.installed.enabled))
         stopped = [
             each
             for each in self._in(State.STOPPED)
@@ -131,20 +133,20 @@ class Workers:
         if stopped:
             what = "STOPPED, though it starts at boot"
             yield self._finding("stopped", stopped, what, (_since(stopped[0]),), start)
-        exited = [each for each in self._patient.processes if self._amiss(each)]
+        exited = [each for each in self._examined.processes if self._amiss(each)]
         if exited:
             what = f"EXITED, and autorestart={self._program.autorestart} leaves it so"
             yield self._finding("exited", exited, what, self._why(exited[0]), start)
 
     def _in(self, state: State) -> list[Process]:
-        return [each for each in self._patient.processes if each.state is state]
+        return [each for each in self._examined.processes if each.state is state]
 
     def _fails_to_start(self, process: Process) -> bool:
         """Tell whether an instance waits for its next try, or is at one after some have failed."""
         if process.state is not State.STARTING:
             return process.state is State.BACKOFF
         runtime = os.environ.get("XDG_RUNTIME_DIR", "") if self._manager.user else "/run"
-        return Starts(f"{runtime}/wctl/{process.unit}").failed() > 1
+        return Counter(f"{runtime}/wctl/{process.unit}").failed() > 1
 
     def _amiss(self, process: Process) -> bool:
         """Tell whether an instance that has ended was to go on: a job that is done was not."""
@@ -184,7 +186,9 @@ class Workers:
 
     def _memory(self) -> Iterator[Finding]:
         told = {n: past.out_of_memory for n, past in self._history.items() if past.out_of_memory}
-        edit = self._typed.edit_option(self._program, "memory_max", _DIRECTIVE.format("MemoryMax"))
+        edit = self._commands.edit_option(
+            self._program, "memory_max", _DIRECTIVE.format("MemoryMax")
+        )
         for events, what in (
             (told, "killed because it was out of memory; raise memory_max, or have it need less"),
             (self._likely(), "killed, most likely because it was out of memory; raise memory_max"),
@@ -212,7 +216,7 @@ class Workers:
 
     def _crashes(self) -> Iterator[Finding]:
         told = (State.BACKOFF, State.FATAL)
-        up = {each.name: each for each in self._patient.processes if each.state not in told}
+        up = {each.name: each for each in self._examined.processes if each.state not in told}
         likely = self._likely()
         many = {}
         for name, past in self._history.items():
@@ -226,7 +230,7 @@ class Workers:
             evidence = (_times(many[name]), *self._last_lines(up[name]))
             what = "crashes again and again after it was RUNNING; mend why, then restart it"
             which = names(self._program.name, sorted(many))
-            remedy = self._typed.wctl("logs", "-n", "50", *which)
+            remedy = self._commands.wctl("logs", "-n", "50", *which)
             yield self._past("crashing", many, what, evidence, remedy)
 
     def _dropped(self) -> Iterator[Finding]:
@@ -235,14 +239,14 @@ class Workers:
             first = dropped[min(dropped)]
             what = "journald has dropped lines of it; take out the limit that this shows"
             evidence = few(each.text for each in first)
-            remedy = f"{self._typed.systemctl('cat', min(dropped))} | grep -n LogRateLimit"
+            remedy = f"{self._commands.systemctl('cat', min(dropped))} | grep -n LogRateLimit"
             yield self._past("log-lines-dropped", dropped, what, evidence, remedy)
 
     # ---- limits --------------------------------------------------------------------------
 
     def _limits(self) -> Iterator[Finding]:
         near: dict[str, dict[str, str]] = {"tasks-limit": {}, "files-limit": {}}
-        for each in self._patient.running():
+        for each in self._examined.running():
             found = self._properties[each.unit]
             tasks, most = int(found["TasksCurrent"]), int(found["TasksMax"])
             if INFINITY not in (tasks, most) and tasks > _NEARLY * most:
@@ -256,7 +260,9 @@ class Workers:
         ):
             if near[code]:
                 what = f"about to meet its limit of {things}; find what leaks, or raise {option}"
-                edit = self._typed.edit_option(self._program, option, _DIRECTIVE.format(directive))
+                edit = self._commands.edit_option(
+                    self._program, option, _DIRECTIVE.format(directive)
+                )
                 yield self._past(code, near[code], what, few(near[code].values()), edit)
 
     # ---- findings ------------------------------------------------------------------------

@@ -39,7 +39,7 @@ def read(layout: Layout) -> Intent:
         return Intent()  # none, or a file that nobody can have written but by hand
 
 
-def note(layout: Layout, intent: Intent) -> None:
+def write(layout: Layout, intent: Intent) -> None:
     """Write ``intent`` down.
 
     Raises:
@@ -48,7 +48,7 @@ def note(layout: Layout, intent: Intent) -> None:
     write_file(_path(layout), json.dumps(asdict(intent)) + "\n")
 
 
-def done(layout: Layout) -> None:
+def clear(layout: Layout) -> None:
     """Forget the intent: everything in it has been carried out."""
     _path(layout).unlink(missing_ok=True)
 

@@ -47,7 +47,7 @@ def update(
     """Make the machine what ``plan`` says: files, one reload, links, and only then workers."""
     noted = _intent(plan, inventory, pending.read(layout))
     if noted:
-        pending.note(layout, noted)
+        pending.write(layout, noted)
     for gone in plan.removed:
         yield from _remove(manager, inventory, gone)
     write(plan)
@@ -64,7 +64,7 @@ def update(
         new = [unit for unit in map(program.instance, program.numbers) if unit in noted.new]
         yield from rescale(manager, inventory, program.name, program.numbers, new, wait=wait)
     if noted:
-        pending.done(layout)
+        pending.clear(layout)
 
 
 def _intent(plan: Plan, inventory: Inventory, left: Intent) -> Intent:

@@ -32,7 +32,7 @@ def settle(start: Start) -> None:
     """Find out who asked for this start: by hand it is the first again."""
     value = ask(start.options, "NRestarts")
     start.restarts = int(value) if value.isdigit() else None
-    before = start.starts.restarts()
+    before = start.counter.restarts()
     unsure = before is None and start.restarts is not None
     if not automatic(before, start.restarts) or (unsure and _rested(start.options)):
         start.failed = 0

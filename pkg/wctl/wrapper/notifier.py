@@ -44,11 +44,11 @@ def run(start: Start, pidfd: int, execd: int, probe: "Callable[[Worker], bool]")
     # Where nobody starts it again (retry), a crash after READY is the end, however early.
     grace = start.at_once and not options.retry
     if not grace:
-        start.starts.clear()
+        start.counter.clear()
     if start.address is not None and not start.said_ready:
         sd_notify.ready(start.address)
     if grace and not worker.gone(STARTSECS_0_GRACE):
-        start.starts.clear()
+        start.counter.clear()
 
 
 class Worker:

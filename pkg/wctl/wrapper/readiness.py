@@ -36,7 +36,7 @@ def wait(start: Start, worker: Worker, output: "int | None") -> bool:
         ready = output is not None and _log(what, worker, output, end)
     elif kind == "notify":
         # The worker tells the manager, which then runs ExecStartPost=: that clears the count.
-        ready = _poll(lambda _left: not start.starts.failed(), worker, end)
+        ready = _poll(lambda _left: not start.counter.failed(), worker, end)
     else:
         probe = _PROBES[kind]
         ready = _poll(lambda left: probe(what, left), worker, end)

@@ -42,7 +42,7 @@ def run(start: Start) -> None:
         except OSError as error:  # no process or descriptor to be had: TasksMax=, LimitNPROC=
             journald.say(f"<3>{start.options.unit}: cannot start: {error.strerror}")
             status = launch.EXIT_NOT_STARTED << 8
-        if not start.options.retry or not start.starts.failed() or worker.stopped():
+        if not start.options.retry or not start.counter.failed() or worker.stopped():
             exits.end_as(status)
         start.failed += 1
         backoff.back_off(start)

@@ -23,7 +23,7 @@ from .command_line import Options, decoded
 FILE = "failed-starts"
 
 
-class Starts:
+class Counter:
     """The count of one instance, in ``directory`` (None: nowhere, every start is the first)."""
 
     def __init__(self, directory: "str | None") -> None:
@@ -85,10 +85,10 @@ class Start:
 
     def __init__(self, options: Options, environ: "dict[bytes, bytes]") -> None:
         self.options = options
-        self.starts = Starts(_own_directory(environ, b"RUNTIME_DIRECTORY"))
+        self.counter = Counter(_own_directory(environ, b"RUNTIME_DIRECTORY"))
         self.logs = _own_directory(environ, b"LOGS_DIRECTORY")
         self.environ = environ
-        self.failed = self.starts.failed()
+        self.failed = self.counter.failed()
         self.restarts: "int | None" = None  # NRestarts, where somebody has asked for it
         self.said_ready = False
 
@@ -106,7 +106,7 @@ class Start:
     def begin(self) -> None:
         """Count this start; where that cannot be, the worker matters more."""
         try:
-            self.starts.begin(self.failed, self.restarts)
+            self.counter.begin(self.failed, self.restarts)
         except OSError as error:
             from . import journald  # where something is wrong
 
