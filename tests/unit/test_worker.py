@@ -6,7 +6,7 @@ import runpy
 import subprocess
 import sys
 
-from unit.fake_manager import WRAPPER
+from unit.wrapper.fake_manager import WRAPPER
 from wctl import worker
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from unit.fake_manager import FakeManager
+from unit.wrapper.fake_manager import FakeManager
 from wctl.wrapper import sd_notify
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from unit.fake_manager import FakeManager
+from unit.wrapper.fake_manager import FakeManager
 
 
 @pytest.fixture

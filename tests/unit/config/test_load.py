@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from unit.configured import CAT, X, Y, Z, configured, findings, program, write
+from unit.config.configured import CAT, X, Y, Z, configured, findings, program, write
 from wctl.config.load import default_files, only
 from wctl.config.model import Group
 from wctl.errors import Place, WctlError

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -55,7 +56,7 @@ class FakeDaemon:
         for each in (self._server, *self._streams):
             each.close()
         self._streams = []
-        self.path.unlink()
+        self.path.unlink(missing_ok=True)
 
     def start(self) -> None:
         """Comes back."""
@@ -63,9 +64,11 @@ class FakeDaemon:
 
 
 @pytest.fixture
-def daemon(tmp_path: Path) -> FakeDaemon:
+def daemon(tmp_path: Path) -> Iterator[FakeDaemon]:
     """A journald that reads nothing by itself."""
-    return FakeDaemon(tmp_path / "stdout")
+    made = FakeDaemon(tmp_path / "stdout")
+    yield made
+    made.stop()
 
 
 @pytest.fixture
@@ -75,10 +78,12 @@ def spare(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def output(daemon: FakeDaemon, spare: Path) -> Journaled:
+def output(daemon: FakeDaemon, spare: Path) -> Iterator[Journaled]:
     """An output to the journal with a spare file."""
     journal = Journal(str(daemon.path), "x@00", "x@00.service", 30)
-    return Journaled(journal, "x@00", LogFile("x@00", RotatedFile(str(spare), 0, 0)))
+    yield Journaled(journal, "x@00", LogFile("x@00", RotatedFile(str(spare), 0, 0)))
+    daemon.stop()  # nobody waits for what it has not read
+    journal.close()
 
 
 def try_again(output: Journaled) -> None:
@@ -145,6 +150,7 @@ def test_connects_with_systemds_header(daemon: FakeDaemon) -> None:
     theirs = daemon._server.accept()[0]
     assert theirs.recv(100) == b"x@00\nx@00.service\n13\n1\n0\n0\n0\n"
     ours.close()
+    theirs.close()
 
 
 def test_unwritable_file_drops_whole_lines_and_says_how_many(

@@ -11,7 +11,7 @@ import pytest
 
 from wctl.cli.app import wctl
 
-PKG = Path(__file__).parents[2] / "pkg"
+PKG = Path(__file__).parents[3] / "pkg"
 
 
 def run(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from unit.configured import CAT, ENVIRON, X, Y, Z, configured, findings, program, write
+from unit.config.configured import CAT, ENVIRON, X, Y, Z, configured, findings, program, write
 from wctl.config.load import load
 from wctl.errors import Place
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from unit.fake_manager import WRAPPER, FakeManager
+from unit.wrapper.fake_manager import WRAPPER, FakeManager
 
 # What hand-off may import before it execs: its own four modules, and what is built into the
 # interpreter. A library costs milliseconds at every start of every worker.

@@ -1,0 +1,28 @@
+"""codes: every code of a finding is in the manual, and no other."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from wctl.doctor import codes
+from wctl.doctor.finding import Finding
+
+DOCTOR = Path(codes.__file__).parent
+FINDERS = ("Finding", "self._finding", "self._past")  # what takes a code first
+
+
+def test_every_code_is_in_the_table() -> None:
+    """No finding has a code that wctl(1) does not explain; and the manual explains no other."""
+    used = set()
+    for file in DOCTOR.glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in FINDERS and node.args:
+                used |= {each.value for each in ast.walk(node.args[0])
+                         if isinstance(each, ast.Constant)}  # fmt: skip
+    # Those of limits are made in a loop.
+    assert {*used, "tasks-limit", "files-limit"} == set(codes.OWN)
+    with pytest.raises(AssertionError):
+        Finding("no-such-code", "x", "what", (), "true")

@@ -1,0 +1,88 @@
+"""messenger: Symfony's console, its queues, and Doctrine's table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from unit.doctor.programs import program
+from wctl.doctor import messenger
+from wctl.doctor.runner import Runner
+
+ROWS = """
+ ------------ --------------------- -------- -------- ---------------------
+  queue_name   delivered_at          oldest   number   since
+ ------------ --------------------- -------- -------- ---------------------
+  async                              7        2        2026-01-01 10:00:00
+  async        2026-01-01 09:00:00   3        1        2026-01-01 08:59:00
+  failed       NULL                  9        4        2026-01-01 10:00:00
+ ------------ --------------------- -------- -------- ---------------------
+"""
+
+
+def test_rows_of_doctrines_table() -> None:
+    """Waiting messages have no time of delivery, be that empty or NULL."""
+    found = [
+        messenger.Rows(queue, delivered or None, int(oldest), int(number), since)
+        for queue, delivered, oldest, number, since in messenger.ROW.findall(ROWS)
+    ]
+    assert [(each.queue, each.delivered, each.oldest, each.number) for each in found] == [
+        ("async", None, 7, 2),
+        ("async", "2026-01-01 09:00:00", 3, 1),
+        ("failed", None, 9, 4),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("counts", "waiting", "strange"),
+    [
+        # the queue of the transport "async" may have any name: what both count is the same
+        ({"async": 3}, {"default": 3}, set()),
+        ({"async": 0}, {"default": 3}, {"default"}),
+        ({"async": 2, "failed": 1}, {"async": 2, "failed": 1, "default": 1}, {"default"}),
+        # messages that wait for a retry are in the table, and not in the count
+        ({"async": 2}, {"async": 5}, set()),
+    ],
+)
+def test_queues_that_no_transport_reads(
+    counts: dict[str, int], waiting: dict[str, int], strange: set[str]
+) -> None:
+    """A queue of the table is strange when no transport counts its messages."""
+    assert messenger.unread(counts, waiting) == strange
+
+
+@pytest.mark.parametrize(
+    ("command", "console", "transports"),
+    [
+        ("php bin/console messenger:consume async -vv", ("php", "bin/console"), ("async",)),
+        (
+            "php -d x=1 /a/console messenger:consume --limit 10 high low --sleep=1",
+            ("php", "-d", "x=1", "/a/console"),
+            ("high", "low"),
+        ),
+    ],
+)
+def test_console_of_a_worker(
+    tmp_path: Path, command: str, console: tuple[str, ...], transports: tuple[str, ...]
+) -> None:
+    """What stands before messenger:consume is the console; values of options are no transports."""
+    found = messenger.console_of(program(tmp_path, f"command={command}"))
+    assert found == messenger.Console(console, transports)
+
+
+def test_other_workers_have_no_console(tmp_path: Path) -> None:
+    """Nothing is asked of programs that are not Symfony's."""
+    assert messenger.console_of(program(tmp_path, "command=php artisan queue:work")) is None
+
+
+def test_where_php_is_missing_nothing_is_said_of_the_database(tmp_path: Path) -> None:
+    """A console that cannot be run tells nothing: that its command is missing, "check" says."""
+    found = program(tmp_path, "command=/nonesuch/php bin/console messenger:consume async")
+    runner = Runner(found, tmp_path, timeout=5, user=True)
+    console = messenger.console_of(found)
+    assert console is not None
+    nobody: Any = None  # neither workers nor systemd are asked
+    symfony = messenger.Messenger(runner, console, nobody, nobody)
+    assert list(symfony.findings(0.0, frozenset())) == []

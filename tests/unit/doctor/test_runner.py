@@ -1,0 +1,75 @@
+"""runner: commands in a worker's surroundings, within limits of time and output."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from unit.doctor.programs import program
+from wctl.doctor.runner import Runner
+
+
+def test_command_has_the_workers_surroundings(tmp_path: Path) -> None:
+    """A health_command sees the program's directory and variables, and none of wctl's own."""
+    found = program(tmp_path, f'command=true\ndirectory={tmp_path}\nenvironment=A="b c"')
+    runner = Runner(found, tmp_path, timeout=5, user=True)
+    answer = runner.run(["sh", "-c", 'echo "$PWD $A $VIRTUAL_ENV$PYTHONPATH"'])
+    assert (answer.code, answer.out) == (0, f"{tmp_path} b c \n")
+
+
+def test_command_that_hangs_is_killed_with_its_children(tmp_path: Path) -> None:
+    """Its time over, nothing of it is left, and what it wrote is kept."""
+    runner = Runner(program(tmp_path, "command=true"), tmp_path, timeout=2, user=True)
+    answer = runner.run(["sh", "-c", "echo begun; sleep 1000 & wait"])
+    assert (answer.code, answer.out) == (None, "begun\n")
+
+
+def test_endless_output_ends_with_its_time(tmp_path: Path) -> None:
+    """A command that writes without end is stopped in time."""
+    runner = Runner(program(tmp_path, "command=true"), tmp_path, timeout=0.5, user=True)
+    assert runner.run(["sh", "-c", "yes & yes >&2"]).code is None
+
+
+def test_of_much_output_the_end_is_kept(tmp_path: Path) -> None:
+    """The last megabyte of each stream is kept."""
+    runner = Runner(program(tmp_path, "command=true"), tmp_path, timeout=60, user=True)
+    much = "yes | head -c 3000000; echo end"
+    answer = runner.run(["sh", "-c", f"({much}) & ({much}) >&2; wait"])
+    assert (answer.code, len(answer.out), len(answer.err)) == (0, 1 << 20, 1 << 20)
+    assert answer.out.endswith("y\nend\n") and answer.err.endswith("y\nend\n")
+
+
+@pytest.mark.parametrize("left", ["sleep 1000 &", "setsid sleep 1000 &", "yes &"])
+def test_what_a_command_leaves_behind_is_not_waited_for(tmp_path: Path, left: str) -> None:
+    """A child that keeps the pipes open, and even writes on, does not hold up the answer."""
+    runner = Runner(program(tmp_path, "command=true"), tmp_path, timeout=60, user=True)
+    begun = time.monotonic()
+    child = tmp_path / "child"  # not stdout: "yes" may write more than the answer keeps
+    answer = runner.run(["sh", "-c", f'{left} echo $! >"$1"; echo 3 >&2', "sh", str(child)])
+    assert time.monotonic() - begun < 50  # the command's own limit is 60
+    assert (answer.code, answer.err) == (0, "3\n")
+    with suppress(ProcessLookupError):  # "yes" ends when nobody reads
+        os.kill(int(child.read_text()), signal.SIGKILL)
+
+
+def test_child_that_escapes_its_group_is_not_waited_for(tmp_path: Path) -> None:
+    """What has a session of its own outlives the kill, and holds up nothing."""
+    runner = Runner(program(tmp_path, "command=true"), tmp_path, timeout=2, user=True)
+    begun = time.monotonic()
+    answer = runner.run(["sh", "-c", "setsid sleep 1000 & echo $!; sleep 1000"])
+    assert time.monotonic() - begun < 60
+    assert answer.code is None
+    os.kill(int(answer.out), signal.SIGKILL)
+
+
+def test_command_that_is_not_there(tmp_path: Path) -> None:
+    """A command that cannot be run has failed as in a shell, and its name is told."""
+    runner = Runner(program(tmp_path, "command=true"), tmp_path, timeout=5, user=True)
+    answer = runner.run(["no-such-command"])
+    assert answer.code == 127
+    assert "no-such-command" in answer.err
