@@ -1,11 +1,13 @@
 """What the wrapper costs: from systemd's exec of it to its exec of the worker.
 
-    PYTHONPATH=tests python3 tests/bench/start.py [--rounds 101]
+    PYTHONPATH=tests python3 tests/bench/start.py [--rounds 101] [--against COMMIT]
 
 The worker is a C program that has nothing to do, in a machine with the built package, so that the
-time of a whole start, less that of the worker alone, is the wrapper's. Beside it the least that
-Python needs: python3 -I -S -c pass. The commands take turns; medians. With --false N it starts
-/bin/false N times as a unit, and counts how often that was ever active: the answer is 0.
+time of a whole start, less that of the worker alone, is the wrapper's. Beside it stand the least
+that Python needs, python3 -I -S -c pass, and the wrapper of another commit (--against). The
+commands take turns. Printed are medians of wall and CPU time, and the system calls of one start.
+With --false N it starts /bin/false N times as a unit, and counts how often that was ever active:
+the answer is 0.
 """
 
 from __future__ import annotations
@@ -13,33 +15,38 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+import subprocess
 
 from machine import package, provision
 from machine.driver import Machine, unique_name
 
-WRAPPER = "/usr/lib/python3/dist-packages/wctl/worker.py"
+INSTALLED = "/usr/lib/python3/dist-packages"
 # Runs in the machine: one process that times the others, without a shell between.
 TIMER = """
 import json, os, subprocess, sys, time
-rounds = int(sys.argv[1])
-python = ["/usr/bin/python3", "-I", "-S"]
-commands = {
-    "worker alone": ["/bin/true"],
-    "python3 -I -S -c pass": [*python, "-c", "pass"],
-    "wrapper and worker": [*python, "WRAPPER", "--log=none", "bench@00.service", "--", "/bin/true"],
-}
+rounds, commands = int(sys.argv[1]), json.loads(sys.argv[2])
 os.environ["RUNTIME_DIRECTORY"] = "/run/wctl/bench@00.service"
 os.makedirs(os.environ["RUNTIME_DIRECTORY"], exist_ok=True)
-found = {name: [] for name in commands}
+def first():
+    try:
+        os.unlink("/run/wctl/bench@00.service/failed-starts")
+    except FileNotFoundError:
+        pass
+found = {name: {"wall": [], "cpu": []} for name in commands}
 for _ in range(rounds):
     for name, command in commands.items():
-        try:
-            os.unlink("/run/wctl/bench@00.service/failed-starts")
-        except FileNotFoundError:
-            pass
+        first()
         begun = time.perf_counter()
-        subprocess.run(command, check=True)
-        found[name].append(time.perf_counter() - begun)
+        process = subprocess.Popen(command)
+        _, status, usage = os.wait4(process.pid, 0)
+        found[name]["wall"].append(time.perf_counter() - begun)
+        found[name]["cpu"].append(usage.ru_utime + usage.ru_stime)
+        assert status == 0, (name, status)
+for name, command in commands.items():
+    first()
+    subprocess.run(["strace", "-f", "-qq", "-o", "/run/calls", *command], check=True)
+    with open("/run/calls") as calls:
+        found[name]["calls"] = sum("resumed>" not in line for line in calls)
 print(json.dumps(found))
 """
 FALSE = """[program:false]
@@ -51,15 +58,41 @@ systemd.Unit.StartLimitIntervalSec=0
 BATCH = 100
 
 
-def starts(machine: Machine, rounds: int) -> None:
+def wrapper(directory: str) -> list[str]:
+    """Return the command of a start with the wctl of ``directory``."""
+    python = ["/usr/bin/python3", "-I", "-S", f"{directory}/wctl/worker.py"]
+    return [*python, "--log=none", "bench@00.service", "--", "/bin/true"]
+
+
+def install_commit(machine: Machine, commit: str) -> str:
+    """Copy wctl of a commit into the machine, byte-compiled as Debian does; return where it is."""
+    git = ["git", "-c", f"safe.directory={package.TREE}", "-C", str(package.TREE)]
+    archive = subprocess.run([*git, "archive", commit, "pkg"], stdout=subprocess.PIPE, check=True)
+    directory = f"/opt/{commit}"
+    machine.run(["mkdir", "-p", directory])
+    with machine.popen(["tar", "-C", directory, "-x"], stdin=subprocess.PIPE) as unpack:
+        assert unpack.stdin is not None
+        unpack.stdin.buffer.write(archive.stdout)
+        unpack.stdin.close()
+    machine.run(["python3", "-m", "compileall", "-q", directory])
+    return f"{directory}/pkg"
+
+
+def starts(machine: Machine, rounds: int, against: str | None) -> None:
     """Print the table."""
-    timer = ["python3", "-c", TIMER.replace("WRAPPER", WRAPPER), str(rounds)]
+    commands = {
+        "worker alone": ["/bin/true"],
+        "python3 -I -S -c pass": ["/usr/bin/python3", "-I", "-S", "-c", "pass"],
+        "wrapper and worker": wrapper(INSTALLED),
+    }
+    if against is not None:
+        commands[f"the same of {against}"] = wrapper(install_commit(machine, against))
+    timer = ["python3", "-c", TIMER, str(rounds), json.dumps(commands)]
     found = json.loads(machine.run(timer, timeout=600).out)
-    medians = {name: statistics.median(times) * 1000 for name, times in found.items()}
-    print("| median of", rounds, "| ms |\n|-|-|")
-    for name, value in medians.items():
-        print(f"| {name} | {value:.1f} |")
-    print(f"| the wrapper | {medians['wrapper and worker'] - medians['worker alone']:.1f} |")
+    print(f"| median of {rounds} | wall, ms | CPU, ms | system calls |\n|-|-|-|-|")
+    for name, figures in found.items():
+        wall, cpu = (1000 * statistics.median(figures[kind]) for kind in ("wall", "cpu"))
+        print(f"| {name} | {wall:.2f} | {cpu:.2f} | {figures['calls']} |")
 
 
 def false(machine: Machine, count: int) -> None:
@@ -80,11 +113,12 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=101)
+    parser.add_argument("--against", metavar="COMMIT")
     parser.add_argument("--false", type=int, default=0, metavar="N")
     options = parser.parse_args()
     with Machine.boot(unique_name("bench")) as machine:
         provision.install_wctl(machine, package.build("bookworm"))
-        starts(machine, options.rounds)
+        starts(machine, options.rounds, options.against)
         if options.false:
             false(machine, options.false)
 
