@@ -24,7 +24,7 @@ def ask(machine: Machine, where: str, microseconds: int = 0) -> str:
     """Returns what a worker answers to one request, as a web server would make it."""
     request = "REQUEST_METHOD=GET SCRIPT_FILENAME=/srv/pid.php"
     request += f" QUERY_STRING={microseconds} cgi-fcgi -bind -connect {where}"
-    return machine.run(request, timeout=20).out.rpartition("\n")[2]
+    return machine.run(request, timeout=60).out.rpartition("\n")[2]
 
 
 def answering(machine: Machine, where: str) -> set[int]:

@@ -223,6 +223,12 @@ def test_maintail_tells_of_starts_exits_and_back_off(machine: Machine) -> None:
     assert machine.run("wctl tail w@00").out == "mine\nmine\n"
 
 
+def processor_time(machine: Machine, command: str) -> float:
+    """Returns the seconds of a CPU that a command takes."""
+    timed = machine.run(f"bash -c 'TIMEFORMAT=\"%U %S\"; time {command} >/dev/null'")
+    return sum(map(float, timed.err.split()))
+
+
 @pytest.mark.parametrize("count", [200_000, pytest.param(1_000_000, marks=pytest.mark.full)])
 def test_a_burst_is_complete_and_its_end_is_found_at_once(machine: Machine, count: int) -> None:
     """Many lines at once: journald suppresses none; tail -100 takes little of a CPU."""
@@ -234,9 +240,9 @@ def test_a_burst_is_complete_and_its_end_is_found_at_once(machine: Machine, coun
     assert len(there) == count
     suppressed = machine.run("journalctl -b -q MESSAGE_ID=a596d6fe7bfa4994828e72309e95d61e").out
     assert "w@00" not in suppressed
-    timed = machine.run("bash -c 'TIMEFORMAT=\"%U %S\"; time wctl tail -100 w'")
-    assert len(timed.out.splitlines()) == 100
-    assert sum(map(float, timed.err.split())) < 0.3
+    assert len(machine.run("wctl tail -100 w").out.splitlines()) == 100
+    # Against what another short command takes, on this machine now: all lines would take seconds.
+    assert processor_time(machine, "wctl tail -100 w") < 8 * processor_time(machine, "wctl status")
 
 
 def test_nothing_is_lost_when_journald_stops_and_restarts(machine: Machine, counter: str) -> None:

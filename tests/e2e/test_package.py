@@ -134,7 +134,7 @@ def test_without_the_application_one_line_names_the_file_to_edit(
     machine = new_machine("no-app")
     provision.install_wctl(machine, deb)
     machine.run(prepare)
-    start = machine.run(["systemctl", "start", WORKER], check=False, timeout=10)
+    start = machine.run(["systemctl", "start", WORKER], check=False)
     machine.run(["systemctl", "stop", WORKER])  # the tries after it
     machine.run(["journalctl", "--sync"])
     said = machine.run(f"journalctl -b -u {WORKER} -o cat -p err | grep -v '^Failed to start'").out

@@ -30,7 +30,7 @@ def through(name: str) -> str:
 
 
 def open_gate(machine: Machine, name: str) -> None:
-    machine.run(f"echo >{GATES}/{name}", timeout=10)
+    machine.run(f"echo >{GATES}/{name}", timeout=60)
 
 
 def reach(machine: Machine, sub_state: str) -> str:

@@ -23,6 +23,10 @@ from machine.image import BED, lowers
 from machine.image import cgroups as default_cgroups
 
 FULL = "WCTL_TEST_FULL" in os.environ  # tests/run --full
+# Seconds. A wait ends with its event, so that only a failure takes so long; and a busy machine may
+# be late by as much: that something is not too early can be asserted exactly, not that it is soon.
+PATIENCE = 60.0
+LATE = 30.0
 
 Command = Union[str, Sequence[str]]
 T = TypeVar("T")
@@ -65,9 +69,11 @@ def wait_for(
 ) -> T:
     """Polls until `predicate` returns something true, and returns that.
 
-    For what sends no event that a test could wait for. On a timeout the error names `what` and
-    the last value seen, so the condition should return something that tells why it is false.
+    For what sends no event that a test could wait for. `timeout` is what an idle machine needs; we
+    wait for PATIENCE at least. On a timeout the error names `what` and the last value seen, so
+    the condition should return something that tells why it is false.
     """
+    timeout = max(timeout, PATIENCE)
     deadline = time.monotonic() + timeout
     while True:
         try:
@@ -130,7 +136,7 @@ class Machine:
         _call_bed("up", name, *options)
         return cls(name)
 
-    def reboot(self, timeout: float = 60) -> None:
+    def reboot(self, timeout: float = 180) -> None:
         """Reboots by `systemctl reboot` and returns when the new boot has finished."""
         before = self.boot_id()
         # PID 1 may be gone before it has answered systemctl.

@@ -57,7 +57,7 @@ class FakeManager:
     def run(self, options: str, *command: str, **more: str) -> tuple[int, str, str]:
         """Runs the wrapper to its end; returns its exit code, stdout and stderr."""
         process = self.popen(options, *command, **more)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=60)
         return process.returncode, out.decode(), err.decode()
 
     def told(self, timeout: float = 10) -> tuple[str, float] | None:

@@ -32,7 +32,7 @@ def manager(tmp_path: Path) -> Iterator[FakeManager]:
 def test_becomes_the_worker(manager: FakeManager) -> None:
     """The same process, with the worker's arguments, output and exit code."""
     process = manager.popen("--startsecs=1", "sh", "-c", 'echo $$ "$@"; exit 7', "sh", "a b", "")
-    out = process.communicate(timeout=30)[0].decode()
+    out = process.communicate(timeout=60)[0].decode()
     assert (out, process.returncode) == (f"{process.pid} a b \n", 7)
 
 
@@ -190,5 +190,5 @@ def test_signals_during_the_fork_reach_the_worker(manager: FakeManager) -> None:
     for _ in range(10):
         process = manager.popen("--startsecs=1", "sleep", "1000")
         os.kill(process.pid, signal.SIGTERM)
-        process.communicate(timeout=10)
+        process.communicate(timeout=60)
         assert process.returncode == -signal.SIGTERM

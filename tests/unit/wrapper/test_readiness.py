@@ -59,7 +59,7 @@ def test_log(manager: FakeManager, script: str) -> None:
 def test_log_matches_lines_not_their_neighbours(manager: FakeManager) -> None:
     """A line's end is the end of what a match may span."""
     process = manager.popen("--ready=log:a.*b", "sh", "-c", "printf 'a\\nb\\n'; sleep 1")
-    process.communicate(timeout=30)
+    process.communicate(timeout=60)
     assert manager.told(timeout=0.1) is None
 
 
@@ -67,7 +67,7 @@ def test_notify_is_over_when_the_count_is_gone(manager: FakeManager) -> None:
     """The manager clears the count by ExecStartPost=: then nobody stops the worker."""
     process = manager.popen("--ready=notify --ready-timeout=1", "sh", "-c", "rm $COUNT; sleep 2",
                             COUNT=str(manager.counter))  # fmt: skip
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (0, b"")
 
 

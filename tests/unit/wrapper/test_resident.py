@@ -49,7 +49,7 @@ def test_signals_are_passed_on(manager: FakeManager, name: str) -> None:
     assert process.stdout is not None
     process.stdout.readline()
     process.send_signal(number)
-    process.communicate(timeout=30)
+    process.communicate(timeout=60)
     assert process.returncode == 9
 
 
@@ -78,5 +78,5 @@ def test_a_stop_in_the_backoff_ends_it(manager: FakeManager) -> None:
             break
     process.send_signal(signal.SIGUSR2)
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=30)
+    process.communicate(timeout=60)
     assert process.returncode == -signal.SIGTERM
