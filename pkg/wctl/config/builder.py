@@ -1,4 +1,4 @@
-"""A section's entries to a Program: expansions, parsers, defaults."""
+"""From the entries of a section to a Program: expansions, parsers, defaults."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from wctl.errors import Diagnostics, Place
 _PASSED = re.compile(r"systemd\.(Unit|Service|Install)\.([A-Za-z]+)")
 _PROGRAM = {option.name: option for option in OPTIONS}
 _FCGI = {option.name for option in FCGI_OPTIONS}
-# Characters that the expansions of a whole configuration may have in all: a program's are a few
-# thousand, while a bomb of 1,000 programs and one long variable would fill the memory.
+# The most characters that all expansions of a configuration may have together. One program
+# has a few thousand; a bomb of 1,000 programs that use one long variable would fill the memory.
 _MOST_EXPANDED = 1 << 26
 _SHORT = LONGEST // 2
 
@@ -37,21 +37,21 @@ LIMITS = tuple(
 
 @dataclass
 class Shared:
-    """What all programs of a configuration have in common."""
+    """The data that all programs of a configuration share."""
 
     findings: Diagnostics
     names: dict[str, object]  # %(host_node_name)s and %(ENV_X)s
-    values: dict[str, Any] = field(default_factory=dict)  # of [supervisord]: SHARED and LIMITS
-    environment: dict[str, Template] = field(default_factory=dict)  # of [supervisord]
-    expanded: int = 0  # characters so far
+    values: dict[str, Any] = field(default_factory=dict)  # from [supervisord]: SHARED and LIMITS
+    environment: dict[str, Template] = field(default_factory=dict)  # from [supervisord]
+    expanded: int = 0  # the number of characters so far
 
     def value(self, option: Option, entry: Entry, names: ChainMap[str, object]) -> Any:
-        """Return what ``entry`` says: a Template for an option that expands, else its value.
+        """Return the value of ``entry``: a Template if the option expands, else the parsed value.
 
         Raises:
-            ValueError: it is wrong.
+            ValueError: the value is wrong, or the values of all programs are too long.
         """
-        text = entry.value.lstrip()  # it may begin on the line below its key
+        text = entry.value.lstrip()  # a value may begin on the line below its key
         if "%" not in text and len(text) < _SHORT:
             template = Template((text,) if text else ())
         else:
@@ -67,17 +67,17 @@ class Shared:
         return option.parse(template.text(0).strip())
 
     def variables(self, entry: Entry, names: ChainMap[str, object]) -> dict[str, Template]:
-        """Return the pairs of an ``environment``.
+        """Return the names and values of an ``environment``.
 
         Raises:
-            ValueError: it is wrong.
+            ValueError: the value of ``entry`` is wrong.
         """
         template: Template = self.value(OPTION["environment"], entry, names)
         return template.pairs(values.environment)
 
 
 class Builder:
-    """The options of one program, resolved one by one."""
+    """Resolves the options of one program, one by one."""
 
     def __init__(
         self,
@@ -92,12 +92,12 @@ class Builder:
         self._section = section
         self._place = place
         self._entries = entries
-        # Two scopes, as Supervisor has them: options of the program, and those of each process.
+        # Two scopes: Supervisor expands some options once per program, others once per process.
         self._names: ChainMap[str, object] = ChainMap(dict(names), shared.names)
         self._of_process = self._names.new_child({PROCESS_NUM: None})
 
     def program(self, name: str, group: str) -> Program | None:
-        """Return the program whose units are called ``name``; None if something is wrong."""
+        """Return the program, whose units are named ``name``; None if an option is wrong."""
         before = self._findings.errors
         resolved = self._values()
         passed = self._passed_through()
@@ -119,10 +119,10 @@ class Builder:
         )
 
     def _values(self) -> dict[str, Any]:
-        """Return the value of every option; those that are wrong are reported and None."""
+        """Return the values of all options. Report each wrong value, and return None for it."""
         resolved: dict[str, Any] = {}
         resolved["numprocs"] = self._numprocs()
-        self._of_process["numprocs"] = resolved["numprocs"] or 0  # reported already, if wrong
+        self._of_process["numprocs"] = resolved["numprocs"] or 0  # 0 if wrong (reported)
         resolved["environment"] = self._environment()
         for option in OPTIONS:
             if option.name not in resolved:
@@ -141,11 +141,11 @@ class Builder:
         return self._value(OPTION["numprocs"])
 
     def _value(self, option: Option) -> Any:
-        """Return the value of an option; None if it is wrong."""
+        """Return the value of an option. Report a wrong value, and return None."""
         entry = self._entries.get(option.name)
         if entry is None:
             return self._shared.values.get(option.name, option.default)
-        # Supervisor reads these in the scope of the process, too.
+        # Supervisor also expands all options of log files in the scope of the process.
         of_process = option.expands or option.name.startswith(("stdout_logfile", "stderr_logfile"))
         names = self._of_process if of_process else self._names
         try:
@@ -183,7 +183,7 @@ class Builder:
         return ()
 
     def _process_name(self, resolved: Mapping[str, Any]) -> Template:
-        """Return the name that each worker is told; its number is in it where there are several."""
+        """Return the name of each process; by default with its number if there are several."""
         name: Template | None = resolved["process_name"]
         if name is not None:
             return name.stripped()
@@ -193,7 +193,7 @@ class Builder:
         return Template((title,))
 
     def _at_home(self, path: Template | None) -> Template | None:
-        """Return the path of a log file with the ~ at its beginning filled in."""
+        """Return the path of a log file, with the home directory in place of a leading ~."""
         if path is None or not path.parts or not str(path.parts[0]).startswith("~/"):
             return path
         home = str(self._names.get("ENV_HOME", "/"))
@@ -214,7 +214,7 @@ class Builder:
         return fcgi.of({**resolved, **found})
 
     def _passed_through(self) -> tuple[Directive, ...]:
-        """Return the directives that go into the unit as they are."""
+        """Return the directives that wctl copies into the unit unchanged."""
         directives = []
         for key, entry in self._entries.items():
             if not key.startswith(VERBATIM):

@@ -1,8 +1,8 @@
 """Supervisor's ``%(name)s`` expansions.
 
-What is known when a configuration is read is filled in at once. The number of the process is
-not: one unit serves all instances. So the result is a Template, whose numbers are filled in
-later, by us for one process or by systemd and the wrapper for the instance that runs.
+wctl fills in at once every value that it knows when it reads a configuration. It does not know the
+number of the process: one unit serves all instances. So the result is a Template. Its numbers are
+filled in later: by wctl for one process, or by systemd and the wrapper for a running instance.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ _DIRECTIVE = re.compile(
     r"%(?:%|\((?P<name>[^()]*)\)(?P<format>[-+ #0]*\d*(?:\.\d+)?[hlL]?[a-zA-Z])|)"
 )
 _WIDEST = 64  # "%(process_num)1000000000d" would fill the memory
-# Characters: as long as the kernel lets one argument be (MAX_ARG_STRLEN), and with every character
-# escaped still a line that systemd reads (1 MiB).
+# In characters. The kernel allows an argument of this length (MAX_ARG_STRLEN), and systemd still
+# reads its line in a unit (1 MiB) if every character is escaped.
 LONGEST = 1 << 17
-# Stand-ins for numbers while a command is split into words: from Unicode's private use area,
-# where no shell syntax is.
+# Characters that stand in for numbers while we split a command into words. They come from Unicode's
+# private use area, which has no shell syntax.
 _FIRST_MARK = 0xF0000
 
 
@@ -47,7 +47,7 @@ class Template:
 
     @property
     def numbers(self) -> tuple[Number, ...]:
-        """The places that depend on the process."""
+        """The placeholders for the number of the process, in order."""
         return tuple(part for part in self.parts if isinstance(part, Number))
 
     def text(self, number: int) -> str:
@@ -57,15 +57,16 @@ class Template:
         )
 
     def stripped(self) -> Template:
-        """Return the template without blanks at its ends."""
+        """Return the template without blanks at its beginning and end."""
         marks = self.marks
         return _unmarked(self.marked(marks).strip(), dict(zip(marks, self.numbers)))
 
     def split(self) -> tuple[Template, ...]:
-        """Split into words as Supervisor does: shell quoting, no shell.
+        """Split into words as Supervisor does: with shell quoting, but without a shell.
 
         Raises:
-            ValueError: a quote is not closed, or the words depend on the number.
+            ValueError: a quote is not closed, nothing follows the last backslash, or the number of
+                the process would change the words.
         """
         numbers = self.numbers
         if not numbers:
@@ -79,10 +80,11 @@ class Template:
         return words
 
     def pairs(self, parse: Parser) -> dict[str, Template]:
-        """Return the names and values that ``parse`` finds, given a text and its stand-ins.
+        """Return the names and values that ``parse`` finds, given the text and its stand-ins.
 
         Raises:
-            ValueError: it finds something wrong, or they depend on the number.
+            ValueError: ``parse`` refuses the text, or the number of the process would change the
+                names and values.
         """
         marks, numbers = self.marks, self.numbers
         by_mark = dict(zip(marks, numbers))
@@ -93,26 +95,26 @@ class Template:
         return pairs
 
     def check(self, same: bool) -> None:
-        """Refuse a number whose padding would be split: ``same``, for number 0 it is not.
+        """Raise unless ``same``: padding the number must not change how the text is split.
 
         Raises:
-            ValueError: it would.
+            ValueError: ``same`` is false.
         """
         if not same:
             raise ValueError("a number is padded with blanks outside quotes, expected %02d or such")
 
     def marked(self, marks: str | None = None) -> str:
-        """Return the text with a stand-in character for each number, to parse it further."""
+        """Return the text with a stand-in character for each number, for a parser."""
         free = iter(self.marks if marks is None else marks)
         return "".join([part if isinstance(part, str) else next(free) for part in self.parts])
 
     @property
     def marks(self) -> str:
-        """The stand-ins of marked(), in order: characters that the text itself does not have."""
+        """The stand-ins of marked(), in order: characters that do not occur in the text itself."""
         wanted = len(self.numbers)
         if not wanted:
             return ""
-        taken = {each for part in self.parts if isinstance(part, str) for each in part}
+        taken = {character for part in self.parts if isinstance(part, str) for character in part}
         free = (chr(code) for code in count(_FIRST_MARK) if chr(code) not in taken)
         return "".join(islice(free, wanted))
 
@@ -121,17 +123,18 @@ Parser = Callable[[str, str], Iterable[tuple[str, str]]]
 
 
 def _unmarked(text: str, by_mark: Mapping[str, Number]) -> Template:
-    """Return the template that ``text``, a piece of marked(), stands for."""
+    """Return the template for ``text``, a piece of the result of marked()."""
     if not any(mark in text for mark in by_mark):
         return Template((text,) if text else ())
-    return Template(_joined(by_mark.get(each, each) for each in text))
+    return Template(_joined(by_mark.get(character, character) for character in text))
 
 
 def expand(value: str, names: Mapping[str, object]) -> Template:
-    """Fill ``names`` into ``value``; where PROCESS_NUM is among them it stays open.
+    """Fill ``names`` into ``value``. PROCESS_NUM, if ``names`` has it, becomes a Number.
 
     Raises:
-        ValueError: an unknown name, not a directive at all, or a result that nothing can use.
+        ValueError: a name is unknown, a format does not fit its value, a % begins no directive, or
+            the result is too long or not UTF-8.
     """
     parts: list[str | Number] = []
     end = length = 0
@@ -155,9 +158,9 @@ def expand(value: str, names: Mapping[str, object]) -> Template:
 
 
 def fill(value: str, name: str, text: str) -> str:
-    """Return ``value``, which is still to be expanded, with every %(name)s in it filled in.
+    """Return ``value`` with ``text`` in place of every %(name)s; expand() can still expand it.
 
-    What expand() would refuse stays: it may be in a comment, or in an option that nobody reads.
+    A directive that expand() would refuse stays: it may be in a comment or an unused option.
     """
 
     def filled(match: re.Match[str]) -> str:
@@ -193,7 +196,7 @@ def _filled(name: str, form: str, names: Mapping[str, object]) -> tuple[str | Nu
 
 
 def _number_format(form: str) -> str:
-    """Return a format for numbers alone, as the wrapper has to fill in bytes: %s becomes %d."""
+    """Return a format for numbers only: the wrapper formats bytes, so %s becomes %d."""
     if form[-1] in "sra" and re.fullmatch(r"-?([1-9]\d*)?", form[:-1]):
         return f"{form[:-1]}d"
     if form[-1] not in "diuoxXeEfFgG":
@@ -209,17 +212,19 @@ def _check_bytes(name: str, text: str) -> None:
 
 
 def _suggestion(name: str, names: Mapping[str, object]) -> str:
-    from difflib import get_close_matches  # only where something is misspelt
+    from difflib import get_close_matches  # only for a misspelt name
 
     close = get_close_matches(name[:_WIDEST], names, n=1)
     if close:
         return f", did you mean %({close[0]})s?"
-    known = ", ".join(f"%({each})s" for each in names if not each.startswith("ENV_"))
+    known = ", ".join(
+        f"%({known_name})s" for known_name in names if not known_name.startswith("ENV_")
+    )
     return f", expected one of {known} or %(ENV_X)s of a variable that is set"
 
 
 def _joined(parts: Iterable[str | Number]) -> tuple[str | Number, ...]:
-    """Return ``parts`` with neighbouring texts made one."""
+    """Return ``parts`` with neighbouring texts joined, and without empty texts."""
     joined: list[str | Number] = []
     for is_number, run in groupby(parts, key=lambda part: isinstance(part, Number)):
         if is_number:

@@ -10,12 +10,12 @@ from typing import Any
 
 _TCP = re.compile(r"tcp://([^\s:]+):(\d{1,5})", re.ASCII)
 _PATH = re.compile(r"/[^\s%\\\x00-\x1f\x7f]*")
-_LONGEST_PATH = 107  # bytes, of sockaddr_un (unix(7))
+_LONGEST_PATH = 107  # bytes, without the NUL at the end of sun_path (unix(7))
 
 
 @dataclass(frozen=True)
 class Socket:
-    """Where a FastCGI program listens. ``path``: of a Unix socket, else an ``address``."""
+    """Where a FastCGI program listens: on the ``path`` of a Unix socket, or on an ``address``."""
 
     path: str | None
     address: str | None
@@ -26,7 +26,13 @@ class Socket:
 
 
 def address(value: str) -> str:
-    """Take unix:///PATH or tcp://HOST:PORT; the host as a number, since systemd resolves none."""
+    """Take unix:///PATH or tcp://HOST:PORT, and return PATH or ADDRESS:PORT.
+
+    HOST must be localhost or an IPv4 address, since systemd does not resolve names.
+
+    Raises:
+        ValueError: ``value`` has another form, or PATH is too long.
+    """
     if value.startswith("unix://"):
         path = value[len("unix://") :]
         if _PATH.fullmatch(path) and len(path.encode()) <= _LONGEST_PATH:
@@ -42,7 +48,11 @@ def address(value: str) -> str:
 
 
 def owner(value: str) -> tuple[str, str]:
-    """Take USER or USER:GROUP; without a group it is the one that supervisord runs with."""
+    """Take USER or USER:GROUP; without a group, take root: supervisord's own group.
+
+    Raises:
+        ValueError: ``value`` has another form.
+    """
     user, colon, group = value.partition(":")
     if not user or (colon and not group) or re.search(r"[\s:%\x00-\x20\x7f]", user + group):
         raise ValueError("expected USER or USER:GROUP")

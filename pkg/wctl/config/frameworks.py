@@ -1,4 +1,4 @@
-"""What a worker's command line tells about it: its own memory limit, its planned end."""
+"""What a command line says about its worker: memory limit, message limit, planned end."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from wctl.config import values
 from wctl.config.model import Program
 
-# The options by which queue workers end themselves with exit code 0, to be started again.
+# Options that make a queue worker exit by itself with code 0, so that systemd restarts it.
 _PLANNED_ENDS = ("--time-limit", "--limit", "--memory-limit", "--max-time", "--max-jobs")
 _LARAVEL_COMMANDS = ("queue:work", "queue:listen", "horizon:work")
 
 
 @dataclass(frozen=True)
 class SoftLimit:
-    """Memory, in bytes, above which the worker ends itself after the message in hand."""
+    """The memory, in bytes, above which the worker exits after the message in hand."""
 
     written: str
     size: int
@@ -33,20 +33,20 @@ def soft_limit(program: Program) -> SoftLimit | None:
         if megabytes:
             return SoftLimit(f"--memory={megabytes}", values.byte_size(f"{megabytes}M"))
     except ValueError:
-        pass  # not a size: then the worker itself will complain
+        pass  # not a size: the worker itself will complain
     return None
 
 
 @dataclass(frozen=True)
 class MessageLimit:
-    """How long the worker lets one message take."""
+    """The time, in seconds, that the worker allows for one message."""
 
     written: str
     seconds: int
 
 
 def message_limit(program: Program) -> MessageLimit | None:
-    """Return the worker's own limit of a message: Laravel's --timeout, 60 seconds by default."""
+    """Return the worker's time limit for a message: Laravel's --timeout, by default 60 seconds."""
     words = _words(program)
     if not set(words) & set(_LARAVEL_COMMANDS):
         return None
@@ -61,7 +61,7 @@ def message_limit(program: Program) -> MessageLimit | None:
 
 
 def planned_end(program: Program) -> str | None:
-    """Return the option, as written, that makes the worker end with 0 when its time has come."""
+    """Return the first option, as written, that makes the worker exit by itself with code 0."""
     for word in _words(program):
         if word.partition("=")[0] in _PLANNED_ENDS:
             return word

@@ -1,4 +1,4 @@
-"""Files to sections: includes followed, and each section as all files together have it."""
+"""From files to sections: follow each [include], and merge each section from all files."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from wctl.config.expansion import expand
 from wctl.config.ini import Entry
 from wctl.errors import Diagnostics, Place
 
-_LARGEST_FILE = 64 << 20  # bytes; nobody writes that, and /dev/zero has more
-_MOST_FILES = 10_000  # that one [include] brings
+_LARGEST_FILE = 64 << 20  # bytes; configurations are shorter, /dev/zero never ends
+_MOST_FILES = 10_000  # in one [include]
 
 
 @dataclass
 class Merged:
-    """A section as all files together have it; the last of a key wins."""
+    """A section, merged from all files; the last value of a key wins."""
 
     name: str
     place: Place
@@ -33,13 +33,13 @@ class Sections:
 
     by_name: dict[str, Merged] = field(default_factory=dict)
     defaults: dict[str, Entry] = field(default_factory=dict)
-    files: list[Path] = field(default_factory=list)  # that were read, in their order
+    files: list[Path] = field(default_factory=list)  # the files that we have read, in order
 
 
 def read(files: Iterable[Path], names: Mapping[str, object], findings: Diagnostics) -> Sections:
-    """Read ``files`` and what they include. ``names`` may stand in an [include].
+    """Read ``files`` and the files that they include. An [include] may use ``names``.
 
-    A file that cannot be read, or understood, is a finding; it never stops the others.
+    A file that we cannot read or understand becomes a finding; we still read the others.
     """
     reader = _Reader(names, findings)
     for file in files:
@@ -48,8 +48,8 @@ def read(files: Iterable[Path], names: Mapping[str, object], findings: Diagnosti
 
 
 def here(place: Place) -> str:
-    """Return the directory of the file that something was written in."""
-    return os.path.dirname(os.path.abspath(place.file))  # noqa: PTH100, PTH120 - lexical, with ..
+    """Return the directory of the file of ``place``."""
+    return os.path.dirname(os.path.abspath(place.file))  # noqa: PTH100, PTH120 - follows no links
 
 
 class _Reader:
@@ -70,7 +70,7 @@ class _Reader:
         self.sections.files.append(file)
         document = ini.parse(data, str(file))
         resolved = file.resolve()
-        if resolved not in self._read:  # else it has been told before
+        if resolved not in self._read:  # else these diagnostics are in the list already
             self._findings.found += document.diagnostics
         self._read.add(resolved)
         self.sections.defaults.update({entry.key: entry for entry in document.defaults})
@@ -78,7 +78,7 @@ class _Reader:
             known = self.sections.by_name
             merged = known.setdefault(section.name, Merged(section.name, section.place))
             merged.entries.update({entry.key: entry for entry in section.entries})
-        # Included files are read after all of the file itself, so what they say wins.
+        # We read included files after the whole file itself, so their values win.
         for section in document.sections:
             if section.name == "include" and not _same(file, included_by):
                 self._include(file, section, nested=included_by is not None)
@@ -113,16 +113,16 @@ class _Reader:
                 problem = f"more than {_MOST_FILES} files, expected fewer"
                 self._findings.error("bad-value", entry.place, "include", "files", problem)
                 return
-            for each in found:
-                self.read(Path(each), included_by=file)
+            for path in found:
+                self.read(Path(path), included_by=file)
 
 
 def _contents(file: Path, *, any_kind: bool) -> bytes:
-    """Return a file's bytes. An included one must be a regular file: others may never end.
+    """Return a file's bytes. An included file must be a regular file: others may never end.
 
     Raises:
-        OSError: the system says no.
-        ValueError: it is not a file, or too large.
+        OSError: the kernel refuses to open or read the file.
+        ValueError: the included file is not a regular file, or the file is too large.
     """
     if not any_kind and not stat.S_ISREG(file.stat().st_mode):
         raise ValueError("not a regular file")
@@ -134,7 +134,7 @@ def _contents(file: Path, *, any_kind: bool) -> bytes:
 
 
 def _same(file: Path, other: Path | None) -> bool:
-    """Tell whether a file includes itself, as ``files = *.conf`` does: nothing new is in it."""
+    """Tell whether a file includes itself, as with ``files = *.conf``: it brings nothing new."""
     try:
         return other is not None and file.samefile(other)
     except OSError:

@@ -1,8 +1,8 @@
-"""Text to sections: Supervisor's INI syntax, with the line that every value came from.
+"""From text to sections: Supervisor's INI syntax, with the line of every value.
 
-Supervisor reads its files with Python's RawConfigParser, so do we: then comments, continuation
-lines and duplicate keys mean the same to both. What the parser lacks is places. Its documented
-``dict_type`` gives them: the dictionaries that it fills note the line that is being read.
+Supervisor reads its files with Python's RawConfigParser, and so do we: comments, continuation
+lines and duplicate keys then mean the same to both. The parser does not record lines. Its
+documented ``dict_type`` helps: the parser fills our dictionaries, which note its current line.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from wctl.errors import Diagnostic, Place
 _COMMENT = re.compile(r"(?:^|(?<=\s))[;#].*")
 _OPTION = re.compile(r"[^=:]+[=:]")
 _EXPECTED = "key = value or [section]"
-_MOST_SECTIONS = 100_000  # of one file; each takes a kilobyte of memory
-_MOST_DIAGNOSTICS = 100  # of one file's syntax; a file that is no configuration has one per line
+_MOST_SECTIONS = 100_000  # of one file; each section takes a kilobyte of memory
+_MOST_DIAGNOSTICS = 100  # about one file's syntax; a file of another kind has one per line
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One ``key = value``. The key is in lower case, the value as written."""
+    """One ``key = value``. The key is in lower case (see _key), the value is as written."""
 
     key: str
     value: str
@@ -35,7 +35,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Section:
-    """One ``[name]`` of one file."""
+    """One section ``[name]`` of one file."""
 
     name: str
     place: Place
@@ -53,9 +53,9 @@ class Document:
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a file, whole, and the section and key that it is written in.
+    """One whole line of a file, with the section and the key that it belongs to.
 
-    Both are empty where nothing is said: comments, blank lines.
+    Both are empty for comments and blank lines.
     """
 
     number: int  # counted from 1
@@ -65,7 +65,7 @@ class Line:
 
 
 def parse(data: bytes, file: str) -> Document:
-    """Read one file's bytes. What cannot be understood is in ``diagnostics``, the rest is read."""
+    """Parse a file's bytes. Lines that the parser cannot understand only become ``diagnostics``."""
     text, diagnostics = _decode(data, file)
     lines = _Lines(text)
     diagnostics += _check_lines(lines, file)
@@ -81,8 +81,8 @@ def parse(data: bytes, file: str) -> Document:
         diagnostics.append(_syntax(file, lines.number, str(error)))
     return Document(
         sections=tuple(
-            Section(name, Place(file, found.line), _entries(found, file))
-            for name, found in lines.sections.items()
+            Section(name, Place(file, recording.line), _entries(recording, file))
+            for name, recording in lines.sections.items()
         ),
         defaults=_entries(parser.defaults(), file),
         diagnostics=(*diagnostics, *_repeated(lines, parser.defaults(), file)),
@@ -90,25 +90,25 @@ def parse(data: bytes, file: str) -> Document:
 
 
 class _Parser(configparser.RawConfigParser):
-    """RawConfigParser, whose expression for options takes quadratic time on a line of blanks.
+    """RawConfigParser with another OPTCRE: its own takes quadratic time on a line of blanks.
 
-    This one means the same: the parser strips what stands before the delimiter by itself.
+    Ours means the same, since the parser itself strips the text before the delimiter.
     """
 
     OPTCRE = re.compile(r"(?P<option>[^=:]*)(?P<vi>[=:])\s*(?P<value>.*)$")
 
 
 def _key(written: str) -> str:
-    """Keys are case-insensitive, but systemd's own in systemd.SECTION.KEY are not."""
+    """Return a key in lower case, but leave SECTION.KEY in systemd.SECTION.KEY as written."""
     lower = written.lower()
     return "systemd" + written[len("systemd") :] if lower.startswith("systemd.") else lower
 
 
 class _Lines:
-    """The lines of a text, and the number of the one that was given out last."""
+    """The lines of a text, and the number of the line that the iterator yielded last."""
 
     def __init__(self, text: str) -> None:
-        # As a file that Python opens in text mode: every one of the three kinds of line ends.
+        # We accept all three kinds of line ends, as Python does for a file in text mode.
         self.texts = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
         self.number = 0
         self.sections: dict[str, _Recording] = {}
@@ -120,18 +120,18 @@ class _Lines:
 
 
 class _Recording(dict[str, Any]):
-    """A dictionary that notes the line at which each of its keys was set last."""
+    """A dictionary that notes the line at which the parser last set each key."""
 
     def __init__(self, lines: _Lines) -> None:
         super().__init__()
         self._lines = lines
         self.line = 0
         self.line_of: dict[str, int] = {}
-        self.repeated: list[tuple[str, int, int]] = []  # key, its line, the line of the one before
+        self.repeated: list[tuple[str, int, int]] = []  # key, its line, its previous line
 
     def __setitem__(self, key: str, value: Any) -> None:
-        # The parser sets a section, or the list of a value's lines; at the end, once more, the
-        # lines joined, which is no place in the file.
+        # The parser sets a section, or a value as the list of its lines. At the end it sets each
+        # value again, as one string; the current line is then not the line of the value.
         if not isinstance(value, str):
             if key in self.line_of and isinstance(value, list):
                 self.repeated.append((key, self._lines.number, self.line_of[key]))
@@ -143,7 +143,7 @@ class _Recording(dict[str, Any]):
 
 
 def _dictionaries(lines: _Lines) -> type[Mapping[str, str]]:
-    """Return what the parser makes its dictionaries with: anything that can be called will do."""
+    """Return the parser's ``dict_type``. The parser only calls it, so it need not be a class."""
     return cast("type[Mapping[str, str]]", partial(_Recording, lines))
 
 
@@ -162,10 +162,10 @@ def _decode(data: bytes, file: str) -> tuple[str, list[Diagnostic]]:
 
 
 def outline(data: bytes) -> list[Line]:
-    """Return every line of a file's bytes, with what it is part of.
+    """Return every line of a file's bytes, with its section and key.
 
     Raises:
-        ValueError: it is not text.
+        ValueError: the bytes are not text in UTF-8.
     """
     text, diagnostics = _decode(data, "")
     if diagnostics:
@@ -189,13 +189,13 @@ class _Kind(Enum):
     HEADER = 1
     OPTION = 2
     CONTINUATION = 3
-    OTHER = 4  # cannot be understood
+    OTHER = 4  # the parser cannot understand the line
 
 
 def _classified(texts: list[str]) -> Iterator[tuple[int, _Kind, str]]:
-    """Yield what each line is, as the parser sees it, and its content; comments are left out.
+    """Yield the index, kind (as the parser sees it) and content of each line that has content.
 
-    A comment does not end a value; an empty line does not either.
+    Comments are no content. Neither a comment nor an empty line ends a value.
     """
     indent = 0
     in_section = in_option = False
@@ -219,10 +219,10 @@ def _classified(texts: list[str]) -> Iterator[tuple[int, _Kind, str]]:
 
 
 def _check_lines(lines: _Lines, file: str) -> list[Diagnostic]:
-    """Report lines that the parser could not understand, and hide them from it.
+    """Report the lines that the parser could not understand, and hide them from it.
 
-    It would stop for good at one before the first section, and its list of the others takes
-    quadratic time to grow.
+    The parser would stop at such a line before the first section. It would collect the others in
+    a list that takes quadratic time to grow.
     """
     found = []
     bad = sections = 0
@@ -256,12 +256,12 @@ def _entries(found: Mapping[str, Any], file: str) -> tuple[Entry, ...]:
 
 
 def _joined(value: Any) -> str:
-    # After an error the parser leaves values as the list of their lines.
+    # After an error the parser leaves each value as the list of its lines.
     return "\n".join(value).rstrip() if isinstance(value, list) else value or ""
 
 
 def _repeated(lines: _Lines, defaults: Mapping[str, Any], file: str) -> list[Diagnostic]:
-    """Return warnings for keys that stand twice in one section: only the last one counts."""
+    """Return a warning for each repeated key of a section: only its last value counts."""
     assert isinstance(defaults, _Recording)
     return [
         Diagnostic(
@@ -272,8 +272,8 @@ def _repeated(lines: _Lines, defaults: Mapping[str, Any], file: str) -> list[Dia
             f"replaces the one of line {before}; expected it once",
             error=False,
         )
-        for name, found in (*lines.sections.items(), ("DEFAULT", defaults))
-        for key, line, before in found.repeated[:_MOST_DIAGNOSTICS]
+        for name, recording in (*lines.sections.items(), ("DEFAULT", defaults))
+        for key, line, before in recording.repeated[:_MOST_DIAGNOSTICS]
     ]
 
 

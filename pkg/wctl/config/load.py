@@ -1,6 +1,6 @@
-"""Sections to programs and groups.
+"""From sections to programs and groups.
 
-Everything that is wrong is collected; nothing here raises for what a configuration says.
+The loader collects everything that is wrong; it raises no error about what a configuration says.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ _PRIORITY = OPTION["priority"]
 
 
 def default_files(config_directory: Path) -> tuple[Path, ...]:
-    """Return the files of the system's, or the user's, configuration.
+    """Return the files of the configuration in a directory: the system's or the user's.
 
     Raises:
-        WctlError: there are none.
+        WctlError: the directory has neither wctl.conf nor conf.d/*.conf.
     """
     main = config_directory / "wctl.conf"
     files = ([main] if main.exists() else []) + sorted(config_directory.glob("conf.d/*.conf"))
@@ -43,7 +43,7 @@ def default_files(config_directory: Path) -> tuple[Path, ...]:
 
 
 def load(files: Iterable[Path], environ: Mapping[str, str]) -> Config:
-    """Read ``files`` and what they include. ``environ`` gives %(ENV_X)s."""
+    """Read ``files`` and the files that they include. ``environ`` has the values of %(ENV_X)s."""
     names: dict[str, object] = {f"ENV_{name}": text for name, text in environ.items()}
     names["host_node_name"] = platform.node()
     findings = Diagnostics()
@@ -65,23 +65,25 @@ class _Loader:
             if not section.name.startswith(("program:", "fcgi-program:")):
                 unsupported.check(section, self._findings)
         known = {name for name, _ in self._program_sections()}
-        for each in groups:
-            self._check_group(each, known)
+        for grouping in groups:
+            self._check_group(grouping, known)
         for program in programs:
             self._check_units(program, known)
         return Config(
             programs=tuple(sorted(programs, key=lambda program: program.name)),
-            groups=tuple(sorted((each.group for each in groups), key=lambda group: group.name)),
+            groups=tuple(
+                sorted((grouping.group for grouping in groups), key=lambda group: group.name)
+            ),
             diagnostics=tuple(sorted(self._kept(), key=_by_place)),
         )
 
     def _supervisord(self) -> None:
-        """Resolve what [supervisord] says for all programs."""
+        """Resolve the options of [supervisord] that apply to all programs."""
         section = self._sections.by_name.get("supervisord")
         for option in (*(OPTION[name] for name in SHARED), *LIMITS, OPTION["environment"]):
             entry = section.entries.get(option.name) if section else None
             if entry is None and section and option.name == "environment":
-                entry = self._sections.defaults.get("environment")  # programs add theirs to it
+                entry = self._sections.defaults.get("environment")  # programs add variables
             if entry is None:
                 continue
             try:
@@ -169,14 +171,14 @@ class _Loader:
             return 0
 
     def _members(self, groups: Iterable[_Grouping]) -> dict[str, Group]:
-        """Return the group of each program that has one."""
+        """Return the group of each grouped program, by the program's title."""
         members: dict[str, Group] = {}
-        for each in groups:
-            for title in each.titles:
+        for grouping in groups:
+            for title in grouping.titles:
                 if title in members:
                     problem = f"{title} is in [group:{members[title].title}], too, expected in one"
-                    self._error("two-groups", each.section, "programs", problem)
-                members[title] = each.group
+                    self._error("two-groups", grouping.section, "programs", problem)
+                members[title] = grouping.group
         return members
 
     def _check_group(self, grouping: _Grouping, known: set[str]) -> None:
@@ -204,7 +206,7 @@ class _Loader:
         self._findings.error(code, place, section.name, key, problem)
 
     def _kept(self) -> list[Diagnostic]:
-        """Return what was found, less the warnings that a section says to be as intended."""
+        """Return all diagnostics but the warnings that a section silences with wctl_ignore."""
         ignored: dict[str, set[str]] = {}
         if SILENCER in self._sections.defaults:
             ignored["DEFAULT"] = {*values.words(self._sections.defaults[SILENCER].value)}
@@ -213,15 +215,15 @@ class _Loader:
                 if entry is not None:
                     ignored.setdefault(name, set()).update(values.words(entry.value))
         return [
-            each
-            for each in self._findings.found
-            if each.error or each.code not in ignored.get(each.section, ())
+            diagnostic
+            for diagnostic in self._findings.found
+            if diagnostic.error or diagnostic.code not in ignored.get(diagnostic.section, ())
         ]
 
 
 @dataclass(frozen=True)
 class _Grouping:
-    """A group, its section, and its programs as the configuration has them."""
+    """A group, its section, and the names of its programs as the configuration writes them."""
 
     group: Group
     section: Merged
@@ -231,7 +233,7 @@ class _Grouping:
 def _names(titles: Iterable[str]) -> tuple[str, ...]:
     names = []
     for title in titles:
-        with suppress(ValueError):  # then there is no such program either, which is reported
+        with suppress(ValueError):  # no program has that name: _check_group() reports it
             names.append(unit_name.escape(title))
     return tuple(names)
 
@@ -244,15 +246,17 @@ def only(config: Config, program: str) -> Config:
     """Return ``config`` with this program alone.
 
     Raises:
-        WctlError: there is none of this name.
+        WctlError: no program has this name or title.
     """
-    chosen = tuple(each for each in config.programs if program in (each.name, each.title))
+    chosen = tuple(
+        candidate for candidate in config.programs if program in (candidate.name, candidate.title)
+    )
     if not chosen:
-        near = nearest(program, [each.title for each in config.programs])
+        near = nearest(program, [candidate.title for candidate in config.programs])
         raise WctlError(f"{program}: no such program{near}", exit_code=Exit.UNKNOWN)
     return replace(config, programs=chosen)
 
 
 def environ() -> Mapping[str, str]:
-    """Return the variables that %(ENV_X)s may name: those of this process."""
+    """Return the variables that %(ENV_X)s may name: the environment of this process."""
     return os.environ

@@ -1,4 +1,4 @@
-"""What a configuration holds: programs, as records that their options fill, and groups."""
+"""Records of a configuration: programs, with a field for each option, and groups."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from wctl.config.expansion import Template
 from wctl.config.fcgi import Socket
 from wctl.errors import Diagnostic, Place
 
-MOST_EARLIER = 100  # programs that one of the next priority is ordered after
+MOST_EARLIER = 100  # programs that a program of the next priority may come after
 
-# Names of no log file, in any case of letters.
+# Values that name no log file, in upper or lower case.
 _OFF = {"NONE", "OFF"}
 _NO_FILE = {*_OFF, "AUTO", "SYSLOG", ""}
-# What containers log to. Opened again, the journal's sockets and pipes would be refused, or shared
-# with others; and stdout of a worker is where it should be already.
+# Paths that containers log to. The kernel refuses to open the journal's socket again, and a pipe
+# opened again would be shared with others. A worker's stdout already goes where it should.
 _OWN_OUTPUTS = re.compile(r"/dev/(stdout|stderr)|/(dev|proc/self)/fd/[12]")
 
 
@@ -32,15 +32,15 @@ class Directive:
 
 @dataclass(frozen=True)
 class Program:
-    """One program, every value resolved but for the number of the process."""
+    """One program. Every value is resolved, except for the number of the process."""
 
-    name: str  # as units have it (unit_name.py)
-    title: str  # as the configuration has it
+    name: str  # as in the names of units (unit_name.py)
+    title: str  # as in the configuration
     section: str  # program:x or fcgi-program:x
-    group: str  # as units have it
+    group: str  # as in the names of units
     group_title: str
     place: Place
-    places: Mapping[str, Place] = field(repr=False)  # of each option that was written
+    places: Mapping[str, Place] = field(repr=False)  # of each option in the configuration
     passed_through: tuple[Directive, ...]
     command: tuple[Template, ...]
     process_name: Template
@@ -99,7 +99,7 @@ class Program:
     wctl_ignore: tuple[str, ...]
     minfds: int | None
     minprocs: int | None
-    socket: Socket | None = None  # of an [fcgi-program:x]
+    socket: Socket | None = None  # only of an [fcgi-program:x]
 
     @property
     def logs(self) -> str:
@@ -107,24 +107,24 @@ class Program:
         if self.log is not None:
             return self.log
         files = (self.stdout_logfile, self.stderr_logfile)
-        return "both" if any(log_file(each) for each in files) else "journal"
+        return "both" if any(log_file(file) for file in files) else "journal"
 
     def silent(self, stream: str) -> bool:
-        """Tell whether ``stream`` (stdout, stderr) goes nowhere."""
+        """Tell whether the output of ``stream`` (stdout, stderr) is thrown away."""
         if stream == "stderr" and self.redirect_stderr:
             stream = "stdout"
         if self.log is not None:
             return self.log == "null"
         file: Template | None = getattr(self, f"{stream}_logfile")
         off = file is not None and file.marked().upper() in _OFF
-        return off and not getattr(self, f"{stream}_syslog")  # the journal is a syslog, too
+        return off and not getattr(self, f"{stream}_syslog")  # syslog: to the journal
 
     def place_of(self, key: str) -> Place:
-        """Return where ``key`` was written, or where the program begins."""
+        """Return the place of option ``key``, or else where the program begins."""
         return self.places.get(key, self.place)
 
     def instance(self, number: int) -> str:
-        """Return the unit's name of instance ``number``."""
+        """Return the name of the unit of instance ``number``."""
         return f"{self.name}@{number:02d}.service"
 
     @property
@@ -143,18 +143,18 @@ def log_file(template: Template | None) -> Template | None:
 
 @dataclass(frozen=True)
 class Group:
-    """A [group:x]: programs that are operated together."""
+    """A [group:x]: programs that the user starts and stops together."""
 
-    name: str  # as units have it
-    title: str  # as the configuration has it
-    programs: tuple[str, ...]  # as units have them
+    name: str  # as in the names of units
+    title: str  # as in the configuration
+    programs: tuple[str, ...]  # as in the names of units
     priority: int
     place: Place
 
 
 @dataclass(frozen=True)
 class Config:
-    """All programs and groups, in the order of their names, and all that is wrong."""
+    """All programs and groups, sorted by name, and all diagnostics."""
 
     programs: tuple[Program, ...]
     groups: tuple[Group, ...]
@@ -163,10 +163,10 @@ class Config:
     @property
     def errors(self) -> tuple[Diagnostic, ...]:
         """The diagnostics that make the configuration unusable."""
-        return tuple(each for each in self.diagnostics if each.error)
+        return tuple(diagnostic for diagnostic in self.diagnostics if diagnostic.error)
 
     def levels(self) -> list[list[Program]]:
-        """Return the programs in the order of their starts: groups by priority, then programs."""
+        """Return the programs in start order: by the priority of the group, then by their own."""
         of_group = {group.name: group.priority for group in self.groups}
         levels: dict[tuple[int, int], list[Program]] = {}
         for program in self.programs:

@@ -1,6 +1,8 @@
 """The dialect: one row for each option of a program.
 
-One row is all there is to an option: parsing, the manual and the checks derive from it.
+The parsing, the manual and the check for unknown keys derive from the row. An option also needs a
+field of Program (model.py), and a line where it takes effect, for example in units/service.py or
+units/limits.py.
 """
 
 from __future__ import annotations
@@ -23,11 +25,11 @@ class Option:
     name: str
     parse: Parser
     default: Any
-    becomes: str  # the directive it turns into, or the part of wctl that carries it out
+    becomes: str  # the directive that it sets, or the part of wctl that implements it
     help: str
-    expands: bool = False  # takes %(process_num)d, so that its value is a Template
-    instead: str = ""  # for an option without effect here: what to use instead
-    ours: bool = False  # not one of Supervisor's
+    expands: bool = False  # may contain %(process_num)d, so the value is a Template
+    instead: str = ""  # what to use instead, if the option has no effect in wctl
+    ours: bool = False  # an option that Supervisor does not have
 
 
 def _own(name: str, parse: Parser, default: Any, becomes: str, help: str) -> Option:
@@ -288,7 +290,7 @@ OPTIONS: tuple[Option, ...] = (
     _own("wctl_ignore", values.words, (), "wctl check", "Codes of findings that are as intended."),
 )
 
-# Those that an [fcgi-program:x] has besides.
+# Options that only an [fcgi-program:x] has.
 FCGI_OPTIONS: tuple[Option, ...] = (
     Option("socket", fcgi.address, None, "ListenStream=", "unix:///PATH or tcp://ADDRESS:PORT."),
     Option(
@@ -310,4 +312,4 @@ FCGI_OPTIONS: tuple[Option, ...] = (
 
 OPTION: Mapping[str, Option] = {option.name: option for option in (*OPTIONS, *FCGI_OPTIONS)}
 
-VERBATIM = "systemd."  # begins the name of an option that is passed through
+VERBATIM = "systemd."  # begins the key of a directive that wctl passes through

@@ -1,7 +1,7 @@
-"""A command line to words, as shlex.split() does it, by words instead of by characters.
+"""Split a command line into words as shlex.split() does, but by words instead of characters.
 
-shlex looks at every character in Python and copies the word so far each time: a command of
-100,000 characters takes a quarter of a second, and a configuration may have thousands of them.
+For every character shlex runs Python code and copies the word so far. It takes a quarter of a
+second for a command of 100,000 characters, and a configuration may have thousands of commands.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _PIECE = re.compile(
     r"""|\\(?P<escaped>.)""",
     re.DOTALL,
 )
-# Within double quotes a backslash stays, but before a quote or another one.
+# Within double quotes a backslash stays, except before a double quote or another backslash.
 _ESCAPE = re.compile(r'\\(["\\])')
 
 
@@ -36,8 +36,8 @@ def split(text: str) -> list[str]:
             pieces.append(_text(piece))
         blanks = _BLANKS.match(text, end)
         if blanks is None and end < len(text):
-            what = "No escaped character" if text[end] == "\\" else "No closing quotation"
-            raise ValueError(what)
+            problem = "No escaped character" if text[end] == "\\" else "No closing quotation"
+            raise ValueError(problem)
         words.append("".join(pieces))
         end = blanks.end() if blanks else end
     return words

@@ -1,6 +1,6 @@
-"""What a supervisord.conf sets up that is no program: supervisord itself, and its clients.
+"""The options of a supervisord.conf that set up supervisord itself and its clients.
 
-One row for each option: what it does there, and what to use here instead.
+Each row says what an option does in Supervisor, and what to use in wctl instead.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ from dataclasses import dataclass
 from wctl.config.includes import Merged
 from wctl.errors import Diagnostics
 
-# Options that wctl carries out, by section or kind of section.
+# Options that wctl implements, by section or kind of section.
 CARRIED_OUT = {
     "supervisord": ("environment", "umask", "user", "directory", "minfds", "minprocs"),
     "include": ("files",),
     "group": ("programs", "priority"),
 }
-SILENCER = "wctl_ignore"  # ours, in any section
+SILENCER = "wctl_ignore"  # wctl's own option, in any section
 
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """An option without effect here. ``option`` * stands for all of its section."""
+    """An option without effect in wctl. ``option`` * stands for all options of its section."""
 
-    section: str  # or the kind of it, the part before the colon
+    section: str  # or its kind: the part before the colon
     option: str
     does: str
     instead: str
@@ -33,7 +33,7 @@ class Elsewhere:
 _DAEMON = "systemd runs the workers, there is no supervisord"
 _BUS = "wctl talks to systemd over D-Bus, where polkit says who may"
 _REMOTE = "use 'systemctl -H HOST', or ssh"
-_NO_PASSWORD = "wctl asks for none"  # noqa: S105 - says so
+_NO_PASSWORD = "wctl asks for none"  # noqa: S105 - not a password
 _JOURNAL = "'wctl logs' reads the journal"
 
 TABLE: tuple[Elsewhere, ...] = (
@@ -95,7 +95,7 @@ SINGLE = ("supervisord", "include", "unix_http_server", "inet_http_server", "sup
 
 
 def check(section: Merged, findings: Diagnostics) -> None:
-    """Name everything in a section that is no program's and that wctl does not carry out."""
+    """Report everything that wctl does not implement in a section that is not a program's."""
     kind, colon, _ = section.name.partition(":")
     if kind not in (KINDS if colon else SINGLE):
         near = findings.nearest(kind, KINDS if colon else SINGLE)

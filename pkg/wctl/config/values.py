@@ -1,4 +1,4 @@
-"""How the text of an option becomes a value. Every parser raises ValueError saying what it takes.
+"""Parsers of the values of options. Every parser raises ValueError with the form that it expects.
 
 A bad value never becomes a default.
 """
@@ -19,10 +19,11 @@ Parser = Callable[[str], Any]
 _TRUE = {"yes", "true", "on", "1"}
 _FALSE = {"no", "false", "off", "0"}
 _BYTES = re.compile(r"(\d{1,20})\s*([KMGT]?)B?", re.IGNORECASE | re.ASCII)
-_SHARE = re.compile(r"(100(\.0{1,2})?|\d{1,2}(\.\d{1,2})?)%", re.ASCII)  # no finer, for systemd
-_MOST_MEMORY = (1 << 64) - 2  # one more byte is infinity to systemd
-# A unit, or the end, has to follow each number: then there is one way to match, not exponentially
-# many.
+# systemd refuses a third decimal.
+_SHARE = re.compile(r"(100(\.0{1,2})?|\d{1,2}(\.\d{1,2})?)%", re.ASCII)
+_MOST_MEMORY = (1 << 64) - 2  # bytes; systemd takes one more for infinity
+# A unit or the end must follow each number: a text then matches in one way, not in exponentially
+# many ways.
 _SPAN = re.compile(
     r"(\d{1,15}(\.\d{1,9})? *(us|ms|sec|s|seconds?|min|m|minutes?|hr|h|hours?|d|days?|w|weeks?) *)*"
     r"(\d{1,15}(\.\d{1,9})?)?",
@@ -37,12 +38,12 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
 def text(value: str) -> str:
-    """Take the value as it is."""
+    """Return the value unchanged."""
     return value
 
 
 def command(value: str) -> tuple[str, ...]:
-    """Take a command that is run without a shell, in words."""
+    """Return the words of a command, which wctl runs without a shell."""
     try:
         found = tuple(shell_words.split(value))
     except ValueError:
@@ -53,7 +54,7 @@ def command(value: str) -> tuple[str, ...]:
 
 
 def boolean(value: str) -> bool:
-    """Supervisor's booleans."""
+    """Take Supervisor's booleans."""
     word = value.lower()
     if word in _TRUE | _FALSE:
         return word in _TRUE
@@ -86,7 +87,7 @@ def choice(*words: str) -> Callable[[str], str]:
 
 
 def byte_size(value: str) -> int:
-    """Bytes: a whole number with an optional K, M, G, T (of 1024), with or without B."""
+    """Return bytes: a whole number with an optional K, M, G, T (of 1024), with or without B."""
     match = _BYTES.fullmatch(value)
     if not match:
         raise ValueError("expected a size in bytes such as 1048576, 512K, 50MB or 1G")
@@ -94,7 +95,7 @@ def byte_size(value: str) -> int:
 
 
 def swap_limit(value: str) -> str:
-    """Bytes, a share of the machine's memory, or infinity (systemd.resource-control(5))."""
+    """Take bytes, a share of the machine's memory, or infinity (systemd.resource-control(5))."""
     expected = "expected a size such as 256M or 1G, a share such as 10%%, or infinity"
     if value.lower() == "infinity" or _SHARE.fullmatch(value):
         return value.lower()
@@ -108,7 +109,7 @@ def swap_limit(value: str) -> str:
 
 
 def memory_limit(value: str) -> str:
-    """The same but for 0, which systemd takes for no limit at all."""
+    """Take the values of swap_limit() except 0: systemd ignores it, and sets no limit."""
     limit = swap_limit(value)
     if not limit.strip("0.%"):
         raise ValueError("expected more than 0, such as 256M, 1G, 10%% or infinity")
@@ -116,21 +117,21 @@ def memory_limit(value: str) -> str:
 
 
 def percentage(value: str) -> str:
-    """A share of one CPU's time; more than 100% is several CPUs. systemd ignores 0%."""
+    """Take a share of one CPU's time; over 100% means several CPUs. systemd ignores 0%."""
     if not re.fullmatch(r"0{0,5}[1-9]\d{0,5}%", value, re.ASCII):
         raise ValueError("expected a percentage of one CPU such as 50%% or 200%%")
     return value
 
 
 def time_span(value: str) -> str:
-    """A span as systemd.time(7) has it: seconds, or numbers with units."""
+    """Take a time span of systemd.time(7): seconds, or numbers with units."""
     if not value or len(value) > 100 or not _SPAN.fullmatch(value):
         raise ValueError("expected a time such as 3600, 90min or 1h 30min")
     return value
 
 
 def stop_signal(value: str) -> signal.Signals:
-    """A signal by name, with or without SIG, or by number."""
+    """Take a signal by name, with or without SIG, or by number."""
     name = value.upper()
     try:
         if name.isdecimal():
@@ -143,7 +144,7 @@ def stop_signal(value: str) -> signal.Signals:
 
 
 def exit_codes(value: str) -> tuple[int, ...]:
-    """Exit codes from 0 to 255, comma-separated."""
+    """Take exit codes from 0 to 255, separated by commas."""
     words = [word.strip() for word in value.split(",") if word.strip()]
     try:
         return tuple(integer(0, 255)(word) for word in words)
@@ -152,14 +153,14 @@ def exit_codes(value: str) -> tuple[int, ...]:
 
 
 def octal(value: str) -> int:
-    """A file mode mask."""
+    """Take an octal number: a file mode or a umask."""
     if not re.fullmatch(r"0?o?[0-7]{1,4}", value, re.ASCII):
         raise ValueError("expected an octal number such as 022")
     return int(value.replace("o", ""), 8)
 
 
 def priority(value: str) -> int:
-    """A syslog level, by name or number: 0 (emerg) to 7 (debug)."""
+    """Take a syslog level by name or number; return the number, from 0 (emerg) to 7 (debug)."""
     word = value.lower()
     if word in _PRIORITIES:
         return _PRIORITIES.index(word)
@@ -169,40 +170,40 @@ def priority(value: str) -> int:
 
 
 def server_url(value: str) -> str | None:
-    """An address for the worker; AUTO is the one of supervisord, and there is none."""
+    """Return the URL for the worker; None for AUTO, which means supervisord's own URL."""
     return None if value.strip().upper() in {"AUTO", ""} else value
 
 
 def account(value: str) -> str:
-    """A user's name or number."""
+    """Take the name or the number of a user."""
     if not _ACCOUNT.fullmatch(value):
         raise ValueError("expected the name or the number of a user")
     return value
 
 
 def paths(value: str) -> tuple[str, ...]:
-    """Absolute paths, each with a - before it where the file may be missing."""
+    """Take absolute paths; a - before a path means that the file may be missing."""
     found = words(value)
-    if not all(_ABSOLUTE.fullmatch(each) for each in found):
+    if not all(_ABSOLUTE.fullmatch(path) for path in found):
         raise ValueError("expected absolute paths; a - before one: it may be missing")
     return found
 
 
 def credentials(value: str) -> tuple[str, ...]:
-    """NAME:PATH of secrets."""
+    """Take secrets as NAME:PATH, or as NAME alone."""
     found = words(value)
-    if not all(_CREDENTIAL.fullmatch(each) for each in found):
+    if not all(_CREDENTIAL.fullmatch(credential) for credential in found):
         raise ValueError("expected NAME:PATH")
     return found
 
 
 def words(value: str) -> tuple[str, ...]:
-    """Words separated by spaces or commas."""
+    """Return the words, which blanks or commas separate."""
     return tuple(value.replace(",", " ").split())
 
 
 def autorestart(value: str) -> str:
-    """true, false or unexpected, with Supervisor's other booleans."""
+    """Return true, false or unexpected; Supervisor's other booleans stand for true and false."""
     if value.lower() == "unexpected":
         return "unexpected"
     try:
@@ -212,7 +213,7 @@ def autorestart(value: str) -> str:
 
 
 def readiness(value: str) -> str:
-    """When a worker counts as RUNNING."""
+    """Take a condition that makes a worker RUNNING."""
     kind, colon, what = value.partition(":")
     plain = kind in {"startsecs", "notify"} and not colon
     if plain or (kind in {"exec", "file", "log", "tcp"} and what and _probe_ok(kind, what)):
@@ -231,7 +232,7 @@ def _probe_ok(kind: str, what: str) -> bool:
         return what.startswith("/")
     try:
         if kind == "log":
-            re.compile(os.fsencode(what))  # as the notifier does (readiness.py)
+            re.compile(os.fsencode(what))  # as the wrapper's notifier does (readiness.py)
         if kind == "exec":
             return bool(shlex.split(what))
     except (re.error, ValueError, OverflowError, RecursionError):
@@ -240,9 +241,10 @@ def _probe_ok(kind: str, what: str) -> bool:
 
 
 def environment(value: str, marks: str = "") -> tuple[tuple[str, str], ...]:
-    """KEY="value",KEY2="value2": Supervisor's list, with what it silently drops reported.
+    """Take KEY="value",KEY2="value2" as Supervisor does, but refuse text that it silently drops.
 
-    ``marks`` are characters that stand for numbers not yet known (expansion.Template).
+    One exception: shlex drops a # outside quotes, and the rest of the line.
+    ``marks`` are characters that stand in for the number of the process (expansion.Template).
     """
     lexer = shlex.shlex(value)
     lexer.wordchars += "/.+-():" + marks
