@@ -1,4 +1,4 @@
-"""What a senior operator would say about a program, by its options alone."""
+"""What a senior operator would say about a program, judging by its options alone."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from wctl.config.values import byte_size
 
 _SECRET = re.compile(r"PASS(WORD|WD)?|SECRET|TOKEN|API_?KEY|PRIVATE_?KEY", re.IGNORECASE)
 _URL_PASSWORD = re.compile(r"://[^/:@\s]+:[^/@\s]+@")
-_SHORT_STOP = 10  # seconds: Supervisor's default, and less than many a message takes
+_SHORT_STOP = 10  # seconds: Supervisor's default; many messages take longer
 _OPERATORS = {"|", "||", "&&", "&", ">", ">>", "<", "2>", "2>&1", ";"}
 _SHELL_VARIABLE = re.compile(r"\$(\w+|\{\w+\}|\(.*)", re.ASCII)
-# Directives on which the state of an instance depends.
+# Directives that determine the state of an instance.
 _OURS = {
     "Type", "NotifyAccess", "ExecStart", "PIDFile", "Restart", "RestartPreventExitStatus",
     "RuntimeDirectory", "RuntimeDirectoryPreserve", "LogsDirectory", "SyslogIdentifier",
@@ -65,7 +65,7 @@ def _abrupt_stop(program: Program) -> Iterator[Problem]:
 def _shell_syntax(program: Program) -> Iterator[Problem]:
     shells = {"sh", "bash", "dash", "zsh"}
     words = [word.marked() for word in program.command]
-    if os.path.basename(words[0]) in shells:  # noqa: PTH119 - no path, but a word
+    if os.path.basename(words[0]) in shells:  # noqa: PTH119 - a word, not a path
         return
     for word in words[1:]:
         if word in _OPERATORS or _SHELL_VARIABLE.fullmatch(word):
@@ -135,16 +135,16 @@ def _shared_log_file(program: Program) -> Iterator[Problem]:
 
 
 def _log_file_taken(config: Config) -> Check:
-    """Return a check that no stream logs to the file of another."""
-    users: dict[str, list[tuple[str, str]]] = {}
+    """Return a check that no two streams log to one file."""
+    writers: dict[str, list[tuple[str, str]]] = {}
     for program in config.programs:
         for path, key in _log_files(program):
-            users.setdefault(path, []).append((program.name, key))
+            writers.setdefault(path, []).append((program.name, key))
 
     def check(program: Program) -> Iterator[Problem]:
         reported = set()
         for path, key in _log_files(program):
-            others = (each for each in users[path] if each != (program.name, key))
+            others = (writer for writer in writers[path] if writer != (program.name, key))
             name, other = next(others, ("", ""))
             if other and key not in reported:
                 reported.add(key)
@@ -156,7 +156,7 @@ def _log_file_taken(config: Config) -> Check:
 
 
 def _log_files(program: Program) -> Iterator[tuple[str, str]]:
-    """Return the path, and the option, of each log file; once where instances share it."""
+    """Yield the path and the option of each log file; only once if instances share the file."""
     streams = ("stdout",) if program.redirect_stderr else ("stdout", "stderr")
     for key in (f"{stream}_logfile" for stream in streams):
         template = log_file(getattr(program, key))
@@ -211,7 +211,7 @@ def _overridden(program: Program) -> Iterator[Problem]:
 
 
 def _crowd(config: Config) -> Check:
-    """Return a check that programs are not ordered after more others than units can name."""
+    """Return a check that no program has more earlier programs than wctl names in After=."""
     crowded: set[str] = set()
     lower = 0
     for level in config.levels():
@@ -248,5 +248,5 @@ CHECKS: tuple[Check, ...] = (
 
 
 def checks(config: Config) -> tuple[Check, ...]:
-    """Return all checks, with those that compare the programs of ``config``."""
+    """Return all checks, including the checks that compare the programs of ``config``."""
     return (*CHECKS, _log_file_taken(config), _crowd(config))

@@ -1,4 +1,4 @@
-"""The check: every code that a finding may have, and the findings about programs and machine."""
+"""The check: findings about programs, and about the machine that will run them."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ def check(config: Config, layout: Layout) -> list[Diagnostic]:
     found = [*_taken(config, layout)]
     for program in config.programs:
         found += _unknown_codes(program)
-        for one in checks:
+        for program_check in checks:
             found += (
-                _diagnostic(program, each.code, each.key, each.text)
-                for each in one(program)
-                if CODES[each.code].error or each.code not in program.wctl_ignore
+                _diagnostic(program, problem.code, problem.key, problem.text)
+                for problem in program_check(program)
+                if CODES[problem.code].error or problem.code not in program.wctl_ignore
             )
-    return sorted(found, key=lambda each: (each.place.file, each.place.line))
+    return sorted(found, key=lambda finding: (finding.place.file, finding.place.line))
 
 
 def _diagnostic(program: Program, code: str, key: str, problem: str) -> Diagnostic:
@@ -44,7 +44,7 @@ def _unknown_codes(program: Program) -> Iterator[Diagnostic]:
 
 
 def _taken(config: Config, layout: Layout) -> Iterator[Diagnostic]:
-    """Yield an error for each program and group whose units are somebody else's."""
+    """Yield an error for each program and group with the name of a unit that is not wctl's."""
     for program in config.programs:
         names = (f"{program.name}{suffix}" for suffix in ("@.service", ".service", ".target"))
         why = machine.taken(names, layout)

@@ -1,4 +1,4 @@
-"""Every code that a finding of the check may have, and what a check of a program yields."""
+"""The codes of the check's findings, and the problems that a check of a program yields."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from wctl.config.model import Program
 
 @dataclass(frozen=True)
 class Code:
-    """One kind of finding. ``error``: nothing is installed while there is one."""
+    """One kind of finding. wctl installs nothing while a finding is an ``error``."""
 
     name: str
     error: bool
@@ -26,7 +26,7 @@ def _warning(name: str, why: str, remedy: str) -> Code:
     return Code(name, False, why, remedy)
 
 
-# Every code there is; a test sees to it. wctl.conf(5) is made from this table.
+# All codes; a test checks that none is missing. wctl.conf(5) is generated from this table.
 TABLE: tuple[Code, ...] = (
     _error("syntax", "The file is not an INI file in UTF-8.", "Correct the line."),
     _error("unreadable", "A file that is named cannot be read.", "Correct its name or mode."),
@@ -167,7 +167,7 @@ CODES = {code.name: code for code in TABLE}
 
 @dataclass(frozen=True)
 class Problem:
-    """A finding, before it has its place."""
+    """A finding that does not have its place yet."""
 
     code: str
     key: str

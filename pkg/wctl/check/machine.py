@@ -1,4 +1,4 @@
-"""What a program needs and this machine lacks: warnings, since both may change."""
+"""What a program needs and this machine lacks. These are warnings, since both may change."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from wctl.install.installed import Layout
 def checks(layout: Layout) -> tuple[Check, ...]:
     """Return the checks against this machine, whose units are in ``layout``."""
     own = () if layout.user else (_user_missing, _directory_closed, _log_directory_closed)
-    # Each path and each account is looked up once: thousands of programs share a few.
+    # We look up each path and each account once: thousands of programs share a few.
     for cached in (_which, _account, _is_directory, _may, _groups):
         cached.cache_clear()
     return (_command_not_found, _directory_missing, _log_directory_missing, *own)
@@ -75,13 +75,13 @@ def _log_directories(program: Program) -> Iterator[tuple[str, str]]:
 
 @cache
 def _may(path: str, wanted: int, account: pwd.struct_passwd) -> bool:
-    """Tell whether an account has a permission, by the mode alone (access(2) asks for us)."""
+    """Tell whether the mode alone gives an account a permission (access(2) checks only our own)."""
     if account.pw_uid == 0:
         return True
     try:
         found = os.stat(path)  # noqa: PTH116 - a str
     except OSError:
-        return True  # we may not look: then we cannot tell either
+        return True  # we may not look, so we cannot tell
     if found.st_uid == account.pw_uid:
         return bool(found.st_mode >> 6 & wanted)
     if found.st_gid in _groups(account):
@@ -109,11 +109,11 @@ def _account(user: str) -> pwd.struct_passwd | None:
 
 @cache
 def _is_directory(path: str) -> bool:
-    return os.path.isdir(path)  # noqa: PTH112 - false, too, where the path cannot be one
+    return os.path.isdir(path)  # noqa: PTH112 - false also for an invalid path
 
 
 def taken(names: Iterator[str], layout: Layout) -> str | None:
-    """Return why units of these ``names`` cannot be ours: one is somebody else's."""
+    """Return why wctl cannot write units of these ``names``; None if it can."""
     for name in names:
         foreign = changes.conflict(name, layout)
         if foreign is not None:
