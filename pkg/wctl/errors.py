@@ -1,4 +1,4 @@
-"""What can go wrong, as records that the command line alone prints."""
+"""Errors and diagnostics as records; only the command line prints them."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from enum import IntEnum
 
 
 class Exit(IntEnum):
-    """Exit codes of wctl; Supervisor's where the verb is Supervisor's (LSB's init script codes)."""
+    """Exit codes of wctl. Verbs that Supervisor has return its codes (LSB's for init scripts)."""
 
     OK = 0
     FAILURE = 1
     USAGE = 2
-    NOT_RUNNING = 3  # status: something is stopped, exited or fatal
+    NOT_RUNNING = 3  # status: an instance is stopped, exited or fatal
     UNKNOWN = 4  # no such program; systemd not reachable; not permitted
     NOT_STARTED = 7  # start: spawn error; signal: not running
     INTERRUPTED = 130
 
 
 _MOST_SUGGESTIONS = 100
-_LONGEST_WORD = 64  # characters that a misspelt word may have to be worth a comparison
+_LONGEST_WORD = 64  # characters; a longer word gets no suggestion
 
 
 class WctlError(Exception):
-    """An operation cannot go on. ``hint`` says what to do about it."""
+    """An operation cannot continue. ``hint`` tells the user what to do about it."""
 
     def __init__(self, message: str, hint: str = "", exit_code: int = Exit.FAILURE) -> None:
         super().__init__(message)
@@ -35,7 +35,7 @@ class WctlError(Exception):
 
 @dataclass(frozen=True)
 class Place:
-    """Where something was written: a file and its line, counted from 1 (0: the file as a whole)."""
+    """A file and the number of a line in it, counted from 1 (0: the whole file)."""
 
     file: str
     line: int = 0
@@ -63,42 +63,42 @@ class Diagnostic:
 
 
 class Diagnostics:
-    """Diagnostics while they are collected."""
+    """A collection of diagnostics that grows while wctl reads a configuration."""
 
     def __init__(self) -> None:
         self.found: list[Diagnostic] = []
-        self.errors = 0  # how many of those that were added here are errors
+        self.errors = 0  # how many errors error() has added; ``found`` may hold others
         self._suggestions = 0
 
     def nearest(self, word: str, known: Iterable[str]) -> str:
-        """Return nearest(), for the first hundred words: it takes long, and who reads more?"""
+        """Return nearest() for the first hundred words; then "", since each comparison is slow."""
         self._suggestions += 1
         return nearest(word, known) if self._suggestions <= _MOST_SUGGESTIONS else ""
 
     def error(self, code: str, place: Place, section: str, key: str, problem: str) -> None:
-        """Add what makes the configuration unusable."""
+        """Add an error, which makes the configuration unusable."""
         self.errors += 1
         self.found.append(Diagnostic(code, place, section, key, problem))
 
     def warning(self, code: str, place: Place, section: str, key: str, problem: str) -> None:
-        """Add what is likely not meant."""
+        """Add a warning about text that the user probably did not mean."""
         self.found.append(Diagnostic(code, place, section, key, problem, error=False))
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Return ", did you mean X?" where one of ``known`` is close to ``word``."""
+    """Return ", did you mean X?" if a word of ``known`` is close to ``word``, or else ""."""
     if len(word) > _LONGEST_WORD:
         return ""
-    from difflib import get_close_matches  # only where something is misspelt
+    from difflib import get_close_matches  # only for a misspelt word
 
     close = get_close_matches(word, list(known), n=1)
     return f", did you mean {close[0]}?" if close else ""
 
 
 class ConfigError(WctlError):
-    """A configuration that cannot be used, with everything that is wrong in it."""
+    """The configuration is unusable. ``diagnostics`` says what is wrong with it."""
 
     def __init__(self, diagnostics: tuple[Diagnostic, ...]) -> None:
-        count = sum(each.error for each in diagnostics)
+        count = sum(diagnostic.error for diagnostic in diagnostics)
         super().__init__(f"{count} error{'s' if count != 1 else ''} in the configuration")
         self.diagnostics = diagnostics
