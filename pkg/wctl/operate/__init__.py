@@ -1,1 +1,1 @@
-"""Instances: what they are called, what they are doing, and how that is changed."""
+"""Instances: their names, their states, and the operations that change them."""

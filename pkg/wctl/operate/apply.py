@@ -1,4 +1,4 @@
-"""From a plan to the machine: what "wctl update" does, in an order that survives being killed."""
+"""What "wctl update" does to carry out a plan, in an order that survives a kill."""
 
 from __future__ import annotations
 
@@ -18,21 +18,31 @@ from wctl.systemd.manager import Manager
 
 
 def with_unfinished(plan: Plan, config: Config, layout: Layout) -> Plan:
-    """Return ``plan`` with what an update that was killed had still to do."""
+    """Return ``plan`` with the work that a killed update left undone."""
     left = pending.read(layout)
     added = _merged(config, left.added, plan.added)
     return replace(
         plan,
         added=added,
-        changed=tuple(p for p in _merged(config, left.changed, plan.changed) if p not in added),
-        rescaled=tuple(p for p in _merged(config, left.rescaled, plan.rescaled) if p not in added),
+        changed=tuple(
+            program
+            for program in _merged(config, left.changed, plan.changed)
+            if program not in added
+        ),
+        rescaled=tuple(
+            program
+            for program in _merged(config, left.rescaled, plan.rescaled)
+            if program not in added
+        ),
     )
 
 
 def _merged(
     config: Config, names: tuple[str, ...], programs: tuple[Program, ...]
 ) -> tuple[Program, ...]:
-    return tuple(p for p in config.programs if p.name in names or p in programs)
+    return tuple(
+        program for program in config.programs if program.name in names or program in programs
+    )
 
 
 def update(
@@ -44,12 +54,19 @@ def update(
     *,
     wait: bool = True,
 ) -> Iterator[Event]:
-    """Make the machine what ``plan`` says: files, one reload, links, and only then workers."""
+    """Carry out ``plan``, and yield an event for each step.
+
+    Stop and remove the removed programs; write files, reload systemd and enable units; and only
+    then restart and start workers.
+
+    Raises:
+        WctlError: a file cannot be written or deleted.
+    """
     noted = _intent(plan, inventory, pending.read(layout))
     if noted:
         pending.write(layout, noted)
-    for gone in plan.removed:
-        yield from _remove(manager, inventory, gone)
+    for installed in plan.removed:
+        yield from _remove(manager, inventory, installed)
     write(plan)
     manager.disable([path.name for path in plan.deletes if path.suffix == ".target"])
     delete(plan)
@@ -68,7 +85,10 @@ def update(
 
 
 def _intent(plan: Plan, inventory: Inventory, left: Intent) -> Intent:
-    """Return what is to be done, with the instances that no scale has made and nobody stopped."""
+    """Return the intent of ``plan``, with the instances that are new.
+
+    An instance that "wctl scale" has enabled is not new. If it is down, the user has stopped it.
+    """
     known = {program.name: inventory.numbers(program) for program in inventory.programs}
     new = {
         program.instance(number)
@@ -77,16 +97,16 @@ def _intent(plan: Plan, inventory: Inventory, left: Intent) -> Intent:
         if number not in known.get(program.name, ())
     }
     return Intent(
-        added=tuple(p.name for p in plan.added),
-        changed=tuple(p.name for p in plan.changed),
-        rescaled=tuple(p.name for p in plan.rescaled),
+        added=tuple(program.name for program in plan.added),
+        changed=tuple(program.name for program in plan.changed),
+        rescaled=tuple(program.name for program in plan.rescaled),
         new=tuple(sorted(new.union(left.new))),
     )
 
 
 def _enable(manager: Manager, plan: Plan, config: Config) -> None:
-    """Link the instances of new programs to their targets, and targets to the boot."""
-    changed = {write.path.name for write in plan.writes}
+    """Enable the instances of new programs, and set which targets start at boot."""
+    changed = {file.path.name for file in plan.writes}
     touched = [
         program
         for program in config.programs
@@ -94,9 +114,9 @@ def _enable(manager: Manager, plan: Plan, config: Config) -> None:
     ]
     booting = {program.group for program in config.programs if program.autostart}
     groups = [f"{group.name}.target" for group in config.groups if group.name in booting]
-    links = [each.instance(number) for each in plan.added for number in each.numbers]
-    on = [f"{each.name}.target" for each in touched if each.autostart] + groups
-    off = [f"{each.name}.target" for each in touched if not each.autostart]
+    links = [program.instance(number) for program in plan.added for number in program.numbers]
+    on = [f"{program.name}.target" for program in touched if program.autostart] + groups
+    off = [f"{program.name}.target" for program in touched if not program.autostart]
     manager.enable([*links, *on])
     manager.disable(off)
     if links or on or off:
@@ -104,8 +124,8 @@ def _enable(manager: Manager, plan: Plan, config: Config) -> None:
 
 
 def _told(plan: Plan) -> Iterator[Event]:
-    """Name the programs whose files changed in nothing that a worker has to be restarted for."""
-    names = {write.subject for write in plan.writes}
+    """Report the programs and groups whose files changed, but in no way that needs a restart."""
+    names = {file.subject for file in plan.writes}
     busy = {program.name for program in (*plan.added, *plan.changed, *plan.rescaled)}
     for name in sorted(names - busy):
         yield Said(name, "updated, nothing to restart")

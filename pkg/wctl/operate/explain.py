@@ -1,7 +1,7 @@
-"""What will happen to a worker, in plain words, from its unit as systemd has it loaded.
+"""What will happen to a worker, in plain words, from its unit as systemd has loaded it.
 
-Not from the configuration: an administrator's drop-ins count, and a unit that is older than the
-configuration says what is really in force.
+The configuration is not read: the unit includes the administrator's drop-ins, and a unit that is
+older than the configuration is still in force.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ _PROPERTIES = (
 
 @dataclass(frozen=True)
 class Sentence:
-    """What happens ``when``."""
+    """One sentence of the explanation: ``then`` happens ``when``."""
 
     when: str
     then: str
 
 
 def explain(manager: Manager, unit: str) -> list[Sentence]:
-    """Return what happens to ``unit``, an instance, in the order of its life."""
+    """Return what happens to the instance ``unit``, from its start to its stop."""
     properties = manager.properties([(unit, _PROPERTIES)])[unit]
     options = wrapped.options(properties["ExecStart"]) or Options()
     return list(_sentences(properties, options))
@@ -67,21 +67,21 @@ def _sentences(properties: Mapping[str, Any], options: Options) -> Iterator[Sent
 
 def _command(properties: Mapping[str, Any], options: Options) -> str:
     user = properties["User"] or "root"
-    where = str(properties["WorkingDirectory"]).lstrip("!-")
-    place = f" in {where}" if where else ""
+    directory = str(properties["WorkingDirectory"]).lstrip("!-")
+    place = f" in {directory}" if directory else ""
     return f"{shlex.join(options.command) or 'its own command'}, as {user}{place}"
 
 
 def _ready(options: Options) -> str:
     if options.ready == "startsecs":
         return f"once it has lived for {options.startsecs} s" if options.startsecs else "at once"
-    kind, _, what = options.ready.partition(":")
+    kind, _, argument = options.ready.partition(":")
     how = {
         "notify": "once it says so itself",
-        "exec": f"once {what!r} exits with 0",
-        "tcp": f"once {what} accepts connections",
-        "file": f"once {what} exists",
-        "log": f"once it has written a line that matches {what!r}",
+        "exec": f"once {argument!r} exits with 0",
+        "tcp": f"once {argument} accepts connections",
+        "file": f"once {argument} exists",
+        "log": f"once it has written a line that matches {argument!r}",
     }[kind]
     return f"{how}; not within {options.ready_timeout} s: the start has failed"
 

@@ -13,11 +13,11 @@ from wctl.systemd import unit_name
 from wctl.systemd.manager import Manager
 
 _BRACES = re.compile(r"\{(\d+)\.\.(\d+)\}")
-_MOST = 100_000  # instances that one {A..B} may name
+_MOST = 100_000  # how many instances one {A..B} may name
 
 
 class Inventory:
-    """What is installed, with the instances that are enabled or alive."""
+    """The installed programs, with their instances that are enabled or alive."""
 
     def __init__(self, layout: Layout, manager: Manager) -> None:
         self.layout = layout
@@ -25,7 +25,7 @@ class Inventory:
         self.refresh()
 
     def refresh(self) -> None:
-        """Look again."""
+        """Read the installed programs and the states of their units again."""
         layout, manager = self.layout, self.manager
         self.programs = programs(layout)
         self._by_name = {program.name: program for program in self.programs}
@@ -41,7 +41,10 @@ class Inventory:
         self._add_packaged()
 
     def _add_packaged(self) -> None:
-        """A package's program that was never set up has no links: go by what it was made from."""
+        """Add the configured instances of each packaged program that has no links yet.
+
+        "wctl update" has never set up such a program. Leave it out if its configuration is gone.
+        """
         for program in self.programs:
             if program.file.parent == self.layout.units or self._numbers[program.name]:
                 continue
@@ -56,14 +59,14 @@ class Inventory:
         return tuple(sorted(self._numbers[program.name]))
 
     def active(self, unit: str) -> str:
-        """Return the ActiveState that the unit of an instance had when we looked."""
+        """Return the ActiveState= that the unit of an instance had at the last refresh."""
         return self._active.get(unit, "inactive")
 
     def program(self, name: str | None) -> Installed:
-        """Return one program; without a name, the only one.
+        """Return the program ``name``; without a name, the only program.
 
         Raises:
-            WctlError: there is none of this name, or a name is needed.
+            WctlError: no program has this name, or a name is needed.
         """
         if name is None:
             if len(self.programs) == 1:
@@ -80,20 +83,23 @@ class Inventory:
         return self._by_name[unit]
 
     def select(self, selectors: Sequence[str]) -> list[Instance]:
-        """Return the instances that ``selectors`` name, sorted as Supervisor does; none: all.
+        """Return the instances that ``selectors`` name, in Supervisor's order; all by default.
 
         Raises:
-            WctlError: a selector names nothing.
+            WctlError: a selector names no program or instance, or too many instances.
         """
         chosen: dict[str, Instance] = {}
         for selector in selectors or ("all",):
             found = self._select(unit_name.typed(selector))
-            chosen.update({each.unit: each for each in found})
-        return sorted(chosen.values(), key=lambda each: (each.group, each.program, _natural(each)))
+            chosen.update({instance.unit: instance for instance in found})
+        return sorted(
+            chosen.values(),
+            key=lambda instance: (instance.group, instance.program, _natural(instance)),
+        )
 
     def _select(self, selector: str) -> list[Instance]:
         if selector == "all":
-            return [each for program in self.programs for each in self._instances(program)]
+            return [instance for program in self.programs for instance in self._instances(program)]
         name, separator, which = _split(selector)
         matching = [
             program
@@ -103,12 +109,12 @@ class Inventory:
         if not matching:
             raise self._no_such(selector)
         if not separator or which in ("", "*"):
-            return [each for program in matching for each in self._instances(program)]
+            return [instance for program in matching for instance in self._instances(program)]
         found = [
-            each
+            instance
             for program in matching
-            for one in _braces(which)
-            for each in self._one(program, separator, one)
+            for pattern in _braces(which)
+            for instance in self._one(program, separator, pattern)
         ]
         if not found:
             raise self._no_such(selector)
@@ -116,7 +122,7 @@ class Inventory:
 
     def _one(self, program: Installed, separator: str, which: str) -> list[Instance]:
         if separator == "@" and which.isdecimal():
-            # Any instance may be started, also one that nobody has enabled yet.
+            # The user may start any instance, even if it is not enabled yet.
             if f"{int(which):02d}" != which:
                 right = f"{program.name}@{int(which):02d}"
                 raise WctlError(
@@ -126,11 +132,13 @@ class Inventory:
             return [Instance(program.name, program.group, program.instance(int(which)))]
         if separator == "@":
             return [
-                each
-                for each in self._instances(program)
-                if fnmatch.fnmatchcase(unit_name.short(each.unit)[len(program.name) + 1 :], which)
+                instance
+                for instance in self._instances(program)
+                if fnmatch.fnmatchcase(
+                    unit_name.short(instance.unit)[len(program.name) + 1 :], which
+                )
             ]
-        # Supervisor's name of a process: group:program_01, or group:program alone.
+        # Supervisor's name for a process: group:program_01, or group:program alone.
         if which == program.name:
             return self._instances(program)
         match = re.fullmatch(rf"{re.escape(program.name)}[_:-]?(\d+)", which, re.ASCII)
@@ -152,7 +160,7 @@ class Inventory:
 
 
 def _split(selector: str) -> tuple[str, str, str]:
-    """Split program@which or group:which; a unit's full name is fine, too."""
+    """Split program@which or group:which; also accept the full name of a unit."""
     selector = unit_name.short(selector)
     for separator in "@:":
         name, found, which = selector.partition(separator)
@@ -162,7 +170,7 @@ def _split(selector: str) -> tuple[str, str, str]:
 
 
 def _braces(which: str) -> Iterable[str]:
-    """Expand one {00..02}, for a shell that did not."""
+    """Expand one {00..02}, for shells that do not."""
     match = _BRACES.search(which)
     if not match:
         return [which]

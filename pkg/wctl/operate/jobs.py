@@ -1,7 +1,7 @@
-"""Starts, stops, scaling: jobs asked of systemd, and their ends waited for.
+"""Start, stop and restart jobs: ask systemd for them, and wait until they end.
 
-Nothing here prints. Each operation yields what happens as it happens, and can be run again after
-it was interrupted: what it has done by then is in systemd, or in files.
+Nothing here prints. Each operation yields events as they happen. The user can run an interrupted
+operation again, because systemd, or a file, holds everything that it has done so far.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _TICK = 1.0  # seconds between two signs of life while jobs run
 
 
 class Verb(str, Enum):
-    """What happens to a unit."""
+    """The kind of a job: what systemd does with a unit."""
 
     START = "start"
     STOP = "stop"
@@ -26,7 +26,7 @@ class Verb(str, Enum):
 
 @dataclass(frozen=True)
 class Begun:
-    """Jobs have been asked for."""
+    """wctl has asked systemd for jobs."""
 
     verb: Verb
     units: tuple[str, ...]
@@ -34,7 +34,10 @@ class Begun:
 
 @dataclass(frozen=True)
 class Ended:
-    """One job has ended. ``result`` is systemd's: done, failed, timeout, canceled …"""
+    """One job has ended.
+
+    ``result`` is systemd's (done, failed, timeout, canceled …), or why systemd refused the job.
+    """
 
     verb: Verb
     unit: str
@@ -42,13 +45,13 @@ class Ended:
 
     @property
     def ok(self) -> bool:
-        """Whether the unit is as it was asked to be."""
+        """Whether the job has succeeded."""
         return self.result == "done"
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """Nothing has happened for a second; these units' jobs go on."""
+    """No job has ended for a second; the jobs of ``units`` still run."""
 
     verb: Verb
     units: tuple[str, ...]
@@ -56,7 +59,7 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Said:
-    """Something to tell that is not a job: ``what`` happened to ``name``."""
+    """A message that is not about a job: ``what`` happened to ``name``."""
 
     name: str
     what: str
@@ -66,33 +69,33 @@ Event = Union[Begun, Waiting, Ended, Said]
 
 
 class Jobs:
-    """Jobs of one verb that systemd is asked for, no more at a time than it can keep track of."""
+    """Jobs of one verb; systemd gets no more of them at a time than it can keep track of."""
 
     def __init__(self, manager: Manager, verb: Verb, units: Sequence[str]) -> None:
-        """Ask for the first of them, which mostly is all."""
+        """Ask systemd for the first jobs, which are usually all of them."""
         self._manager = manager
         self._verb = verb
         self._units = tuple(units)
-        self._left = list(units)  # to ask for
+        self._left = list(units)  # not asked for yet
         self._waiting: dict[str, str] = {}  # unit by job
-        self._refused: dict[str, str] = {}  # why, by unit
+        self._refused: dict[str, str] = {}  # systemd's reason by unit
         self._begun = not units
         self._ask()
 
     def asked(self) -> Iterator[Event]:
-        """Yield what happens until systemd has been asked for all of them."""
+        """Yield events until systemd has been asked for all jobs."""
         while self._left:
             yield from self._next()
             self._ask()
 
     def ended(self) -> Iterator[Event]:
-        """Yield the ends of those that are left, as they come."""
+        """Yield events until all jobs have ended."""
         yield from self.begun()
         while self._waiting:
             yield from self._next()
 
     def begun(self) -> Iterator[Event]:
-        """Yield that they have been asked for, and which of them systemd refused."""
+        """Yield Begun, once, and an Ended for each job that systemd refused."""
         if not self._begun:
             self._begun = True
             yield Begun(self._verb, self._units)
@@ -110,7 +113,7 @@ class Jobs:
             self._refused.update(refused)
 
     def _next(self) -> Iterator[Event]:
-        """Wait for the next job's end, no longer than a tick."""
+        """Wait until a job ends, but no longer than a tick."""
         yield from self.begun()
         if not self._waiting:
             return
@@ -124,7 +127,7 @@ class Jobs:
 def run(
     manager: Manager, verb: Verb, units: Sequence[str], *, wait: bool = True
 ) -> Iterator[Event]:
-    """Start, stop or restart ``units``, and yield each as it ends."""
+    """Start, stop or restart ``units``, and yield an event as each job ends."""
     jobs = Jobs(manager, verb, units)
     yield from jobs.asked()
     yield from jobs.ended() if wait else jobs.begun()
@@ -136,7 +139,7 @@ def ready(manager: Manager, program: str) -> list[str]:
 
 
 def alive(manager: Manager, program: str) -> list[str]:
-    """Return the units of ``program`` that are up, or on their way."""
+    """Return the units of ``program`` that are READY, starting, or waiting for a restart."""
     return sorted(_units(manager, program, ALIVE))
 
 

@@ -1,4 +1,4 @@
-"""One wctl at a time changes what is enabled; the others wait for their turn."""
+"""A lock: one wctl at a time changes the enabled units, and the others wait for their turn."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from wctl.errors import Exit, WctlError
 
 @contextmanager
 def exclusive(*, user: bool, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """Hold the lock; call ``waiting`` first if somebody else has it.
+    """Hold the lock; call ``waiting`` first if another process holds it.
 
-    The lock is the kernel's, on an open file: it goes with its process, however that ends.
+    The kernel keeps the lock on an open file, and releases it however this process ends.
 
     Raises:
-        WctlError: the lock's file cannot be made.
+        WctlError: the lock file cannot be created.
     """
     path = _path(user=user)
     try:

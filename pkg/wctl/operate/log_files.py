@@ -1,4 +1,4 @@
-"""The log files of instances, as the units that systemd has loaded name them."""
+"""The log files of instances, according to the units that systemd has loaded."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class Logs:
     """Where one instance logs."""
 
     unit: str
-    journal: bool  # or else to its files alone
-    files: tuple[tuple[str, Path], ...]  # stream, file; there only once something was written
+    journal: bool  # whether it logs to the journal; if not, to its files alone
+    files: tuple[tuple[str, Path], ...]  # stream, file; the first output creates it
 
     def present(self, stream: str | None = None) -> list[Path]:
-        """Return the files that are there for us to see, of one stream or of both."""
+        """Return the files that exist and that we can see, of one stream or of both."""
         wanted = [file for name, file in self.files if stream in (None, name)]
-        # Path.is_file() raises where a directory may not be entered.
+        # Path.is_file() raises if we may not enter a directory.
         return [file for file in wanted if os.path.isfile(file)]  # noqa: PTH113 - does not raise
 
 
@@ -54,10 +54,10 @@ def _of_unit(unit: str, properties: Mapping[str, object], *, user: bool) -> Logs
 
 
 def _base(*, user: bool) -> str:
-    """Return what LogsDirectory= is relative to (systemd.exec(5))."""
+    """Return the directory that LogsDirectory= is relative to (systemd.exec(5))."""
     if not user:
         return "/var/log"
     state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "log"
     config = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "log"
-    # systemd 254 has moved it.
+    # systemd 254 moved it from $XDG_CONFIG_HOME to $XDG_STATE_HOME.
     return str(config if (config / "wctl").is_dir() else state)

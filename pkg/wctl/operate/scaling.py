@@ -1,4 +1,4 @@
-"""The number of a program's instances: which are enabled, and which run."""
+"""The number of a program's instances: scaling enables and starts, or disables and stops."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from wctl.systemd.manager import ALIVE, JOBS_AT_ONCE, UP, Manager
 def scale(
     manager: Manager, inventory: Inventory, program: Installed, count: int, *, wait: bool = True
 ) -> Iterator[Event]:
-    """Have ``count`` instances of ``program``: enabled and running; touch only the difference.
+    """Enable and run exactly ``count`` instances of ``program``; touch only the difference.
 
-    Enablement comes first: whatever interrupts us, the next boot, or the next call, goes by the
-    new number. The lock is held until systemd has been asked for all, not until all are ready.
+    Enabling comes first: if we are interrupted, the next boot and the next call go by the new
+    number. We hold the lock until we have asked systemd for all jobs, not until all are done.
     """
     waits = Said(program.name, "waiting for another wctl")
     said: list[Event] = []
     with ExitStack() as afterwards:
         with exclusive(user=manager.user, waiting=lambda: said.append(waits)):
             change = _resize(manager, inventory, program, range_of(program, count))
-            # Of one that is still starting, another start is the wait for that.
-            up = {each for each in change.all if inventory.active(each) in UP}
-            missing = [each for each in change.wanted if each not in up]
-            # A reload takes systemd longer the more is loaded, and it does nothing else meanwhile,
-            # a start in its first milliseconds included. So nobody waits for it where few are
-            # started; before very many it is short, afterwards it would be long.
+            # Starting an instance that is already starting just waits for it.
+            up = {unit for unit in change.all if inventory.active(unit) in UP}
+            missing = [unit for unit in change.wanted if unit not in up]
+            # While systemd reloads it does nothing else, not even the rest of a start that has just
+            # begun, and a reload takes longer the more units are loaded. So for a few new instances
+            # we reload afterwards and do not wait; for many we reload first, while few are loaded.
             if change.stale and len(missing) <= max(len(up), JOBS_AT_ONCE):
                 afterwards.callback(manager.begin_reload)
             elif change.stale:
@@ -41,7 +41,7 @@ def scale(
             if count:
                 prepare(manager, inventory, missing, [(program.name, program.group)])
             starts = Jobs(manager, Verb.START, missing)
-            stopped = [each for each in change.surplus if inventory.active(each) in ALIVE]
+            stopped = [unit for unit in change.surplus if inventory.active(unit) in ALIVE]
             stops = Jobs(manager, Verb.STOP, stopped)
             yield from said
             yield from starts.asked()
@@ -54,25 +54,25 @@ def scale(
 
 @dataclass(frozen=True)
 class Change:
-    """The units of a program that is resized: those wanted, and the rest, highest number first."""
+    """The units of a resized program: the wanted ones, and the surplus, highest number first."""
 
     wanted: tuple[str, ...]
     surplus: tuple[str, ...]
-    stale: bool  # whether systemd has to be reloaded to know which are enabled
+    stale: bool  # whether systemd must reload to learn which are enabled
 
     @property
     def all(self) -> tuple[str, ...]:
-        """Every unit of the program that was, or is to be."""
+        """Every unit of the program, wanted or surplus."""
         return self.wanted + self.surplus
 
 
 def range_of(program: Installed, count: int) -> range:
-    """Return the numbers of ``count`` instances."""
+    """Return the numbers of the first ``count`` instances of ``program``."""
     return range(program.numprocs_start, program.numprocs_start + count)
 
 
 def _resize(manager: Manager, inventory: Inventory, program: Installed, numbers: range) -> Change:
-    """Enable the instances of these numbers and no others, in one batch."""
+    """Enable the instances with these numbers, and disable all others, in one batch."""
     inventory.refresh()
     name = program.name
     program = inventory.program(name)
@@ -82,13 +82,15 @@ def _resize(manager: Manager, inventory: Inventory, program: Installed, numbers:
     manager.enable(missing)
     manager.disable(dropped)
     if missing or dropped:
-        # These links are the only record of the number that was asked for.
+        # These links are the only record of the number that the user asked for.
         for directory in (inventory.layout.units / f"{name}.target.wants", inventory.layout.units):
             make_durable(directory)
     wanted = tuple(program.instance(number) for number in numbers)
     return Change(
         wanted=wanted,
-        surplus=tuple(program.instance(n) for n in sorted(before - set(numbers), reverse=True)),
+        surplus=tuple(
+            program.instance(number) for number in sorted(before - set(numbers), reverse=True)
+        ),
         stale=_known(manager, program) != set(wanted),
     )
 
@@ -96,7 +98,8 @@ def _resize(manager: Manager, inventory: Inventory, program: Installed, numbers:
 def _known(manager: Manager, program: Installed) -> set[str]:
     """Return the instances that systemd would start with their target.
 
-    It reads the links only when it is reloaded, which somebody may have been killed before.
+    systemd reads the links only when it reloads. A wctl that was killed may have made links, but
+    not reloaded.
     """
     target = f"{program.name}.target"
     wants = manager.properties([(target, ("Wants",))])[target]["Wants"]
@@ -112,7 +115,7 @@ def rescale(
     *,
     wait: bool,
 ) -> Iterator[Event]:
-    """Follow a changed numprocs: start the ``new`` ones, never one that was stopped by hand."""
+    """Follow a changed numprocs: start the ``new`` units, never a unit that the user stopped."""
     inventory.refresh()
     change = _resize(manager, inventory, inventory.program(name), numbers)
     if change.stale:

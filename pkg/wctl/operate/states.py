@@ -1,7 +1,7 @@
-"""systemd's states to Supervisor's, by one table.
+"""Map systemd's states to Supervisor's, by one table.
 
-A unit says more than Supervisor's eight words: ACTIVE/SUB is its state, RESULT how it ended, and
-the wrapper's STATUS= whether a start is under way or waits for its turn.
+A unit tells more than Supervisor's eight states: ActiveState= and SubState= are its state, Result=
+tells how it ended, and the wrapper's STATUS= whether a start is under way or waits for its turn.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ class State(str, Enum):
         return self.value
 
 
-# Supervisor's own two groups (supervisor.states); STOPPING is in neither.
+# Supervisor's own two groups (supervisor.states); STOPPING is in neither group.
 RUNNING_STATES = frozenset({State.STARTING, State.RUNNING, State.BACKOFF})
 STOPPED_STATES = frozenset({State.STOPPED, State.EXITED, State.FATAL, State.UNKNOWN})
 
-# (ActiveState, SubState) of a service; "*" is any other sub-state. None: look at how it ended.
+# (ActiveState, SubState) of a service; "*" is any other sub-state. None: see _how_it_ended().
 _TABLE: Mapping[tuple[str, str], State | None] = {
     ("active", "exited"): State.EXITED,
     ("active", "*"): State.RUNNING,
@@ -53,9 +53,9 @@ _TABLE: Mapping[tuple[str, str], State | None] = {
     ("failed", "*"): None,
 }
 
-_CLD_EXITED = 1  # of waitid(2), as ExecMainCode has it
+_CLD_EXITED = 1  # the code of waitid(2), as in ExecMainCode=
 
-# Exit codes by which systemd says what it could not do (systemd.exec(5), "Process Exit Codes").
+# Exit codes with which systemd says why it failed (systemd.exec(5), "Process Exit Codes").
 _SYSTEMD_CODES = {
     200: "its directory is missing",
     203: "the interpreter is missing",
@@ -90,7 +90,7 @@ _OTHER = (
 
 @dataclass(frozen=True)
 class Process(Instance):
-    """One instance as an operator sees it."""
+    """One instance as "wctl status" shows it to the user."""
 
     state: State
     description: str
@@ -99,13 +99,13 @@ class Process(Instance):
 
 @dataclass(frozen=True)
 class Details:
-    """What status -l adds. None: not known, or without a limit."""
+    """The columns that "wctl status -l" adds. None: systemd does not know, or sets no limit."""
 
     memory: int | None  # bytes
     memory_max: int | None  # bytes
     cpu: float | None  # seconds
     tasks: int | None
-    restarts: int  # automatic ones since the last start by hand
+    restarts: int  # automatic restarts since the last manual start
 
 
 def processes(manager: Manager, instances: list[Instance]) -> list[Process]:
@@ -123,7 +123,7 @@ def processes(manager: Manager, instances: list[Instance]) -> list[Process]:
 
 
 def details(manager: Manager, names: Iterable[str]) -> dict[str, Details]:
-    """Return the details of the units of these instances (messenger-worker@00)."""
+    """Return the details of each instance by its name (messenger-worker@00)."""
     units = {f"{name}.service": name for name in names}
     found = manager.properties([(unit, _DETAILS) for unit in units])
     return {units[unit]: _details(properties) for unit, properties in found.items()}
@@ -159,7 +159,7 @@ def _process(
 
 
 def state_of(unit: Unit, properties: Mapping[str, Any]) -> State:
-    """Return Supervisor's state of a loaded unit."""
+    """Return Supervisor's state for a loaded unit."""
     if (unit.active, unit.sub) in _TABLE:
         state = _TABLE[unit.active, unit.sub]
     else:
@@ -179,9 +179,9 @@ def _how_it_ended(unit: Unit, properties: Mapping[str, Any]) -> State:
         or (left_active < exited and (_limit_hit(properties) or _never_ran(properties)))
     ):
         return State.FATAL
-    # A worker that ends by itself takes its unit out of "active" by that; a stop does so first,
-    # and the worker ends afterwards. systemd keeps both times, and nothing else that tells.
-    # One that waited for its restart has left "inactive" again before the stop.
+    # If the worker exited by itself, its unit left "active" when the process exited, or later. If
+    # systemd stopped it, the unit left "active" first. Nothing but these two times tells the cases
+    # apart. A unit stopped during RestartSec= left "inactive" after it had last left "active".
     by_itself = (
         exited
         and left_active >= exited
@@ -196,16 +196,16 @@ def _gave_up(properties: Mapping[str, Any]) -> bool:
 
 
 def _limit_hit(properties: Mapping[str, Any]) -> bool:
-    """Tell whether systemd has stopped trying, because no start got as far as our wrapper.
+    """Tell whether systemd has given up, because no start got as far as our wrapper.
 
-    Result= would say start-limit-hit, but keeps what the last of these starts failed with.
+    Result= is not start-limit-hit then: systemd keeps the result of the last failed start.
     """
     limited = int(properties.get("StartLimitIntervalUSec", 0)) > 0
     return limited and int(properties["NRestarts"]) >= int(properties["StartLimitBurst"])
 
 
 def _never_ran(properties: Mapping[str, Any]) -> bool:
-    """Tell whether the last start failed in systemd itself, before it ran anything of ours."""
+    """Tell whether the last start failed in systemd itself, before systemd ran our wrapper."""
     return _lacks_resources(properties) or (
         int(properties.get("ExecMainCode", 0)) == _CLD_EXITED
         and int(properties["ExecMainStatus"]) in _SYSTEMD_CODES
@@ -213,7 +213,7 @@ def _never_ran(properties: Mapping[str, Any]) -> bool:
 
 
 def _lacks_resources(properties: Mapping[str, Any]) -> bool:
-    """Tell whether systemd could not make a process: an EnvironmentFile= is gone, for example."""
+    """Tell whether systemd could not create a process: an EnvironmentFile= is gone, for example."""
     return properties.get("Result") == "resources"
 
 
@@ -230,7 +230,7 @@ def _description(state: State, properties: Mapping[str, Any], now: int) -> str:
 
 
 def _reason(properties: Mapping[str, Any]) -> str:
-    """Return why a start failed: the wrapper's words, less the state that they begin with."""
+    """Return why a start failed: the wrapper's STATUS=, without the state at its beginning."""
     status = str(properties.get("StatusText", ""))
     if status.startswith(("BACKOFF: ", "FATAL: ")):
         return "Exited too quickly: " + status.partition(": ")[2]
@@ -241,7 +241,7 @@ def _reason(properties: Mapping[str, Any]) -> str:
 
 
 def uptime(seconds: int) -> str:
-    """Return a span as Supervisor does: H:MM:SS, with days before it."""
+    """Return ``seconds`` as Supervisor writes an uptime: H:MM:SS, with days before the hours."""
     days, rest = divmod(max(0, seconds), 86_400)
     clock = f"{rest // 3600}:{rest // 60 % 60:02d}:{rest % 60:02d}"
     return f"{days} day{'s' if days > 1 else ''}, {clock}" if days else clock

@@ -1,7 +1,7 @@
-"""What it means to start, stop, restart and signal instances: the rules, for all who do it.
+"""The rules of starting, stopping, restarting and signalling instances, for every caller.
 
-Whoever starts an instance first makes systemd forget that it has failed, and marks the targets
-that hold it together as active; whoever stops the last one marks them as inactive again.
+Before a start, wctl makes systemd forget that the instance failed, and marks the targets of its
+program and group as active. After the last instance has stopped, wctl marks them as inactive.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from wctl.systemd import unit_name
 from wctl.systemd.manager import Manager
 
 Member = tuple[str, str]
-"""A program and its group, whose targets hold an instance together."""
+"""The names of a program and its group: an instance belongs to the targets of both."""
 
 
 def start(
     manager: Manager, inventory: Inventory, instances: Sequence[Instance], *, wait: bool = True
 ) -> Iterator[Event]:
-    """Start instances that are down, and yield each as it becomes ready."""
+    """Start instances that are down, and yield an event as each becomes READY."""
     units = [instance.unit for instance in instances]
     prepare(manager, inventory, units, _members(instances))
     yield from run(manager, Verb.START, units, wait=wait)
@@ -31,7 +31,7 @@ def start(
 def restart(
     manager: Manager, inventory: Inventory, instances: Sequence[Instance], *, wait: bool = True
 ) -> Iterator[Event]:
-    """Restart instances, start those that are down, and yield each as it becomes ready."""
+    """Restart instances, start any that are down, and yield an event as each becomes READY."""
     units = [instance.unit for instance in instances]
     prepare(manager, inventory, units, _members(instances))
     yield from run(manager, Verb.RESTART, units, wait=wait)
@@ -40,7 +40,7 @@ def restart(
 def rolling(
     manager: Manager, inventory: Inventory, instances: Sequence[Instance], batch: int
 ) -> Iterator[Event]:
-    """Restart at most ``batch`` instances at a time; stop at the first that is not ready again."""
+    """Restart at most ``batch`` instances at a time; stop after a batch with a failure."""
     units = [instance.unit for instance in instances]
     prepare(manager, inventory, units, _members(instances))
     for first in range(0, len(units), batch):
@@ -59,13 +59,13 @@ def rolling(
 def stop(
     manager: Manager, inventory: Inventory, instances: Sequence[Instance], *, wait: bool = True
 ) -> Iterator[Event]:
-    """Stop instances, and yield each as it ends."""
+    """Stop instances, and yield an event as each ends."""
     yield from run(manager, Verb.STOP, [instance.unit for instance in instances], wait=wait)
     release(manager, inventory, _members(instances))
 
 
 def signal(manager: Manager, process: Process, number: int) -> bool:
-    """Send a signal to the worker of an instance; return whether it was there to get it."""
+    """Send signal ``number`` to the worker of an instance; return False if no worker runs."""
     if process.state not in RUNNING_STATES:
         return False
     manager.kill(process.unit, number)
@@ -75,29 +75,31 @@ def signal(manager: Manager, process: Process, number: int) -> bool:
 def prepare(
     manager: Manager, inventory: Inventory, units: Iterable[str], members: Iterable[Member]
 ) -> None:
-    """Do what comes before every start of ``units``: nothing from before them is in the way."""
-    # systemd refuses to start what it has itself given up, until StartLimitIntervalSec= is over.
+    """Prepare a start of ``units``: clear their failures, and mark their targets as active."""
+    # systemd refuses to start a unit that it has given up, until StartLimitIntervalSec= is over.
     manager.reset_failed([unit for unit in units if inventory.active(unit) == "failed"])
     hold(manager, members)
 
 
 def hold(manager: Manager, members: Iterable[Member]) -> None:
-    """Mark the targets of programs and groups as active: some of their instances run.
+    """Mark the targets of programs and groups as active, because some of their instances run.
 
-    An active target hands its stop on to its members, and keeps them loaded: systemd forgets how
-    an unloaded unit has ended.
+    An active target passes its own stop on to its members, and keeps them loaded: systemd forgets
+    how a unit ended once it has unloaded the unit.
     """
     for name in _names(members):
         manager.activate(f"{name}.target", True)
 
 
 def release(manager: Manager, inventory: Inventory, members: Iterable[Member]) -> None:
-    """Mark the targets as inactive that no running instance is left of.
+    """Mark each target as inactive if none of its instances runs any more.
 
-    Else "systemctl start NAME.target" would do nothing: for systemd it has been started.
+    Otherwise "systemctl start NAME.target" would do nothing, because the target is active already.
     """
     for name in _names(members):
-        programs = [each.name for each in inventory.programs if name in (each.name, each.group)]
+        programs = [
+            program.name for program in inventory.programs if name in (program.name, program.group)
+        ]
         if not any(alive(manager, program) for program in programs):
             manager.activate(f"{name}.target", False)
 

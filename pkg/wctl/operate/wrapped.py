@@ -11,16 +11,16 @@ _WRAPPER = "/wctl/worker.py"
 
 
 def options(exec_start: Sequence[Any]) -> Options | None:
-    """Return what ExecStart= tells the wrapper; None where a drop-in has replaced the command.
+    """Return the options of the wrapper in ExecStart=; None if a drop-in replaced the command.
 
-    ``exec_start`` is the property as the manager has it (org.freedesktop.systemd1(5)).
+    ``exec_start`` is the property as systemd returns it (org.freedesktop.systemd1(5)).
     """
     for command in exec_start:
         arguments = list(command[1])
-        for at, word in enumerate(arguments):
+        for index, word in enumerate(arguments):
             if word.endswith(_WRAPPER):
                 try:
-                    return parse(arguments[at + 1 :])
+                    return parse(arguments[index + 1 :])
                 except UsageError:
                     break
     return None
