@@ -1,1 +1,1 @@
-"""What is installed on this machine, and what an update would change."""
+"""The files installed on this machine, and the changes that an update would make."""

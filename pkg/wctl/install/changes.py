@@ -1,4 +1,4 @@
-"""From rendered files to a machine that has them: what would change, and how it is written."""
+"""The changes between the machine and the rendered files: compare, show and write them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from wctl.units.render import File
 
 @dataclass(frozen=True)
 class Write:
-    """A file to be written, with what is there now."""
+    """A file to be written. ``before`` is the text that it replaces; None for a new file."""
 
     path: Path
     text: str
@@ -26,12 +26,12 @@ class Write:
 
     @property
     def subject(self) -> str:
-        """The program or group that the file is about."""
+        """The name of the program or group that the file belongs to."""
         return _subject(self.path)
 
     @property
     def matters(self) -> bool:
-        """Whether a worker that runs with the old text has to be restarted."""
+        """Whether workers that run with the old text must be restarted."""
         if self.before is None:
             return False
         if self.path.suffix == ".env":
@@ -46,13 +46,13 @@ class Plan:
     writes: tuple[Write, ...]
     deletes: tuple[Path, ...]
     added: tuple[Program, ...]
-    changed: tuple[Program, ...]  # restart what runs
-    rescaled: tuple[Program, ...]  # numprocs is another
+    changed: tuple[Program, ...]  # restart their workers
+    rescaled: tuple[Program, ...]  # numprocs or numprocs_start has changed
     removed: tuple[Installed, ...]
 
     @property
     def empty(self) -> bool:
-        """Whether there is nothing to do."""
+        """Whether the plan changes nothing."""
         return not (
             self.writes
             or self.deletes
@@ -64,10 +64,10 @@ class Plan:
 
 
 def plan(config: Config, files: Iterable[File], layout: Layout) -> Plan:
-    """Compare the rendered ``files`` of ``config`` with the machine.
+    """Return the plan that brings the machine to the rendered ``files`` of ``config``.
 
     Raises:
-        WctlError: a file that is not ours is in the way.
+        WctlError: a unit file that wctl did not write has the same name.
     """
     rendered = list(files)
     writes = tuple(write for file in rendered if (write := _write(file, layout)) is not None)
@@ -78,31 +78,37 @@ def plan(config: Config, files: Iterable[File], layout: Layout) -> Plan:
     return Plan(
         writes=writes,
         deletes=orphans(layout, [file.name for file in rendered]),
-        added=tuple(p for p in config.programs if p.name not in known),
-        changed=tuple(p for p in config.programs if p.name in known and _restarts(p, by_file)),
+        added=tuple(program for program in config.programs if program.name not in known),
+        changed=tuple(
+            program
+            for program in config.programs
+            if program.name in known and _restarts(program, by_file)
+        ),
         rescaled=tuple(
-            p for p in config.programs if p.name in known and _renumbered(p, before[p.name])
+            program
+            for program in config.programs
+            if program.name in known and _renumbered(program, before[program.name])
         ),
         removed=tuple(
-            p for p in before.values() if p.name not in names and p.file.parent == layout.units
+            program
+            for program in before.values()
+            if program.name not in names and program.file.parent == layout.units
         ),
     )
 
 
 def only(plan: Plan, names: Sequence[str]) -> Plan:
-    """Return the part of ``plan`` that is about the programs or groups of these names.
-
-    Raises:
-        WctlError: a name is neither configured nor installed.
-    """
+    """Return the part of ``plan`` for the programs and groups with these names."""
     chosen = set(names)
     part = Plan(
-        writes=tuple(each for each in plan.writes if each.subject in chosen),
+        writes=tuple(file for file in plan.writes if file.subject in chosen),
         deletes=tuple(path for path in plan.deletes if _subject(path) in chosen),
-        added=tuple(each for each in plan.added if each.name in chosen or each.group in chosen),
-        changed=tuple(each for each in plan.changed if each.name in chosen),
-        rescaled=tuple(each for each in plan.rescaled if each.name in chosen),
-        removed=tuple(each for each in plan.removed if each.name in chosen),
+        added=tuple(
+            program for program in plan.added if program.name in chosen or program.group in chosen
+        ),
+        changed=tuple(program for program in plan.changed if program.name in chosen),
+        rescaled=tuple(program for program in plan.rescaled if program.name in chosen),
+        removed=tuple(program for program in plan.removed if program.name in chosen),
     )
     return part
 
@@ -115,31 +121,31 @@ def removal(programs: Sequence[Installed], layout: Layout) -> Plan:
 
 
 def diff(plan: Plan) -> str:
-    """Return all changes of files as one unified diff; secrets are left out."""
+    """Return all changes to files as one unified diff; secret files that change are only named."""
     parts: list[str] = []
-    for write in plan.writes:
-        if write.secret:
-            parts.append(f"# {write.path}: {'new' if write.before is None else 'changed'}\n")
+    for file in plan.writes:
+        if file.secret:
+            parts.append(f"# {file.path}: {'new' if file.before is None else 'changed'}\n")
         else:
-            parts += _unified(write.path, write.before or "", write.text)
+            parts += _unified(file.path, file.before or "", file.text)
     for path in plan.deletes:
         parts += _unified(path, own_text(path) or "", "")
     return "".join(parts)
 
 
 def write(plan: Plan) -> None:
-    """Write the plan's files, each atomically: variables first, units after them.
+    """Write the plan's files, each atomically: first the variables, then the units.
 
     Raises:
-        WctlError: a file cannot be written; those before it are.
+        WctlError: a file cannot be written; the files before it have been written.
     """
-    delete_leftovers([each.path for each in plan.writes])
-    for each in sorted(plan.writes, key=lambda each: not each.secret):
-        write_file(each.path, each.text, secret=each.secret)
+    delete_leftovers([file.path for file in plan.writes])
+    for file in sorted(plan.writes, key=lambda file: not file.secret):
+        write_file(file.path, file.text, secret=file.secret)
 
 
 def delete(plan: Plan) -> None:
-    """Delete the files of programs that are gone.
+    """Delete the files that no program or group needs any more.
 
     Raises:
         WctlError: a file cannot be deleted.
@@ -149,7 +155,7 @@ def delete(plan: Plan) -> None:
 
 
 def conflict(name: str, layout: Layout) -> Path | None:
-    """Return the unit file of this name that is not ours, if there is one."""
+    """Return the unit file ``name`` if it exists and wctl did not write it; None otherwise."""
     for directory in (layout.units, *layout.vendor):
         path = directory / name
         if path.exists():
@@ -183,7 +189,7 @@ def _vendor_text(name: str, layout: Layout) -> str | None:
 
 
 def _set_up(program: Installed, layout: Layout) -> bool:
-    """Tell a program that "wctl update" has seen from one that a package has just brought."""
+    """Tell whether "wctl update" has set up a program, or a package has only installed it."""
     return program.file.parent == layout.units or bool(program.enabled)
 
 

@@ -1,4 +1,4 @@
-"""Files that survive a kill and a power cut: each has its old text or its new one."""
+"""Files that survive a kill and a power cut: each has its old text or its new text."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from wctl.errors import Exit, WctlError
 
 _PUBLIC = 0o644
 _SECRET = 0o600
-_TEMPORARY = re.compile(r"\.(?P<name>.+)\.[a-z0-9_]{8}", re.ASCII)  # as tempfile names them
+_TEMPORARY = re.compile(r"\.(?P<name>.+)\.[a-z0-9_]{8}", re.ASCII)  # as tempfile names its files
 
 
 def write_file(path: Path, text: str, *, secret: bool = False, mode: int = _PUBLIC) -> None:
-    """Write ``path`` so that it has the old text or the new one, whatever happens.
+    """Write ``path`` so that it has either the old text or the new text, whatever happens.
 
-    Nobody else may read what is ``secret``, nor enter its directory.
+    Only the owner may read a ``secret`` file, or enter a directory that is created for it.
 
     Raises:
         WctlError: the file cannot be written.
     """
-    import tempfile  # scaling, which imports this module, writes no file
+    import tempfile  # scaling imports this module, but writes no file
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700 if secret else 0o755)
@@ -43,7 +43,7 @@ def write_file(path: Path, text: str, *, secret: bool = False, mode: int = _PUBL
 
 
 def delete_file(path: Path) -> None:
-    """Delete ``path``, which may be gone already.
+    """Delete ``path`` if it exists.
 
     Raises:
         WctlError: the file cannot be deleted.
@@ -55,22 +55,22 @@ def delete_file(path: Path) -> None:
 
 
 def delete_leftovers(paths: Sequence[Path]) -> None:
-    """Delete the temporary files that a power cut during write_file() of ``paths`` has left."""
+    """Delete the temporary files that a killed write_file() of ``paths``, or a power cut, left."""
     names = {path.name for path in paths}
     for directory in {path.parent for path in paths}:
         with suppress(FileNotFoundError):
-            for file in os.scandir(directory):
-                match = _TEMPORARY.fullmatch(file.name)
+            for entry in os.scandir(directory):
+                match = _TEMPORARY.fullmatch(entry.name)
                 if match and match["name"] in names:
-                    Path(file).unlink(missing_ok=True)
+                    Path(entry).unlink(missing_ok=True)
 
 
 def make_durable(directory: Path) -> None:
-    """Make what was added to ``directory``, or removed, survive a power cut (fsync(2))."""
+    """Make additions to ``directory``, and removals from it, survive a power cut (fsync(2))."""
     try:
         fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     except OSError:
-        return  # the directory went with its last link
+        return  # systemd removed the directory with its last link
     try:
         os.fsync(fd)
     finally:

@@ -1,7 +1,7 @@
-"""What is on the machine: the units that wctl wrote, and the instances that are enabled.
+"""The units that wctl has installed on the machine, and the instances that are enabled.
 
-Everything that operates workers goes by this, not by the configuration: what runs is what systemd
-was given.
+All code that operates workers goes by these units, not by the configuration, because systemd runs
+the units.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ _TEMPLATE = "@.service"
 
 @dataclass(frozen=True)
 class Layout:
-    """Where systemd and wctl keep their files, for the system or for a user."""
+    """The directories of systemd and wctl, for the system or for a user."""
 
     user: bool
     units: Path  # where wctl writes
-    vendor: tuple[Path, ...]  # where packages do, in systemd's order
+    vendor: tuple[Path, ...]  # where packages write, in systemd's order
     configuration: Path
     environment: Path
 
     @classmethod
     def of_system(cls) -> Layout:
-        """The machine's own."""
+        """Return the layout of the system manager."""
         return cls(
             user=False,
             units=Path("/etc/systemd/system"),
@@ -41,7 +41,7 @@ class Layout:
 
     @classmethod
     def of_user(cls) -> Layout:
-        """The user's who runs this."""
+        """Return the layout of the user who runs wctl."""
         home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
         return cls(
             user=True,
@@ -54,7 +54,7 @@ class Layout:
 
 @dataclass(frozen=True)
 class Installed:
-    """One program as it is installed."""
+    """One installed program, as its unit files describe it."""
 
     name: str
     file: Path  # its template unit
@@ -67,15 +67,15 @@ class Installed:
 
     @property
     def configured(self) -> range:
-        """The numbers of the instances that the configuration asks for."""
+        """The numbers of the instances that were configured when wctl wrote the unit."""
         return range(self.numprocs_start, self.numprocs_start + self.numprocs)
 
     def instance(self, number: int) -> str:
-        """Return the unit's name of an instance."""
+        """Return the unit name of instance ``number``."""
         return f"{self.name}@{number:02d}.service"
 
     def number(self, unit: str) -> int | None:
-        """Return the number of an instance by its unit's name; None if it is none of ours."""
+        """Return the number of the instance ``unit``; None if this program has no such instance."""
         match = re.fullmatch(r".*@(\d{2,})\.service", unit, re.ASCII)
         if match and unit == self.instance(int(match[1])):
             return int(match[1])
@@ -83,14 +83,14 @@ class Installed:
 
 
 def programs(layout: Layout) -> tuple[Installed, ...]:
-    """Return every program that wctl, or a package made with wctl, has installed, by name."""
+    """Return all programs that wctl, or packages made with wctl, have installed, sorted by name."""
     found: dict[str, Installed] = {}
     hidden: set[str] = set()
     for directory in (layout.units, *layout.vendor):
         for file in _templates(directory):
             name = file.name[: -len(_TEMPLATE)]
             if name not in hidden:
-                hidden.add(name)  # systemd reads the first directory that has it
+                hidden.add(name)  # systemd reads only the first directory that has the file
                 text = own_text(file)
                 if text is not None:
                     found[name] = _read(name, file, text, layout)
@@ -98,7 +98,7 @@ def programs(layout: Layout) -> tuple[Installed, ...]:
 
 
 def enabled_numbers(layout: Layout, program: str) -> tuple[int, ...]:
-    """Return the numbers of the enabled instances, from the links in the target's .wants."""
+    """Return the numbers of the enabled instances, from the links in the .wants directory."""
     try:
         links = os.listdir(layout.units / f"{program}.target.wants")
     except OSError:
@@ -141,7 +141,7 @@ def _number(text: str | None, default: int) -> int:
 
 
 def orphans(layout: Layout, wanted: Iterable[str]) -> tuple[Path, ...]:
-    """Return the files that wctl wrote into its directories and that are not among ``wanted``."""
+    """Return the files that wctl wrote and whose names are not in ``wanted``."""
     names = set(wanted)
     found = []
     for directory, suffixes in (
@@ -165,7 +165,7 @@ def orphans(layout: Layout, wanted: Iterable[str]) -> tuple[Path, ...]:
 
 @dataclass(frozen=True)
 class Instance:
-    """An instance that may or may not be loaded."""
+    """An instance, whether systemd has loaded its unit or not."""
 
     program: str
     group: str
@@ -173,5 +173,5 @@ class Instance:
 
     @property
     def name(self) -> str:
-        """The instance as people type it: messenger-worker@00."""
+        """The name of the instance as users type it: messenger-worker@00."""
         return unit_name.short(self.unit)

@@ -1,8 +1,8 @@
-"""What an update is about to do, written down until it is done.
+"""The intent of an update, kept in a file until the update is finished.
 
-Files are compared with the configuration to find out what to do, so once they are written nothing
-tells any more that workers still have to be restarted. An update that is killed leaves its intent
-behind, and the next one carries it out. There is no such file while no update is unfinished.
+An update compares the installed files with the configuration. Once it has written the files, they
+no longer show which workers it still has to restart. A killed update leaves its intent behind, and
+the next update carries the intent out. The file exists only while an update is unfinished.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _NAME = ".wctl-update"  # systemd reads no file whose name begins with a dot
 
 @dataclass(frozen=True)
 class Intent:
-    """The programs that are to be added, restarted, rescaled; the units that are new in these."""
+    """The programs to add, restart and rescale, and the new units of the rescaled programs."""
 
     added: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
@@ -31,25 +31,25 @@ class Intent:
 
 
 def read(layout: Layout) -> Intent:
-    """Return what an update that did not finish still had to do."""
+    """Return the intent of an unfinished update; an empty intent if all updates are finished."""
     try:
         found = json.loads(_path(layout).read_text(encoding="utf-8"))
         return Intent(**{key: tuple(map(str, names)) for key, names in found.items()})
     except (OSError, ValueError, TypeError, AttributeError):
-        return Intent()  # none, or a file that nobody can have written but by hand
+        return Intent()  # no file, or a file that a user has edited
 
 
 def write(layout: Layout, intent: Intent) -> None:
-    """Write ``intent`` down.
+    """Write ``intent`` to the file.
 
     Raises:
-        WctlError: it cannot be written.
+        WctlError: the file cannot be written.
     """
     write_file(_path(layout), json.dumps(asdict(intent)) + "\n")
 
 
 def clear(layout: Layout) -> None:
-    """Forget the intent: everything in it has been carried out."""
+    """Delete the file: the update has carried out its intent."""
     _path(layout).unlink(missing_ok=True)
 
 
