@@ -1,1 +1,1 @@
-"""Supervisor: its files, its processes, and the move away from it."""
+"""Supervisor's files and processes, and the move from Supervisor to wctl."""

@@ -1,4 +1,4 @@
-"""The supervisord processes of this machine, and those that its next boot starts."""
+"""The supervisord processes that run on this machine, or that its next boot starts."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from wctl.errors import WctlError
 from wctl.supervisor import migration
 from wctl.systemd.manager import Manager
 
-# What Debian and others call it; one of another name is found when it runs.
+# Names of supervisord's unit in Debian and elsewhere. We find a unit with another name only while
+# its supervisord runs.
 _UNITS = ("supervisor.service", "supervisord.service")
 
 
-_AT_BOOT = {"enabled", "enabled-runtime", "generated"}  # the last by an init script of old
+_AT_BOOT = {"enabled", "enabled-runtime", "generated"}  # "generated": from a SysV init script
 
 
 _NAMES = ("supervisord", "supervisord.py")
@@ -33,22 +34,24 @@ class Daemon:
     file: Path | None  # its configuration
     control: str  # its supervisorctl
     pid: int = 0  # 0: it does not run
-    unit: str = ""  # "": somebody started it otherwise
+    unit: str = ""  # "": no unit started it
     at_boot: bool = False
 
 
 def daemons(manager: Manager) -> list[Daemon]:
-    """Return every supervisord of this machine; those in containers are none of it."""
+    """Return every supervisord of this machine, except those in containers."""
     alive = list(_alive())
     units = {*_UNITS, *(unit for _, unit, _, _ in alive if unit)}
     wanted = ("FragmentPath", "ExecStart")
     properties = manager.properties([(unit, wanted) for unit in sorted(units)])
-    enabled = {unit for unit, each in properties.items() if each["FragmentPath"] and _enabled(unit)}
+    enabled = {
+        unit for unit, values in properties.items() if values["FragmentPath"] and _enabled(unit)
+    }
     found = [
         Daemon(_configuration(words, directory), _control(words), pid, unit, unit in enabled)
         for pid, unit, words, directory in alive
     ]
-    for unit in sorted(enabled - {each.unit for each in found}):
+    for unit in sorted(enabled - {daemon.unit for daemon in found}):
         commands = properties[unit]["ExecStart"]
         words = commands[0][1] if commands else []
         found.append(Daemon(_configuration(words, Path("/")), _control(words), 0, unit, True))
@@ -56,7 +59,7 @@ def daemons(manager: Manager) -> list[Daemon]:
 
 
 def _alive() -> Iterator[tuple[int, str, list[str], Path]]:
-    """Yield the process, unit, words and directory of each supervisord."""
+    """Yield the process ID, unit, command line and working directory of each supervisord."""
     root = _identity(Path("/"))
     for name in os.listdir("/proc"):
         words = _words(Path("/proc", name)) if name.isdecimal() else []
@@ -66,7 +69,7 @@ def _alive() -> Iterator[tuple[int, str, list[str], Path]]:
                 unit = _UNIT.search((process / "cgroup").read_text())
                 yield int(name), unit[1] if unit else "", words, (process / "cwd").resolve()
             except OSError:
-                continue  # it has just ended
+                continue  # the process has just ended
 
 
 def _enabled(unit: str) -> bool:
@@ -79,19 +82,19 @@ def _enabled(unit: str) -> bool:
 
 
 def _words(process: Path) -> list[str]:
-    """Return the command line of a process from "supervisord" on; nothing if it is another."""
+    """Return the command line of a supervisord, from "supervisord" on; [] for other processes."""
     try:
         words = os.fsdecode((process / "cmdline").read_bytes()).split("\0")[:-1]
     except OSError:
         return []
     names = [word.rpartition("/")[2] for word in words[:4]]
     if names and (names[0] in _NAMES or names[0].startswith("python")):
-        return next((words[at:] for at, name in enumerate(names) if name in _NAMES), [])
+        return next((words[index:] for index, name in enumerate(names) if name in _NAMES), [])
     return []
 
 
 def _identity(root: Path) -> tuple[int, int] | None:
-    """Tell one root directory from another; None where only root may know."""
+    """Return what identifies a root directory; None if only root may read it."""
     try:
         found = root.stat()
     except OSError:
@@ -100,10 +103,10 @@ def _identity(root: Path) -> tuple[int, int] | None:
 
 
 def _configuration(words: Sequence[str], directory: Path) -> Path | None:
-    """Return what supervisord was told to read, or finds where it looks."""
-    for at, word in enumerate(words):
+    """Return the configuration that supervisord was told to read, or that it finds by itself."""
+    for index, word in enumerate(words):
         if word in ("-c", "--configuration"):
-            return Path(directory, *words[at + 1 : at + 2])
+            return Path(directory, *words[index + 1 : index + 2])
         if word.startswith("--configuration="):
             return Path(directory, word.partition("=")[2])
         if word.startswith("-c"):
@@ -115,8 +118,8 @@ def _configuration(words: Sequence[str], directory: Path) -> Path | None:
 
 
 def _control(words: Sequence[str]) -> str:
-    """Return the supervisorctl of a supervisord: in a virtual environment it is beside it."""
-    beside = Path(words[0]).with_name("supervisorctl") if words else Path("supervisorctl")
+    """Return the supervisorctl of a supervisord; a virtual environment has both in one place."""
+    sibling = Path(words[0]).with_name("supervisorctl") if words else Path("supervisorctl")
     usual = "/usr/bin/supervisorctl"
-    found = os.path.isfile(beside)  # noqa: PTH113 - does not raise
-    return str(beside) if str(beside) != usual and found else "supervisorctl"
+    found = os.path.isfile(sibling)  # noqa: PTH113 - does not raise
+    return str(sibling) if str(sibling) != usual and found else "supervisorctl"

@@ -1,8 +1,8 @@
-"""From Supervisor's files to wctl's: the same programs, less what only supervisord has a use for.
+"""Copy Supervisor's files to wctl: the same programs, without what only supervisord uses.
 
-The files stay as people wrote them, with their comments. What changes is little: options without
-effect here are commented out, and %(here)s, which names a file's directory, is filled in. That
-the programs are the same afterwards is not assumed but compared.
+The copies keep the users' text and comments, with two changes: wctl comments out the options that
+have no effect under wctl, and fills in %(here)s, the directory of a file. wctl then compares the
+programs of both configurations, rather than assume that they are the same.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from wctl.config.model import Config, Program, log_file
 from wctl.config.options import OPTIONS
 from wctl.errors import ConfigError, Diagnostic, Diagnostics, Place, WctlError
 
-# Where Supervisor's own programs look, in this order.
+# Where Supervisor's own programs look for their configuration, in this order.
 PLACES = ("/etc/supervisord.conf", "/etc/supervisor/supervisord.conf")
 _HEADER = "; Imported from {0} by 'wctl import'. It is yours to edit: see wctl.conf(5)."
-_OUT = "; "  # begins a line that is left out
+_OUT = "; "  # comments out a line
 _VARIABLE = re.compile(r"%\(ENV_([^()]+)\)")
 
 
 @dataclass(frozen=True)
 class Copy:
-    """A file of Supervisor's as wctl is to have it."""
+    """A copy of one of Supervisor's files, as wctl needs it."""
 
     source: Path
     target: Path
@@ -38,7 +38,11 @@ class Copy:
 
     @property
     def before(self) -> str | None:
-        """What is there now."""
+        """The present text of the target; None if the target does not exist.
+
+        Raises:
+            WctlError: the target cannot be read.
+        """
         try:
             return self.target.read_text(encoding="utf-8")
         except FileNotFoundError:
@@ -49,21 +53,21 @@ class Copy:
 
 @dataclass(frozen=True)
 class Migration:
-    """What is imported, and what is said about it."""
+    """The files and programs to import, and the report about them."""
 
     copies: tuple[Copy, ...]
-    programs: tuple[Program, ...]  # as Supervisor's files have them
-    config: Config  # what wctl will have, with what it has already
+    programs: tuple[Program, ...]  # as Supervisor's files configure them
+    config: Config  # wctl's configuration after the import, with its present files
     left_out: tuple[Diagnostic, ...]
-    unused: tuple[Path, ...]  # files that set up no program
-    changes: tuple[tuple[str, str], ...]  # program, what is different
+    unused: tuple[Path, ...]  # files without an option for wctl
+    changes: tuple[tuple[str, str], ...]  # program or file, what changes
 
 
 def default_file() -> Path:
-    """Return the configuration that Supervisor would find.
+    """Return the configuration file that Supervisor would find.
 
     Raises:
-        WctlError: there is none.
+        WctlError: Supervisor would find no file.
     """
     for place in PLACES:
         if Path(place).exists():
@@ -72,18 +76,20 @@ def default_file() -> Path:
 
 
 def migrate(file: Path, directory: Path, environ: Mapping[str, str]) -> Migration:
-    """Return what becomes of ``file``, and what it includes, in wctl's ``directory``.
+    """Return the migration of ``file``, and of the files it includes, to wctl's ``directory``.
 
     Raises:
-        ConfigError: something in it is wrong.
-        WctlError: it has no program, or one of them would not be the same.
+        ConfigError: the configuration has errors.
+        WctlError: the configuration has no program, or a program would not stay the same.
     """
     found = load.load([file], environ)
     if found.errors:
         raise ConfigError(found.errors)
     if not found.programs:
         raise WctlError(f"{file}: no program in it, nor in what it includes")
-    left_out = tuple(each for each in found.diagnostics if each.code == "no-effect")
+    left_out = tuple(
+        diagnostic for diagnostic in found.diagnostics if diagnostic.code == "no-effect"
+    )
     read = includes.read([file], _names(environ), Diagnostics()).files
     lines = {path: ini.outline(path.read_bytes()) for path in read}
     out = _left_out(lines, left_out)
@@ -110,12 +116,12 @@ def migrate(file: Path, directory: Path, environ: Mapping[str, str]) -> Migratio
 def _others(
     copies: Iterable[Copy], found: Config, directory: Path, environ: Mapping[str, str]
 ) -> tuple[Program, ...]:
-    """Return the programs that wctl has already, in files that are not written anew.
+    """Return wctl's present programs, from the files that the import does not replace.
 
     Raises:
-        WctlError: one of those to be imported is among them.
+        WctlError: a program that would be imported is among them.
     """
-    written = {each.target for each in copies}
+    written = {copy.target for copy in copies}
     files = [path for path in sorted(directory.glob("conf.d/*.conf")) if path not in written]
     main = directory / "wctl.conf"
     others = load.load([main, *files] if main.exists() else files, environ).programs
@@ -136,14 +142,14 @@ def _names(environ: Mapping[str, str]) -> dict[str, object]:
 def _targets(
     read: Sequence[Path], lines: Mapping[Path, Sequence[ini.Line]], directory: Path
 ) -> list[Path]:
-    """Return where each file goes.
+    """Return the target of each file.
 
-    wctl reads its directory by name, Supervisor its files in an order of their own. That matters
-    where one section is in several: then the names are numbered.
+    wctl reads its directory in the order of the names; Supervisor's files have their own order. The
+    order matters if several files have the same section: then number the names.
     """
     names = [f"{path.stem}.conf" for path in read]
     sections_of = [{line.section for line in lines[path] if line.section} for path in read]
-    everywhere = [name for each in sections_of for name in each if name != "include"]
+    everywhere = [name for sections in sections_of for name in sections if name != "include"]
     shared = len(everywhere) > len(set(everywhere)) or "DEFAULT" in everywhere
     if len(set(names)) < len(names) or (shared and names != sorted(names)):
         names = [f"{index:02d}-{name}" for index, name in enumerate(names)]
@@ -153,25 +159,25 @@ def _targets(
 def _left_out(
     lines: Mapping[Path, Sequence[ini.Line]], found: Iterable[Diagnostic]
 ) -> set[tuple[str, str]]:
-    """Return the section and key of what is without effect; no key where all of it is."""
+    """Return the section and key of each option without effect; key "" is a whole section."""
     places = {(str(path), line.number): line for path in lines for line in lines[path]}
     out = set()
-    for each in found:
-        line = places[each.place.file, each.place.line]  # in [DEFAULT], maybe
-        out |= {(each.section, each.key), (line.section, line.key)}
+    for diagnostic in found:
+        line = places[diagnostic.place.file, diagnostic.place.line]  # perhaps in [DEFAULT]
+        out |= {(diagnostic.section, diagnostic.key), (line.section, line.key)}
     return out
 
 
 def _rewritten(
     path: Path, lines: Sequence[ini.Line], out: Container[tuple[str, str]]
 ) -> str | None:
-    """Return the text of a file for wctl; None if nothing is left of it."""
+    """Return the text of the copy of a file for wctl; None if no option stays."""
 
     def stays(line: ini.Line) -> bool:
         whole = line.section == "include" or (line.section, "") in out
         return not whole and (line.section, line.key) not in out
 
-    # A section of which no option stays is left out with its header.
+    # If no option of a section stays, we comment out the header of the section as well.
     alive = {line.section for line in lines if line.key and stays(line)}
     if not alive:
         return None
@@ -189,26 +195,28 @@ def _staged(copies: Sequence[Copy], directory: Path, environ: Mapping[str, str])
     """Return the configuration that wctl will have with these ``copies``.
 
     Raises:
-        ConfigError: something in it is wrong.
+        ConfigError: the configuration has errors.
     """
     with tempfile.TemporaryDirectory(prefix="wctl-import-") as stage:
         files = {path.name: path for path in directory.glob("conf.d/*.conf")}
-        for each in copies:
-            staged = Path(stage, each.target.name)
-            staged.write_text(each.text, encoding="utf-8")
-            files[each.target.name] = staged
+        for copy in copies:
+            staged = Path(stage, copy.target.name)
+            staged.write_text(copy.text, encoding="utf-8")
+            files[copy.target.name] = staged
         main = directory / "wctl.conf"
         ordered = [files[name] for name in sorted(files)]
         found = load.load([main, *ordered] if main.exists() else ordered, environ)
-        real = {str(Path(stage, each.target.name)): str(each.target) for each in copies}
+        real = {str(Path(stage, copy.target.name)): str(copy.target) for copy in copies}
 
     def moved(place: Place) -> Place:
         return replace(place, file=real.get(place.file, place.file))
 
     found = replace(
         found,
-        programs=tuple(replace(each, place=moved(each.place)) for each in found.programs),
-        diagnostics=tuple(replace(each, place=moved(each.place)) for each in found.diagnostics),
+        programs=tuple(replace(program, place=moved(program.place)) for program in found.programs),
+        diagnostics=tuple(
+            replace(diagnostic, place=moved(diagnostic.place)) for diagnostic in found.diagnostics
+        ),
     )
     if found.errors:
         raise ConfigError(found.errors)
@@ -216,12 +224,12 @@ def _staged(copies: Sequence[Copy], directory: Path, environ: Mapping[str, str])
 
 
 def _compare(before: Config, after: Config, others: Iterable[Program]) -> Iterator[tuple[str, str]]:
-    """Yield what the import changes in ``others``, programs that wctl has already.
+    """Yield the changes that the import makes to ``others``, wctl's present programs.
 
     Raises:
-        WctlError: one of those imported would not be the same.
+        WctlError: an imported program would not stay the same.
     """
-    now = {each.title: each for each in after.programs}
+    now = {program.title: program for program in after.programs}
     for program in before.programs:
         different = _differences(program, now[program.title])
         if different:
@@ -238,12 +246,12 @@ def _compare(before: Config, after: Config, others: Iterable[Program]) -> Iterat
 
 def _differences(one: Program, other: Program) -> list[str]:
     left_out = {option.name for option in OPTIONS if option.instead}
-    names = {each.name for each in fields(Program)} - left_out - {"place", "places"}
+    names = {field.name for field in fields(Program)} - left_out - {"place", "places"}
     return sorted(name for name in names if getattr(one, name) != getattr(other, name))
 
 
 def _changes(programs: Iterable[Program]) -> Iterator[tuple[str, str]]:
-    """Yield what a program's workers will notice, beyond their new names."""
+    """Yield the changes that workers will notice, beyond their new names."""
     for program in programs:
         limit = frameworks.soft_limit(program)
         if program.memory_max is None and limit is not None:
@@ -262,9 +270,9 @@ def _changes(programs: Iterable[Program]) -> Iterator[tuple[str, str]]:
 
 
 def _variables(lines: Mapping[Path, Sequence[ini.Line]]) -> Iterator[tuple[str, str]]:
-    """Yield the variables that Supervisor has from where it was started."""
-    for path, each in lines.items():
-        names = {name for line in each if line.key for name in _VARIABLE.findall(line.text)}
+    """Yield the variables that supervisord takes from its own environment."""
+    for path, outline in lines.items():
+        names = {name for line in outline if line.key for name in _VARIABLE.findall(line.text)}
         for name in sorted(names - {"HOME", "PATH", "USER"}):
             problem = f"%(ENV_{name})s is of whoever runs 'wctl update', not of supervisord"
             yield str(path), problem

@@ -1,4 +1,4 @@
-"""A Supervisor that still runs, operated through its own supervisorctl."""
+"""Operate a Supervisor that still runs, through its own supervisorctl."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from wctl.errors import Exit, WctlError
 from wctl.operate.states import STOPPED_STATES, State
 
 ALIVE = frozenset(state.value for state in State if state not in STOPPED_STATES)
-# Of "status": 3 where something is stopped, with Supervisor 3 and newer.
+# Exit codes of "status" that are answers: 3 if a process is stopped (Supervisor 3 and newer).
 _ANSWERED = (0, 3)
 
 
 class Supervisorctl:
     """supervisorctl with the configuration ``file``; ``path`` is the program.
 
-    A stop takes as long as a worker does, so that there is no ``timeout`` (seconds) by default.
+    A stop takes as long as the worker takes, so ``timeout`` (seconds) is None by default: no limit.
     """
 
     def __init__(
@@ -32,20 +32,20 @@ class Supervisorctl:
         """Return the state of every process by its name, as "status" prints it.
 
         Raises:
-            WctlError: supervisorctl is not there, or supervisord does not answer.
+            WctlError: supervisorctl cannot be run, or supervisord does not answer.
         """
         done = self._run("status")
-        words = [line.split() for line in done.stdout.splitlines()]
-        states = {each[0]: each[1] for each in words if len(each) > 1 and each[1].isupper()}
-        if done.returncode not in _ANSWERED or (words and not states):
+        rows = [line.split() for line in done.stdout.splitlines()]
+        states = {row[0]: row[1] for row in rows if len(row) > 1 and row[1].isupper()}
+        if done.returncode not in _ANSWERED or (rows and not states):
             raise self._error("status", done)
         return states
 
     def stop(self, names: Sequence[str]) -> None:
-        """Stop processes, and return when they are gone.
+        """Stop processes, and return when they have ended.
 
         Raises:
-            WctlError: one of them is not.
+            WctlError: a process still runs.
         """
         done = self._run("stop", *_together(names, self.states()))
         states = self.states()
@@ -56,7 +56,7 @@ class Supervisorctl:
         """Start processes, and return when they run.
 
         Raises:
-            WctlError: one of them does not.
+            WctlError: a process does not run.
         """
         done = self._run("start", *names)
         states = self.states()
@@ -92,22 +92,26 @@ class Supervisorctl:
 
 
 def _together(names: Sequence[str], states: Mapping[str, str]) -> Iterator[str]:
-    """Yield what to name, so that a whole group stops at once and not one after the other."""
+    """Yield the arguments of "stop" that stop a whole group at once, not process after process."""
     groups: dict[str, list[str]] = {}
     for name in names:
         groups.setdefault(name.partition(":")[0], []).append(name)
     for group, members in groups.items():
-        alive = {n for n, state in states.items() if n.split(":")[0] == group and state in ALIVE}
+        alive = {
+            process
+            for process, state in states.items()
+            if process.split(":")[0] == group and state in ALIVE
+        }
         yield from (f"{group}:*",) if len(members) > 1 and alive <= {*members} else members
 
 
 def process_name(program: Program, number: int) -> str:
-    """Return what Supervisor calls instance ``number``: group:name, or name where both are one."""
+    """Return Supervisor's name for instance ``number``: group:name, or name if both are equal."""
     name = program.process_name.text(number)
     return name if name == program.group_title else f"{program.group_title}:{name}"
 
 
 def running(program: Program, states: Mapping[str, str]) -> dict[int, str]:
-    """Return the numbers of a program's instances that run, with their processes' names."""
+    """Return the numbers of the instances that Supervisor runs, with their process names."""
     names = {number: process_name(program, number) for number in program.numbers}
     return {number: name for number, name in names.items() if states.get(name) in ALIVE}

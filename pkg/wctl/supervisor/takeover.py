@@ -1,8 +1,8 @@
-"""A machine moves from Supervisor to systemd, one program at a time, while its workers work.
+"""Move a machine from Supervisor to systemd, one program at a time, while its workers work.
 
-A program's workers run here before Supervisor's are stopped, and if they do not, Supervisor's go
-on as if nothing had been tried. Whatever interrupts it, it can be run again: which processes run
-where is asked anew.
+systemd runs a program's workers before wctl stops Supervisor's. If systemd's workers do not become
+READY, Supervisor's go on as if nothing had happened. The user can run an interrupted takeover
+again: wctl asks Supervisor and systemd anew which processes run.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from wctl.units.render import render
 
 @dataclass(frozen=True)
 class Takeover:
-    """What it takes to move programs of ``config`` here."""
+    """The takeover of programs of ``config`` by systemd."""
 
     manager: Manager
     inventory: Inventory
@@ -34,18 +34,18 @@ class Takeover:
     host: Host
     config: Config
     supervisor: Supervisorctl
-    stop_first: bool  # for workers of which there must never be two
+    stop_first: bool  # for workers of which two must never run at once
 
     def move(self, program: Program) -> Iterator[Event]:
-        """Move one program: as many instances as Supervisor runs, of the same numbers.
+        """Move one program: start the instances with the numbers that Supervisor runs.
 
         Raises:
-            WctlError: it could not be moved. Before the last step Supervisor then runs it as
-                before; where supervisord itself fails in that step, both do.
+            WctlError: the program could not be moved, and Supervisor runs it as before. If
+                supervisord itself fails in the last step, Supervisor and systemd both run it.
         """
         theirs = running(program, self.supervisor.states())
         added = yield from self._install(program)
-        # Of one that waits for its next try, a start is that try.
+        # An instance that waits for its next try is not READY: a start makes that try.
         ours = jobs.ready(self.manager, program.name)
         units = [unit for number in theirs if (unit := program.instance(number)) not in ours]
         names = list(theirs.values())
@@ -66,7 +66,7 @@ class Takeover:
         yield Said(program.name, self._told(program, names, ours))
 
     def _install(self, program: Program) -> Generator[Event, None, bool]:
-        """Write the program's units, and restart what runs with others; return if it is new."""
+        """Write the program's units, restart workers of other units; return whether it is new."""
         plan = changes.plan(self.config, render(self.config, self.host), self.layout)
         part = changes.only(plan, (program.name, program.group))
         changes.write(part)
@@ -79,7 +79,7 @@ class Takeover:
         return program in part.added
 
     def _start(self, program: Program, units: Sequence[str]) -> Generator[Event, None, bool]:
-        """Start what is missing; return whether all of it is ready."""
+        """Start the missing ``units``; return whether all of them became READY."""
         ready = True
         for event in verbs.start(self.manager, self.inventory, _instances(program, units)):
             yield event
@@ -87,7 +87,7 @@ class Takeover:
         return ready
 
     def _back(self, program: Program, units: Sequence[str], *, added: bool) -> Iterator[Event]:
-        """Take away what was started, and what was written."""
+        """Stop the started ``units``; if the program is new (``added``), uninstall it."""
         if added:
             installed = self.inventory.program(program.name)
             plan = changes.removal([installed], self.layout)
@@ -97,7 +97,7 @@ class Takeover:
             yield from verbs.stop(self.manager, self.inventory, _instances(program, units))
 
     def _enable(self, program: Program) -> None:
-        """Have the next boot start what it would have started there."""
+        """Enable the program, so that the next boot starts it as it would have under Supervisor."""
         targets = {f"{program.name}.target", f"{program.group}.target"}
         instances = [program.instance(number) for number in program.numbers]
         self.manager.enable([*instances, *(sorted(targets) if program.autostart else ())])
