@@ -198,6 +198,11 @@ def test_scale_outlives_an_update(machine: Machine) -> None:
     configure(machine, SLEEPERS.replace("numprocs=2", "numprocs=1"))
     machine.run(["wctl", "update"])
     assert list(states(machine)) == names("sleeper", 0)
+    # Down to 0, the target is inactive, so that systemd can start it again.
+    configure(machine, SLEEPERS.replace("numprocs=2", "numprocs=0"))
+    machine.run(["wctl", "update"])
+    shown = machine.run(["systemctl", "is-active", "sleeper.target"], check=False)
+    assert (pids(machine), shown.out) == ({}, "inactive\n")
 
 
 def test_removed_program_leaves_nothing(machine: Machine) -> None:

@@ -34,7 +34,7 @@ class Write:
         """Whether workers that run with the old text must be restarted."""
         if self.before is None:
             return False
-        if self.path.suffix == ".env":
+        if _is_secret(self.path):
             return _content(self.before) != _content(self.text)
         return list(directives(self.before, "Service")) != list(directives(self.text, "Service"))
 
@@ -121,7 +121,7 @@ def removal(programs: Sequence[Installed], layout: Layout) -> Plan:
 
 
 def diff(plan: Plan) -> str:
-    """Return all changes to files as one unified diff; secret files that change are only named."""
+    """Return all changes to files as one unified diff; secret files are only named."""
     parts: list[str] = []
     for file in plan.writes:
         if file.secret:
@@ -129,7 +129,10 @@ def diff(plan: Plan) -> str:
         else:
             parts += _unified(file.path, file.before or "", file.text)
     for path in plan.deletes:
-        parts += _unified(path, own_text(path) or "", "")
+        if _is_secret(path):
+            parts.append(f"# {path}: deleted\n")
+        else:
+            parts += _unified(path, own_text(path) or "", "")
     return "".join(parts)
 
 
@@ -200,6 +203,10 @@ def _restarts(program: Program, writes: dict[str, Write]) -> bool:
 
 def _renumbered(program: Program, before: Installed) -> bool:
     return (program.numprocs, program.numprocs_start) != (before.numprocs, before.numprocs_start)
+
+
+def _is_secret(path: Path) -> bool:
+    return path.suffix == ".env"
 
 
 def _subject(path: Path) -> str:

@@ -127,3 +127,5 @@ def rescale(
     yield from run(manager, Verb.START, missing, wait=wait)
     surplus = [unit for unit in change.surplus if unit in active]
     yield from run(manager, Verb.STOP, surplus, wait=wait)
+    if not numbers:
+        release(manager, inventory, [(name, inventory.program(name).group)])

@@ -82,14 +82,24 @@ def test_only_what_concerns_workers_restarts_them(
 
 
 def test_secrets_are_for_root_alone(layout: Layout) -> None:
-    """Variables have a file of mode 0600 in a directory of mode 0700, and are in no diff."""
+    """Variables have a file of mode 0600 in a directory of mode 0700."""
     _, first = plan(layout, X)
     changes.write(first)
     assert (layout.environment / "x.env").stat().st_mode & 0o777 == 0o600
     assert layout.environment.stat().st_mode & 0o777 == 0o700
     assert (layout.units / "x@.service").stat().st_mode & 0o777 == 0o644
-    assert f"# {layout.environment}/x.env: new\n" in changes.diff(first)
-    assert "A=1" not in changes.diff(first)
+
+
+def test_secrets_are_in_no_diff(layout: Layout) -> None:
+    """A file of variables that is new, changed or deleted is only named."""
+    secret = X.replace('"1"', '"hunter2"')
+    file = layout.environment / "x.env"
+    for text, what in ((secret, "new"), (X, "changed"), ("[program:y]\ncommand=a\n", "deleted")):
+        _, after = plan(layout, text)
+        shown = changes.diff(after)
+        assert (f"# {file}: {what}\n" in shown, "hunter2" in shown) == (True, False)
+        _, before = plan(layout, secret)
+        changes.write(before)
 
 
 @pytest.mark.parametrize("directory", ["units", "vendor"])
