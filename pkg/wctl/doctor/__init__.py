@@ -1,1 +1,1 @@
-"""What is wrong with the workers of this machine, and what to do about it."""
+"""Finds problems of the workers on this machine, and commands that fix them."""

@@ -1,6 +1,6 @@
-"""Every code that a finding of doctor's own may have: what it means, and what to do.
+"""The codes of doctor's own findings: what each code means, and what to do about it.
 
-wctl(1) is made from this table.
+man/make.py writes this table into wctl(1).
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from wctl.check import codes
 class Code:
     """One kind of finding."""
 
-    name: str  # stable: scripts and alerts go by it
+    name: str  # stable: scripts and alerts rely on the name
     why: str
     remedy: str
 
 
-# In the order of the examination.
+# In the order in which doctor examines.
 TABLE: tuple[Code, ...] = (
     Code(
         "not-installed",
@@ -182,8 +182,9 @@ TABLE: tuple[Code, ...] = (
 
 OWN = {code.name: code for code in TABLE}
 
-# The warnings of "wctl check" that make trouble when workers run; the others are advice. Log
-# directories are not among them: they are tried out, since modes do not tell all.
+# The warnings of "wctl check" that mean trouble for running workers; its other warnings are advice.
+# log-directory-closed is not listed: doctor tests access as the program's user, because file modes
+# do not tell everything.
 FROM_CHECK = frozenset(
     {
         "command-not-found",
@@ -202,5 +203,5 @@ FROM_CHECK = frozenset(
 
 
 def known(name: str) -> bool:
-    """Tell whether the manual has a code, as doctor's own or as one of "wctl check"."""
+    """Tell whether a finding may have this code: one of doctor's own, or one of "wctl check"."""
     return name in OWN or name in FROM_CHECK or (name in codes.CODES and codes.CODES[name].error)

@@ -22,7 +22,7 @@ from wctl.systemd.manager import ALIVE
 from wctl.units.host import Host
 
 _LOOKS = 5
-_MOMENT = 0.2  # seconds; RestartSec= is half of that
+_MOMENT = 0.2  # seconds: twice the RestartSec= of our units
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Timeouts:
 
 
 class Examination:
-    """What "wctl doctor" looks at."""
+    """One run of "wctl doctor": what it examines, and how."""
 
     def __init__(
         self,
@@ -52,20 +52,20 @@ class Examination:
         self._host = host
         self._timeouts = timeouts
         self._commands = commands
-        self.unexamined: list[str] = []  # programs whose commands only root could run
+        self.unexamined: list[str] = []  # programs whose commands only root can run
 
     def findings(self, chosen: Sequence[str]) -> Iterator[Finding]:
-        """Yield what is wrong with the programs of these names, by default with all.
+        """Yield the findings about the programs and groups in ``chosen``; if empty, about all.
 
         Raises:
-            WctlError: there is no such program.
+            WctlError: no program or group has one of these names.
         """
         names = self._names(chosen)
-        programs = {each.name: each for each in self._config.programs}
-        for each in (*self._of_units(), *self._of_boot(names)):
-            # A program with errors is neither configured nor, perhaps, installed.
-            if each.program in names or not chosen:
-                yield each
+        programs = {program.name: program for program in self._config.programs}
+        for finding in (*self._of_units(), *self._of_boot(names)):
+            # A program with errors is not in the Config, and perhaps not installed either.
+            if finding.program in names or not chosen:
+                yield finding
         yield from self._beside(names)
         since = time.time() - self._timeouts.since
         past = history.read(since, user=self._layout.user)
@@ -78,21 +78,21 @@ class Examination:
                 yield from self._outside(examined, messenger.consumed(programs))
 
     def _processes(self, program: str) -> tuple[Process, ...]:
-        """Return the instances, none of them within the moment between an exit and its restart."""
+        """Return the instances; look again while one of them is between exit and restart."""
         instances = self._inventory.select([f"{program}@*"])
         for _ in range(_LOOKS):
             found = states.processes(self._manager, instances)
-            if not any(each.state is State.BACKOFF and not _waits(each) for each in found):
+            if not any(process.state is State.BACKOFF and not _waits(process) for process in found):
                 break
             time.sleep(_MOMENT)
         return tuple(found)
 
     def _names(self, chosen: Sequence[str]) -> set[str]:
-        known = {each.name: each.group for each in self._config.programs}
-        known.update((each.name, each.group) for each in self._inventory.programs)
+        known = {program.name: program.group for program in self._config.programs}
+        known.update((program.name, program.group) for program in self._inventory.programs)
         names = set()
         for name in map(unit_name.typed, chosen):
-            found = {each for each, group in known.items() if name in (each, group)}
+            found = {program for program, group in known.items() if name in (program, group)}
             if not found:
                 raise WctlError(
                     f"{name}: no such program{nearest(name, known)}", exit_code=Exit.UNKNOWN
@@ -101,38 +101,38 @@ class Examination:
         return names or set(known)
 
     def _of_units(self) -> Iterator[Finding]:
-        """Compare configuration, files and systemd; of what differs the last is not looked at."""
+        """Compare the configuration with unit files; if they match, the files with systemd."""
         found = [*self._config.diagnostics, *checker.check(self._config, self._layout)]
         yield from units.configuration(found, self._commands)
         differing = set()
-        if not any(each.error for each in found):
-            for each in units.units(self._config, self._host, self._layout, self._commands):
-                differing.add(each.program)
-                yield each
-        rest = [each for each in self._inventory.programs if each.name not in differing]
+        if not any(diagnostic.error for diagnostic in found):
+            for finding in units.units(self._config, self._host, self._layout, self._commands):
+                differing.add(finding.program)
+                yield finding
+        rest = [program for program in self._inventory.programs if program.name not in differing]
         yield from units.loaded(self._manager, self._layout, rest, self._commands)
 
     def _of_boot(self, names: set[str]) -> Iterator[Finding]:
         programs = self._inventory.programs
         yield from units.at_boot(self._layout, self._config, programs, self._commands)
         yield from units.lingering(
-            self._layout, [each.name for each in programs if each.name in names]
+            self._layout, [program.name for program in programs if program.name in names]
         )
 
     def _beside(self, names: set[str]) -> Iterator[Finding]:
-        """Look for a Supervisor that has the programs, too; not for one of a user's own."""
+        """Report the programs that a Supervisor has as well; with --user, report nothing."""
         if self._layout.user or not self._inventory.programs:
             return
-        installed = {each.name for each in self._inventory.programs}
-        units = self._manager.units([f"{name}@*.service" for name in installed])
-        here = {each.name.partition("@")[0] for each in units if each.active in ALIVE}
-        here |= {each.name for each in self._inventory.programs if each.enabled}
-        for each in daemons.daemons(self._manager):
-            has = supervisor.programs(each, timeout=self._timeouts.command)
-            yield from supervisor.findings(each, has, here & names, installed)
+        installed = {program.name for program in self._inventory.programs}
+        loaded = self._manager.units([f"{name}@*.service" for name in installed])
+        here = {unit.name.partition("@")[0] for unit in loaded if unit.active in ALIVE}
+        here |= {program.name for program in self._inventory.programs if program.enabled}
+        for daemon in daemons.daemons(self._manager):
+            rivals = supervisor.programs(daemon, timeout=self._timeouts.command)
+            yield from supervisor.findings(daemon, rivals, here & names, installed)
 
     def _outside(self, examined: ExaminedProgram, consumed: frozenset[str]) -> Iterator[Finding]:
-        """Examine what only the program's own user, with its variables, can tell."""
+        """Examine by commands that need the program's own user and its variables."""
         program = examined.program
         environment = self._layout.environment
         timeout, user = self._timeouts.command, self._layout.user
@@ -141,8 +141,8 @@ class Examination:
             yield from units.log_directories(runner, self._commands)
             unhealthy = list(_health(runner, self._commands))
             yield from unhealthy
-            if any(each.code == "health" for each in unhealthy):
-                return  # without its services, nothing moves anyway
+            if any(finding.code == "health" for finding in unhealthy):
+                return  # no queue moves while a service that the program needs is down
             if program.queue_command is not None:
                 yield from queues.by_command(runner, examined, self._manager, self._timeouts.queue)
             console = messenger.console_of(program)
@@ -154,7 +154,7 @@ class Examination:
 
 
 def _waits(process: Process) -> bool:
-    """Tell whether the wrapper itself says that it waits before another try."""
+    """Tell whether the wrapper has reported that it waits before the next try."""
     return "failed start" in process.description
 
 

@@ -1,4 +1,4 @@
-"""A finding: what is wrong, how we know, and the command that mends it."""
+"""A finding: the problem, its evidence, and the command that fixes it."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from wctl.config.model import Program
 from wctl.doctor import codes
 from wctl.errors import Place
 
-MOST_LINES = 6  # of evidence: more is for "wctl logs"
-_LONGEST = 300  # characters of one
-# What terminals take as commands (ECMA-48): a worker's colours, or worse.
+MOST_LINES = 6  # of evidence; "wctl logs" shows more
+_LONGEST = 300  # characters of a line
+# Sequences that a terminal obeys (ECMA-48): a worker's colours, or worse.
 _ESCAPE_SEQUENCE = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|[@-Z\\-_])")
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong."""
+    """One problem of a program, or of some of its instances."""
 
     code: str  # stable, for scripts and the manual
     program: str
     what: str
-    evidence: tuple[str, ...]  # values and lines, as they were found
+    evidence: tuple[str, ...]  # values and log lines that show the problem
     remedy: str  # a command to paste
-    instances: tuple[str, ...] = ()  # where some instances have it and others do not
+    instances: tuple[str, ...] = ()  # the instances with the problem; empty: the whole program
 
     def __post_init__(self) -> None:
-        """See to it that no code is without its place in the manual."""
+        """Assert that the manual has the code."""
         assert codes.known(self.code), self.code
 
     @property
     def subject(self) -> str:
-        """Who has it: one instance, or the program, with how many of its instances."""
+        """The instance that has the problem, or the program and the number of such instances."""
         if len(self.instances) == 1:
             return self.instances[0]
         return (
@@ -44,43 +44,43 @@ class Finding:
 
 @dataclass(frozen=True)
 class Commands:
-    """How commands are typed so that they act on what was examined, and on nothing else."""
+    """Writes commands that act on the same systemd and configuration as the examination."""
 
     user: bool = False
-    files: tuple[str, ...] = ()  # of the option -c
+    files: tuple[str, ...] = ()  # of the option -c (--configuration)
 
     def wctl(self, *words: str) -> str:
-        """Return a call of wctl."""
+        """Return a wctl command."""
         return shlex.join(["wctl", *(["--user"] if self.user else []), *words])
 
     def update(self) -> str:
-        """Return the call that applies the configuration: of another one it would remove all."""
+        """Return "wctl update" with the same files: with other files it would remove programs."""
         return self.wctl(*(word for file in self.files for word in ("-c", file)), "update")
 
     def systemctl(self, *words: str) -> str:
-        """Return a call of systemctl."""
+        """Return a systemctl command."""
         return shlex.join(["systemctl", *(["--user"] if self.user else []), *words])
 
     def edit(self, place: Place) -> str:
-        """Return the command that opens a configuration, and applies what was changed."""
+        """Return the command that opens a configuration file in an editor, then applies it."""
         return f"{editor(place)} && {self.update()}"
 
     def edit_option(self, program: Program, *keys: str) -> str:
-        """Return the command that opens the configuration at an option, or where it belongs.
+        """Return the command that opens the configuration at an option, or at its section.
 
-        The first of ``keys`` that was written is meant.
+        The option is the first of ``keys`` that the configuration sets.
         """
-        key = next((each for each in keys if each in program.places), keys[0])
+        key = next((option for option in keys if option in program.places), keys[0])
         return self.edit(program.place_of(key))
 
 
 def editor(place: Place) -> str:
-    """Return the command that opens a file at a line. $EDITOR may have options of its own."""
+    """Return the command that opens a file at a line. $EDITOR may contain options of its own."""
     return f"${{EDITOR:-vi}} +{place.line or 1} {shlex.quote(place.file)}"
 
 
 def few(lines: Iterable[str]) -> tuple[str, ...]:
-    """Return the last few of ``lines`` that say something, and say it once."""
+    """Return the last few of ``lines``, without empty lines and immediate repetitions."""
     kept: list[str] = []
     for line in lines:
         clean = printable(line)
@@ -90,12 +90,12 @@ def few(lines: Iterable[str]) -> tuple[str, ...]:
 
 
 def printable(line: str) -> str:
-    """Return ``line`` as it may be shown: not endless, and nothing that a terminal obeys."""
+    """Return ``line`` for a terminal: shortened, without anything that a terminal obeys."""
     text = _ESCAPE_SEQUENCE.sub("", line[: 4 * _LONGEST])
-    text = "".join(each if each.isprintable() else " " for each in text).rstrip()
+    text = "".join(character if character.isprintable() else " " for character in text).rstrip()
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def names(program: str, instances: Sequence[str]) -> Sequence[str]:
-    """Return how a command names these instances."""
+    """Return how a command names these instances: as the program, if they are many."""
     return instances if 0 < len(instances) <= MOST_LINES else (program,)

@@ -1,6 +1,6 @@
-"""What the journal tells of units: ends, kills for want of memory, lines that were dropped.
+"""What the journal says about units: crashes, out-of-memory kills, dropped log lines.
 
-systemd itself keeps the last end of a process only.
+systemd itself remembers only how a unit's last process ended.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Any
 
 from wctl.systemd.exits import GAVE_UP, words
 
-# Of systemd's catalogue, which says what each of them carries (journalctl --catalog).
+# Message IDs from systemd's catalog, which describes each message (journalctl --catalog).
 _PROCESS_EXIT = "98e322203f7a4ed290d09fe03c09fe15"
 _FAILURE_RESULT = "d9b373ed55a64feb8242e02dbe79a49c"
-_START_FAILED = "be02cf6855d2428ba40df7e9d022f03d"  # follows both
+_START_FAILED = "be02cf6855d2428ba40df7e9d022f03d"  # follows the two above
 _OUT_OF_MEMORY = "fe6faa94e7774663a0da52717891d8ef"
 _DROPPED = "a596d6fe7bfa4994828e72309e95d61e"
 _KILLED = ("killed", "9")
@@ -28,23 +28,23 @@ class Event:
 
     unit: str
     time: float  # seconds since the epoch
-    text: str  # as words for people
+    text: str  # for people to read
 
 
 @dataclass(frozen=True)
 class History:
-    """What happened, oldest first."""
+    """Events of units, oldest first."""
 
-    crashes: tuple[Event, ...]  # unclean ends of what was RUNNING
-    kills: tuple[Event, ...]  # those of them by SIGKILL that systemd did not send
+    crashes: tuple[Event, ...]  # unclean exits of RUNNING workers
+    kills: tuple[Event, ...]  # crashes by a SIGKILL that systemd did not send
     out_of_memory: tuple[Event, ...]
     dropped: tuple[Event, ...]
 
     def of(self, unit: str, since: float) -> History:
-        """Return the part that is about ``unit`` and later than ``since``."""
+        """Return the events of ``unit`` after ``since`` (seconds since the epoch)."""
 
         def part(events: Iterable[Event]) -> tuple[Event, ...]:
-            return tuple(each for each in events if each.unit == unit and each.time > since)
+            return tuple(event for event in events if event.unit == unit and event.time > since)
 
         return History(
             part(self.crashes), part(self.kills), part(self.out_of_memory), part(self.dropped)
@@ -52,7 +52,7 @@ class History:
 
 
 def read(since: float, *, user: bool) -> History:
-    """Return what the journal has from ``since`` on (seconds since the epoch)."""
+    """Return the events in the journal from ``since`` on (seconds since the epoch)."""
     crashes, kills, out_of_memory, dropped = [], [], [], []
     exits: dict[str, dict[str, Any]] = {}
     last_end: dict[str, Event] = {}
@@ -72,7 +72,7 @@ def read(since: float, *, user: bool) -> History:
             last = exits.pop(unit, {})
             end = str(last.get("EXIT_CODE")), str(last.get("EXIT_STATUS"))
             if not last or end == GAVE_UP:
-                continue  # of no process, or of the wrapper, not of the worker
+                continue  # no process exited, or the wrapper gave up: no crash of the worker
             event = Event(unit, time, words(*end))
             crashes.append(event)
             last_end[unit] = event
@@ -80,7 +80,7 @@ def read(since: float, *, user: bool) -> History:
                 kills.append(event)
         elif kind == _START_FAILED and unit in last_end:
             failed_starts.add(last_end.pop(unit))
-    crashes = [each for each in crashes if each not in failed_starts]
+    crashes = [crash for crash in crashes if crash not in failed_starts]
     return History(tuple(crashes), tuple(kills), tuple(out_of_memory), tuple(dropped))
 
 

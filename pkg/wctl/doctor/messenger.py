@@ -1,7 +1,7 @@
-"""What Symfony's own console tells about its Messenger queues.
+"""Findings about the queues of Symfony's Messenger, from the application's own console.
 
-Used where a program runs messenger:consume; what the application does not have (an older Symfony
-has no messenger:stats, one without Doctrine no dbal:run-sql) is left out without a word.
+They concern programs that run messenger:consume. We silently skip commands that the application
+lacks: an older Symfony has no messenger:stats, an application without Doctrine no dbal:run-sql.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ _VALUED = {
     "--time-limit", "--sleep", "--bus", "--queues", "--env",
 }  # fmt: skip
 _MISSING = re.compile(r"is not defined|no commands defined|option does not exist")
-_LONGEST = 60  # seconds that a message may take, where stopwaitsecs says less
+_LONGEST = 60  # seconds that a message may take even if stopwaitsecs is less
 
-_OTHER = "table:"  # begins the names of Doctrine's queues among those of transports
+_OTHER = "table:"  # prefix that tells names of Doctrine's queues from transports
 _UPDATE = "UPDATE messenger_messages"
 _ROWS = (
     "SELECT queue_name, delivered_at, MIN(id) AS oldest, COUNT(*) AS number,"
@@ -54,23 +54,23 @@ class Console:
 
     @property
     def php(self) -> str:
-        """The interpreter."""
+        """The PHP interpreter."""
         return self.command[0] if len(self.command) > 1 else "php"
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Messages of one queue in Doctrine's table: those that wait, or those taken at one moment."""
+    """Messages of one queue in Doctrine's table that all wait, or were taken at the same moment."""
 
     queue: str
-    delivered: str | None  # as the database has it
+    delivered: str | None  # when they were taken, as the database writes times; None: they wait
     oldest: int  # the lowest id
     number: int
-    since: str  # from when on they may be taken
+    since: str  # the earliest moment from which a worker may take one
 
 
 def console_of(program: Program) -> Console | None:
-    """Return the console that ``program`` runs messenger:consume with."""
+    """Return the console with which ``program`` runs messenger:consume, None if it does not."""
     words = [word.text(program.numprocs_start) for word in program.command]
     at = next((index for index, word in enumerate(words) if word in _CONSUME), 0)
     if not at:
@@ -84,7 +84,7 @@ def console_of(program: Program) -> Console | None:
 
 
 class Messenger:
-    """The queues of one program."""
+    """The Messenger queues of one program."""
 
     def __init__(
         self, runner: Runner, console: Console, examined: ExaminedProgram, manager: Manager
@@ -94,13 +94,16 @@ class Messenger:
         self._examined = examined
         self._manager = manager
         self._name = runner.program.name
-        self._zone = 0.0  # seconds east of UTC, of PHP's own clock
+        self._zone = 0.0  # seconds by which PHP's time zone is east of UTC
 
     def findings(self, seconds: float, consumed: frozenset[str]) -> Iterator[Finding]:
-        """Report everything; ``consumed`` are the transports that some program here consumes."""
+        """Yield all findings, after watching the queues for ``seconds``.
+
+        ``consumed`` has the transports that the programs of this machine consume.
+        """
         answer = self._runner.run([self._console.php, "-r", _PHP])
         if answer.code in CANNOT_RUN:
-            return  # "wctl check" says that the command is missing; nothing else can be asked
+            return  # "wctl check" reports the missing command; without PHP there are no answers
         yield from self._interpreter(answer)
         if self._runner.program.health_command is None:
             unreachable = list(self._database())
@@ -124,7 +127,7 @@ class Messenger:
             found = json.loads(answer.out)
             self._zone = float(found["zone"])
         except (ValueError, KeyError, TypeError):
-            return  # not PHP, or so broken that the worker's own state tells
+            return  # not PHP, or so broken that the worker's own state shows it
         if not found["pcntl"]:
             what = (
                 "its PHP has no pcntl_signal(), so that a stop kills the message in hand; install"
@@ -157,27 +160,25 @@ class Messenger:
         ]
 
     def _stuck(self, rows: list[Rows]) -> list[Rows]:
-        """Return the messages that were taken so long ago that whoever did is gone, or hangs."""
+        """Return the messages that were taken so long ago that their worker is gone, or hangs."""
         longest = max(self._runner.program.stopwaitsecs, _LONGEST)
         return [
-            each
-            for each in rows
-            if each.delivered is not None and self._age(each.delivered) > longest
+            row for row in rows if row.delivered is not None and self._age(row.delivered) > longest
         ]
 
     def _age(self, text: str) -> float:
-        """Return the seconds since a moment of the database, the least that it may mean.
+        """Return the seconds since a moment in the database: the fewest that it may mean.
 
-        Doctrine's transport writes UTC since Symfony 6.4, and the time of PHP's zone before.
+        Doctrine's transport writes UTC since Symfony 6.4, and wrote PHP's local time before.
         """
         moment = datetime.fromisoformat(text).replace(tzinfo=timezone.utc).timestamp()
         return time.time() - max(moment, moment - self._zone)
 
     def _reported(self, stuck: list[Rows]) -> Iterator[Finding]:
-        for queue in sorted({each.queue for each in stuck}):
-            mine = [each for each in stuck if each.queue == queue]
-            number = sum(each.number for each in mine)
-            oldest, newest = (pick(str(each.delivered) for each in mine) for pick in (min, max))
+        for queue in sorted({row.queue for row in stuck}):
+            mine = [row for row in stuck if row.queue == queue]
+            number = sum(row.number for row in mine)
+            oldest, newest = (pick(str(row.delivered) for row in mine) for pick in (min, max))
             what = (
                 "messages are stuck: a worker took them and crashed, or hangs, and no other may;"
                 " release them"
@@ -199,27 +200,27 @@ class Messenger:
         counts = read()
         failed = self._failure_transports(counts)
         yield from self._failed(counts, failed)
-        units = [each.unit for each in self._examined.running()]
-        taken = {each.queue for each in rows if each.delivered and each not in stuck}
+        units = [process.unit for process in self._examined.running()]
+        taken = {row.queue for row in rows if row.delivered and row not in stuck}
         strange = self._strange(counts, rows)
-        if strange:  # or the queue has grown between the two looks: then another one tells
+        if strange:  # the queue may have grown before it was counted: read the table again
             strange &= self._strange(counts, self._rows())
         if not units or not (strange or any(counts[name] for name in counts if name not in failed)):
             return
         begun = cpu(self._manager, units)
         still = queues.standing(lambda: self._with_strange(read, strange), seconds)
         used = cpu(self._manager, units) - begun
-        for each in still:
-            if each.name.startswith(_OTHER):
-                yield self._wrong_queue(each, read())
-            elif each.name in self._console.transports and each.name not in taken:
+        for queue in still:
+            if queue.name.startswith(_OTHER):
+                yield self._wrong_queue(queue, read())
+            elif queue.name in self._console.transports and queue.name not in taken:
                 look = self._runner.shown(self._words("messenger:stats"))
-                yield queues.not_moving(self._examined, each, used, look)
-            elif each.name not in consumed | failed:
-                yield self._unconsumed(each)
+                yield queues.not_moving(self._examined, queue, used, look)
+            elif queue.name not in consumed | failed:
+                yield self._unconsumed(queue)
 
     def _reader(self) -> Callable[[], Counts] | None:
-        """Return how to count the messages of each transport; None where nobody can."""
+        """Return a function that counts the messages of each transport; None if counting fails."""
         for options, parser in ((("--format=json",), queues.parse), ((), queues.parse_table)):
             words = self._words("messenger:stats", *options)
             try:
@@ -248,23 +249,25 @@ class Messenger:
     def _strange(self, counts: Counts, rows: list[Rows]) -> set[str]:
         """Return the queues of Doctrine's table that no transport reads."""
         waiting = {
-            each.queue: each.number
-            for each in rows
-            if each.delivered is None and self._age(each.since) > 0
+            row.queue: row.number
+            for row in rows
+            if row.delivered is None and self._age(row.since) > 0
         }
         return unread(counts, waiting)
 
     def _with_strange(self, read: Callable[[], Counts], strange: set[str]) -> Counts:
         counts = dict(read())
         if strange:
-            for each in self._rows():
-                if each.delivered is None and each.queue in strange:
-                    counts[_OTHER + each.queue] = each.number
+            for row in self._rows():
+                if row.delivered is None and row.queue in strange:
+                    counts[_OTHER + row.queue] = row.number
         return counts
 
     def _wrong_queue(self, queue: queues.Standing, counts: Counts) -> Finding:
         name = queue.name[len(_OTHER) :]
-        own = ", ".join(f"{each}: {counts.get(each, 0)}" for each in self._console.transports)
+        own = ", ".join(
+            f"{transport}: {counts.get(transport, 0)}" for transport in self._console.transports
+        )
         what = (
             f"messages wait in the queue {name}, which no transport reads: give the transport"
             f" of sender and worker the same queue_name, or move them"
@@ -287,16 +290,19 @@ class Messenger:
 
 
 def unread(counts: Counts, waiting: Counts) -> set[str]:
-    """Return which of the queues in ``waiting`` none of the transports in ``counts`` reads.
+    """Return the queues in ``waiting`` that none of the transports in ``counts`` reads.
 
-    A transport need not be called what its queue is. But it counts no more messages than wait.
+    A transport and its queue may have different names. But a transport never counts more messages
+    than wait in its queue.
     """
-    free = {name for name, count in counts.items() if count}
+    free = {transport for transport, count in counts.items() if count}
     left = dict(waiting)
     for by_name in (True, False):
         for queue, number in list(left.items()):
-            fitting = (each for each in sorted(free) if counts[each] <= number)
-            found = next((each for each in fitting if not by_name or each == queue), None)
+            fitting = (transport for transport in sorted(free) if counts[transport] <= number)
+            found = next(
+                (transport for transport in fitting if not by_name or transport == queue), None
+            )
             if found is not None:
                 free.remove(found)
                 del left[queue]
@@ -308,7 +314,7 @@ def _sql(text: str) -> str:
 
 
 def _message(answer: Answer) -> tuple[str, ...]:
-    """Return the error of a Symfony console, without its frame and its usage line."""
+    """Return the error message of a Symfony console, without "In FILE line N:" and usage."""
     lines = [line.strip() for line in answer.lines]
     return few(line for line in lines if line and not line.startswith(("In ", "dbal:run-sql")))
 
@@ -316,4 +322,4 @@ def _message(answer: Answer) -> tuple[str, ...]:
 def consumed(programs: Mapping[str, Program]) -> frozenset[str]:
     """Return the transports that ``programs`` consume."""
     consoles = (console_of(program) for program in programs.values())
-    return frozenset(name for each in consoles if each for name in each.transports)
+    return frozenset(name for console in consoles if console for name in console.transports)

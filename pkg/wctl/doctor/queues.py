@@ -1,4 +1,4 @@
-"""Whether queues move: their depth, sampled while somebody waits."""
+"""Whether queues move: we sample how many messages wait, for some seconds."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from wctl.doctor.workers import ExaminedProgram, cpu
 from wctl.systemd.manager import Manager
 
 Counts = Mapping[str, int]
-"""How many messages wait, by the queue's name; "" where there is but one."""
+"""The number of waiting messages by the queue's name; "" names the only queue of a command."""
 
 _EVERY = 1.0  # seconds between two samples
-_BUSY = 0.02  # of a processor: a worker that only polls its queue needs less
+_BUSY = 0.02  # of a processor; a worker that only polls its queue uses less
 
 
 class NotCountedError(Exception):
-    """A queue command said nothing that could be understood."""
+    """A queue command failed, or printed no counts."""
 
     def __init__(self, answer: Answer) -> None:
         super().__init__(answer)
@@ -30,7 +30,7 @@ class NotCountedError(Exception):
 
 @dataclass(frozen=True)
 class Standing:
-    """A queue that nobody took a message from, for so many seconds."""
+    """A queue from which no worker took a message within ``seconds``."""
 
     name: str
     first: int
@@ -39,32 +39,32 @@ class Standing:
 
     @property
     def evidence(self) -> str:
-        """The figures."""
+        """The counts, and the seconds between them."""
         queue = f"queue {self.name}: " if self.name else ""
         return f"{queue}{self.first} messages, {self.last} after {self.seconds:.0f} s"
 
 
 def parse(text: str) -> Counts:
-    """Return what a queue command printed: a number, or JSON of name → number.
+    """Return the counts that a queue command printed: a number, or JSON of name → number.
 
     Raises:
-        ValueError: it is neither.
+        ValueError: ``text`` is neither.
     """
     try:
         found = json.loads(text.strip())
-    except RecursionError:  # of brackets within brackets
+    except RecursionError:  # too many brackets within brackets
         found = None
     counts = found if isinstance(found, dict) else {"": found}
-    if all(type(each) is int and each >= 0 for each in counts.values()):
-        return {str(name): each for name, each in counts.items()}
+    if all(type(count) is int and count >= 0 for count in counts.values()):
+        return {str(name): count for name, count in counts.items()}
     raise ValueError("neither a number nor numbers by name")
 
 
 def parse_table(text: str) -> Counts:
-    """Return the counts of a table of names and numbers, as Symfony's messenger:stats prints it.
+    """Return the counts in a table of names and numbers, as Symfony's messenger:stats prints it.
 
     Raises:
-        ValueError: there is none.
+        ValueError: ``text`` has no such table.
     """
     rows = re.findall(r"^[ |]*(\S+)[ |]+(\d+)[ |]*$", text, re.MULTILINE)
     if not rows:
@@ -73,9 +73,9 @@ def parse_table(text: str) -> Counts:
 
 
 def standing(read: Callable[[], Counts], seconds: float) -> list[Standing]:
-    """Return the queues from which nobody takes anything, after looking at them for ``seconds``.
+    """Return the queues from which no worker takes a message, after watching for ``seconds``.
 
-    Ends early when none can be left: a count that is zero, or has fallen once, is of no concern.
+    The watch ends early if no queue is left: a queue drops out if it is empty, or its count falls.
     """
     first = before = read()
     begun = time.monotonic()
@@ -92,14 +92,14 @@ def standing(read: Callable[[], Counts], seconds: float) -> list[Standing]:
 def by_command(
     runner: Runner, examined: ExaminedProgram, manager: Manager, seconds: float
 ) -> Iterator[Finding]:
-    """Report what the program's queue_command tells."""
+    """Yield the findings from the program's queue_command, after watching for ``seconds``."""
     command = runner.program.queue_command
     assert command is not None
 
     def read() -> Counts:
         return counted(runner.run(command), parse)
 
-    units = [each.unit for each in examined.running()]
+    units = [process.unit for process in examined.running()]
     begun = cpu(manager, units)
     try:
         found = standing(read, seconds if units else 0.0)
@@ -110,15 +110,15 @@ def by_command(
         yield not_counted(runner, "queue_command", remedy, error)
         return
     used = cpu(manager, units) - begun
-    for each in found if units else ():
-        yield not_moving(examined, each, used, runner.shown(command))
+    for queue in found if units else ():
+        yield not_moving(examined, queue, used, runner.shown(command))
 
 
 def counted(answer: Answer, parser: Callable[[str], Counts]) -> Counts:
-    """Return the counts of a command's answer.
+    """Return the counts in a command's answer.
 
     Raises:
-        NotCountedError: it failed, or printed something else.
+        NotCountedError: the command failed, or printed something else.
     """
     if answer.code != 0:
         raise NotCountedError(answer)
@@ -129,7 +129,7 @@ def counted(answer: Answer, parser: Callable[[str], Counts]) -> Counts:
 
 
 def not_counted(runner: Runner, what: str, remedy: str, error: NotCountedError) -> Finding:
-    """Return the finding of a queue command, called ``what``, that tells nothing."""
+    """Return the finding about a queue command, called ``what``, that gave no counts."""
     answer = error.answer
     if answer.code == 0:
         problem = f"its {what} prints neither a number nor JSON of queue and number"
@@ -142,7 +142,7 @@ def not_counted(runner: Runner, what: str, remedy: str, error: NotCountedError) 
 
 
 def ending(answer: Answer, timeout: float) -> str:
-    """Say how a command ended."""
+    """Return in words how a command ended; it had ``timeout`` seconds."""
     if answer.code is None:
         return f"did not end within {timeout:g} s"
     if answer.code in CANNOT_RUN:
@@ -153,7 +153,10 @@ def ending(answer: Answer, timeout: float) -> str:
 
 
 def not_moving(examined: ExaminedProgram, queue: Standing, used: float, look: str) -> Finding:
-    """Return the finding of a queue that only grows, or stands still, while workers run."""
+    """Return the finding about a queue that only grows, or stands still, while workers run.
+
+    The workers used ``used`` seconds of processor time; the command ``look`` counts the messages.
+    """
     running = examined.running()
     share = used / queue.seconds / len(running) if queue.seconds else 0.0
     evidence = (

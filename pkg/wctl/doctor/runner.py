@@ -1,4 +1,4 @@
-"""Commands run as a program's worker would be: its user, its directory, its variables."""
+"""Runs commands as systemd runs a program's worker: with its user, directory and variables."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from wctl.config.model import Program
 from wctl.systemd import env_file
 from wctl.units import environment
 
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # systemd's own
-NOT_FOUND = 127  # as a shell has it
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # systemd's default
+NOT_FOUND = 127  # the exit code of a shell that finds no such command
 CANNOT_RUN = (126, NOT_FOUND)
-_MOST = 1 << 20  # bytes of each output that are kept: the last ones
-_CHUNK = 1 << 16  # bytes, what a pipe holds
-_REAPED = 1.0  # seconds within which a process that was killed is gone, if it ever will be
+_MOST = 1 << 20  # bytes that we keep of each output, from its end
+_CHUNK = 1 << 16  # bytes: the capacity of a pipe (pipe(7))
+_REAPED = 1.0  # seconds within which a killed process is gone, if it goes at all
 
 
 @dataclass(frozen=True)
 class Answer:
-    """How a command ended: its exit code, None if it had to be killed, and what it wrote."""
+    """How a command ended: its exit code (None: we killed it after the timeout), and its output."""
 
     code: int | None
     out: str
@@ -37,7 +37,7 @@ class Answer:
 
     @property
     def lines(self) -> list[str]:
-        """All that it wrote, what it said of itself last."""
+        """All lines of output; stderr last, because it explains a failure."""
         return [*self.out.splitlines(), *self.err.splitlines()]
 
 
@@ -49,7 +49,11 @@ class Runner:
     """Runs commands for one program."""
 
     def __init__(self, program: Program, environment: Path, *, timeout: float, user: bool) -> None:
-        """Prepare; ``environment`` is where the variables of instances are, ``user``: our own."""
+        """Prepare commands of at most ``timeout`` seconds.
+
+        ``environment`` is the directory with the variables of instances. ``user`` means that the
+        user's own systemd runs the program.
+        """
         self.program = program
         self.timeout = timeout
         self._environment = environment
@@ -57,7 +61,7 @@ class Runner:
         self._account = None if user or program.user is None else _account(program.user)
 
     def shown(self, command: Sequence[str]) -> str:
-        """Return ``command`` as root types it to have it run likewise."""
+        """Return the line that root types to run ``command`` as run() does."""
         files = self._files()
         if files:
             return shlex.join([*self._service(files), *command])
@@ -68,7 +72,7 @@ class Runner:
         return f"{inside}runuser -u {shlex.quote(self._account.pw_name)} -- {shlex.join(command)}"
 
     def _service(self, files: Sequence[str]) -> list[str]:
-        """Return systemd-run's words: it reads variables from files, so that none is shown."""
+        """Return systemd-run's words; systemd reads the variables from files, so we show none."""
         words = ["systemd-run", "--quiet", "--wait", "--pipe", "--collect"]
         words += ["--user"] if self._user else []
         words += [f"--uid={self._account.pw_name}"] if self._account is not None else []
@@ -77,7 +81,7 @@ class Runner:
         return [*words, *(f"--property=EnvironmentFile={file}" for file in files)]
 
     def _files(self) -> list[str]:
-        """Return the files of variables, in the order of their weight."""
+        """Return the files of variables; a later file overrides an earlier one."""
         program = self.program
         files = list(program.environment_file)
         if program.environment:
@@ -85,7 +89,7 @@ class Runner:
         return files
 
     def run(self, command: Sequence[str]) -> Answer:
-        """Run ``command``, in a group of its own that is killed when its time is over.
+        """Run ``command`` in a session of its own; kill its process group after the timeout.
 
         Raises:
             NotPermittedError: we are neither root nor the program's user.
@@ -112,7 +116,7 @@ class Runner:
         return None if directory is None else directory.text(self.program.numprocs_start)
 
     def _default_directory(self) -> str:
-        """Return where systemd runs what has no WorkingDirectory= (systemd.exec(5))."""
+        """Return where systemd runs a unit without WorkingDirectory= (systemd.exec(5))."""
         return str(Path.home()) if self._user else "/"
 
     def _identity(self) -> dict[str, Any]:
@@ -126,7 +130,7 @@ class Runner:
         }
 
     def _variables(self) -> dict[str, str]:
-        """Return what systemd gives the first instance's worker."""
+        """Return the variables that systemd gives the worker of the first instance."""
         program = self.program
         home = {"HOME": os.environ["HOME"]} if "HOME" in os.environ else {}
         return {
@@ -138,9 +142,10 @@ class Runner:
 
 
 def _answer(process: subprocess.Popen[bytes], timeout: float) -> Answer:
-    """Wait for a process and take in what it writes, neither longer nor more than is bearable.
+    """Wait for a process and collect its output, within limits of time and size.
 
-    What it leaves behind may hold its pipes open for ever, so its end counts, not theirs.
+    Processes that it leaves behind may hold its pipes open for ever. So we wait for the end of the
+    process, not for the end of its pipes.
     """
     assert process.stdout is not None and process.stderr is not None
     out, err = bytearray(), bytearray()
@@ -151,7 +156,7 @@ def _answer(process: subprocess.Popen[bytes], timeout: float) -> Answer:
             selector.register(process.stderr, selectors.EVENT_READ, err)
             selector.register(pidfd, selectors.EVENT_READ)
             ended = _take_in(selector, pidfd, time.monotonic() + timeout)
-    except BaseException:  # such as Ctrl-C, of which a process in its own session hears nothing
+    except BaseException:  # Ctrl-C, for example: its SIGINT does not reach another session
         _kill(process)
         raise
     finally:
@@ -164,7 +169,7 @@ def _answer(process: subprocess.Popen[bytes], timeout: float) -> Answer:
 
 
 def _take_in(selector: selectors.BaseSelector, pidfd: int, end: float) -> bool:
-    """Read until the process behind ``pidfd`` has ended (return True), or its time has."""
+    """Read until the process behind ``pidfd`` ends (return True) or its time is over (False)."""
     ended, left = False, _MOST
     while True:
         ready = selector.select(0 if ended else max(0.0, end - time.monotonic()))
@@ -177,7 +182,7 @@ def _take_in(selector: selectors.BaseSelector, pidfd: int, end: float) -> bool:
             left -= len(chunk) if ended else 0
             if not chunk:
                 selector.unregister(key.fileobj)
-        # After the end there is what the pipes still hold; whatever comes later is not its own.
+        # After the process ends we read what the pipes still hold; later output is not its own.
         if ended and (not pipes or left <= 0):
             return True
         if not ended and time.monotonic() >= end:
@@ -185,11 +190,11 @@ def _take_in(selector: selectors.BaseSelector, pidfd: int, end: float) -> bool:
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    """Kill a process and its children; it has not been waited for, so the number is still its."""
+    """Kill a process and its children. We have not reaped it, so its PID is still its own."""
     with contextlib.suppress(OSError):
         os.killpg(process.pid, signal.SIGKILL)
     with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(_REAPED)  # one that hangs in the kernel cannot be killed either
+        process.wait(_REAPED)  # SIGKILL does not end a process that hangs in the kernel
 
 
 def _text(output: bytearray) -> str:
@@ -207,4 +212,4 @@ def _account(user: str) -> pwd.struct_passwd | None:
     try:
         return pwd.getpwuid(int(user)) if user.isdecimal() else pwd.getpwnam(user)
     except KeyError:
-        return None  # which "wctl check" reports
+        return None  # "wctl check" reports the missing user

@@ -1,7 +1,7 @@
-"""A Supervisor on the same machine that runs what wctl runs, or would from the next boot on.
+"""A Supervisor on the same machine that runs wctl's programs, or will from the next boot on.
 
-Both would consume. That is what a machine is left with that has moved here in part, or where
-nobody has disabled supervisord afterwards.
+The workers of both then consume. This happens when only some programs have moved to wctl, or when
+the administrator has not disabled supervisord after the move.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from wctl.systemd import unit_name
 
 @dataclass(frozen=True)
 class Rival:
-    """A program as that Supervisor has it."""
+    """A program in the configuration of a Supervisor."""
 
     program: Program
-    processes: tuple[str, ...] | None  # that run now; None: it cannot be asked
+    processes: tuple[str, ...] | None  # that run now; None: supervisord does not answer
 
 
 def programs(daemon: Daemon, *, timeout: float) -> list[Rival]:
-    """Return the programs that ``daemon`` runs, or starts at boot."""
-    # Path.exists() raises where a directory may not be entered.
+    """Return the programs that ``daemon`` runs or starts at boot; wait ``timeout`` seconds."""
+    # Path.exists() raises if we may not enter a directory.
     if daemon.file is None or not os.path.exists(daemon.file):  # noqa: PTH110 - does not raise
         return []
     states: dict[str, str] | None = {}
@@ -38,21 +38,21 @@ def programs(daemon: Daemon, *, timeout: float) -> list[Rival]:
         try:
             states = Supervisorctl(daemon.file, daemon.control, timeout).states()
         except WctlError:
-            states = None  # it has no socket, or hangs
+            states = None  # supervisord has no socket, or hangs
     found = []
-    for each in load.load([daemon.file], load.environ()).programs:
-        processes = None if states is None else tuple(running(each, states).values())
-        by_itself = each.autostart and each.numprocs > 0
+    for program in load.load([daemon.file], load.environ()).programs:
+        processes = None if states is None else tuple(running(program, states).values())
+        by_itself = program.autostart and program.numprocs > 0
         if processes or (by_itself and (processes is None or daemon.at_boot)):
-            found.append(Rival(each, processes))
+            found.append(Rival(program, processes))
     return found
 
 
 def findings(
     daemon: Daemon, rivals: Sequence[Rival], here: Collection[str], installed: Collection[str]
 ) -> Iterator[Finding]:
-    """Report the programs that are ``here``, too, by name; ``installed`` are all of ours."""
-    others = [each.program.title for each in rivals if each.program.name not in installed]
+    """Report the rivals whose names are in ``here``; ``installed`` names all programs of wctl."""
+    others = [rival.program.title for rival in rivals if rival.program.name not in installed]
     for rival in rivals:
         program = rival.program
         if program.name not in here:
@@ -77,13 +77,13 @@ def findings(
 
 
 def _end(daemon: Daemon) -> str:
-    """Return the command that ends a supervisord for good."""
+    """Return the command that stops a supervisord for good."""
     if daemon.unit:
         return shlex.join(["systemctl", "disable", "--now", unit_name.short(daemon.unit)])
     return shlex.join([daemon.control, "-c", str(daemon.file), "shutdown"])
 
 
 def _without(daemon: Daemon, program: Program) -> str:
-    """Return the command that opens its configuration, and has it run what is left there."""
+    """Return the command that opens Supervisor's configuration, then makes supervisord apply it."""
     update = shlex.join([daemon.control, "-c", str(daemon.file), "update", program.group_title])
     return f"{editor(program.place)}{f' && {update}' if daemon.pid else ''}"

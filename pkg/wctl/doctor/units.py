@@ -1,4 +1,4 @@
-"""Whether what is installed, and loaded, is what the configuration says."""
+"""Whether the installed and the loaded units match the configuration."""
 
 from __future__ import annotations
 
@@ -26,28 +26,28 @@ _LINGER = Path("/var/lib/systemd/linger")
 
 
 def configuration(found: Iterable[Diagnostic], commands: Commands) -> Iterator[Finding]:
-    """Report what "wctl check" has ``found`` that shows when workers run."""
-    for each in found:
-        if each.error or each.code in FROM_CHECK:
+    """Report those diagnostics of "wctl check" in ``found`` that affect running workers."""
+    for diagnostic in found:
+        if diagnostic.error or diagnostic.code in FROM_CHECK:
             yield Finding(
-                each.code,
-                each.section.partition(":")[2],
-                f"{each.key}: {each.problem}" if each.key else each.problem,
-                (str(each.place),),
-                commands.edit(each.place),
+                diagnostic.code,
+                diagnostic.section.partition(":")[2],
+                f"{diagnostic.key}: {diagnostic.problem}" if diagnostic.key else diagnostic.problem,
+                (str(diagnostic.place),),
+                commands.edit(diagnostic.place),
             )
 
 
 def units(config: Config, host: Host, layout: Layout, commands: Commands) -> Iterator[Finding]:
-    """Report units that are not what the configuration makes, and programs without any."""
+    """Report units that differ from the configuration, programs without units, and left-overs."""
     plan = changes.plan(config, render(config, host), layout)
     update = commands.update()
     programs = {program.name: program for program in config.programs}
-    for name in sorted({each.subject for each in plan.writes}):
-        writes = [each for each in plan.writes if each.subject == name]
-        if all(each.before is None for each in writes):
+    for name in sorted({write.subject for write in plan.writes}):
+        writes = [write for write in plan.writes if write.subject == name]
+        if all(write.before is None for write in writes):
             what = "is configured, but its units are not installed"
-            files = few(str(each.path) for each in writes)
+            files = few(str(write.path) for write in writes)
             yield Finding("not-installed", name, what, files, update)
         else:
             yield _differs(name, writes, _newest(config, programs.get(name)), update)
@@ -55,9 +55,9 @@ def units(config: Config, host: Host, layout: Layout, commands: Commands) -> Ite
 
 
 def _differs(name: str, writes: list[Write], configured: float, update: str) -> Finding:
-    changed = [each for each in writes if each.before is not None]
-    written = max((_changed(each.path) for each in changed), default=0.0)
-    evidence = [f"{each.path} is not what the configuration makes" for each in changed]
+    changed = [write for write in writes if write.before is not None]
+    written = max((_changed(write.path) for write in changed), default=0.0)
+    evidence = [f"{write.path} is not what the configuration makes" for write in changed]
     evidence += _difference(writes)
     if written >= max(configured, _changed(Path(wctl.__file__))):
         what = (
@@ -77,13 +77,13 @@ def _difference(writes: list[Write]) -> tuple[str, ...]:
 
 def _newest(config: Config, program: Program | None) -> float:
     chosen = config.programs if program is None else (program,)
-    files = {each.place.file for each in chosen}
-    files |= {place.file for each in chosen for place in each.places.values()}
+    files = {selected.place.file for selected in chosen}
+    files |= {place.file for selected in chosen for place in selected.places.values()}
     return max((_changed(Path(file)) for file in files), default=0.0)
 
 
 def _changed(path: Path) -> float:
-    """Return when a file was last written here: its mtime may have come with it from elsewhere."""
+    """Return when a file was last changed here: a copy may have brought its mtime along."""
     try:
         return path.stat().st_ctime
     except OSError:
@@ -91,9 +91,9 @@ def _changed(path: Path) -> float:
 
 
 def _left_over(plan: Plan, update: str) -> Iterator[Finding]:
-    for each in plan.removed:
+    for program in plan.removed:
         what = "is installed, but no longer configured"
-        yield Finding("left-over", each.name, what, (f"was made from {each.source}",), update)
+        yield Finding("left-over", program.name, what, (f"was made from {program.source}",), update)
 
 
 def loaded(
@@ -101,51 +101,51 @@ def loaded(
 ) -> Iterator[Finding]:
     """Report units that have changed on disk since systemd read them."""
     chosen = tuple(programs)
-    units = manager.units([f"{each.name}@*.service" for each in chosen]) if chosen else []
+    services = manager.units([f"{program.name}@*.service" for program in chosen]) if chosen else []
     wanted = ("NeedDaemonReload", "DropInPaths")
-    properties = manager.properties([(unit.name, wanted) for unit in units])
+    properties = manager.properties([(unit.name, wanted) for unit in services])
     stale = [
         name
         for name, found in properties.items()
-        # systemd itself does not notice the first drop-in of a unit.
+        # By itself, systemd does not notice the first drop-in of a unit.
         if found["NeedDaemonReload"] or _drop_ins(layout, name) - set(found["DropInPaths"])
     ]
-    for each in chosen:
-        mine = tuple(sorted(unit for unit in stale if unit.startswith(f"{each.name}@")))
+    for program in chosen:
+        mine = tuple(sorted(unit for unit in stale if unit.startswith(f"{program.name}@")))
         if mine:
             what = "systemd has an older version of its units than the disk"
             reload = commands.systemctl("daemon-reload")
             instances = tuple(unit_name.short(unit) for unit in mine)
-            yield Finding("reload-needed", each.name, what, few(mine), reload, instances)
+            yield Finding("reload-needed", program.name, what, few(mine), reload, instances)
 
 
 def _drop_ins(layout: Layout, unit: str) -> set[str]:
     template = unit.partition("@")[0] + "@.service"
     directories = [layout.units / f"{name}.d" for name in (template, unit)]
-    return {str(file) for each in directories for file in each.glob("*.conf")}
+    return {str(file) for directory in directories for file in directory.glob("*.conf")}
 
 
 def at_boot(
     layout: Layout, config: Config, programs: Iterable[Installed], commands: Commands
 ) -> Iterator[Finding]:
-    """Report programs that the next boot would not start though autostart says so."""
+    """Report programs with autostart=true that the next boot would not start."""
     wanted = Host(user=layout.user).boot_target
     links = layout.units / f"{wanted}.wants"
     configured = {program.name: program for program in config.programs}
-    for each in programs:
-        names = [f"{name}.target" for name in (each.name, each.group)]
-        program = configured.get(each.name)
-        if program is None or not program.autostart or not each.enabled:
+    for installed in programs:
+        names = [f"{name}.target" for name in (installed.name, installed.group)]
+        program = configured.get(installed.name)
+        if program is None or not program.autostart or not installed.enabled:
             continue
         if not any((links / name).is_symlink() for name in names):
             what = "does not start at boot, though autostart is true"
             evidence = (f"{links / names[0]}: no such link",)
             remedy = commands.systemctl("enable", names[0])
-            yield Finding("not-at-boot", each.name, what, evidence, remedy)
+            yield Finding("not-at-boot", installed.name, what, evidence, remedy)
 
 
 def lingering(layout: Layout, programs: Iterable[str]) -> Iterator[Finding]:
-    """Report a user whose workers would end when the last session does."""
+    """Report a user without lingering: systemd stops the user's units after the last session."""
     user = pwd.getpwuid(os.getuid()).pw_name
     if layout.user and not (_LINGER / user).exists():
         for name in programs:
@@ -155,7 +155,7 @@ def lingering(layout: Layout, programs: Iterable[str]) -> Iterator[Finding]:
 
 
 def log_directories(runner: Runner, commands: Commands) -> Iterator[Finding]:
-    """Report directories of log files that the program's user cannot write into."""
+    """Report directories of log files into which the program's user cannot write."""
     program = runner.program
     files: dict[Path, str] = {}
     for key in ("stdout_logfile", "stderr_logfile"):
@@ -163,8 +163,8 @@ def log_directories(runner: Runner, commands: Commands) -> Iterator[Finding]:
         if path is not None and not (key == "stderr_logfile" and program.redirect_stderr):
             files.setdefault(Path(path.text(program.numprocs_start)), key)
     for directory in sorted({file.parent for file in files}):
-        if not os.path.isdir(directory):  # noqa: PTH112 - which raises where none may enter
-            continue  # which "wctl check" reports
+        if not os.path.isdir(directory):  # noqa: PTH112 - Path.is_dir() may raise
+            continue  # "wctl check" reports the missing directory
         test = 'test -w "$1" && test -x "$1"'
         if runner.run(["/bin/sh", "-c", test, "sh", str(directory)]).code != 0:
             key = next(key for file, key in files.items() if file.parent == directory)
@@ -175,7 +175,7 @@ def _closed(runner: Runner, directory: Path, key: str, commands: Commands) -> Fi
     program = runner.program
     user = program.user or pwd.getpwuid(os.geteuid()).pw_name
     barred = next(
-        (each for each in reversed(directory.parents) if not _entered(runner, each)), None
+        (parent for parent in reversed(directory.parents) if not _entered(runner, parent)), None
     )
     what = f"its user, {user}, cannot write its log files into {directory}"
     if barred is not None:
@@ -184,7 +184,7 @@ def _closed(runner: Runner, directory: Path, key: str, commands: Commands) -> Fi
     elif _is_its_own(directory, program):
         what += "; give that to it"
         remedy = shlex.join(["install", "-d", "-o", user, "-m", "0750", str(directory)])
-    else:  # a directory like /var/log is not ours to give away
+    else:  # others use a directory like /var/log: do not give it to one user
         own = str(directory / program.name)
         what += f"; others use that, so have {key} name a file in {own}"
         make = shlex.join(["install", "-d", "-o", user, "-m", "0750", own])
@@ -199,14 +199,14 @@ def _entered(runner: Runner, directory: Path) -> bool:
 
 
 def _is_its_own(directory: Path, program: Program) -> bool:
-    """Tell whether there is nothing in ``directory`` but log files of this program."""
+    """Tell whether ``directory`` contains only log files of this program."""
     templates = filter(None, map(log_file, (program.stdout_logfile, program.stderr_logfile)))
-    files = [Path(each.text(number)) for each in templates for number in program.numbers]
+    files = [Path(template.text(number)) for template in templates for number in program.numbers]
     mine = tuple(file.name for file in files if file.parent == directory)
     try:
-        return all(each.name.startswith(mine) for each in directory.iterdir())
+        return all(entry.name.startswith(mine) for entry in directory.iterdir())
     except OSError:
-        return False  # we may not look
+        return False  # we may not read the directory
 
 
 def _owner(found: os.stat_result) -> str:

@@ -1,4 +1,4 @@
-"""What is wrong with instances: their states, how they ended, the limits that they meet."""
+"""Findings about instances: their states, their exits, the limits that they reach."""
 
 from __future__ import annotations
 
@@ -21,15 +21,16 @@ from wctl.systemd.manager import Manager
 from wctl.systemd.quantities import INFINITY, size_in_words
 from wctl.wrapper.starts import Counter
 
-_DIRECTIVE = "systemd.Service.{}"  # as it is passed through
-_ERR = 3  # the priority, of syslog(3)
-_GAVE_UP = "gave up after"  # which the description says already
-_NOT_RUN = "systemd cannot run it"  # so begins the description, see states.py
-_MANY = 3  # crashes that are no accident
-# Seconds: an update writes, has systemd read it, then restarts; what ends until then is no news.
+_DIRECTIVE = "systemd.Service.{}"  # a passed-through directive in the configuration
+_ERR = 3  # the priority LOG_ERR of syslog(3)
+_GAVE_UP = "gave up after"  # words of the wrapper that the description repeats
+_NOT_RUN = "systemd cannot run it"  # the description begins so, see states.py
+_MANY = 3  # this many crashes are no accident
+# Seconds within which "wctl update" writes units, reloads systemd and restarts workers: we ignore
+# exits until then.
 _SETTLED = 5.0
 _NEARLY = 0.9  # of a limit
-_TAIL = 4096  # bytes of a log file
+_TAIL = 4096  # bytes at the end of a log file
 _PROPERTIES = (
     "DropInPaths",
     "ExecMainCode",
@@ -43,9 +44,9 @@ _PROPERTIES = (
     "TasksCurrent",
     "TasksMax",
 )
-_HOW = {1: "exited", 2: "killed", 3: "dumped"}  # CLD_EXITED and so on, of waitid(2)
+_HOW = {1: "exited", 2: "killed", 3: "dumped"}  # CLD_EXITED, CLD_KILLED, CLD_DUMPED of waitid(2)
 _DONE = "exit status 0"
-# With control groups of version 1, the kernel does not tell systemd why it killed.
+# With cgroup version 1, where this file is missing, the kernel does not tell systemd why it killed.
 _UNIFIED = Path("/sys/fs/cgroup/cgroup.controllers")
 
 
@@ -59,12 +60,12 @@ class ExaminedProgram:
     commands: Commands
 
     def running(self) -> list[Process]:
-        """Return the instances that are up."""
-        return [each for each in self.processes if each.state is State.RUNNING]
+        """Return the instances that are RUNNING."""
+        return [process for process in self.processes if process.state is State.RUNNING]
 
 
 class Workers:
-    """The instances of one program, as they are and as they were."""
+    """The instances of one program, now and in the past."""
 
     def __init__(
         self, manager: Manager, examined: ExaminedProgram, history: History, since: float
@@ -73,17 +74,19 @@ class Workers:
         self._examined = examined
         self._program = examined.program
         self._commands = examined.commands
-        # Of a stopped one, systemd would have to load the unit, and has nothing to tell.
-        living = [each.unit for each in examined.processes if each.description != "Not started"]
+        # systemd would have to load the unit of a stopped instance, and knows nothing about it.
+        living = [
+            process.unit for process in examined.processes if process.description != "Not started"
+        ]
         self._properties = manager.properties([(unit, _PROPERTIES) for unit in living])
         self._history = {
-            each.name: history.of(each.unit, max(since, self._changed(each.unit)))
-            for each in examined.processes
-            if each.unit in self._properties
+            process.name: history.of(process.unit, max(since, self._changed(process.unit)))
+            for process in examined.processes
+            if process.unit in self._properties
         }
 
     def findings(self) -> Iterator[Finding]:
-        """Report everything, each once for all instances that have it."""
+        """Yield all findings, each once for all instances that have the problem."""
         yield from self._states()
         yield from self._memory()
         yield from self._crashes()
@@ -91,10 +94,10 @@ class Workers:
         yield from self._limits()
 
     def _changed(self, unit: str) -> float:
-        """Return when somebody last did something about a unit: what was before is mended, or not.
+        """Return when a unit was last changed or started by hand; older events do not count.
 
-        That is a start by hand, after which systemd counts restarts from zero, or a change of the
-        unit's files.
+        After a start by hand, systemd counts restarts from zero. A change is a new ctime of the
+        unit's file, or of a drop-in.
         """
         found = self._properties[unit]
         files = [found["FragmentPath"], *found["DropInPaths"]]
@@ -112,50 +115,51 @@ class Workers:
         if given_up:
             what = "FATAL: it was given up; mend what it died of, then start it"
             finding = self._finding("fatal", given_up, what, self._why(given_up[0]), start)
-            limited = [each for each in given_up if each.description.startswith(_NOT_RUN)]
-            # systemd has given it up itself, and refuses a start until it is told, or time passes.
-            reset = self._commands.systemctl("reset-failed", *(each.unit for each in limited))
+            limited = [process for process in given_up if process.description.startswith(_NOT_RUN)]
+            # systemd itself gave up: it refuses a start before reset-failed, unless
+            # StartLimitIntervalSec= is over.
+            reset = self._commands.systemctl("reset-failed", *(process.unit for process in limited))
             yield replace(finding, remedy=f"{reset}; {finding.remedy}") if limited else finding
         strange = self._in(State.UNKNOWN)
         if strange:
             what, look = "in a state that wctl does not know", self._commands.systemctl("status")
             yield self._finding("unknown", strange, what, self._why(strange[0]), look)
-        failing = [each for each in self._examined.processes if self._fails_to_start(each)]
+        failing = [process for process in self._examined.processes if self._fails_to_start(process)]
         if failing:
             what = "does not start, time and again; mend what it dies of, it tries again by itself"
             yield self._finding("backoff", failing, what, self._why(failing[0]), logs)
         wanted = set(map(self._examined.installed.instance, self._examined.installed.enabled))
         stopped = [
-            each
-            for each in self._in(State.STOPPED)
-            if each.unit in wanted and self._program.autostart
+            process
+            for process in self._in(State.STOPPED)
+            if process.unit in wanted and self._program.autostart
         ]
         if stopped:
             what = "STOPPED, though it starts at boot"
             yield self._finding("stopped", stopped, what, (_since(stopped[0]),), start)
-        exited = [each for each in self._examined.processes if self._amiss(each)]
+        exited = [process for process in self._examined.processes if self._amiss(process)]
         if exited:
             what = f"EXITED, and autorestart={self._program.autorestart} leaves it so"
             yield self._finding("exited", exited, what, self._why(exited[0]), start)
 
     def _in(self, state: State) -> list[Process]:
-        return [each for each in self._examined.processes if each.state is state]
+        return [process for process in self._examined.processes if process.state is state]
 
     def _fails_to_start(self, process: Process) -> bool:
-        """Tell whether an instance waits for its next try, or is at one after some have failed."""
+        """Tell whether an instance waits for its next try, or is starting after failed tries."""
         if process.state is not State.STARTING:
             return process.state is State.BACKOFF
         runtime = os.environ.get("XDG_RUNTIME_DIR", "") if self._manager.user else "/run"
         return Counter(f"{runtime}/wctl/{process.unit}").failed() > 1
 
     def _amiss(self, process: Process) -> bool:
-        """Tell whether an instance that has ended was to go on: a job that is done was not."""
+        """Tell whether an EXITED instance should still run; a job that is done should not."""
         if process.state is not State.EXITED:
             return False
         return not (self._last_exit(process) == _DONE and self._program.autorestart == "false")
 
     def _last_exit(self, process: Process) -> str | None:
-        """Return how the worker last ended; of a clean end the journal has nothing."""
+        """Return how the worker last ended; the journal has no entry for a clean exit."""
         if process.state is not State.EXITED:
             return exits.last_exit(process.unit, user=self._manager.user)
         found = self._properties[process.unit]
@@ -168,24 +172,28 @@ class Workers:
         return (*few(lines), *self._last_lines(process))
 
     def _last_lines(self, process: Process) -> tuple[str, ...]:
-        """Return what the worker wrote last, from wherever it logs, or why it never came to it."""
+        """Return the wrapper's last error, and the last lines of the worker from where it logs."""
         (logs,) = of_units(self._manager, [process.unit])
         found = journal.last([process.unit], 20, user=self._manager.user)
         if logs.journal:
-            lines = [each.text for each in found if each.identifier != "wctl"]
+            lines = [line.text for line in found if line.identifier != "wctl"]
         else:
             newest = sorted(logs.present(), key=lambda file: file.stat().st_mtime)
             lines = _tail(newest[-1]) if newest else []
-        own = [each.text for each in found if each.identifier == "wctl" and each.priority <= _ERR]
+        own = [line.text for line in found if line.identifier == "wctl" and line.priority <= _ERR]
         whys = [text.partition(": ")[2] for text in own if _GAVE_UP not in text]
-        # Tries that fail in the same way say the same, and the last one counts.
+        # Tries that fail in the same way write the same lines: keep the last of each.
         said = [*(f"wctl: {why}" for why in whys[-1:]), *(f"wrote: {line}" for line in few(lines))]
         return tuple(reversed(dict.fromkeys(reversed(said))))[-3:]
 
     # ---- the past ------------------------------------------------------------------------
 
     def _memory(self) -> Iterator[Finding]:
-        told = {n: past.out_of_memory for n, past in self._history.items() if past.out_of_memory}
+        told = {
+            instance: past.out_of_memory
+            for instance, past in self._history.items()
+            if past.out_of_memory
+        }
         edit = self._commands.edit_option(
             self._program, "memory_max", _DIRECTIVE.format("MemoryMax")
         )
@@ -201,7 +209,7 @@ class Workers:
                 yield self._past("out-of-memory", events, what, evidence, edit)
 
     def _likely(self) -> dict[str, Sequence[Event]]:
-        """Return the kills where nobody tells why, but memory is the likely reason."""
+        """Return the kills that systemd cannot explain, but that memory is likely to explain."""
         return {
             name: past.kills
             for name, past in self._history.items()
@@ -216,13 +224,17 @@ class Workers:
 
     def _crashes(self) -> Iterator[Finding]:
         told = (State.BACKOFF, State.FATAL)
-        up = {each.name: each for each in self._examined.processes if each.state not in told}
+        up = {
+            process.name: process
+            for process in self._examined.processes
+            if process.state not in told
+        }
         likely = self._likely()
         many = {}
         for name, past in self._history.items():
-            # A kill for want of memory is told already.
+            # _memory() has reported the kills for lack of memory.
             told_of = past.kills if past.out_of_memory or name in likely else ()
-            crashes = [each for each in past.crashes if each not in told_of]
+            crashes = [crash for crash in past.crashes if crash not in told_of]
             if len(crashes) >= _MANY and name in up:
                 many[name] = crashes
         if many:
@@ -234,11 +246,13 @@ class Workers:
             yield self._past("crashing", many, what, evidence, remedy)
 
     def _dropped(self) -> Iterator[Finding]:
-        dropped = {n: past.dropped for n, past in self._history.items() if past.dropped}
+        dropped = {
+            instance: past.dropped for instance, past in self._history.items() if past.dropped
+        }
         if dropped:
             first = dropped[min(dropped)]
             what = "journald has dropped lines of it; take out the limit that this shows"
-            evidence = few(each.text for each in first)
+            evidence = few(event.text for event in first)
             remedy = f"{self._commands.systemctl('cat', min(dropped))} | grep -n LogRateLimit"
             yield self._past("log-lines-dropped", dropped, what, evidence, remedy)
 
@@ -246,14 +260,14 @@ class Workers:
 
     def _limits(self) -> Iterator[Finding]:
         near: dict[str, dict[str, str]] = {"tasks-limit": {}, "files-limit": {}}
-        for each in self._examined.running():
-            found = self._properties[each.unit]
+        for process in self._examined.running():
+            found = self._properties[process.unit]
             tasks, most = int(found["TasksCurrent"]), int(found["TasksMax"])
             if INFINITY not in (tasks, most) and tasks > _NEARLY * most:
-                near["tasks-limit"][each.name] = f"{tasks} tasks of {most} (TasksMax=)"
+                near["tasks-limit"][process.name] = f"{tasks} tasks of {most} (TasksMax=)"
             files, most = _open_files(int(found["MainPID"])), int(found["LimitNOFILESoft"])
             if files > _NEARLY * most:
-                near["files-limit"][each.name] = f"{files} open files of {most} (LimitNOFILE=)"
+                near["files-limit"][process.name] = f"{files} open files of {most} (LimitNOFILE=)"
         for code, things, option, directive in (
             ("tasks-limit", "processes", "tasks_max", "TasksMax"),
             ("files-limit", "open files", "minfds", "LimitNOFILE"),
@@ -270,7 +284,7 @@ class Workers:
     def _finding(
         self, code: str, who: Sequence[Process], what: str, evidence: tuple[str, ...], verb: str
     ) -> Finding:
-        instances = tuple(each.name for each in who)
+        instances = tuple(process.name for process in who)
         remedy = f"{verb} {shlex.join(names(self._program.name, instances))}"
         return Finding(code, self._program.name, what, evidence, remedy, instances)
 
@@ -285,16 +299,16 @@ def cpu(manager: Manager, units: Iterable[str]) -> float:
     found: Mapping[str, Mapping[str, Any]]
     found = manager.properties([(unit, ("CPUUsageNSec", "MainPID")) for unit in units])
     return sum(
-        # With control groups of version 1 systemd counts where it was told to, alone.
-        _processor_time(int(each["MainPID"]))
-        if each["CPUUsageNSec"] == INFINITY
-        else int(each["CPUUsageNSec"]) / 1e9
-        for each in found.values()
+        # With cgroup version 1, systemd counts only where CPUAccounting= tells it to.
+        _processor_time(int(properties["MainPID"]))
+        if properties["CPUUsageNSec"] == INFINITY
+        else int(properties["CPUUsageNSec"]) / 1e9
+        for properties in found.values()
     )
 
 
 def _processor_time(pid: int) -> float:
-    """Return the seconds that a process, its children and those that have ended have used."""
+    """Return the processor seconds of a process and its children, also of ended children."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
@@ -312,7 +326,7 @@ def _ctime(file: str) -> float:
 
 
 def _since(process: Process) -> str:
-    """Return what systemd tells of a state; of one that is over, since when."""
+    """Return the description of a process; "since" precedes the time of an end."""
     over = process.state in (State.STOPPED, State.EXITED) and process.description != "Not started"
     return f"since {process.description}" if over else process.description
 
@@ -328,7 +342,7 @@ def _open_files(pid: int) -> int:
     try:
         return len(os.listdir(f"/proc/{pid}/fd"))
     except OSError:
-        return 0  # it has just ended, or is another user's
+        return 0  # the process has just ended, or belongs to another user
 
 
 def _tail(file: Path) -> list[str]:
