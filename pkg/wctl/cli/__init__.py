@@ -1,6 +1,6 @@
-"""The command line: what a person types, and what is printed.
+"""The command line: it reads what the user types, and prints.
 
-Only this part of wctl prints. It imports lazily: a verb pays for what it uses.
+Only this part of wctl prints. It imports lazily, so that a verb loads only the modules it uses.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from typing import NoReturn
 
 def main() -> NoReturn:
     """Run wctl and exit with its documented code."""
-    # Ten thousand programs are a million objects without a cycle, and looking for cycles in them
-    # takes a third of the time.
+    # Ten thousand programs are a million objects without a cycle. Python would spend a third of the
+    # time looking for cycles in them.
     gc.set_threshold(100_000)
     code = run(sys.argv[1:])
-    with suppress(OSError):  # nobody reads any more
+    with suppress(OSError):  # the reader has closed the pipe
         sys.stdout.flush()
-    # Python would take all modules and objects apart first: 8 ms, more after thousands of units.
+    # sys.exit() takes all modules and objects apart first: 8 ms, more after thousands of units.
     os._exit(code)
 
 
 def run(arguments: list[str]) -> int:
-    """Run one command line; return its exit code. Errors are shown here, and nowhere else."""
-    import click  # main() is imported before it is known to be needed
+    """Run one command line; return its exit code. Only this function prints raised errors."""
+    import click  # lazy: a program may import main() and never call it
 
     from wctl.cli.app import wctl
     from wctl.errors import ConfigError, Exit, WctlError
@@ -50,10 +50,10 @@ def run(arguments: list[str]) -> int:
         click.echo("wctl: interrupted; what systemd was asked to do goes on", err=True)
         return Exit.INTERRUPTED
     except BrokenPipeError:
-        # Python would complain once more when it closes stdout at its end.
+        # Otherwise the next flush of stdout would raise BrokenPipeError once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.FAILURE
-    except OSError as error:  # a file, of which nobody below knew more to say
+    except OSError as error:  # about a file, which no lower function has explained
         return _failed(WctlError(f"{error.filename or 'wctl'}: {error.strerror or error}"))
 
 

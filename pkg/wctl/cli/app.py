@@ -1,4 +1,4 @@
-"""The group of verbs, and what they share: which configuration, whose systemd."""
+"""The group of verbs, and what they share: the configuration, and the systemd to act on."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-# Verb → module of wctl.cli and one line for "wctl --help", which so imports none of them.
+# Verb → module of wctl.cli, and one line for "wctl --help", which then need not import the module.
 _VERBS = {
     "check": ("configure", "Check the configuration and show everything that is wrong."),
     "render": ("configure", "Print the units of the configuration, or write them to a directory."),
@@ -48,7 +48,7 @@ _VERBS = {
     "version": ("show", "Print wctl's version."),
 }
 
-# Supervisor's verbs that have no place here.
+# Supervisor's verbs that wctl does not have → what to use instead.
 _INSTEAD = {
     "avail": "'wctl reread', or 'wctl status'",
     "fg": "'wctl tail -f NAME'",
@@ -61,7 +61,7 @@ _INSTEAD = {
 
 @dataclass
 class Session:
-    """One run of wctl. What costs something is made when a verb first asks for it."""
+    """One run of wctl. It makes expensive objects when a verb first asks for them."""
 
     user: bool = False
     quiet: bool = False
@@ -69,14 +69,14 @@ class Session:
 
     @cached_property
     def layout(self) -> Layout:
-        """Where the files are."""
+        """The directories of units, configuration and variables."""
         from wctl.install.installed import Layout
 
         return Layout.of_user() if self.user else Layout.of_system()
 
     @cached_property
     def config(self) -> Config:
-        """The configuration as far as it could be read; look at its errors."""
+        """The configuration, as far as it could be read; callers must look at its errors."""
         from wctl.config import load
 
         files = self.files or load.default_files(self.layout.configuration)
@@ -86,7 +86,7 @@ class Session:
         """Return the configuration.
 
         Raises:
-            ConfigError: something in it is wrong.
+            ConfigError: the configuration has errors.
         """
         from wctl.errors import ConfigError
 
@@ -103,13 +103,13 @@ class Session:
 
     @cached_property
     def inventory(self) -> Inventory:
-        """What is installed and alive."""
+        """The installed programs and their instances."""
         from wctl.operate.inventory import Inventory
 
         return Inventory(self.layout, self.manager)
 
     def host(self, systemd: int | None = None) -> Host:
-        """Return what units are written for; ``systemd`` is a version, by default the running."""
+        """Return the host that units are written for; ``systemd`` defaults to the local version."""
         from wctl.units.host import Host
 
         return Host(
@@ -120,10 +120,10 @@ class Session:
 
     @cached_property
     def _running(self) -> int:
-        """The version of systemd here: asked where we are connected anyway, else looked up."""
+        """The version of systemd here, over D-Bus if we are connected, or from systemctl."""
         from wctl.systemd import version
 
-        connected = "manager" in vars(self)  # as cached_property keeps it
+        connected = "manager" in vars(self)  # cached_property keeps its value there
         return version.number(self.manager.version()) if connected else version.version()
 
 
@@ -158,7 +158,7 @@ class _Verbs(click.Group):
 
 
 def shared(command: F) -> F:
-    """Give a command the options that stand before or after the verb."""
+    """Give a command the options that users may type before or after the verb."""
     options = (
         click.option(
             "-c", "--configuration", "files", multiple=True, metavar="FILE",

@@ -1,6 +1,6 @@
 """Completion for bash, zsh and fish, which knows programs and instances.
 
-Names come from the files on the machine alone: a completion must not wait for a bus.
+All names come from files on the machine: a completion must not wait for D-Bus.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from wctl.install.installed import Installed
 
 _SHELLS = ("bash", "zsh", "fish")
-_VARIABLE = "_WCTL_COMPLETE"  # click's name for a command called wctl
+_VARIABLE = "_WCTL_COMPLETE"  # click derives this name from the command wctl
 
 
 @click.command()
@@ -26,7 +26,7 @@ def completion(context: click.Context, shell: str) -> None:
 
     Example: wctl completion zsh > ~/.zfunc/_wctl
     """
-    from click.shell_completion import get_completion_class  # every verb imports this module
+    from click.shell_completion import get_completion_class  # lazy: every verb imports this module
 
     root = context.find_root().command
     made = get_completion_class(shell)
@@ -38,23 +38,23 @@ def complete_programs(
     context: click.Context, _parameter: click.Parameter, incomplete: str
 ) -> list[str]:
     """Complete the name of an installed program."""
-    return [each.name for each in _installed(context) if each.name.startswith(incomplete)]
+    return [program.name for program in _installed(context) if program.name.startswith(incomplete)]
 
 
 def complete_names(
     context: click.Context, _parameter: click.Parameter, incomplete: str
 ) -> list[str]:
-    """Complete what names processes: programs, and their instances once an @ is typed."""
+    """Complete the name of a program or, after the user has typed an @, of an instance."""
     from wctl.systemd import unit_name
 
     programs = _installed(context)
     if "@" not in incomplete:
-        names = [each.name for each in programs] + ["all"]
+        names = [program.name for program in programs] + ["all"]
     else:
         names = [
-            unit_name.short(each.instance(number))
-            for each in programs
-            for number in each.enabled or each.configured
+            unit_name.short(program.instance(number))
+            for program in programs
+            for number in program.enabled or program.configured
         ]
     return [name for name in names if name.startswith(incomplete)]
 

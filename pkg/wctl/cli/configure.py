@@ -1,4 +1,4 @@
-"""check, render, reread, update: from the configuration to units."""
+"""check, render, reread, update, add, remove: from the configuration to units."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ def check(session: Session, as_json: bool, strict: bool) -> int:
     """
     config = session.config
     findings = [*config.diagnostics, *checker.check(config, session.layout)]
-    findings.sort(key=lambda each: (each.place.file, each.place.line))
+    findings.sort(key=lambda finding: (finding.place.file, finding.place.line))
     if as_json:
-        click.echo(json.dumps([_record(each) for each in findings], indent=2))
+        click.echo(json.dumps([_record(finding) for finding in findings], indent=2))
     else:
-        for each in findings:
-            click.echo(each, err=each.error)
-    errors = sum(each.error for each in findings)
+        for finding in findings:
+            click.echo(finding, err=finding.error)
+    errors = sum(finding.error for finding in findings)
     if not as_json and not session.quiet:
         programs = len(config.programs)
         click.echo(
@@ -185,7 +185,7 @@ def _update(session: Session, programs: tuple[str, ...], *, dry_run: bool, wait:
         return Exit.OK
     manager, inventory = session.manager, session.inventory
     with exclusive(user=session.user, waiting=lambda: click.echo("waiting for another wctl")):
-        plan = _plan(session, programs)  # once more: the other one may have done it
+        plan = _plan(session, programs)  # once more: the other wctl may have applied it
         events = apply.update(manager, inventory, session.layout, plan, session.config, wait=wait)
         failed = Progress(session).show(events)
     return Exit.FAILURE if failed else Exit.OK
@@ -203,11 +203,11 @@ def remove(session: Session, programs: tuple[str, ...]) -> int:
     Example: wctl stop old-worker: && wctl remove old-worker
     """
     chosen = [session.inventory.program(name) for name in programs]
-    still = [each for each in chosen if jobs.alive(session.manager, each.name)]
-    for each in still:
-        click.echo(f"{each.name}: ERROR (process/group still running)")
+    still = [program for program in chosen if jobs.alive(session.manager, program.name)]
+    for program in still:
+        click.echo(f"{program.name}: ERROR (process/group still running)")
     with exclusive(user=session.user, waiting=lambda: click.echo("waiting for another wctl")):
-        gone = [each for each in chosen if each not in still]
+        gone = [program for program in chosen if program not in still]
         plan = changes.removal(gone, session.layout)
         events = apply.update(
             session.manager, session.inventory, session.layout, plan, Config((), (), ())
@@ -218,7 +218,7 @@ def remove(session: Session, programs: tuple[str, ...]) -> int:
 
 def _plan(session: Session, programs: tuple[str, ...] = ()) -> changes.Plan:
     config = session.valid_config()
-    taken = [each for each in checker.check(config, session.layout) if each.error]
+    taken = [finding for finding in checker.check(config, session.layout) if finding.error]
     if taken:
         raise ConfigError(tuple(taken))
     plan = changes.plan(config, render_files(config, session.host()), session.layout)

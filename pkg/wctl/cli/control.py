@@ -1,4 +1,4 @@
-"""scale, start, stop, restart, signal: what changes the workers that run."""
+"""scale, start, stop, restart, signal: the verbs that change running workers."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def scale(session: Session, words: tuple[str, ...], no_wait: bool) -> int:
     """
     progress = Progress(session)
     failed: list[str] = []
-    # All names first: a misspelt one must not leave the others half done.
+    # Look up all names first: a misspelt name must not leave the other programs half done.
     sizes = [(session.inventory.program(name), count) for name, count in _sizes(words)]
     for program, count in sizes:
         note(program.name, f"scaling to {count}")
@@ -80,10 +80,10 @@ def start(session: Session, names: tuple[str, ...], no_wait: bool) -> int:
 
 def _start(session: Session, names: tuple[str, ...], *, wait: bool) -> int:
     processes = _processes(session, _required(names))
-    idle = [each for each in processes if each.state not in RUNNING_STATES]
-    for each in processes:
-        if each not in idle:
-            click.echo(f"{each.name}: ERROR (already started)")
+    idle = [process for process in processes if process.state not in RUNNING_STATES]
+    for process in processes:
+        if process not in idle:
+            click.echo(f"{process.name}: ERROR (already started)")
     events = verbs.start(session.manager, session.inventory, idle, wait=wait)
     return Exit.NOT_STARTED if Progress(session).show(events) else Exit.OK
 
@@ -103,10 +103,10 @@ def stop(session: Session, names: tuple[str, ...], no_wait: bool) -> int:
 
 def _stop(session: Session, names: tuple[str, ...], *, wait: bool) -> int:
     processes = _processes(session, _required(names))
-    running = [each for each in processes if each.state in RUNNING_STATES]
-    for each in processes:
-        if each not in running:
-            click.echo(f"{each.name}: ERROR (not running)")
+    running = [process for process in processes if process.state in RUNNING_STATES]
+    for process in processes:
+        if process not in running:
+            click.echo(f"{process.name}: ERROR (not running)")
     events = verbs.stop(session.manager, session.inventory, running, wait=wait)
     return Exit.FAILURE if Progress(session).show(events) else Exit.OK
 
@@ -139,7 +139,7 @@ def restart(
     if rolling:
         if no_wait:
             raise click.UsageError("--rolling waits: it does not go with --no-wait")
-        running = [each for each in processes if each.state in RUNNING_STATES]
+        running = [process for process in processes if process.state in RUNNING_STATES]
         events = verbs.rolling(session.manager, session.inventory, running, batch)
     else:
         events = verbs.restart(session.manager, session.inventory, processes, wait=not no_wait)
@@ -163,11 +163,11 @@ def signal(session: Session, signal_name: str, names: tuple[str, ...]) -> int:
     except ValueError as error:
         raise WctlError(f"{signal_name}: {error}") from None
     code = Exit.OK
-    for each in _processes(session, _required(names)):
-        if verbs.signal(session.manager, each, number):
-            click.echo(f"{each.name}: signalled")
+    for process in _processes(session, _required(names)):
+        if verbs.signal(session.manager, process, number):
+            click.echo(f"{process.name}: signalled")
         else:
-            click.echo(f"{each.name}: ERROR (not running)")
+            click.echo(f"{process.name}: ERROR (not running)")
             code = Exit.NOT_STARTED
     return code
 

@@ -1,4 +1,4 @@
-"""doctor: what is wrong, how we know, and the command that mends it."""
+"""doctor: prints problems, their evidence, and the commands that fix them."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ def doctor(
     commands = Commands(session.user, tuple(map(str, session.files)))
     examination = Examination(session.config, session.inventory, session.host(), timeouts, commands)
     findings = []
-    for each in examination.findings(programs):
-        findings.append(each)
+    for finding in examination.findings(programs):
+        findings.append(finding)
         if not as_json:
-            _show(each)  # at once: a look at queues takes a while
+            _show(finding)  # at once: watching queues takes a while
     if as_json:
-        click.echo(json.dumps([_record(each) for each in findings], indent=2))
+        click.echo(json.dumps([_record(finding) for finding in findings], indent=2))
     elif not session.quiet:
         click.echo(f"{len(findings) or 'no'} finding{'' if len(findings) == 1 else 's'}")
     if examination.unexamined:

@@ -1,4 +1,4 @@
-"""import: from Supervisor to wctl, the files and the workers."""
+"""import: brings files and workers from Supervisor to wctl."""
 
 from __future__ import annotations
 
@@ -91,10 +91,10 @@ def _report(session: Session, found: Migration) -> None:
     _list("Carried over:", map(_carried_over, found.programs))
     _list("Changes:", (f"{name}: {change}" for name, change in found.changes))
     _list("Left out:", map(str, found.left_out))
-    imported = {str(each.target) for each in found.copies}
+    imported = {str(copy.target) for copy in found.copies}
     lints = [*found.config.diagnostics, *checker.check(found.config, session.layout)]
-    lints = [each for each in lints if each.place.file in imported]
-    _list("To look at:", map(str, sorted(lints, key=lambda each: each.place.line)))
+    lints = [lint for lint in lints if lint.place.file in imported]
+    _list("To look at:", map(str, sorted(lints, key=lambda lint: lint.place.line)))
 
 
 def _list(title: str, lines: Iterable[str]) -> None:
@@ -115,25 +115,25 @@ def _carried_over(program: Program) -> str:
 
 
 def _write(found: Migration, *, dry_run: bool, force: bool, keep: bool) -> None:
-    """Write the files, or none.
+    """Write the files, or write none if a file is in the way.
 
     Raises:
-        WctlError: one is there and is another, and not to be replaced.
+        WctlError: a file exists with other text, and we are told neither to replace nor to keep it.
     """
-    changed = [each for each in found.copies if each.before != each.text]
-    there = [each for each in changed if each.before is not None]
+    changed = [copy for copy in found.copies if copy.before != copy.text]
+    there = [copy for copy in changed if copy.before is not None]
     if keep and not force:
-        changed = [each for each in changed if each not in there]
+        changed = [copy for copy in changed if copy not in there]
     elif there and not force:
-        names = ", ".join(str(each.target) for each in there)
+        names = ", ".join(str(copy.target) for copy in there)
         raise WctlError(
             f"{names}: there already, with another text; nothing was written",
             hint="--force replaces it; 'wctl import --takeover' leaves it as it is",
         )
-    for each in changed:
+    for copy in changed:
         if not dry_run:
-            files.write_file(each.target, each.text, mode=each.mode)
-        click.echo(f"{each.target}: from {each.source}")
+            files.write_file(copy.target, copy.text, mode=copy.mode)
+        click.echo(f"{copy.target}: from {copy.source}")
     for path in found.unused:
         click.echo(f"{path}: nothing in it is for wctl")
 
@@ -141,10 +141,10 @@ def _write(found: Migration, *, dry_run: bool, force: bool, keep: bool) -> None:
 def _take_over(
     session: Session, found: Migration, supervisor: Supervisorctl, *, stop_first: bool
 ) -> int:
-    """Move the programs, the first to start first."""
-    supervisor.states()  # fails before anything is done
+    """Move the programs, in the order in which they start."""
+    supervisor.states()  # raises before we change anything, if supervisord does not answer
     ours = load.load(load.default_files(session.layout.configuration), load.environ())
-    errors = [*ours.errors, *(e for e in checker.check(ours, session.layout) if e.error)]
+    errors = [*ours.errors, *(lint for lint in checker.check(ours, session.layout) if lint.error)]
     if errors:
         raise ConfigError(tuple(errors))
     titles = {program.title for program in found.programs}

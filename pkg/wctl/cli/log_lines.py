@@ -1,4 +1,4 @@
-"""How log lines are printed: short, json, cat."""
+"""Prints log lines in one of three formats: short, json, cat."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ FORMATS = ("short", "json", "cat")
 
 _COLOURS = ("cyan", "green", "yellow", "magenta", "blue", "bright_cyan", "bright_green")
 _ERR, _WARNING = 3, 4
-_LATE = 0.2  # seconds that a line may wait for others, to be written with them
+_LATE = 0.2  # seconds that a line may wait, so that we write several together
 
 
 class Printer:
-    """Prints lines as bytes: what a worker wrote need not be text."""
+    """Prints lines as bytes, because the output of a worker need not be text."""
 
     def __init__(self, form: str, units: Sequence[str], *, named: bool) -> None:
         self._form = form
@@ -35,14 +35,14 @@ class Printer:
     def show(self, line: Line) -> None:
         """Print one line."""
         self._out.write({"short": self._short, "json": _json, "cat": self._cat}[self._form](line))
-        # At once where lines are found one by one, together where they come in thousands.
+        # Flush at once if lines come one by one; write them together if they come in thousands.
         now = time.monotonic()
         if now - self._flushed > _LATE:
             self._out.flush()
             self._flushed = now
 
     def flush(self) -> None:
-        """Have everything written."""
+        """Write out all lines that still wait."""
         self._out.flush()
 
     def _short(self, line: Line) -> bytes:

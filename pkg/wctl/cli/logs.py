@@ -1,4 +1,4 @@
-"""tail, logs, maintail, clear: what workers wrote, and what was said about them."""
+"""tail, logs, maintail, clear: what workers wrote, and what systemd and wctl said about them."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ def tail(
     if size is not None and len(units) > 1:
         raise click.UsageError("--bytes is for one instance")
     places = log_files.of_units(session.manager, units)
-    if not any(each.journal for each in places):
-        files = [file for each in places for file in each.present(stream)]
+    if not any(place.journal for place in places):
+        files = [file for place in places for file in place.present(stream)]
         _show_files(files, f"--lines={lines}" if size is None else f"--bytes={size}", follow)
         return
     query = journal.Query(tuple(units), user=session.user, stream=stream, output=True)
@@ -81,7 +81,7 @@ def tail(
 
 
 def _last_bytes(query: journal.Query, size: int) -> bytes:
-    """Return the last bytes of what the journal has; it can only be asked for lines."""
+    """Return the last ``size`` bytes in the journal, which we can only ask for lines."""
     count = size // 80 + 1
     while True:
         lines = list(journal.reader().read(query, count))
@@ -92,7 +92,7 @@ def _last_bytes(query: journal.Query, size: int) -> bytes:
 
 
 def _show_files(files: Sequence[Path], count: str, follow: bool) -> None:
-    """Become tail(1): it follows files across rotation, and knows how to end."""
+    """Become tail(1), which follows files across rotation and knows when to end."""
     if not files:
         raise WctlError("nothing was logged yet")
     sys.stdout.flush()
@@ -104,11 +104,11 @@ def _show_files(files: Sequence[Path], count: str, follow: bool) -> None:
 
 
 def _point_to_files(places: Iterable[Logs]) -> None:
-    """Tell of fallback files: without journald, lines went there."""
-    for each in places:
-        for file in each.present() if each.journal else []:
+    """Name the fallback files: while journald was away, the wrapper wrote lines there."""
+    for place in places:
+        for file in place.present() if place.journal else []:
             if file.parent.parent.name == "wctl" and file.stat().st_size:
-                name = unit_name.short(each.unit)
+                name = unit_name.short(place.unit)
                 click.echo(f"{name}: while journald was away, lines went to {file}", err=True)
 
 
@@ -125,7 +125,7 @@ def _pattern(
     if value is None:
         return None
     try:
-        # As journalctl does: a pattern without capitals finds them, too.
+        # As in journalctl, a pattern in lower case also matches capitals.
         flags = re.IGNORECASE if value.islower() else 0
         return re.compile(os.fsencode(value), flags)
     except re.error as error:
@@ -219,12 +219,12 @@ def maintail(session: Session, names: tuple[str, ...], follow: bool, lines: int)
     Example: wctl maintail -f messenger-worker
     """
     instances = session.inventory.select(names)
-    units = [each.unit for each in instances]
+    units = [instance.unit for instance in instances]
     query = journal.Query(
         tuple(units),
         user=session.user,
         about=True,
-        programs=tuple(sorted({each.program for each in instances})),
+        programs=tuple(sorted({instance.program for instance in instances})),
     )
     _show(query, lines, follow, Printer("short", units, named=False))
 
@@ -240,10 +240,10 @@ def clear(session: Session, names: tuple[str, ...]) -> int:
     """
     units = _units(session, names)
     code = Exit.OK
-    for each in log_files.of_units(session.manager, units):
-        name = unit_name.short(each.unit)
+    for place in log_files.of_units(session.manager, units):
+        name = unit_name.short(place.unit)
         try:
-            files = each.present()
+            files = place.present()
             for file in files:
                 _truncate(file)
         except OSError as error:
@@ -255,14 +255,14 @@ def clear(session: Session, names: tuple[str, ...]) -> int:
 
 
 def _truncate(file: Path) -> None:
-    # Never through a link that the worker's user may have put there.
+    # Never follow a link: the worker's user may have put it in place of the file.
     os.close(os.open(file, os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC))
 
 
 def _units(session: Session, names: tuple[str, ...]) -> list[str]:
     if not names:
         names = (session.inventory.program(None).name,)
-    units = [each.unit for each in session.inventory.select(names)]
+    units = [instance.unit for instance in session.inventory.select(names)]
     if not units:
         raise WctlError(f"{' '.join(names)}: no such process", exit_code=Exit.UNKNOWN)
     return units

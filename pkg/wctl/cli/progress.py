@@ -1,4 +1,4 @@
-"""What operations report: Supervisor's words, a bar on terminals, and for a failure why."""
+"""Shows how operations go: Supervisor's words, a bar on terminals, the causes of failures."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _BAR = 20  # characters
 
 
 class Progress:
-    """Print events as they come."""
+    """Prints events as they come."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -69,7 +69,7 @@ class Progress:
         click.echo(f"{unit_name.short(event.unit)}: ERROR ({reason})")
         if event.result != "failed":
             return
-        from wctl.systemd import exits, journal  # mostly nothing fails
+        from wctl.systemd import exits, journal  # lazy: failures are rare
 
         how = exits.last_exit(event.unit, user=self._session.user)
         if how:
@@ -83,10 +83,10 @@ class Progress:
             click.echo(text)
 
     def _draw(self, event: Event) -> None:
-        """Show what is still waited for, in one line that the next event overwrites."""
+        """Show the units that we still wait for, in one line that the next event overwrites."""
         if not (self._terminal and self._left and isinstance(event, (Begun, Ended, Waiting))):
             return
-        import shutil  # nothing is drawn in a pipe
+        import shutil  # lazy: we draw only on terminals
 
         done = self._all - len(self._left)
         filled = _BAR * done // self._all

@@ -20,7 +20,7 @@ from wctl.systemd.unit_file import Raw, Word
 from wctl.units import environment
 from wctl.units.exec_start import Arguments
 
-# What only a service manager can do for a worker, and so is left out.
+# Options that "wctl run" leaves out, because only a service manager can apply them.
 _NEEDS_SYSTEMD = (
     "memory_max", "memory_swap_max", "memory_high", "cpu_quota", "cpu_weight", "io_weight",
     "tasks_max", "max_runtime", "credential",
@@ -77,7 +77,7 @@ def _find(session: Session, instance: str) -> tuple[Program, int]:
 
 
 def _arguments(session: Session, program: Program, number: int, log: str | None) -> list[str]:
-    """Return the wrapper's command line, as the unit has it, with systemd's part done."""
+    """Return the wrapper's command line as in the unit, with systemd's specifiers filled in."""
     kept = program.logs if log is None else log
     kept = {"journal": "null", "terminal": "null"}.get(kept, kept)
     host = session.host()
@@ -85,15 +85,15 @@ def _arguments(session: Session, program: Program, number: int, log: str | None)
     unit = program.instance(number)
 
     def filled(words: list[Word]) -> str:
-        # All that systemd would fill in is the instance.
+        # systemd would fill in the instance (%i), and nothing more.
         return "".join(f"{number:02d}" if isinstance(word, Raw) else word for word in words)
 
-    options = [filled(each) for each in arguments.options()]
-    # There is nobody to report to, and nobody who counts starts.
+    options = [filled(option) for option in arguments.options()]
+    # Without NOTIFY_SOCKET no manager listens for READY, and none counts starts.
     if "NOTIFY_SOCKET" not in os.environ:
-        options = [each for each in options if not each.startswith(("--ready", "--retry"))]
+        options = [option for option in options if not option.startswith(("--ready", "--retry"))]
         options.append("--ready=notify")
-    command = [filled(each) for each in arguments.command()]
+    command = [filled(argument) for argument in arguments.command()]
     return [*host.wrapper, *options, unit, "--", *command]
 
 
@@ -124,7 +124,7 @@ def _limit(program: Program) -> None:
 
 
 def _account(program: Program) -> pwd.struct_passwd | None:
-    """Return the account of the program's user; None where it has none of its own."""
+    """Return the account of the program's user; None if the program does not name a user."""
     if program.user is None:
         return None
     try:
@@ -135,7 +135,7 @@ def _account(program: Program) -> pwd.struct_passwd | None:
 
 
 def _become(account: pwd.struct_passwd) -> None:
-    """Change to another user."""
+    """Change the user and groups of this process."""
     if os.geteuid() == account.pw_uid:
         return
     try:

@@ -1,4 +1,4 @@
-"""status, pid, explain, version: what only looks."""
+"""status, pid, explain, version: the verbs that only look."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _COLOURS = {
     State.FATAL: "red",
     State.UNKNOWN: "red",
 }
-_NAME_WIDTH = 30  # Supervisor's least, so that scripts which cut by columns find theirs
+_NAME_WIDTH = 30  # Supervisor's minimum, for scripts that cut lines by columns
 _REDRAW = 1.0  # seconds
 
 
@@ -47,14 +47,16 @@ def status(session: Session, names: tuple[str, ...], long: bool, as_json: bool, 
         if as_json:
             import json
 
-            text = json.dumps([_record(each, more) for each in processes], indent=2)
+            text = json.dumps([_record(process, more) for process in processes], indent=2)
         else:
             text = "\n".join(_lines(processes, more))
         if not watch:
             if text:
                 click.echo(text)
             return (
-                Exit.NOT_RUNNING if any(p.state in STOPPED_STATES for p in processes) else Exit.OK
+                Exit.NOT_RUNNING
+                if any(process.state in STOPPED_STATES for process in processes)
+                else Exit.OK
             )
         click.clear()
         click.echo(text)
@@ -68,10 +70,10 @@ _More = dict[str, tuple[Details, "str | None"]]
 def _details(session: Session, processes: Sequence[Process]) -> _More:
     from wctl.systemd import exits
 
-    details = states.details(session.manager, [each.name for each in processes])
+    details = states.details(session.manager, [process.name for process in processes])
     return {
-        each.name: (details[each.name], exits.last_exit(each.unit, user=session.user))
-        for each in processes
+        process.name: (details[process.name], exits.last_exit(process.unit, user=session.user))
+        for process in processes
     }
 
 
@@ -93,16 +95,16 @@ def _record(process: Process, more: _More) -> dict[str, object]:
 
 
 def _lines(processes: Sequence[Process], more: _More) -> list[str]:
-    """Return one line a process, as supervisorctl has it; on a terminal, headed and coloured."""
-    width = max([_NAME_WIDTH, *(len(each.name) for each in processes)]) + 3
+    """Return a line per process, as supervisorctl prints it; terminals get a header and colours."""
+    width = max([_NAME_WIDTH, *(len(process.name) for process in processes)]) + 3
     lines = []
     if sys.stdout.isatty() and processes:
         lines.append(click.style(f"{'NAME':<{width}}{'STATE':<10}DESCRIPTION", dim=True))
-    for each in processes:
-        word = click.style(f"{each.state:<10}", fg=_COLOURS.get(each.state))
-        lines.append(f"{each.name:<{width}}{word}{each.description}".rstrip())
-        if each.name in more:
-            lines.append(" " * 4 + _long(*more[each.name]))
+    for process in processes:
+        word = click.style(f"{process.state:<10}", fg=_COLOURS.get(process.state))
+        lines.append(f"{process.name:<{width}}{word}{process.description}".rstrip())
+        if process.name in more:
+            lines.append(" " * 4 + _long(*more[process.name]))
     return lines
 
 
@@ -129,8 +131,8 @@ def pid(session: Session, names: tuple[str, ...]) -> None:
 
     Example: kill -USR2 $(wctl pid messenger-worker@00)
     """
-    for each in states.processes(session.manager, session.inventory.select(names)):
-        click.echo(each.pid)
+    for process in states.processes(session.manager, session.inventory.select(names)):
+        click.echo(process.pid)
 
 
 @click.command()
@@ -149,10 +151,10 @@ def explain(session: Session, program: str | None) -> None:
     installed = session.inventory.program(program)
     unit = installed.instance(installed.numprocs_start)
     sentences = explanation.explain(session.manager, unit)
-    width = max(len(each.when) for each in sentences) + 2
+    width = max(len(sentence.when) for sentence in sentences) + 2
     click.echo(f"{installed.name}, from {installed.source}:")
-    for each in sentences:
-        click.echo(f"  {each.when:<{width}}{each.then}")
+    for sentence in sentences:
+        click.echo(f"  {sentence.when:<{width}}{sentence.then}")
 
 
 @click.command()

@@ -1,4 +1,4 @@
-"""Points in time as people type them, after systemd.time(7): "10 min ago", "today", "09:30"."""
+"""Points in time as users type them, after systemd.time(7): "10 min ago", "today", "09:30"."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def moment(text: str) -> int:
     """Return the microseconds since the epoch that ``text`` means.
 
     Raises:
-        ValueError: it means nothing.
+        ValueError: ``text`` is not a point in time.
     """
     word = text.strip()
     now = time.time_ns() // 1000
@@ -47,7 +47,7 @@ def span(text: str) -> int:
     """Return a length of time, such as "1h 30min", in microseconds.
 
     Raises:
-        ValueError: it is none.
+        ValueError: ``text`` is not a length of time.
     """
     found = span_or_none(text)
     if found is None:
@@ -56,7 +56,7 @@ def span(text: str) -> int:
 
 
 def span_or_none(text: str) -> int | None:
-    """Return a length of time in microseconds, None if it is none."""
+    """Return a length of time in microseconds, None if ``text`` is not a length of time."""
     parts = _PART.findall(text.strip())
     if not parts or _PART.sub("", text.strip()):
         return None
@@ -68,8 +68,8 @@ def span_or_none(text: str) -> int | None:
 def _date(word: str) -> int:
     if _CLOCK.fullmatch(word):
         word = f"{datetime.now():%Y-%m-%d} {word.zfill(5) if len(word) < 6 else word}"
-    # datetime.fromisoformat() of Python 3.9 and 3.10 takes neither "Z" nor a fraction of other than
-    # 3 or 6 digits.
+    # In Python 3.9 and 3.10, datetime.fromisoformat() takes no "Z", and only fractions of 3 or 6
+    # digits.
     iso = re.sub(r"\s*(Z|UTC)$", "+00:00", word)
     iso = _FRACTION.sub(lambda match: f".{match[1]:0<6}", iso)
     try:
