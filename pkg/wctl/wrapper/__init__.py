@@ -1,1 +1,1 @@
-"""What runs between systemd and a worker: built-in modules only, nothing else of wctl."""
+"""The program between systemd and a worker: built-in modules only, nothing else of wctl."""

@@ -2,9 +2,9 @@
 
 Decided here:
 - A start by hand begins at zero. systemd keeps the count over "systemctl restart", as it does over
-  its own restarts, and is asked which of them this is (starts.automatic).
-- While we wait the unit is "activating", and each wait extends the manager's start timeout by what
-  it takes: TimeoutStartSec= covers one try, however many went before.
+  its own restarts, so we ask systemd which of the two this start is (starts.automatic).
+- While we wait, the unit is "activating". Each wait extends the manager's start timeout by the time
+  that the wait and the next try take: TimeoutStartSec= covers one try, however many came before.
 """
 
 import posix
@@ -22,14 +22,14 @@ from .journald import say
 _SYSTEMCTL = "/bin/systemctl"
 _FOR_SYSTEMCTL = {b"DBUS_SESSION_BUS_ADDRESS", b"XDG_RUNTIME_DIR"}
 _ASK_TIMEOUT = 10.0  # seconds
-_REST = 1_000_000  # microseconds that no unit is down for which systemd itself starts again
+_REST = 1_000_000  # microseconds; a unit that systemd restarts by itself is down for less
 
-_ERR = "<3>"  # a line's priority, for the journal (sd-daemon(3))
+_ERR = "<3>"  # a line's priority for the journal (sd-daemon(3))
 _NOTICE = "<5>"
 
 
 def settle(start: Start) -> None:
-    """Find out who asked for this start: by hand it is the first again."""
+    """Ask systemd whether it made this start itself; a start by hand counts as the first again."""
     value = ask(start.options, "NRestarts")
     start.restarts = int(value) if value.isdigit() else None
     before = start.counter.restarts()
@@ -39,16 +39,16 @@ def settle(start: Start) -> None:
 
 
 def _rested(options: Options) -> bool:
-    """Tell whether the unit was down for a while before this start: somebody had stopped it.
+    """Tell whether the unit was down for over a second before this start: the user had stopped it.
 
-    Were that wrong once, the next start would be told by NRestarts, which is noted from now on.
+    A wrong answer affects this start only: from now on we record NRestarts, which decides the next.
     """
-    down, up = (ask(options, f"Inactive{each}TimestampMonotonic") for each in ("Enter", "Exit"))
+    down, up = (ask(options, f"Inactive{edge}TimestampMonotonic") for edge in ("Enter", "Exit"))
     return down.isdigit() and up.isdigit() and 0 < int(down) < int(up) - _REST
 
 
 def back_off(start: Start) -> None:
-    """Wait before the try that follows so many failed starts, or give up."""
+    """Wait before the next try, or give up after too many failed starts."""
     if given_up(start.failed, start.options.startretries):
         failed = "1 failed start" if start.failed == 1 else f"{start.failed} failed starts in a row"
         give_up(f"gave up after {failed}", start.options, start.address)
@@ -57,14 +57,14 @@ def back_off(start: Start) -> None:
 
 
 def give_up(reason: str, options: Options, address: "str | None") -> None:
-    """End the unit as FATAL: failed, and not to be started again until somebody asks."""
+    """Exit so that the unit is FATAL: failed, and down until the user starts it again."""
     say(f"{_ERR}{options.unit}: {reason}")
     sd_notify.status(address, f"FATAL: {reason}")
     die_by(GIVE_UP_SIGNAL)
 
 
 def _wait_out(start: Start) -> None:
-    """Sleep before the next try, with the reason in the unit's status."""
+    """Sleep before the next try, and show the reason in the unit's status line."""
     options = start.options
     seconds = delay(start.failed)
     tries = f"failed start {start.failed} of {options.startretries + 1}"
@@ -77,7 +77,7 @@ def _wait_out(start: Start) -> None:
 
 
 def source(options: Options) -> str:
-    """Return the configuration file that our unit was generated from; "" where nobody knows."""
+    """Return the configuration file that our unit was generated from; "" if it is unknown."""
     try:
         with open(ask(options, "FragmentPath"), encoding="utf-8") as unit:
             for line in unit:
@@ -90,12 +90,12 @@ def source(options: Options) -> str:
 
 
 def ask(options: Options, name: str) -> bytes:
-    """Return a property of our unit as systemctl prints it; b"" where it cannot be had."""
+    """Return a property of our unit as systemctl prints it; b"" if systemctl does not answer."""
     ours, theirs = posix.pipe()
     argv = ["systemctl", "--user" if options.user else "--system", "show"]
     argv += [f"--property={name}", "--value", "--", options.unit]
     # The worker's environment may hold anything, such as LD_PRELOAD.
-    environ = {k: v for k, v in posix.environ.items() if k in _FOR_SYSTEMCTL}
+    environ = {key: text for key, text in posix.environ.items() if key in _FOR_SYSTEMCTL}
     actions = [
         (posix.POSIX_SPAWN_DUP2, theirs, 1),
         (posix.POSIX_SPAWN_OPEN, 2, "/dev/null", posix.O_WRONLY, 0),
@@ -116,7 +116,7 @@ def ask(options: Options, name: str) -> bytes:
 
 
 def _read_within(fd: int, seconds: float) -> "bytes | None":
-    """Return what can be read from ``fd`` up to its end; None if that does not come in time."""
+    """Return all data from ``fd`` up to its end; None if no data comes for ``seconds``."""
     poll = select.poll()
     poll.register(fd, select.POLLIN)
     data = b""

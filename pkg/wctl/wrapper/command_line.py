@@ -2,39 +2,39 @@
 
 ``[--NAME=VALUE | --FLAG]… UNIT -- COMMAND [ARGUMENT]…``
 
-No argparse and no dataclass: both take longer to import than the rest of the wrapper to run.
+No argparse and no dataclass: both take longer to import than the rest of the wrapper takes to run.
 """
 
 import sys
 
-# Seconds that one try to start may take beyond what the worker needs to become READY: until then
-# a start has hung. The unit's TimeoutStartSec= has it, and each extension of that.
+# Seconds that one try to start may take in addition to the time until the worker is READY. A start
+# that takes longer has hung. TimeoutStartSec= and every extension of it include these seconds.
 START_GRACE = 30
 
-NO_FILE = "NONE"  # the name of no log file
+NO_FILE = "NONE"  # in place of a log file's name: the stream has no file
 
 
 def encoded(text: str) -> bytes:
-    """Return what the system has for ``text``, as os.fsencode does."""
+    """Return the bytes that the system has for ``text``, as os.fsencode does."""
     return text.encode(sys.getfilesystemencoding(), "surrogateescape")
 
 
 def decoded(data: bytes) -> str:
-    """Return the text for what the system has, as os.fsdecode does."""
+    """Return the text of the system's ``data``, as os.fsdecode does."""
     return data.decode(sys.getfilesystemencoding(), "surrogateescape")
 
 
 class UsageError(Exception):
-    """The command line is not one that the generator writes."""
+    """The generator does not write such a command line."""
 
 
 class Options:
-    """What the wrapper was told. Times are in seconds, sizes in bytes."""
+    """The options on the wrapper's command line. Times are in seconds, sizes in bytes."""
 
     def __init__(self) -> None:
         self.unit = ""  # messenger-worker@00.service
         self.command: "list[str]" = []
-        self.user = False  # a unit of a user's manager
+        self.user = False  # the unit belongs to a user's manager
         self.directory: "str | None" = None
         self.startsecs = 1
         self.startretries = 3
@@ -43,13 +43,13 @@ class Options:
         self.stopsignal = 15
         self.stop_group = False  # systemd signals the whole group, so resident mode does not
         self.sigpipe = False  # give SIGPIPE its default disposition back
-        self.expand = False  # arguments and directory hold %(process_num) formats
-        self.expand_env: "list[str]" = []  # the variables that do
+        self.expand = False  # arguments, directory and log files hold %(process_num) formats
+        self.expand_env: "list[str]" = []  # the variables that hold such formats
         self.retry = False  # count and retry failed starts here: the unit has Restart=no
         self.stderr_priority: "int | None" = None
         self.redirect_stderr = False
-        # journal, file, both; none: leave stdout and stderr alone; fallback is never written into
-        # a unit: the journal, which is away, and files meanwhile
+        # journal, file or both; none leaves stdout and stderr alone. No unit says fallback: it
+        # means the journal, and files as long as journald is away.
         self.log = "journal"
         self.stdout_file: "str | None" = None
         self.stdout_maxbytes = 50 << 20
@@ -65,30 +65,30 @@ class Options:
 
     @property
     def program(self) -> str:
-        """What stands before the @ of a template's instance."""
+        """The part of the name before the @: messenger-worker."""
         return self.unit.partition("@")[0]
 
     @property
     def instance(self) -> str:
-        """What stands behind the @: 00."""
+        """The part of the name after the @: 00."""
         return self.name.partition("@")[2]
 
     @property
     def resident(self) -> bool:
-        """Whether something must stay beside the worker."""
+        """Whether the wrapper must stay as the worker's parent."""
         return self.retry or self.pumped
 
     @property
     def pumped(self) -> bool:
-        """Whether the worker's output passes through us."""
+        """Whether the worker's output passes through the wrapper."""
         return self.log in {"file", "both", "fallback"} or self.ready.startswith("log:")
 
     def expanded(self, text: bytes) -> bytes:
-        """Return an argument or a path, with its numbers filled in if there are any."""
+        """Return an argument or a path, with its numbers filled in if ``expand`` is set."""
         return self.filled(text) if self.expand else text
 
     def filled(self, text: bytes) -> bytes:
-        """Fill in %(process_num)d and its other formats, which systemd's %i cannot make."""
+        """Fill in %(process_num)d and its other formats, which systemd's %i cannot express."""
         return text % {b"process_num": int(self.instance)}
 
 
@@ -96,7 +96,7 @@ def parse(arguments: "list[str]") -> Options:
     """Read the wrapper's command line.
 
     Raises:
-        UsageError: it is not one that the generator writes.
+        UsageError: the generator does not write such a command line.
     """
     options = Options()
     for index, argument in enumerate(arguments):
@@ -131,7 +131,7 @@ def _set(options: Options, argument: str) -> None:
 
 
 def log_path(options: Options, directory: "str | None", *, stderr: bool) -> "str | None":
-    """Return the log file of one stream; without a name of its own, one in ``directory``."""
+    """Return the log file of one stream, by default in ``directory``; None for no file."""
     given = options.stderr_file if stderr else options.stdout_file
     if given == NO_FILE:
         return None

@@ -1,35 +1,35 @@
-"""How the wrapper ends where it did not become the worker: as the worker did, or to give up."""
+"""How a wrapper that did not become the worker exits: as the worker did, or by giving up."""
 
 import posix
 
 import _signal
 
-# Giving up is a death by this signal, which the unit's RestartPreventExitStatus= names. An exit
-# code would not do: all 256 are the worker's own, and a worker may use any of them.
+# The wrapper gives up by killing itself with this signal, which the unit's
+# RestartPreventExitStatus= names. No exit code is free for that: a worker may use all 256.
 GIVE_UP_SIGNAL = _signal.SIGRTMIN + 29
 
 
 def die_by(signal: int) -> None:
-    """End this process by ``signal``, as the worker it stood for did."""
+    """Kill this process with ``signal``; never returns."""
     if signal != _signal.SIGKILL:
         _signal.signal(signal, _signal.SIG_DFL)
     _signal.pthread_sigmask(_signal.SIG_UNBLOCK, [signal])
     posix.kill(posix.getpid(), signal)
-    posix._exit(128 + signal)  # the signal was one that does not end a process
+    posix._exit(128 + signal)  # the signal's default action does not end a process
 
 
 def end_as(status: int) -> None:
-    """End this process as the worker ended, by its wait status; never returns."""
+    """End this process as the worker ended, given the worker's wait status; never returns."""
     if not posix.WIFSIGNALED(status):
         posix._exit(posix.WEXITSTATUS(status))
     import resource
 
     if posix.WCOREDUMP(status):
-        # systemd tells a dumped core from a mere death, so one of ours must be dumped, too: as
-        # small as can be, and not over the worker's.
+        # systemd tells a dumped core from a mere death, so the wrapper must dump a core as well:
+        # as small as possible, and not over the worker's core.
         _shrink_core()
     else:
-        # Neither a file nor a pipe (core(5)) takes a core of at most one byte.
+        # The kernel writes no core of at most one byte, neither to a file nor to a pipe (core(5)).
         hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
         soft = 1 if hard == resource.RLIM_INFINITY else min(1, hard)
         resource.setrlimit(resource.RLIMIT_CORE, (soft, hard))

@@ -1,8 +1,8 @@
-"""Streams to journald, by the protocol that systemd speaks for a service's stdout.
+"""Streams to journald, in the protocol that systemd speaks for a service's stdout.
 
-Seven header lines (identifier, unit, priority, whether lines may begin with <3>, three forwards),
-then the bytes. journald keeps its ends of the streams with PID 1 while it restarts, so a write
-then goes into the socket's buffer, or waits.
+A stream begins with seven header lines (identifier, unit, priority, whether lines may begin with
+<3>, three forwards); the bytes follow. While journald restarts, PID 1 holds journald's ends of the
+streams, so a write then goes into the socket's buffer, or waits.
 """
 
 import posix
@@ -15,26 +15,26 @@ from .command_line import encoded
 
 SOCKET = "/run/systemd/journal/stdout"
 
-# What tells the two outputs of a worker apart: the syslog facility of their streams. A prefix such
-# as <3> that a worker writes changes the priority of a line, never its facility.
+# The syslog facility of a stream tells a worker's stdout from its stderr. A prefix such as <3> that
+# a worker writes changes the priority of a line, never its facility.
 DAEMON, USER = 3, 1
-STDOUT = DAEMON << 3 | 6  # info: what systemd itself gives a service's stdout (SyslogLevel=)
+STDOUT = DAEMON << 3 | 6  # info: systemd's default for a service's stdout (SyslogLevel=)
 
-_PATIENCE = (1, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512)  # milliseconds, one after the other
-# A batch of lines. The kernel puts it into the socket in one piece, and journald, which has room
-# for 2 KiB at first, takes it out in one. A journald that is told to stop between two reads forgets
-# the beginning of a line that it has read: so every read must end with a line.
+_PATIENCE = (1, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512)  # milliseconds of successive waits
+# Bytes of a batch of lines. The kernel puts a batch into the socket in one piece, and journald,
+# whose buffer begins with 2 KiB, reads it in one piece. If journald is stopped between two reads,
+# it forgets a line of which it has read only the beginning: so every read must end with a line.
 BATCH = 2000
-_BUFFER = 1  # SO_SNDBUF: the least, so that the socket is writable only when all was read
+_BUFFER = 1  # SO_SNDBUF: the minimum, so that the socket is writable only once journald read all
 _SIOCOUTQ = 0x5411
 _RETRY = 1.0  # seconds between two tries to reach journald
 
 
 def connect(address: str, identifier: str, unit: str, priority: int) -> "_socket.socket":
-    """Open a stream. journald heeds ``unit`` from root alone; others are known by their cgroup.
+    """Open a stream. journald believes ``unit`` only from root; it knows others by their cgroup.
 
     Raises:
-        OSError: journald is not there.
+        OSError: journald cannot be reached.
     """
     stream = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
     try:
@@ -48,9 +48,9 @@ def connect(address: str, identifier: str, unit: str, priority: int) -> "_socket
 
 
 def behind(fd: int) -> "str | None":
-    """Return the address of the journald that ``fd`` is a stream to, if it is one.
+    """Return the address of the journald that ``fd`` is a stream to; None for any other ``fd``.
 
-    LogNamespace= has a journald of its own.
+    A unit with LogNamespace= has a journald of its own.
     """
     try:
         sock = _socket.socket(fileno=posix.dup(fd))
@@ -66,12 +66,12 @@ def behind(fd: int) -> "str | None":
 
 
 def tell(address: str, line: str) -> None:
-    """Log one line as wctl's own, and return when journald has read it.
+    """Log one line as wctl's own, and wait up to a second until journald has read it.
 
-    A line whose process is gone before journald looks is not known to be of the unit.
+    journald cannot find the unit of a line if the process is gone before journald looks.
 
     Raises:
-        OSError: journald is not there.
+        OSError: journald cannot be reached.
     """
     stream = connect(address, "wctl", "", STDOUT)
     try:
@@ -87,7 +87,7 @@ def tell(address: str, line: str) -> None:
 def say(line: str) -> None:
     """Write one line, which begins with its priority: to the journal as wctl's, or to stderr."""
     if b"JOURNAL_STREAM" in posix.environ or is_null(2):
-        # JOURNAL_STREAM alone proves nothing: whoever is started by a service inherits it.
+        # JOURNAL_STREAM alone proves nothing: every process that a service starts inherits it.
         address = behind(2) or behind(1) or (SOCKET if is_null(2) else None)
         try:
             if address is not None:
@@ -98,11 +98,11 @@ def say(line: str) -> None:
     try:
         posix.write(2, encoded(line) + b"\n")
     except OSError:
-        pass  # nobody listens; the worker matters more
+        pass  # no process reads stderr; the worker matters more
 
 
 def is_null(fd: int) -> bool:
-    """Tell whether ``fd`` is /dev/null, as systemd has it where it could not reach journald."""
+    """Tell whether ``fd`` is /dev/null, which systemd opens if it cannot reach journald."""
     try:
         return posix.fstat(fd).st_rdev == posix.makedev(1, 3)
     except OSError:
@@ -110,10 +110,10 @@ def is_null(fd: int) -> bool:
 
 
 class Journal:
-    """A stream that is opened again when it breaks, and knows what journald has not read.
+    """A stream that is opened again when it breaks, and knows which lines journald has not read.
 
-    There is never more than one batch on the way. If the stream breaks, the kernel says whether
-    something in it was unread (ECONNRESET), and that was then this batch.
+    At most one batch is on the way. If the stream breaks, the kernel says whether journald left
+    bytes unread (ECONNRESET). Those bytes are then this batch.
     """
 
     def __init__(self, address: str, identifier: str, unit: str, priority: int) -> None:
@@ -124,7 +124,7 @@ class Journal:
         self._next_try = 0.0
 
     def reach(self) -> bool:
-        """Tell whether there is a stream; open one if it is time to try."""
+        """Tell whether the stream is open; open it if it is time to try again."""
         if self._stream is not None:
             return True
         now = _monotonic()
@@ -158,12 +158,12 @@ class Journal:
         return b""
 
     def unread(self) -> bytes:
-        """Wait until journald has read everything; return what it never will."""
+        """Wait until journald has read everything; return the lines that it will never read."""
         wait = 1
         while self._stream is not None:
-            # A header that is unread, of a journald that starts just now, is no reason to wait.
+            # Do not wait for the header alone: a journald that is just starting reads it later.
             outstanding = _outstanding(self._stream) if self._on_the_way else 0
-            # In this order: a closed stream has nothing outstanding, either.
+            # Look for the end after that: a closed stream has nothing outstanding either.
             if self._poll.poll(0):
                 return self._broken(self._stream)
             if not outstanding:
@@ -174,9 +174,9 @@ class Journal:
         return b""
 
     def close(self) -> bytes:
-        """End the stream; return what journald will never read.
+        """Close the stream; return the lines that journald will never read.
 
-        A journald that hangs is not waited for: it finds the lines when it goes on.
+        Wait no longer than a second: a journald that hangs finds the lines when it goes on.
         """
         if self._stream is None:
             return b""
@@ -188,8 +188,8 @@ class Journal:
         return lost
 
     def _pause(self, stream: "_socket.socket", outstanding: int, milliseconds: int) -> None:
-        # A socket counts as writable when three quarters of its buffer are free: small batches
-        # bring no event when they are read.
+        # The kernel calls a socket writable when three quarters of its buffer are free. So poll(2)
+        # reports no event when journald reads a small batch.
         if outstanding * 4 > stream.getsockopt(_socket.SOL_SOCKET, _socket.SO_SNDBUF):
             self._poll.modify(stream, select.POLLOUT)
             self._poll.poll()
@@ -211,7 +211,7 @@ class Journal:
 
 
 def _end_of_batch(lines: bytes, start: int) -> int:
-    """Return where the lines end that fit into a batch; one that does not fit goes alone."""
+    """Return where the lines that fit into a batch end; a line that does not fit goes alone."""
     if len(lines) - start <= BATCH:
         return len(lines)
     return (
@@ -220,9 +220,9 @@ def _end_of_batch(lines: bytes, start: int) -> int:
 
 
 def _end_of(stream: "_socket.socket") -> "select.poll":
-    """Return a poll that reports the end of the stream: POLLHUP, which needs no asking for.
+    """Return a poll that reports the end of the stream by POLLHUP, which poll(2) always reports.
 
-    Not POLLIN: journald shuts its direction down at once.
+    POLLIN would not do: journald shuts its own direction down at once.
     """
     poll = select.poll()
     poll.register(stream, 0)
@@ -230,7 +230,7 @@ def _end_of(stream: "_socket.socket") -> "select.poll":
 
 
 def _outstanding(stream: "_socket.socket") -> int:
-    """Return how much of what was sent journald has not read, as the kernel counts it."""
+    """Return how many of the sent bytes journald has not read, as the kernel counts them."""
     from fcntl import ioctl
 
     return int.from_bytes(ioctl(stream, _SIOCOUTQ, b"\0" * 4), sys.byteorder)

@@ -1,19 +1,20 @@
 """The worker wrapper: from systemd's exec of us to our exec of the worker.
 
 In order: read the count of failed starts, wait out the back-off or give up, leave a notifier
-behind that will report READY, become the worker. Where something has to stay beside the worker
-(log files, retries with autorestart=false), resident.py is that, with the same steps.
+behind that will report READY, become the worker. If the wrapper has to stay as the worker's parent
+(log files, retries with autorestart=false), resident.py takes the same steps.
 
 Decided here:
-- A start counts as failed from its beginning; only READY takes that back. So whatever ends us or
-  the worker on the way, nobody has to notice for the count to be right.
-- The worker is execed in the process that systemd started, so it is the main process, and its
-  output, exit code and signals are between it and systemd. What failed before is in backoff.py.
-- Signals are blocked while we fork: none can end us with the notifier half made.
+- A start counts as failed from its beginning; only READY takes that back. So the count is right
+  whatever ends us or the worker on the way, even if no process notices.
+- The wrapper execs the worker in the process that systemd started. So the worker is the main
+  process, and its output, exit code and signals pass directly between the worker and systemd.
+  backoff.py acts on earlier failed starts.
+- Signals are blocked while we fork: no signal can end us with the notifier half made.
 
-Every start of every worker passes through this module, so it imports only what is built into the
-interpreter: the public signal and socket modules cost 7 and 8 ms each, for their enums, and os,
-for its abstract classes, as much as all that is ours, and 600 KiB of a resident wrapper.
+Every start of every worker passes through this module, so it imports only modules that are built
+into the interpreter. The public signal and socket modules cost 7 and 8 ms, for their enums. os
+costs, for its abstract classes, as much as all of our own modules, and a resident wrapper 600 KiB.
 """
 
 import posix
@@ -29,12 +30,12 @@ if TYPE_CHECKING:
     from .notifier import Worker
 
 EXIT_USAGE = 64  # EX_USAGE of sysexits.h
-EXIT_NOT_STARTED = 127  # the shell's, and Supervisor's, for a command that cannot be run
+EXIT_NOT_STARTED = 127  # as the shell and Supervisor exit for a command that cannot be run
 
 
 def prepare(arguments: "list[str]") -> Start:
-    """Return the start that the unit's ExecStart= asks for, when its time has come."""
-    _signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # no traceback where stopsignal=INT
+    """Return the start that the unit's ExecStart= asks for, after its back-off."""
+    _signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # no traceback with stopsignal=INT
     try:
         options = parse(arguments)
     except UsageError as error:
@@ -57,7 +58,7 @@ def hand_off(start: Start) -> None:
     start.begin()
     try:
         _hand_off(start)
-    except OSError as error:  # no process or descriptor to be had: TasksMax=, LimitNPROC=
+    except OSError as error:  # no process or descriptor is left: TasksMax=, LimitNPROC=
         _say(f"{start.options.unit}: cannot start: {error.strerror}")
     posix._exit(EXIT_NOT_STARTED)
 
@@ -68,7 +69,7 @@ def _hand_off(start: Start) -> None:
     # Close-on-exec: the notifier sees the end of this pipe at the very moment of the exec.
     gate = posix.pipe()
     if start.at_once and start.address is not None and _executable(start):
-        # Only before the exec is it sure to be heard before the end of a worker that ends at once.
+        # Before the exec, so that systemd hears READY before the end of a worker that ends at once.
         from . import sd_notify
 
         sd_notify.ready(start.address)
@@ -84,39 +85,39 @@ def leave_notifier(
 ) -> None:
     """Fork the notifier of the worker behind ``pidfd``; signals must be blocked.
 
-    ``gate`` is the pipe that ends with the worker's exec; ``output`` is one with what the worker
-    writes, for ready=log:REGEX.
+    ``gate`` is the pipe that ends with the worker's exec; ``output`` is a pipe with a copy of the
+    worker's output, for ready=log:REGEX.
 
     Raises:
-        OSError: there is no process to be had.
+        OSError: no process is left for the notifier.
     """
     child = posix.fork()
     if child == 0:
-        # A second fork, so that the notifier's zombie is the manager's to reap, not the worker's.
+        # Fork twice, so that the manager reaps the notifier's zombie and the worker need not.
         code = 1
         try:
             if posix.fork() == 0:
                 posix.close(gate[1])
-                from . import notifier  # not on the worker's way
+                from . import notifier  # the worker does not wait for this import
 
                 notifier.run(start, pidfd, gate[0], lambda worker: _probe(start, worker, output))
             code = 0
         except Exception as error:
             _say(f"{start.options.unit}: cannot report READY: {error}")
         finally:
-            posix._exit(code)  # never on into what becomes the worker
+            posix._exit(code)  # never return into the code that becomes the worker
     if posix.waitpid(child, 0)[1]:
         raise OSError(11, "no process for the notifier")  # EAGAIN
 
 
 def _probe(start: Start, worker: "Worker", output: "int | None") -> bool:
-    from . import readiness  # once the worker is under way: its imports take longer than all else
+    from . import readiness  # after the worker's exec: its imports take longer than everything else
 
     return readiness.wait(start, worker, output)
 
 
 def block_signals() -> "set[int]":
-    """Block every signal, so that none is lost or ends us halfway; return the mask before."""
+    """Block all signals, so that none is lost or ends us halfway; return the previous mask."""
     mask: "set[int]" = _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
     return mask
 
@@ -124,8 +125,8 @@ def block_signals() -> "set[int]":
 def become(options: Options, environ: "dict[bytes, bytes]", at_exec: int) -> None:
     """Replace this process with the worker; never returns.
 
-    ``at_exec`` is the close-on-exec pipe that tells the notifier of success by its end, and of
-    failure by a byte.
+    ``at_exec`` is a close-on-exec pipe to the notifier: its end means that the exec succeeded, a
+    byte that the exec failed.
     """
     if options.ready != "notify":
         environ.pop(b"NOTIFY_SOCKET", None)
@@ -134,8 +135,8 @@ def become(options: Options, environ: "dict[bytes, bytes]", at_exec: int) -> Non
         if name in environ:
             environ[name] = options.filled(environ[name])
     _split_stderr(options, environ)
-    # Python ignores these two for itself. systemd left SIGXFSZ alone, and SIGPIPE too where
-    # IgnoreSIGPIPE=no.
+    # Python ignores SIGXFSZ and SIGPIPE for itself. systemd had left SIGXFSZ alone, and with
+    # IgnoreSIGPIPE=no SIGPIPE as well.
     _signal.signal(_signal.SIGXFSZ, _signal.SIG_DFL)
     if options.sigpipe:
         _signal.signal(_signal.SIGPIPE, _signal.SIG_DFL)
@@ -149,7 +150,7 @@ def become(options: Options, environ: "dict[bytes, bytes]", at_exec: int) -> Non
 
 
 def _say_what_to_edit(options: Options, problem: str) -> None:
-    """Say why the worker cannot be started, and which file says that it should be."""
+    """Say why the worker cannot be started, and which file configures it."""
     from . import backoff
 
     source = backoff.source(options)
@@ -158,21 +159,21 @@ def _say_what_to_edit(options: Options, problem: str) -> None:
 
 
 def _say(line: str) -> None:
-    from . import journald  # we speak when something is wrong
+    from . import journald  # needed only when something is wrong
 
     journald.say(f"<3>{line}")
 
 
 def _without_journal() -> str:
-    """Return what becomes of log=journal where stdout is not the journal."""
+    """Return the value that replaces log=journal if stdout is not the journal."""
     from .journald import is_null
 
-    # systemd gives us /dev/null where it could not reach journald; anything else was asked for.
+    # systemd opens /dev/null if it cannot reach journald; the user asked for any other stdout.
     return "fallback" if is_null(1) else "none"
 
 
 def _check_spelling(options: Options) -> None:
-    """Give up on an instance that nobody else would find: @0, @x (the right one is @00)."""
+    """Give up on an instance that the rest of wctl would not find: @0 or @x instead of @00."""
     number = options.instance
     if number.isascii() and number.isdigit():
         right = f"{int(number):02d}"
@@ -189,9 +190,9 @@ def _check_spelling(options: Options) -> None:
 
 
 def _environment() -> "dict[bytes, bytes]":
-    """Return the environment as systemd gave it.
+    """Return the environment as systemd set it.
 
-    Python may have added LC_CTYPE to its own (PEP 538), and a worker must not see that.
+    Python may have added LC_CTYPE to its own copy (PEP 538), and a worker must not see LC_CTYPE.
     """
     try:
         fd = posix.open("/proc/self/environ", posix.O_RDONLY | posix.O_CLOEXEC)
@@ -203,13 +204,19 @@ def _environment() -> "dict[bytes, bytes]":
     posix.close(fd)
     return {
         name: value
-        for name, equals, value in (e.partition(b"=") for e in block.split(b"\0"))
+        for name, equals, value in (entry.partition(b"=") for entry in block.split(b"\0"))
         if equals
     }
 
 
 def _check_directory(options: Options) -> None:
-    """Fail where WorkingDirectory=- was missing, so that systemd started us in the root."""
+    """Go to the worker's directory if systemd started us in the root directory.
+
+    systemd does so if the directory is missing, or if the unit has no WorkingDirectory=.
+
+    Raises:
+        OSError: the directory is missing, or we may not enter it.
+    """
     if options.directory is not None and posix.getcwd() == "/":
         posix.chdir(options.expanded(encoded(options.directory)))
 
@@ -217,24 +224,24 @@ def _check_directory(options: Options) -> None:
 def _split_stderr(options: Options, environ: "dict[bytes, bytes]") -> None:
     """Give stderr a journal stream of its own, with its own priority.
 
-    SyslogLevel= holds for both streams. The protocol is the one that systemd itself speaks:
-    seven header lines (identifier, unit, priority, level prefix, three forwards), then the bytes.
+    SyslogLevel= applies to both streams. This is the protocol that systemd itself speaks: seven
+    header lines (identifier, unit, priority, level prefix, three forwards), then the bytes.
     """
     priority = options.stderr_priority
     if priority is None or options.log != "journal" or b"JOURNAL_STREAM" not in environ:
         return
     try:
-        ours = _socket.socket(fileno=posix.dup(2))  # stdout is /dev/null where it is silent
+        ours = _socket.socket(fileno=posix.dup(2))  # a silent stdout is /dev/null
         stream = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
-        stream.connect(ours.getpeername())  # LogNamespace= has a socket of its own
+        stream.connect(ours.getpeername())  # a unit with LogNamespace= has a socket of its own
         ours.close()
         stream.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDBUF, 8 << 20)  # as systemd does
-        # Facility user, for "wctl tail … stderr" (journald.py). The unit's name counts from root.
+        # Facility user, for "wctl tail … stderr". journald believes the unit's name only from root.
         header = f"{options.name}\n{options.unit}\n{1 << 3 | priority}\n1\n0\n0\n0\n"
         stream.sendall(encoded(header))
         stream.shutdown(_socket.SHUT_RD)
     except OSError:
-        return  # it is not the journal, or the journal is away: both stay together
+        return  # stderr is not the journal, or journald is away: both streams stay together
     posix.dup2(stream.fileno(), 2)
     stream.close()
     journal = posix.fstat(2)
@@ -242,7 +249,7 @@ def _split_stderr(options: Options, environ: "dict[bytes, bytes]") -> None:
 
 
 def _executable(start: Start) -> bool:
-    """Tell whether the command is there, as far as can be told without running it."""
+    """Tell whether the command can be run, as far as its files show without running it."""
     try:
         _check_directory(start.options)
     except OSError:
@@ -254,17 +261,17 @@ def _executable(start: Start) -> bool:
 def _candidates(name: bytes, environ: "dict[bytes, bytes]") -> "list[bytes]":
     if b"/" in name:
         return [name]
-    path = environ.get(b"PATH", b"/bin:/usr/bin")  # as execvpe(3) has it
+    path = environ.get(b"PATH", b"/bin:/usr/bin")  # the default of execvpe(3)
     return [directory + b"/" + name if directory else name for directory in path.split(b":")]
 
 
 def _exec(command: "list[bytes]", environ: "dict[bytes, bytes]") -> None:
     """Exec ``command`` from the PATH of ``environ``.
 
-    os.execvpe does the same, and imports warnings on the way.
+    os.execvpe does the same, but imports warnings on the way.
 
     Raises:
-        OSError: with the command's name; the most telling of what the directories answered.
+        OSError: the most telling error of the directories in PATH, with the command's name.
     """
     found: "OSError | None" = None
     for path in _candidates(command[0], environ):

@@ -1,9 +1,9 @@
-"""The notifier: a short-lived process beside a worker that tells the manager when it is READY.
+"""The notifier: a short-lived process that tells the manager when a worker is READY.
 
-It holds a pidfd of the worker and sleeps in poll(2) until either the worker is gone or its time
-has come. Then it exits, and nothing of wctl is left. Every signal is blocked in it: those that
-somebody sends to the whole unit are for the worker, and a notifier that died of one would leave
-a healthy worker to be killed for never becoming READY. SIGKILL ends it, as it should.
+The notifier holds a pidfd of the worker and sleeps in poll(2) until the worker is gone or READY.
+Then it exits, and no process of wctl is left. It blocks every signal: signals that a user sends to
+the whole unit are for the worker. If one ended the notifier, systemd would kill a healthy worker
+for never becoming READY. SIGKILL ends the notifier, as it should.
 """
 
 import posix
@@ -19,8 +19,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# A worker with startsecs=0 is READY at once, yet one that crashes at once must not be started at
-# full speed for ever: its failed starts are forgotten only when it has lived this long.
+# Seconds. A worker with startsecs=0 is READY at once, yet if it crashes at once, systemd must not
+# restart it at full speed for ever. So the notifier forgets its failed starts only after this time.
 STARTSECS_0_GRACE = 1.0
 
 
@@ -28,7 +28,7 @@ def run(start: Start, pidfd: int, execd: int, probe: "Callable[[Worker], bool]")
     """Wait until the worker behind ``pidfd`` is READY, and report it.
 
     ``execd`` ends when the worker's exec succeeds and carries a byte when it fails. ``probe``
-    waits where it is not time that makes the worker READY.
+    waits for readiness if time alone (startsecs) does not make the worker READY.
     """
     if posix.read(execd, 1):
         return
@@ -41,7 +41,7 @@ def run(start: Start, pidfd: int, execd: int, probe: "Callable[[Worker], bool]")
         ready = probe(worker)
     if not ready or options.ready == "notify":
         return
-    # Where nobody starts it again (retry), a crash after READY is the end, however early.
+    # If systemd does not restart the worker (retry), a crash after READY is final, however early.
     grace = start.at_once and not options.retry
     if not grace:
         start.counter.clear()
@@ -52,7 +52,7 @@ def run(start: Start, pidfd: int, execd: int, probe: "Callable[[Worker], bool]")
 
 
 class Worker:
-    """The process behind a pidfd."""
+    """The worker's process, behind a pidfd."""
 
     def __init__(self, pidfd: int) -> None:
         self._pidfd = pidfd
@@ -64,14 +64,14 @@ class Worker:
         return self.gone_or(None, within) is True
 
     def gone_or(self, fd: "int | None", within: float) -> "bool | None":
-        """As gone(), but return None as soon as ``fd`` has something to read."""
+        """Do what gone() does, but return None as soon as ``fd`` is readable."""
         if fd is not None:
             self._poll.register(fd, select.POLLIN)
         end = time.monotonic() + within
         while True:
             left = end - time.monotonic()
             # Rounded up: poll must not return a fraction of a millisecond early.
-            ready = [each for each, _ in self._poll.poll(max(0, int(left * 1000) + 1))]
+            ready = [readable for readable, _ in self._poll.poll(max(0, int(left * 1000) + 1))]
             if self._pidfd in ready:
                 return True
             if ready:
@@ -80,14 +80,14 @@ class Worker:
                 return False
 
     def forget(self, fd: int) -> None:
-        """Do not look at ``fd`` any more."""
+        """Stop watching ``fd``."""
         self._poll.unregister(fd)
 
     def stop(self, signal: int, grace: float) -> None:
-        """Send ``signal``, and SIGKILL after ``grace`` seconds."""
-        for each in (signal, _signal.SIGKILL):
+        """Send ``signal``, and SIGKILL if the worker still runs after ``grace`` seconds."""
+        for number in (signal, _signal.SIGKILL):
             try:
-                _signal.pidfd_send_signal(self._pidfd, each)
+                _signal.pidfd_send_signal(self._pidfd, number)
             except ProcessLookupError:
                 return
             if self.gone(grace):

@@ -1,7 +1,7 @@
 """Where a resident wrapper sends its worker's output: the journal, a file, its own output.
 
-Writing never fails: a full disk or an absent journald must not stop the worker. What is dropped is
-counted, and the journal says so.
+Writing never fails: a full disk or an absent journald must not stop the worker. The wrapper counts
+the bytes that it drops, and reports them in the journal.
 """
 
 import posix
@@ -11,15 +11,15 @@ from . import journald
 from .command_line import NO_FILE, Options, log_path
 from .rotation import RotatedFile
 
-_LONGEST_LINE = 48 << 10  # journald cuts longer ones (LineMax= of journald.conf(5))
-_RETRY = 1.0  # seconds between two tries to write to a file that could not be written
+_LONGEST_LINE = 48 << 10  # bytes; journald cuts longer lines (LineMax= of journald.conf(5))
+_RETRY = 1.0  # seconds until the next try to write to a file after an error
 _DEV_NULL = (1, 3)
 
 
 def outputs(
     options: Options, logs: "str | None", *, stderr: bool
 ) -> "list[Journaled | Inherited | LogFile]":
-    """Return where one stream goes; the file first, which is never slow."""
+    """Return the outputs of one stream; the file comes first, because it is never slow."""
     fd = 2 if stderr else 1
     path = log_path(options, logs, stderr=stderr)
     log = None
@@ -44,22 +44,22 @@ def outputs(
 
 
 def _is_journal(options: Options, fd: int, *, stderr: bool) -> bool:
-    """Tell whether ``fd`` is the journal, or nothing because systemd could not reach it."""
+    """Tell whether ``fd`` is the journal, or /dev/null because systemd could not reach journald."""
     if journald.behind(fd) is not None:
         return True
-    there = posix.fstat(fd)
-    null = (posix.major(there.st_rdev), posix.minor(there.st_rdev)) == _DEV_NULL
+    status = posix.fstat(fd)
+    null = (posix.major(status.st_rdev), posix.minor(status.st_rdev)) == _DEV_NULL
     return null and (options.stderr_file if stderr else options.stdout_file) != NO_FILE
 
 
 class Inherited:
-    """An output that is what the wrapper's own is: a terminal, a pipe of "wctl run"."""
+    """The wrapper's own stdout or stderr as an output: a terminal, or a pipe of "wctl run"."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
 
     def write(self, data: bytes) -> None:
-        """Pass ``data`` on; where nobody listens it is lost, as it would be without us."""
+        """Pass ``data`` on; without a reader the data is lost, as it would be without a wrapper."""
         view = memoryview(data)
         try:
             while view:
@@ -68,7 +68,7 @@ class Inherited:
             pass
 
     def close(self) -> None:
-        """Nothing is held back."""
+        """Do nothing: this output holds no data back."""
 
 
 class LogFile:
@@ -78,9 +78,9 @@ class LogFile:
         self.path = file.path
         self._unit = unit
         self._file = file
-        self._dropped = 0  # bytes, since the file could last be written
+        self._dropped = 0  # bytes since the last successful write
         self._lines = 0
-        self._mid_line = False  # what was dropped last is the beginning of a line
+        self._mid_line = False  # the dropped bytes end within a line
         self._next_try = 0.0
 
     def write(self, data: bytes) -> None:
@@ -130,9 +130,9 @@ class LogFile:
 
 
 class Journaled:
-    """An output to the journal, whole lines, with ``spare`` for the time that journald is away.
+    """An output to the journal, in whole lines; ``spare`` takes them while journald is away.
 
-    Without a spare there is a file that has everything anyway.
+    ``spare`` is None if a file gets every line anyway, or if the stream has no file.
     """
 
     def __init__(self, journal: "journald.Journal", unit: str, spare: "LogFile | None") -> None:
@@ -140,11 +140,11 @@ class Journaled:
         self._unit = unit
         self._spare = spare
         self._line = b""  # the beginning of a line, held back until its end comes
-        self._missed = 0  # bytes, while journald was away
-        self._mid_line = False  # they end within a line
+        self._missed = 0  # bytes that came while journald was away
+        self._mid_line = False  # the missed bytes end within a line
 
     def write(self, data: bytes) -> None:
-        """Send the lines that are complete."""
+        """Send the complete lines, and hold the rest back."""
         if self._missed:
             data = self._return(data)
         elif not self._journal.reach():
@@ -162,7 +162,7 @@ class Journaled:
             self._send(lines)
 
     def close(self) -> None:
-        """Send what is left and wait until journald has it."""
+        """Send the rest, and wait until journald has read it."""
         if self._line:
             line, self._line = self._line, b""
             self._send(line)
@@ -186,7 +186,7 @@ class Journaled:
                 self._spare.write(data)
 
     def _return(self, data: bytes) -> bytes:
-        """Go back to the journal at a line's beginning; return what is for it."""
+        """Go back to the journal at the beginning of a line; return the data for the journal."""
         if not self._journal.reach():
             self._miss(data)
             return b""

@@ -1,8 +1,8 @@
 """Readiness beyond time: ready = notify, exec:COMMAND, tcp:HOST:PORT, file:PATH or log:REGEX.
 
-Runs in the notifier, beside a worker that is already working, so ordinary imports are fine here.
-Whatever is waited for, a worker that is not ready after ready_timeout is stopped, and the journal
-says what was missing: a failed start like others.
+This runs in the notifier, while the worker is already working, so ordinary imports are fine here.
+If a worker is not ready after ready_timeout, the notifier stops the worker and logs what was
+missing. That is a failed start like any other.
 """
 
 import os
@@ -22,20 +22,20 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-INTERVAL = 0.1  # seconds between two tries; a probe is of a foreign thing that cannot call us
+INTERVAL = 0.1  # seconds between two tries: the thing that we probe cannot notify us
 STOP_GRACE = 10.0
-LONGEST_LINE = 1 << 16  # bytes of an unfinished line that are searched
+LONGEST_LINE = 1 << 16  # bytes of an unfinished line that we search
 
 
 def wait(start: Start, worker: Worker, output: "int | None") -> bool:
-    """Wait until the worker is ready; False if it is gone, or was stopped as not ready in time."""
+    """Wait until the worker is ready, or stop it after ready_timeout; tell whether it is ready."""
     options = start.options
     kind, _, what = options.ready.partition(":")
     end = time.monotonic() + options.ready_timeout
     if kind == "log":
         ready = output is not None and _log(what, worker, output, end)
     elif kind == "notify":
-        # The worker tells the manager, which then runs ExecStartPost=: that clears the count.
+        # The worker tells the manager, which then runs ExecStartPost=; that clears the count.
         ready = _poll(lambda _left: not start.counter.failed(), worker, end)
     else:
         probe = _PROBES[kind]
@@ -66,7 +66,7 @@ def _log(regex: str, worker: Worker, output: int, end: float) -> bool:
         if gone is not None:
             return False
         data = os.read(output, LONGEST_LINE)
-        if not data:  # it has closed its output, and may live on
+        if not data:  # the worker has closed its output, and may live on
             worker.forget(output)
             source = None
         *lines, unfinished = (unfinished + data).split(b"\n")
@@ -82,7 +82,7 @@ def _exec(command: str, timeout: float) -> bool:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            env={k: v for k, v in os.environ.items() if k != "NOTIFY_SOCKET"},
+            env={name: value for name, value in os.environ.items() if name != "NOTIFY_SOCKET"},
             timeout=timeout,
             check=False,
             preexec_fn=_unblock,  # safe: this process has a single thread

@@ -1,16 +1,16 @@
-"""Resident mode: the wrapper stays as the worker's parent, where something has to stay.
+"""Resident mode: the wrapper stays as the worker's parent.
 
-That is so with log files (the pump), with ready=log:REGEX, and with autorestart=false, where the
-unit has Restart=no and failed starts are retried here. Whatever the worker's end was, the
-wrapper's is the same, so that systemd sees what it would have seen without us.
+The wrapper stays with log files (the pump), with ready=log:REGEX, and with autorestart=false: then
+the unit has Restart=no, and the wrapper retries failed starts. The wrapper ends as the worker
+ended, so that systemd sees what it would have seen without a wrapper.
 
 Decided here:
 - The stop signal comes to us, the unit's main process (KillMode=mixed), and we pass it on. With
-  stopasgroup systemd has sent it to the worker, too; unless it was sent to us alone, by "wctl
-  signal", which only the unit's state tells.
-- Signals stay blocked from before the fork until the handlers are there, so none is lost. They
-  stay handled until we end: a late one must not change how we do.
-- A stop while a start is under way, or waited for, is the end, not one more failed start.
+  stopasgroup systemd has sent the signal to the worker as well. "wctl signal" sends it to us alone.
+  Only the unit's state tells these two cases apart.
+- Signals stay blocked from before the fork until the handlers are installed, so none is lost.
+  Handlers stay installed until we exit, so that a late signal cannot change our exit status.
+- A stop during a start, or during the wait for a start, is the end, not one more failed start.
 """
 
 import posix
@@ -18,13 +18,13 @@ import select
 
 import _signal
 
-# All of them now: by the time a signal comes wctl may have been upgraded, or removed.
+# Import all of these now: when a signal comes, wctl may have been upgraded or removed.
 from . import backoff, exits, journald, launch
 from .command_line import Options
 from .starts import Start
 
-# Not passed on: what cannot be caught, what the kernel sends for faults and ends of our own, and
-# those that a background process gets for touching a terminal.
+# Signals that we do not pass on: the two that no process can catch, those that the kernel sends for
+# our own faults, limits and children, and those that a background process gets from a terminal.
 _OURS = {
     _signal.SIGKILL, _signal.SIGSTOP, _signal.SIGCHLD, _signal.SIGPIPE, _signal.SIGSEGV,
     _signal.SIGBUS, _signal.SIGILL, _signal.SIGFPE, _signal.SIGTRAP, _signal.SIGSYS,
@@ -33,13 +33,13 @@ _OURS = {
 
 
 def run(start: Start) -> None:
-    """Run the worker, and try again where the unit does not; end as the worker ended."""
+    """Run the worker, and retry if the unit does not; end as the worker ended."""
     worker = Worker(start.options)
     while True:
         start.begin()
         try:
             status = _run_once(start, worker)
-        except OSError as error:  # no process or descriptor to be had: TasksMax=, LimitNPROC=
+        except OSError as error:  # no process or descriptor is left: TasksMax=, LimitNPROC=
             journald.say(f"<3>{start.options.unit}: cannot start: {error.strerror}")
             status = launch.EXIT_NOT_STARTED << 8
         if not start.options.retry or not start.counter.failed() or worker.stopped():
@@ -71,7 +71,7 @@ def _run_once(start: Start, worker: "Worker") -> int:
         try:
             verdict, tap = _leave_notifier(start, pidfd, gate)
         except OSError:
-            posix.kill(child, _signal.SIGKILL)  # nobody would ever call it READY
+            posix.kill(child, _signal.SIGKILL)  # without a notifier it would never be READY
             posix.waitpid(child, 0)
             raise
         worker.runs(pidfd)
@@ -94,10 +94,11 @@ def _run_once(start: Start, worker: "Worker") -> int:
 def _leave_notifier(start: Start, pidfd: int, gate: "tuple[int, int]") -> "tuple[int, int | None]":
     """Fork the notifier.
 
-    Return a pipe that ends with it, and one for what the worker writes, if it is to see that.
+    Return a pipe that ends with the notifier, and a pipe to it for a copy of the worker's output,
+    which it reads for ready=log:REGEX.
     """
-    # Whether the start has failed is known when the notifier is gone, which is soon after the
-    # worker: it may be about to report READY.
+    # Only when the notifier is gone do we know whether the start has failed: the notifier ends
+    # soon after the worker, and until then it may be about to report READY.
     verdict, held = posix.pipe()
     output = tap = None
     if start.options.ready.startswith("log:"):
@@ -110,7 +111,7 @@ def _leave_notifier(start: Start, pidfd: int, gate: "tuple[int, int]") -> "tuple
 
 
 class Worker:
-    """Where the signals go that come to us."""
+    """The receiver of the signals that we pass on: the worker, while it runs."""
 
     def __init__(self, options: Options) -> None:
         self._options = options
@@ -120,36 +121,36 @@ class Worker:
         self._handled -= {_signal.SIGKILL, _signal.SIGSTOP}
 
     def runs(self, pidfd: int) -> None:
-        """From now on signals are for the process behind ``pidfd``."""
+        """Pass signals on to the process behind ``pidfd`` from now on."""
         self._pidfd = pidfd
         for signal in self._handled:
             _signal.signal(signal, self._arrived)
 
     def is_gone(self) -> None:
-        """There is no worker: only a stop concerns us."""
+        """Pass no more signals on: without a worker only a stop matters."""
         self._pidfd = None
 
     def is_us(self) -> None:
-        """Put the dispositions back, in the process that becomes the worker."""
+        """Restore the default dispositions, in the process that becomes the worker."""
         for signal in self._handled:
             _signal.signal(signal, _signal.SIG_DFL)
 
     def stopped(self) -> bool:
-        """Tell whether the unit is being stopped, as far as the signals that came can tell."""
+        """Tell whether the stop signal has come and systemd is stopping the unit."""
         return self._signalled and _deactivating(self._options)
 
     def _arrived(self, signal: int, _frame: object) -> None:
         stop = signal == self._options.stopsignal
         self._signalled = self._signalled or stop
         if self._pidfd is None:
-            # Nothing of the worker is left. Ending us is what a stop in the back-off is for.
+            # The worker is gone. A stop during the back-off must end the wrapper.
             if stop and self._options.retry:
                 exits.die_by(signal)
         elif not (stop and self._options.stop_group and _deactivating(self._options)):
             try:
                 _signal.pidfd_send_signal(self._pidfd, signal)
             except ProcessLookupError:
-                pass  # it has ended, and we are about to notice
+                pass  # the worker has ended, and we are about to notice
 
 
 def _deactivating(options: Options) -> bool:
@@ -157,7 +158,7 @@ def _deactivating(options: Options) -> bool:
 
 
 def _ended(pidfd: int) -> None:
-    """Sleep until the worker has ended."""
+    """Sleep until the process behind ``pidfd`` has ended."""
     poll = select.poll()
     poll.register(pidfd, select.POLLIN)
     while not poll.poll():

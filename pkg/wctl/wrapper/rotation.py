@@ -1,6 +1,7 @@
-"""A log file that is rotated by size, at a line's end: FILE, FILE.1 … FILE.N.
+"""A log file that is rotated by size, at the end of a line: FILE, FILE.1 … FILE.N.
 
-Renames only, oldest first: a process killed at any step leaves every line in one of the files.
+Rotation renames files, the oldest first: a process that is killed at any step leaves every line in
+one of the files.
 """
 
 import posix
@@ -8,17 +9,17 @@ import time
 
 _MODE = 0o640
 _DIRECTORY_MODE = 0o750
-_LOOK = 1.0  # seconds between two looks whether the file is still where it was
+_LOOK = 1.0  # seconds between two checks that the file is still in its place
 _ELOOP, _EINVAL = 40, 22
-_TYPE, _REGULAR = 0o170000, 0o100000  # of st_mode; the stat module costs more than both
+_TYPE, _REGULAR = 0o170000, 0o100000  # of st_mode; importing the stat module would cost more
 
 
 class RotatedFile:
-    """Append to ``path``; keep it under ``maxbytes`` (0: no limit) with ``backups`` older ones."""
+    """The log file ``path`` of up to ``maxbytes`` (0: no limit), with ``backups`` older files."""
 
     def __init__(self, path: str, maxbytes: int, backups: int) -> None:
         self.path = path
-        self.written = 0  # bytes of the latest write() that are in the file
+        self.written = 0  # bytes that the latest write() has put into the file
         self._maxbytes = maxbytes
         self._backups = backups
         self._fd = -1
@@ -26,13 +27,13 @@ class RotatedFile:
         self._in_line = False  # the last byte is not a newline
         self._identity = (0, 0)
         self._next_look = 0.0
-        self._directory: "str | None" = None  # where path's really is
+        self._directory: "str | None" = None  # the directory of path, without links
 
     def write(self, data: bytes, *, new_line: bool = False) -> None:
-        """Append ``data``, rotating on the way; ``new_line``: never to an unfinished line.
+        """Append ``data``, rotating on the way; with ``new_line`` end an unfinished line first.
 
         Raises:
-            OSError: the file cannot be written; the next call tries to open it anew.
+            OSError: the file cannot be written; the next call tries to open it again.
         """
         self.written = 0
         try:
@@ -57,7 +58,7 @@ class RotatedFile:
         self._fd = -1
 
     def _room(self, data: bytes, start: int) -> int:
-        """Return the end of what may still go into this file: whole lines, if possible."""
+        """Return the end of the data that may still go into this file: whole lines, if possible."""
         room = self._maxbytes - self._size
         if not self._maxbytes or len(data) - start <= room:
             return len(data)
@@ -66,12 +67,12 @@ class RotatedFile:
             return whole
         if room < 0 or (self._size and not self._in_line):
             return start
-        # A line that is larger than what is left, or than a file: it stays in one piece as far as
-        # this write goes.
+        # The line is longer than a whole file, or the file holds its beginning and has no room for
+        # the rest. The line stays in one piece as far as ``data`` has it.
         return data.find(b"\n", start) + 1 or len(data)
 
     def _append(self, data: bytes, start: int, end: int) -> int:
-        """Write once: all of it, unless the disk is full."""
+        """Write once; return the number of bytes written: all, unless the disk is full."""
         view = memoryview(data)[start:end]
         written = posix.write(self._fd, view)
         self._size += written
@@ -79,33 +80,33 @@ class RotatedFile:
         return written
 
     def _look(self) -> None:
-        """Open the file, if it is not open or somebody has moved, removed or replaced it."""
+        """Open the file if it is not open, or if it has been moved, removed or replaced."""
         now = time.monotonic()
         if self._fd >= 0 and now < self._next_look:
             return
         self._next_look = now + _LOOK
         if self._fd >= 0:
             try:
-                there = posix.stat(self.path, follow_symlinks=False)
+                status = posix.stat(self.path, follow_symlinks=False)
             except OSError:
                 self.close()
             else:
-                self._size = there.st_size  # "wctl clear" truncates it
-                if (there.st_dev, there.st_ino) != self._identity or self._moved():
+                self._size = status.st_size  # "wctl clear" truncates the file
+                if (status.st_dev, status.st_ino) != self._identity or self._moved():
                     self.close()
         if self._fd < 0:
             self._open()
 
     def _moved(self) -> bool:
-        now = _real(_parent(self.path))
-        return now is not None and now != self._directory
+        directory = _real(_parent(self.path))
+        return directory is not None and directory != self._directory
 
     def _open(self) -> None:
         if self._directory is None:
             self._make_directory()
             self._directory = _real(_parent(self.path))
         elif self._moved():
-            # Whoever put a link there could have us write, and rename, anywhere.
+            # The user who put a link there could make us write and rename files anywhere.
             raise OSError(_ELOOP, "its directory was replaced by a link")
         flags = (
             posix.O_RDWR
@@ -124,19 +125,19 @@ class RotatedFile:
             if error.errno == _ELOOP:
                 raise OSError(_ELOOP, "it was replaced by a link") from None
             raise
-        now = posix.fstat(self._fd)
-        if now.st_mode & _TYPE != _REGULAR:
+        status = posix.fstat(self._fd)
+        if status.st_mode & _TYPE != _REGULAR:
             raise OSError(_EINVAL, "not a regular file")
         self._lock()
-        self._identity = now.st_dev, now.st_ino
-        self._size = now.st_size
+        self._identity = status.st_dev, status.st_ino
+        self._size = status.st_size
         self._in_line = bool(self._size) and posix.pread(self._fd, 1, self._size - 1) != b"\n"
 
     def _lock(self) -> None:
-        """Keep others from rotating the file under us: an instance of the same stdout_logfile.
+        """Keep other processes from rotating our file: instances with the same stdout_logfile.
 
         Raises:
-            OSError: somebody has it.
+            OSError: another process holds the lock.
         """
         from fcntl import LOCK_EX, LOCK_NB, flock
 
@@ -146,19 +147,19 @@ class RotatedFile:
             raise OSError(_EINVAL, "another process logs to it") from None
 
     def _make_directory(self) -> None:
-        """Create what is missing of the path, where nobody else could have put a trap."""
+        """Create the path's missing directories, if no other user could have set a trap there."""
         missing = []
         directory = _parent(self.path)
         while not _exists(directory):
             missing.append(directory)
             directory = _parent(directory)
-        there = posix.stat(directory)
-        if there.st_uid in (0, posix.geteuid()) and not there.st_mode & 0o022:
+        status = posix.stat(directory)
+        if status.st_uid in (0, posix.geteuid()) and not status.st_mode & 0o022:
             try:
-                for each in reversed(missing):
-                    posix.mkdir(each, _DIRECTORY_MODE)
+                for path in reversed(missing):
+                    posix.mkdir(path, _DIRECTORY_MODE)
             except OSError:
-                pass  # that it is missing says more
+                pass  # opening the file fails next, and that error says more
 
     def _rotate(self) -> None:
         self.close()
@@ -178,7 +179,7 @@ def _parent(path: str) -> str:
 
 
 def _exists(path: str) -> bool:
-    """Tell whether something is there, were it a link to nothing."""
+    """Tell whether ``path`` exists, even if it is a link to nothing."""
     try:
         posix.lstat(path)
     except OSError:
@@ -187,7 +188,7 @@ def _exists(path: str) -> bool:
 
 
 def _real(directory: str) -> "str | None":
-    """Return the path of a directory without any links, as the kernel has it; None if missing."""
+    """Return the kernel's own path of ``directory``, without links; None if it cannot be opened."""
     try:
         fd = posix.open(directory, posix.O_PATH | posix.O_CLOEXEC)
     except OSError:

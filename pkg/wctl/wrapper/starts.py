@@ -1,11 +1,11 @@
-"""One start of one worker, and how many before it failed: Supervisor's rule for what comes next.
+"""One start of one worker, and the failed starts before it: Supervisor's rule for what comes next.
 
-Failed starts are counted in a file: those begun since the worker was last READY. It lives in the
-unit's RuntimeDirectory=, which systemd keeps over restarts and removes when the unit stops or fails
-(RuntimeDirectoryPreserve=restart, systemd.exec(5)): a stop, or a start after giving up, begins
-at zero without any code of ours. "systemctl restart" keeps the directory, too, and so did a stop
-that came while systemd waited out RestartSec= (before systemd 257). There NRestarts tells
-(systemd.service(5)): automatic restarts alone raise it, so it is noted beside the count.
+A file counts failed starts: those begun since the worker was last READY. The file is in the unit's
+RuntimeDirectory=, which systemd keeps over restarts and removes when the unit stops or fails
+(RuntimeDirectoryPreserve=restart, systemd.exec(5)). So after a stop, or after giving up, the count
+begins at zero without any code of ours. systemd also keeps the directory over "systemctl restart"
+and, before systemd 257, over a stop during the RestartSec= pause. NRestarts tells such a start from
+an automatic restart, which alone raises it (systemd.service(5)). So the file also holds NRestarts.
 
 We do not record NRestarts at the first failed start: reading it would cost every healthy start a
 systemctl call. If the unit is stopped during the RestartSec= pause that follows, backoff.py notices
@@ -24,7 +24,7 @@ FILE = "failed-starts"
 
 
 class Counter:
-    """The count of one instance, in ``directory`` (None: nowhere, every start is the first)."""
+    """The failed starts of one instance, counted in ``directory`` (None: they are not counted)."""
 
     def __init__(self, directory: "str | None") -> None:
         self._path = None if directory is None else f"{directory}/{FILE}"
@@ -34,19 +34,19 @@ class Counter:
         return self._numbers()[0]
 
     def restarts(self) -> "int | None":
-        """Return what NRestarts was when the last of them began; None where nobody asked."""
+        """Return NRestarts as it was when the last of these starts began; None if unknown."""
         return self._numbers()[1]
 
     def begin(self, failed: int, restarts: "int | None" = None) -> None:
-        """Count a start, before it is known how it ends. ``failed`` is the count so far.
+        """Count a start before its outcome is known. ``failed`` is the count so far.
 
         Raises:
-            OSError: the count cannot be kept.
+            OSError: the count cannot be written.
         """
         if self._path is None:
             return
         text = b"%d" % (failed + 1) if restarts is None else b"%d %d" % (failed + 1, restarts)
-        # A rename, so that a wrapper killed here leaves the old count or the new one.
+        # Rename the file, so that a wrapper killed here leaves the old count or the new count.
         fd = posix.open(
             f"{self._path}.new", posix.O_WRONLY | posix.O_CREAT | posix.O_TRUNC | posix.O_CLOEXEC
         )
@@ -81,7 +81,7 @@ class Counter:
 
 
 class Start:
-    """One start of one worker: what it was told, what it was given, and what went before."""
+    """One start of one worker: its options, its environment, and the failed starts before it."""
 
     def __init__(self, options: Options, environ: "dict[bytes, bytes]") -> None:
         self.options = options
@@ -89,7 +89,7 @@ class Start:
         self.logs = _own_directory(environ, b"LOGS_DIRECTORY")
         self.environ = environ
         self.failed = self.counter.failed()
-        self.restarts: "int | None" = None  # NRestarts, where somebody has asked for it
+        self.restarts: "int | None" = None  # NRestarts, if we have asked systemd for it
         self.said_ready = False
 
     @property
@@ -99,16 +99,16 @@ class Start:
 
     @property
     def address(self) -> "str | None":
-        """Where the manager listens."""
+        """The address that the manager listens at; None without a manager."""
         address = self.environ.get(b"NOTIFY_SOCKET")
         return None if address is None else decoded(address)
 
     def begin(self) -> None:
-        """Count this start; where that cannot be, the worker matters more."""
+        """Count this start; if that fails, go on: the worker matters more."""
         try:
             self.counter.begin(self.failed, self.restarts)
         except OSError as error:
-            from . import journald  # where something is wrong
+            from . import journald  # needed only when something is wrong
 
             journald.say(f"<4>{self.options.unit}: cannot count failed starts: {error.strerror}")
 
@@ -116,7 +116,7 @@ class Start:
 def automatic(before: "int | None", now: "int | None") -> bool:
     """Tell whether systemd made this start by itself, from NRestarts at the last start and now."""
     if now is None:
-        return True  # nobody knows: rather wait in vain than crash at full speed
+        return True  # unknown: better wait in vain than crash at full speed
     return now > (before or 0)
 
 
@@ -133,7 +133,7 @@ def given_up(failed: int, startretries: int) -> bool:
 def _own_directory(environ: "dict[bytes, bytes]", variable: bytes) -> "str | None":
     """Take wctl's own directory out of a variable of RuntimeDirectory= or LogsDirectory=.
 
-    A passed-through directive may have added others, which are the worker's to see.
+    A passed-through directive may have added other directories, which the worker is to see.
     """
     own = None
     others = []
