@@ -1,1 +1,1 @@
-"""What systemd defines: unit files, names, the bus, the journal."""
+"""The things that systemd defines: unit files, unit names, the manager's bus, the journal."""

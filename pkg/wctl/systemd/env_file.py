@@ -1,4 +1,4 @@
-"""EnvironmentFile= (systemd.exec(5)): read as systemd reads it, written, and named in a unit."""
+"""EnvironmentFile= (systemd.exec(5)): read a file as systemd does, write it, name it in a unit."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 
 
 def parse(text: str) -> dict[str, str]:
-    """Return the variables; a later one of the same name wins."""
+    """Return the variables; the last value of a name wins."""
     return dict(_assignments(text))
 
 
@@ -27,7 +27,7 @@ def _assignments(text: str) -> Iterator[tuple[str, str]]:
     while at < len(text):
         line_end = text.find("\n", at) if "\n" in text[at:] else len(text)
         name, equals, _ = text[at:line_end].partition("=")
-        if not equals or not _NAME.fullmatch(name.strip()):  # a comment, or nothing
+        if not equals or not _NAME.fullmatch(name.strip()):  # a comment, a blank line, an error
             at = line_end + 1
             continue
         value, at = _value(text, at + len(name) + 1)
@@ -35,9 +35,9 @@ def _assignments(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _value(text: str, at: int) -> tuple[str, int]:
-    """Read one value, with its quotes and continued lines; return it and where it ends."""
+    """Read a value with its quotes and continued lines; return it and the position of its end."""
     value = ""
-    quoted = 0  # how much of the value no trailing blank is cut off
+    quoted = 0  # length of the value up to its last quote or escape; blanks up to there stay
     while match := _PIECE.match(text, at):
         at = match.end()
         if match["end"]:
@@ -63,12 +63,12 @@ def _unescape(match: re.Match[str]) -> str:
 
 
 def pattern(path: str) -> str:
-    """Return the value of EnvironmentFile= for ``path`` alone: systemd takes it as a glob(7)."""
+    """Return EnvironmentFile='s value for ``path`` alone: systemd takes the value as a glob(7)."""
     return re.sub(r"([*?\[\\])", r"\\\1", path)
 
 
 def environment_file(variables: Iterable[tuple[str, str]]) -> str:
-    """Return the text of an EnvironmentFile=: shell-like, no specifiers."""
+    """Return the text of a file for EnvironmentFile=: quoted as in a shell, without specifiers."""
     return "".join(f'{name}="{_shell_escaped(value)}"\n' for name, value in variables)
 
 

@@ -1,7 +1,7 @@
 """How an instance's last processes ended, from systemd's own entries in the journal.
 
-systemd keeps the exit of the last process only, and while a worker is in BACKOFF, or FATAL, that
-is the wrapper's. The journal has them all (systemd.journal-fields(7)).
+systemd keeps only the exit of the last process. While a worker is in BACKOFF or FATAL, the wrapper
+is the last process. The journal has all exits (systemd.journal-fields(7)).
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from wctl.wrapper.exits import GIVE_UP_SIGNAL
 _PROCESS_EXIT = "98e322203f7a4ed290d09fe03c09fe15"  # SD_MESSAGE_UNIT_PROCESS_EXIT
 GAVE_UP = ("killed", str(int(GIVE_UP_SIGNAL)))  # EXIT_CODE, EXIT_STATUS of a wrapper
 _UNIT_FAILED = "d9b373ed55a64feb8242e02dbe79a49c"  # SD_MESSAGE_UNIT_FAILURE_RESULT, after the exit
-_LOOK_BACK = 6  # entries: of each end there are up to two
+_LOOK_BACK = 6  # entries: systemd logs up to two for each exit
 
 
 def last_exit(unit: str, *, user: bool) -> str | None:
     """Return how the worker last ended: "exit status 3", "killed by SIGSEGV"; None if unknown.
 
-    What the kernel killed for want of memory has ", out of memory (limit 256M)", as the limit is
-    now. With cgroup version 1 nobody knows: systemd does not look there, and the kernel's count is
-    gone with the cgroup when the worker is started again.
+    If the kernel killed the worker for want of memory, ", out of memory (limit 256M)" follows, with
+    the limit as it is now. With cgroup version 1 the cause stays unknown: systemd does not look
+    there, and the kernel's count is gone with the cgroup when the worker is started again.
     """
     field = "USER_UNIT" if user else "UNIT"
     command = ["journalctl", "--quiet", "--output=json", f"--lines={_LOOK_BACK}"]
@@ -47,7 +47,7 @@ def last_exit(unit: str, *, user: bool) -> str | None:
 
 
 def _limit(unit: str, *, user: bool) -> str:
-    """Return the memory limit of ``unit`` in words; "" where it has none, or it is not known."""
+    """Return the memory limit of ``unit`` in words; "" if the unit has none or it is unknown."""
     scope = "--user" if user else "--system"
     command = ["systemctl", scope, "show", "--property=MemoryMax", "--value", "--", unit]
     try:
@@ -59,7 +59,7 @@ def _limit(unit: str, *, user: bool) -> str:
 
 
 def words(code: str, status: str) -> str:
-    """Return an end as systemd has it (EXIT_CODE, EXIT_STATUS) in words."""
+    """Return in words how a process ended, from systemd's EXIT_CODE and EXIT_STATUS."""
     if code == "exited":
         return f"exit status {status}"
     try:

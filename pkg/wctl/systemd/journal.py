@@ -1,6 +1,6 @@
-"""What workers wrote, and what was said about them, from the journal.
+"""Messages in the journal: those that workers wrote, and those about workers.
 
-Through systemd-python, or else through journalctl.
+wctl reads the journal through systemd-python, or through journalctl without that library.
 """
 
 from __future__ import annotations
@@ -20,52 +20,52 @@ from wctl.wrapper import journald
 _INFO = 6
 _CHUNK = 1 << 16  # bytes
 _IDENTIFIER = "SYSLOG_IDENTIFIER"
-# stdout is what is not stderr: of whatever facility somebody gave it (SyslogFacility=).
-_STDOUT = tuple(each for each in range(24) if each != journald.USER)
+# stdout has any facility but stderr's: the administrator may choose one (SyslogFacility=).
+_STDOUT = tuple(facility for facility in range(24) if facility != journald.USER)
 _FIELDS = (_IDENTIFIER, "MESSAGE", "PRIORITY", "SYSLOG_FACILITY", "_TRANSPORT", "_PID")
-# Where the name of the unit is, in the order of their weight.
+# The fields that may hold the name of the unit, the most significant first.
 _UNIT_FIELDS = {
     False: ("UNIT", "OBJECT_SYSTEMD_UNIT", "COREDUMP_UNIT", "_SYSTEMD_UNIT"),
     True: ("USER_UNIT", "OBJECT_SYSTEMD_USER_UNIT", "COREDUMP_USER_UNIT", "_SYSTEMD_USER_UNIT"),
 }
-_PROGRAM = "WCTL_PROGRAM"  # of what "wctl scale" and others note (log.py)
+_PROGRAM = "WCTL_PROGRAM"  # the field of the notes that "wctl scale" and others write (log.py)
 
 
 @dataclass(frozen=True)
 class Line:
     """One message."""
 
-    unit: str  # or the program's name, where it is about all of them
+    unit: str  # or the program's name, if the message is about all of its instances
     data: bytes
     time: int  # microseconds since the epoch
     priority: int
     pid: int
-    stream: str  # stdout, stderr; "" for what did not come through either
+    stream: str  # stdout or stderr; "" if the message came through neither
     identifier: str
 
     @property
     def text(self) -> str:
-        """The message, as far as it is text."""
+        """The message as text; a replacement character stands for bytes that are not UTF-8."""
         return self.data.decode(errors="replace")
 
 
 @dataclass(frozen=True)
 class Query:
-    """Which messages: those that ``units`` wrote, or with ``about`` those that tell of them."""
+    """Which messages to read: those that ``units`` wrote, or with ``about`` those about them."""
 
     units: tuple[str, ...]
     user: bool = False
     about: bool = False
     programs: tuple[str, ...] = ()  # with about
     stream: str | None = None
-    output: bool = False  # stdout and stderr alone, and not wctl's own words
+    output: bool = False  # only stdout and stderr, and no messages of wctl itself
     priority: int | None = None
     since: int | None = None  # microseconds since the epoch
     until: int | None = None
     grep: re.Pattern[bytes] | None = field(default=None)
 
     def groups(self, uid: int) -> list[tuple[str, ...]]:
-        """Return what to match: one of the groups, and of each field in it one of its values."""
+        """Return groups of matches: a message needs a listed value for each field of one group."""
         own = _UNIT_FIELDS[self.user][-1]
         units = tuple(f"{own}={unit}" for unit in self.units)
         if not self.about:
@@ -81,10 +81,10 @@ class Query:
         return [(*group, *self._priorities()) for group in groups]
 
     def _of_children(self, uid: int) -> tuple[str, ...]:
-        """Return what matches lines of processes that were gone before journald looked.
+        """Return the matches for lines of processes that were gone before journald looked.
 
-        It takes the unit of a stream from systemd alone, not from a user's, and then goes by the
-        process that wrote. The name that the unit gave the stream stays with it.
+        journald takes the unit of a stream only from the system manager. For user units it looks at
+        the process that wrote, which may be gone. The stream's identifier stays, so match that.
         """
         names = (unit_name.short(unit) for unit in self.units)
         return (f"_UID={uid}", "_TRANSPORT=stdout", *(f"{_IDENTIFIER}={name}" for name in names))
@@ -93,35 +93,36 @@ class Query:
         if not (self.output or self.stream):
             return ()
         facilities = {None: (), "stderr": (journald.USER,), "stdout": _STDOUT}[self.stream]
-        return ("_TRANSPORT=stdout", *(f"SYSLOG_FACILITY={each}" for each in facilities))
+        return ("_TRANSPORT=stdout", *(f"SYSLOG_FACILITY={facility}" for facility in facilities))
 
     def _priorities(self) -> tuple[str, ...]:
         most = -1 if self.priority is None else self.priority
-        return tuple(f"PRIORITY={each}" for each in range(most + 1))
+        return tuple(f"PRIORITY={priority}" for priority in range(most + 1))
 
     def wants(self, line: Line) -> bool:
-        """Tell what no match can."""
+        """Tell whether ``line`` passes the filters that no match in the journal can express."""
         if (self.output or self.stream) and line.identifier == "wctl":
             return False
         return self.grep is None or self.grep.search(line.data) is not None
 
 
 class Reader(Protocol):
-    """A way to the journal."""
+    """A way to read the journal."""
 
     def read(
         self, query: Query, count: int | None, *, idle: Callable[[], None] | None = None
     ) -> Iterator[Line]:
         """Yield the last ``count`` messages (None: all).
 
-        With ``idle`` go on with every new one, and call it before each wait for more.
+        With ``idle`` go on with every new message, and call ``idle`` before each wait for more.
         """
 
 
 def reader() -> Reader:
-    """Return the best way to the journal that is installed."""
+    """Return the best reader of the journal that is installed."""
     try:
-        # Its public face imports half of the standard library and converts every field.
+        # systemd.journal, the public module, imports half of the standard library and converts
+        # every field.
         from systemd import _reader
     except ImportError:
         return Journalctl()
@@ -129,16 +130,16 @@ def reader() -> Reader:
 
 
 def last(units: Sequence[str], count: int, *, user: bool) -> list[Line]:
-    """Return the last ``count`` lines that ``units`` wrote, with what wctl said in between."""
+    """Return the last ``count`` lines of ``units``, with the lines that wctl wrote in between."""
     return list(reader().read(Query(tuple(units), user=user), count))
 
 
 class Native:
-    """Through systemd-python."""
+    """Read the journal through systemd-python."""
 
     def __init__(self, module: Any) -> None:
         self._reader = module._Reader(flags=1)  # SD_JOURNAL_LOCAL_ONLY
-        self._reader.data_threshold = 0  # the whole of long messages
+        self._reader.data_threshold = 0  # return long messages as a whole
 
     def read(
         self, query: Query, count: int | None, *, idle: Callable[[], None] | None = None
@@ -153,7 +154,7 @@ class Native:
             for match in group:
                 reader.add_match(match)
         if idle is not None:
-            reader.fileno()  # arms the notification, before the end is reached
+            reader.fileno()  # arms the notification before we reach the end
         there = self._go_back(query, count) if count is not None else self._go_to(query.since)
         yield from self._forward(query, there)
         while idle is not None:
@@ -169,7 +170,7 @@ class Native:
         return False
 
     def _go_back(self, query: Query, count: int) -> bool:
-        """Go to the ``count``-th message from the end; tell whether it is one that is there."""
+        """Go to the ``count``-th message from the end; tell whether the reader is at a message."""
         reader = self._reader
         if query.until is None:
             reader.seek_tail()
@@ -202,7 +203,7 @@ class Native:
     def _line(self, query: Query) -> Line | None:
         try:
             if query.grep is not None and not query.grep.search(self._get("MESSAGE") or b""):
-                return None  # most lines, when one searches: the other fields cost more
+                return None  # most lines of a search end here: the other fields cost more
             values = {name: self._get(name) for name in _FIELDS}
             for name in (*_UNIT_FIELDS[query.user], _PROGRAM):
                 unit = self._get(name)
@@ -227,7 +228,7 @@ class Native:
 
 
 class Journalctl:
-    """Through journalctl, where systemd-python is not installed."""
+    """Read the journal through journalctl, if systemd-python is not installed."""
 
     def read(
         self, query: Query, count: int | None, *, idle: Callable[[], None] | None = None
@@ -238,7 +239,7 @@ class Journalctl:
             yield from self._run(query, newest, *_span(query))
         else:
             lines = []
-            # Backwards, and no further than needed.
+            # Read backwards, and no further than needed.
             for line in self._run(query, newest, "--reverse", *_span(query)) if count else ():
                 lines.append(line)
                 if len(lines) == count:
@@ -276,7 +277,7 @@ class Journalctl:
                     if query.wants(line):
                         yield line
             finally:
-                process.terminate()  # where nobody wants the rest
+                process.terminate()  # the caller may not want the rest
 
 
 def _lines(fd: int, idle: Callable[[], None]) -> Iterator[bytes]:
@@ -293,7 +294,7 @@ def _lines(fd: int, idle: Callable[[], None]) -> Iterator[bytes]:
 
 def _span(query: Query) -> list[str]:
     bounds = (("since", query.since), ("until", query.until))
-    return [f"--{name}=@{at / 1_000_000:.6f}" for name, at in bounds if at is not None]
+    return [f"--{name}=@{bound / 1_000_000:.6f}" for name, bound in bounds if bound is not None]
 
 
 def _line_of_json(entry: dict[str, Any], query: Query) -> Line:
@@ -305,7 +306,7 @@ def _line_of_json(entry: dict[str, Any], query: Query) -> Line:
 
 
 def _bytes(value: Any) -> bytes | None:
-    """Return a field of journalctl's JSON: bytes that are no text come as numbers."""
+    """Return the bytes of a field in journalctl's JSON, which has numbers for binary data."""
     if isinstance(value, list):
         return _bytes(value[0]) if value and isinstance(value[0], (str, list)) else bytes(value)
     return None if value is None else str(value).encode()
@@ -316,7 +317,7 @@ def _line(values: dict[str, bytes | None], unit: bytes | None, time: int) -> Lin
     if values["_TRANSPORT"] == b"stdout":
         stderr = values["SYSLOG_FACILITY"] == str(journald.USER).encode()
         source = "stderr" if stderr else "stdout"
-    if unit is None:  # see Query
+    if unit is None:  # see Query._of_children
         unit = (values[_IDENTIFIER] or b"") + b".service"
     return Line(
         unit=unit.decode(errors="replace"),

@@ -1,4 +1,4 @@
-"""What wctl itself did to a program, noted in the journal for "wctl maintail"."""
+"""Notes in the journal of what wctl itself did to a program, for "wctl maintail"."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _NOTICE = 5
 
 
 def note(program: str, text: str) -> None:
-    """Log one line (the protocol is systemd's "native" one); without a journal do nothing."""
+    """Log one line in journald's "native" protocol; without a journal do nothing."""
     fields = {
         "MESSAGE": f"{program}: {text}".replace("\n", " "),
         "PRIORITY": str(_NOTICE),

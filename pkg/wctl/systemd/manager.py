@@ -1,7 +1,7 @@
 """The service manager, over D-Bus (org.freedesktop.systemd1(5)).
 
-One connection. Calls that do not depend on each other are sent before the first answer is read:
-for a hundred units that is the difference between one round trip and hundreds.
+wctl uses one connection, and sends calls that do not depend on each other before it reads the first
+answer: a hundred units take one round trip instead of hundreds.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _MANAGER = DBusAddress("/org/freedesktop/systemd1", _BUS, f"{_BUS}.Manager")
 _DBUS = DBusAddress("/org/freedesktop/DBus", "org.freedesktop.DBus", "org.freedesktop.DBus")
 _SIGNAL = f"type='signal',sender='{_BUS}',interface='{_BUS}.Manager',member="
 
-# Properties of every unit; all others that we ask for are those of a service.
+# Properties of every unit; all other properties that we ask for belong to a service.
 _OF_UNIT = {
     "ActiveExitTimestampMonotonic",
     "ActiveState",
@@ -44,18 +44,18 @@ _NOT_PERMITTED = {
     "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired",
 }
 _TIMEOUT = 120.0  # seconds; a manager that reloads a thousand units answers late
-# Calls without an answer yet. The bus takes no more than 128 or so from one connection
+# Calls without an answer yet. The bus allows one connection no more than 128 or so of them
 # (max_replies_per_connection, dbus-daemon(1)).
 _IN_FLIGHT = 100
-_AT_ONCE = 50  # calls that are sent together, which saves a wake-up of the bus for each
-# Jobs of ours that systemd may have at a time. For each it adds a match on us, and the bus takes no
-# more than 512 from one connection (max_match_rules_per_connection, dbus-daemon(1)): past that
-# systemd loses its connection, and nobody is told of a job's end.
+_AT_ONCE = 50  # calls that are sent together, which saves the bus a wake-up for each call
+# Jobs of ours that systemd may have at a time. systemd adds a match on us for each job, and the bus
+# allows one connection no more than 512 (max_match_rules_per_connection, dbus-daemon(1)). With more
+# matches systemd loses its connection, and no client hears of a job's end.
 JOBS_AT_ONCE = 200
 
 
-# ActiveState of a unit that has been READY, and of one that is, or is on its way, or waits for a
-# try (org.freedesktop.systemd1(5)).
+# The ActiveState of units that have been READY (UP); ALIVE adds units that are on their way or wait
+# for the next try (org.freedesktop.systemd1(5)).
 UP = frozenset({"active", "reloading", "refreshing"})
 ALIVE = UP | {"activating"}
 
@@ -71,7 +71,7 @@ class Unit:
 
 
 class CallError(WctlError):
-    """The manager refused a call. ``name`` is the D-Bus error's."""
+    """The manager refused a call. ``name`` is the name of the D-Bus error."""
 
     def __init__(self, name: str, message: str) -> None:
         permitted = name not in _NOT_PERMITTED
@@ -84,23 +84,23 @@ class CallError(WctlError):
 
 
 Jobs = tuple[dict[str, str], dict[str, str]]
-"""The paths of the jobs that were made, by unit; and why there is none, by unit."""
+"""The paths of the jobs that systemd made, by unit; the reasons why it made none, by unit."""
 
 
 class Manager:
-    """systemd, or the user's own instance of it."""
+    """The service manager of the system, or the user's own."""
 
     def __init__(self, *, user: bool = False) -> None:
-        """Connect.
+        """Connect to the manager.
 
         Raises:
-            WctlError: no systemd is running here, or it cannot be reached.
+            WctlError: systemd does not run here, or cannot be reached.
         """
         self.user = user
         self._connection = _connect(user=user)
         self._results: dict[str, str] = {}
         self._watching = False
-        self._reloading = False  # whether systemd has said so
+        self._reloading = False  # whether systemd has announced a reload
 
     def close(self) -> None:
         """Close the connection."""
@@ -120,7 +120,7 @@ class Manager:
     def properties(
         self, wanted: Iterable[tuple[str, Iterable[str]]]
     ) -> Mapping[str, Mapping[str, Any]]:
-        """Return for each (unit, properties of Unit or Service) their values."""
+        """Return the values of the ``wanted`` properties (of Unit or Service), by unit and name."""
         pairs = [(unit, name) for unit, names in wanted for name in names]
         answers = self._all([_get(unit, name) for unit, name in pairs])
         found: dict[str, dict[str, Any]] = {}
@@ -129,31 +129,31 @@ class Manager:
         return found
 
     def start(self, units: Sequence[str]) -> Jobs:
-        """Ask for a start of each unit."""
+        """Ask systemd to start ``units``."""
         return self._jobs("StartUnit", units)
 
     def stop(self, units: Sequence[str]) -> Jobs:
-        """Ask for a stop of each unit."""
+        """Ask systemd to stop ``units``."""
         return self._jobs("StopUnit", units)
 
     def restart(self, units: Sequence[str]) -> Jobs:
-        """Ask for a restart of each unit."""
+        """Ask systemd to restart ``units``."""
         return self._jobs("RestartUnit", units)
 
     def activate(self, target: str, active: bool) -> None:
-        """Mark a target as reached, or not, without touching what it holds together."""
-        # An active target hands its own stop and restart on to its members (PartOf=), and
-        # starting it the ordinary way would start every one that somebody has stopped.
+        """Mark a target as active or inactive, without starting or stopping its members."""
+        # An active target passes its own stop and restart on to its members (PartOf=). An ordinary
+        # start of the target would also start every member that a user has stopped.
         method = "StartUnit" if active else "StopUnit"
         answer = self._all([_call(method, "ss", (target, "ignore-dependencies"))])[0]
         if active:
             _body(answer)
 
     def wait(self, jobs: Collection[str], timeout: float) -> tuple[str, str] | None:
-        """Sleep until one of ``jobs`` has ended; return it and its result, None on timeout."""
+        """Sleep until a job of ``jobs`` has ended; return it and its result; None on timeout."""
         end = time.monotonic() + timeout
         while True:
-            job = next((each for each in self._results if each in jobs), None)
+            job = next((path for path in self._results if path in jobs), None)
             if job is not None:
                 return job, self._results.pop(job)
             with _connected():
@@ -173,28 +173,28 @@ class Manager:
             self._call("DisableUnitFiles", "asb", (list(units), False))
 
     def reload(self) -> None:
-        """Read all unit files anew (systemctl daemon-reload)."""
+        """Make systemd read all unit files again (systemctl daemon-reload)."""
         self._call("Reload")
 
     def begin_reload(self) -> None:
-        """Have systemd read all unit files anew, and return once it does.
+        """Make systemd read all unit files again, and return as soon as it has begun.
 
-        Until it is done it answers nobody, so whatever is asked of it next finds it up to date.
+        systemd answers no call until it is done, so the next call finds systemd up to date.
         """
         self._watch()
         self._reloading = False
         answers: dict[int, Message] = {}
         with _connected():
             serials = self._send([_call("Reload")])
-            # A refusal is an answer. Where systemd sends no signals (a user's does so only if
-            # somebody has subscribed) there is nothing to see before the end.
+            # systemd answers at once only to refuse. A user's systemd sends signals only if a
+            # client has subscribed; without signals, wait for the answer at the reload's end.
             while not (answers or self._reloading):
                 self._receive(serials, answers)
         for answer in answers.values():
             _body(answer)
 
     def reset_failed(self, units: Iterable[str]) -> None:
-        """Forget that these units have failed; units that are not loaded are passed over."""
+        """Forget that ``units`` have failed; ignore refusals: some units may not be loaded."""
         self._all([_call("ResetFailedUnit", "s", (unit,)) for unit in units])
 
     def kill(self, unit: str, signal: int) -> None:
@@ -216,12 +216,12 @@ class Manager:
         return jobs, refused
 
     def _watch(self) -> None:
-        """Have the ends of jobs, and reloads, reported to us from now on."""
+        """Receive systemd's signals about ended jobs and reloads from now on."""
         if self._watching:
             return
         self._watching = True
-        # Not Subscribe: whoever asks for a job is told of its end, and Subscribe would have systemd
-        # send every change of every unit as well.
+        # Not Subscribe: systemd tells the client that asked for a job of its end anyway. Subscribe
+        # would make systemd send every change of every unit as well.
         for answer in self._all(
             [
                 new_method_call(_DBUS, "AddMatch", "s", (f"{_SIGNAL}'{member}'",))
@@ -234,7 +234,7 @@ class Manager:
         return _body(self._all([_call(method, signature, body)])[0])
 
     def _all(self, messages: Sequence[Message]) -> list[Message]:
-        """Send all messages without waiting for each; return their answers, in the same order."""
+        """Send all messages without waiting in between; return their answers in the same order."""
         serials: list[int] = []
         answers: dict[int, Message] = {}
         with _connected():
@@ -256,7 +256,7 @@ class Manager:
         return serials
 
     def _receive(self, serials: Sequence[int], answers: dict[int, Message]) -> None:
-        """Take in one message: an answer that is waited for, or a signal."""
+        """Receive one message: an answer to one of ``serials``, or a signal."""
         message = self._connection.receive(timeout=_TIMEOUT)
         to = message.header.fields.get(HeaderFields.reply_serial)
         if to is not None and serials[0] <= to <= serials[-1]:
@@ -275,7 +275,7 @@ class Manager:
 
 @contextmanager
 def _connected() -> Iterator[None]:
-    """Say in our words what may go wrong with the connection."""
+    """Raise errors of the connection as WctlError, in our own words."""
     try:
         yield
     except TimeoutError:
@@ -301,7 +301,7 @@ def _user_bus() -> str:
     """Return the address of the user's bus (sd_bus_default_user(3)).
 
     Raises:
-        WctlError: there is none.
+        WctlError: the user has no bus.
     """
     if "DBUS_SESSION_BUS_ADDRESS" in os.environ:
         return "SESSION"
@@ -333,18 +333,18 @@ def _get(unit: str, name: str) -> Message:
 
 
 def _path(unit: str) -> str:
-    """Return a unit's object path: everything but letters and digits as _xx."""
+    """Return a unit's object path, with _xx for a leading digit and all but letters and digits."""
     escaped = "".join(
-        each
-        if each.isascii() and each.isalnum() and (index or each.isalpha())
-        else f"_{ord(each):02x}"
-        for index, each in enumerate(unit)
+        character
+        if character.isascii() and character.isalnum() and (index or character.isalpha())
+        else f"_{ord(character):02x}"
+        for index, character in enumerate(unit)
     )
     return f"/org/freedesktop/systemd1/unit/{escaped}"
 
 
 def _body(message: Message) -> Any:
-    """Return an answer's values.
+    """Return the values of an answer.
 
     Raises:
         CallError: the answer is an error.

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-# What systemd has for no limit, and for what it cannot tell: of bytes, of microseconds, of a count.
+# systemd's number for "no limit" and for "unknown", of bytes, of microseconds and of a count.
 INFINITY = (1 << 64) - 1
 
 
 def known(value: Any) -> int | None:
-    """Return a property that systemd counts; None for no limit, and for what it cannot tell."""
+    """Return a number that systemd counts; None for no limit, and for an unknown number."""
     return None if value == INFINITY else int(value)
 
 
 def exact_size(size: str) -> str:
-    """Return bytes with the largest suffix that loses nothing (systemd.resource-control(5))."""
+    """Return ``size`` bytes with the largest exact suffix (systemd.resource-control(5))."""
     if not size.isdecimal():
         return size
     count = int(size)
@@ -26,7 +26,7 @@ def exact_size(size: str) -> str:
 
 
 def size_in_words(count: int) -> str:
-    """Return bytes with a binary suffix, in three digits: 512B, 97.7K, 256M, 1.5G."""
+    """Return ``count`` bytes with a binary suffix, in three digits: 512B, 97.7K, 256M, 1.5G."""
     size = float(count)
     for suffix in ("B", "K", "M", "G"):
         if size < 1000:
@@ -38,7 +38,7 @@ def size_in_words(count: int) -> str:
 
 
 def span_in_words(microseconds: int) -> str:
-    """Return a time span in the units that are not 0: 100 ms, 90 s as "1 min 30 s"."""
+    """Return a time span without the units that are 0: "100 ms", and 90 s as "1 min 30 s"."""
     if microseconds < 1_000_000:
         return f"{microseconds // 1000} ms"
     seconds = microseconds // 1_000_000

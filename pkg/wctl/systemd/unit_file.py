@@ -1,7 +1,7 @@
 """Unit files as data, and the one place where text is quoted and escaped for systemd.
 
 The rules are those of systemd.syntax(7) (quoting), systemd.unit(5) (specifiers), systemd.service(5)
-(command lines) and systemd.exec(5) (EnvironmentFile=).
+(command lines) and systemd.exec(5) (Environment=).
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ OLDEST_SYSTEMD = 249
 SINCE = {"RuntimeRandomizedExtraSec": 250}
 
 _PLAIN = re.compile(r"[A-Za-z0-9_@%+=:,./~^-]+", re.ASCII)
-_BROKEN = re.compile(r"[\x00-\x1f\x7f]|\\$")  # what ends a line, or continues it
+_BROKEN = re.compile(r"[\x00-\x1f\x7f]|\\$")  # characters that end a line or continue it
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 _TO_ESCAPE = re.compile(r'[\x00-\x1f\x7f"\\]')
-_LONG_LINE = 100  # characters; beyond them a command line is continued below
+_LONG_LINE = 100  # characters; a longer command line continues on the next lines
 
 
 @dataclass(frozen=True)
 class Raw:
-    """Text that is in systemd's own syntax already: a specifier such as %i."""
+    """Text that is already in systemd's own syntax: a specifier such as %i."""
 
     text: str
 
 
 Word = Union[str, Raw]
-"""What a directive's value is put together from: literal text, or systemd's own syntax."""
+"""A part of a directive's value: literal text, or text in systemd's own syntax."""
 
 
 @dataclass
@@ -47,17 +47,17 @@ class Section:
         self.lines.append(f"# {text}")
 
     def blank(self) -> None:
-        """Set apart what follows."""
+        """Add a blank line."""
         self.lines.append("")
 
     def set(self, key: str, *words: Word) -> None:
-        """Add a directive whose value is taken literally but for specifiers."""
+        """Add a directive with a literal value, in which only Raw words are specifiers."""
         line = f"{key}={''.join(map(specifier, words))}"
         assert not _BROKEN.search(line), line
         self.lines.append(line)
 
     def flag(self, key: str, value: bool) -> None:
-        """Add a boolean."""
+        """Add a boolean directive."""
         self.set(key, "yes" if value else "no")
 
     def environment(self, name: str, *words: Word) -> None:
@@ -65,7 +65,7 @@ class Section:
         self.lines.append(f"Environment={_quoted([f'{name}=', *words])}")
 
     def command(self, key: str, *groups: Iterable[Iterable[Word]]) -> None:
-        """Add a command line; where it is long, each group of arguments has its own line."""
+        """Add a command line; if it is long, give each group of arguments its own line."""
         texts = [" ".join(map(_argument, group)) for group in groups]
         whole = f"{key}={' '.join(texts)}"
         if len(whole) > _LONG_LINE:
@@ -73,7 +73,7 @@ class Section:
         self.lines.append(whole)
 
     def raw(self, key: str, value: str) -> None:
-        """Add a directive exactly as an administrator wrote it."""
+        """Add a directive exactly as the administrator wrote it."""
         self.lines.append(f"{key}={value}")
 
 
@@ -86,7 +86,7 @@ class Unit:
     sections: list[Section] = field(default_factory=list)
 
     def section(self, name: str) -> Section:
-        """Return the section of this name; add it at the end if it is new."""
+        """Return the section ``name``; add it at the end if it is new."""
         for section in self.sections:
             if section.name == name:
                 return section
@@ -96,25 +96,24 @@ class Unit:
     def text(self) -> str:
         """Return the file's text."""
         blocks = ["\n".join(f"# {line}" for line in self.header)]
-        blocks += ["\n".join([f"[{each.name}]", *each.lines]) for each in self.sections]
+        blocks += ["\n".join([f"[{section.name}]", *section.lines]) for section in self.sections]
         return "\n\n".join(blocks) + "\n"
 
 
 def specifier(word: Word) -> str:
-    """Return a word with its % doubled."""
+    """Return the text of a word, with its % doubled if it is literal."""
     return word.text if isinstance(word, Raw) else word.replace("%", "%%")
 
 
 def fits(*words: Word) -> bool:
-    """Tell whether Section.set() can write these words: one line, nothing that systemd strips."""
+    """Tell whether Section.set() can write ``words``: one line, no blanks that systemd strips."""
     text = "".join(word.text if isinstance(word, Raw) else word for word in words)
     return text == text.strip() and not text.endswith("\\") and not _CONTROL.search(text)
 
 
 def _argument(words: Iterable[Word]) -> str:
-    """Return one argument of a command line, quoted where it must be."""
-    # Where no quoting is needed none is done: people read these files.
-    return _quoted([w.replace("$", "$$") if isinstance(w, str) else w for w in words])
+    """Return one argument of a command line, quoted only if necessary: people read these files."""
+    return _quoted([word.replace("$", "$$") if isinstance(word, str) else word for word in words])
 
 
 def _quoted(words: Iterable[Word]) -> str:

@@ -1,19 +1,19 @@
-"""Names of programs to names of units and back to what a person may type.
+"""From names of programs to names of units, and back to names that a person may type.
 
-A unit's name holds ASCII letters, digits and ``:-_.\\@`` (systemd.unit(5)). What else a program's
-name has is written as systemd-escape(1) writes it: ``app+x`` becomes ``app\\x2bx``. A ``-`` stays,
-but at the beginning: it means something in slices and paths only, and ``messenger-worker`` shall
-be that.
+A unit's name holds ASCII letters, digits and ``:-_.\\@`` (systemd.unit(5)). All other characters of
+a program's name are escaped as systemd-escape(1) does: ``app+x`` becomes ``app\\x2bx``. A ``-``
+stays, except at the beginning: it has a meaning only in slices and paths, and ``messenger-worker``
+should keep its name.
 """
 
 from __future__ import annotations
 
 import re
 
-LONGEST = 200  # characters: a unit's name has at most 255, with @NN.service and a slice around it
+LONGEST = 200  # characters; a unit's name has at most 255, and @NN.service or a slice need some
 
 _ESCAPED = re.compile(r"[^A-Za-z0-9_.-]|^[.-]", re.ASCII)
-_TYPED = re.compile(r"[^A-Za-z0-9_.:@\\*?{}\[\],!-]", re.ASCII)  # nor what selectors are made of
+_TYPED = re.compile(r"[^A-Za-z0-9_.:@\\*?{}\[\],!-]", re.ASCII)  # leaves selectors' syntax
 _UNIT = re.compile(
     r"[A-Za-z0-9:_.@\\-]+\.(service|socket|device|mount|automount|swap|target|path|timer|slice|scope)",
     re.ASCII,
@@ -22,10 +22,10 @@ _FORBIDDEN = re.compile(r"[\s:/\x00-\x1f\x7f]")
 
 
 def escape(name: str) -> str:
-    """Return the name of a program as units have it.
+    """Return the name of a program as it appears in names of units.
 
     Raises:
-        ValueError: no unit, or no process of Supervisor's, may be called that.
+        ValueError: no unit, or no process of Supervisor, may have this name.
     """
     if not name or _FORBIDDEN.search(name):
         raise ValueError("expected a name without blanks, control characters, ':' and '/'")
@@ -39,12 +39,12 @@ def escape(name: str) -> str:
 
 
 def typed(selector: str) -> str:
-    """Return what a person typed with the characters escaped that no unit's name holds."""
+    """Return what a person typed, with the characters escaped that no unit's name holds."""
     return _TYPED.sub(_hexadecimal, selector)
 
 
 def short(unit: str) -> str:
-    """Return a service without its suffix, as people type it: messenger-worker@00."""
+    """Return the name of a service without its suffix, as people type it: messenger-worker@00."""
     return unit.removesuffix(".service")
 
 

@@ -1,4 +1,4 @@
-"""The systemd of this machine: which version units are written for by default."""
+"""The version of this machine's systemd, for which wctl writes units by default."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from wctl.systemd.unit_file import OLDEST_SYSTEMD
 
 
 def version() -> int:
-    """Return the version of the installed systemd; where there is none, the oldest supported."""
+    """Return the version of the installed systemd; without systemd, the oldest supported one."""
     try:
         shown = subprocess.run(
             ["systemctl", "--version"], capture_output=True, text=True, timeout=10, check=False
@@ -20,6 +20,6 @@ def version() -> int:
 
 
 def number(shown: str) -> int:
-    """Return the number that a version such as 252.38-1~deb12u1 or 257~rc1 begins with."""
+    """Return the number that begins a version (252.38-1~deb12u1, 257~rc1); at least the oldest."""
     match = re.match(r"v?(\d+)", shown)
     return max(int(match[1]), OLDEST_SYSTEMD) if match else OLDEST_SYSTEMD
