@@ -1,8 +1,8 @@
 """The variables that wctl gives a worker: for its unit, for "wctl run", for doctor's commands.
 
-A later one of the same name counts (systemd.exec(5)): first what User= brings, then Environment=,
-then each EnvironmentFile=: those that the program names, the one with its `environment`, and the
-one with what an administrator wrote for one instance.
+The last value of a variable counts (systemd.exec(5)). First come the variables of User=, then
+Environment=, then each EnvironmentFile=: the files that the program names, the file with its
+`environment`, and the file that an administrator wrote for one instance.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from wctl.units.marker import header
 _NO_SHELLS = ("", "nologin", "false", "true")
 
 Reader = Callable[[Path, bool], Mapping[str, str]]
-"""Reads a file of variables; the second argument tells whether it may be missing."""
+"""A function that reads a file of variables; the second argument tells if it may be missing."""
 
 
 def add(service: Section, program: Program, directory: str) -> None:
-    """Write the variables into a unit. ``directory`` has the files of `environment`."""
+    """Write the variables into a unit. ``directory`` holds the files of `environment`."""
     for name, text in _fixed(program):
         words = [for_wrapper(text)] if needs_wrapper([text]) else plain_words(text)
         service.environment(name, *words)
@@ -54,7 +54,7 @@ def file_text(program: Program) -> str:
 def of_instance(program: Program, number: int, directory: Path, read: Reader) -> dict[str, str]:
     """Return the variables that systemd hands to the wrapper of an instance.
 
-    In expanded_variables() the wrapper still fills in the number.
+    The wrapper has yet to fill in the numbers in the variables of expanded_variables().
     """
     found = {
         name: for_wrapper(text) if needs_wrapper([text]) else text.text(number)
@@ -69,17 +69,17 @@ def of_instance(program: Program, number: int, directory: Path, read: Reader) ->
 
 
 def of_worker(program: Program, number: int, directory: Path, read: Reader) -> dict[str, str]:
-    """Return the variables that the worker of an instance has, numbers filled in."""
+    """Return the variables that the worker of an instance has, with numbers filled in."""
     found = of_instance(program, number, directory, read)
     for name in expanded_variables(program):
-        # An administrator's own value for this instance may have a % of another kind.
+        # An administrator's own value for this instance may use % for something different.
         with suppress(KeyError, TypeError, ValueError):
             found[name] %= {"process_num": number}
     return found
 
 
 def of_user(account: pwd.struct_passwd) -> dict[str, str]:
-    """Return the variables that User= brings (systemd.exec(5)): no SHELL that refuses a login."""
+    """Return the variables that User= sets (systemd.exec(5)), without a SHELL that bars logins."""
     found = {"LOGNAME": account.pw_name, "USER": account.pw_name}
     if account.pw_dir.strip("/"):
         found["HOME"] = account.pw_dir
@@ -98,6 +98,6 @@ def _fixed(program: Program) -> Iterator[tuple[str, Template]]:
 
 
 def _written(program: Program) -> Iterator[tuple[str, str]]:
-    """Yield `environment` as PROGRAM.env has it, which knows no specifiers."""
+    """Yield `environment` as PROGRAM.env has it: systemd expands no specifiers in that file."""
     for name, text in program.environment:
         yield name, for_wrapper(text) if text.numbers else text.text(0)

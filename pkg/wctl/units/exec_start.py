@@ -1,4 +1,4 @@
-"""What the unit's ExecStart= tells the worker wrapper (command_line.Options)."""
+"""The arguments that the unit's ExecStart= gives to the wrapper (command_line.Options)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from wctl.systemd.unit_file import Raw, Word
 from wctl.units.host import Host
 
 INSTANCE = Raw("%i")
-_NATIVE_NUMBER = "02d"  # what systemd's %i is: the instance as named
+_NATIVE_NUMBER = "02d"  # the format of systemd's %i, the name of the instance
 
 
 class Arguments:
@@ -35,13 +35,13 @@ class Arguments:
         return [self.words(word) for word in self._program.command]
 
     def words(self, template: Template) -> list[Word]:
-        """Return a template as systemd's words, for the wrapper to fill in where %i will not do."""
+        """Return a template as words of a unit, with %i or with formats for the wrapper to fill."""
         if not self.expand:
             return [INSTANCE if isinstance(part, Number) else part for part in template.parts]
         return [for_wrapper(template)]
 
     def _options(self) -> list[tuple[str, object]]:
-        """Return the wrapper's options that are not at their defaults (command_line.Options)."""
+        """Return the wrapper's options, most of them only if they differ from their defaults."""
         program = self._program
         options: list[tuple[str, object]] = [
             ("startsecs", program.startsecs),
@@ -93,7 +93,7 @@ class Arguments:
 
 
 def needs_wrapper(templates: Iterable[Template | None]) -> bool:
-    """Tell whether a number has another format than systemd's %i."""
+    """Tell whether a number has a format other than that of systemd's %i."""
     return any(
         number.format != _NATIVE_NUMBER
         for template in templates
@@ -104,7 +104,7 @@ def needs_wrapper(templates: Iterable[Template | None]) -> bool:
 
 def expanded_variables(program: Program) -> list[str]:
     """Return the variables whose numbers the wrapper fills in."""
-    # EnvironmentFile= knows no specifiers, Environment= knows %i.
+    # systemd expands no specifiers in an EnvironmentFile=, but expands %i in Environment=.
     names = [name for name, text in program.environment if text.numbers]
     return names + ["SUPERVISOR_PROCESS_NAME"] * needs_wrapper([program.process_name])
 
@@ -124,5 +124,5 @@ def plain_words(value: object) -> list[Word]:
 
 
 def passed(program: Program, key: str) -> str | None:
-    found = [each.value for each in program.passed_through if each.key == key]
+    found = [directive.value for directive in program.passed_through if directive.key == key]
     return found[-1].lower() if found else None

@@ -1,4 +1,4 @@
-"""What units are written for: a systemd, of the machine or of a user, and where wctl is."""
+"""The host that units are written for: the system's or a user's systemd, and the path of wctl."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from wctl.systemd.unit_file import OLDEST_SYSTEMD
 
 @dataclass(frozen=True)
 class Host:
-    """What the units are written for."""
+    """The systemd and the paths of wctl that units are written for."""
 
     systemd: int = OLDEST_SYSTEMD
-    user: bool = False  # the units of a user's manager
+    user: bool = False  # the units are for a user's manager
     environment_directory: str = "/etc/wctl/env"
     interpreter: str = sys.executable
     package: Path = Path(__file__).parents[1]
@@ -26,5 +26,5 @@ class Host:
 
     @property
     def boot_target(self) -> str:
-        """What the targets of programs with autostart are wanted by."""
+        """The target that starts programs with autostart at boot."""
         return "default.target" if self.user else "multi-user.target"

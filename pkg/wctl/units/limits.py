@@ -24,7 +24,7 @@ def add(service: Section, program: Program) -> None:
         ("LimitNPROC", program.minprocs),
     ):
         if value is not None:
-            service.raw(key, str(value))  # a share such as 50%: there are no specifiers here
+            service.raw(key, str(value))  # systemd reads no specifiers here: 50% is a share
 
 
 def _memory_max(service: Section, program: Program) -> None:

@@ -1,4 +1,4 @@
-"""What marks a file as written by wctl: its first words, and the source that it names."""
+"""The marks of a file that wctl wrote: its first words, and the source that it names."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ DOCUMENTATION = "man:wctl(1) man:wctl.conf(5)"
 
 
 def new_unit(name: str, source: str, *description: Word) -> Unit:
-    """Return the unit ``name`` made from the configuration ``source``: header and description."""
+    """Return the unit ``name`` of the configuration ``source``, with header and description."""
     unit = Unit(name, header(source, name))
     unit.section("Unit").set("Description", *description)
     return unit
 
 
 def name_source(unit: Section, source: str) -> None:
-    """Note in [Unit] the configuration that the unit is made from."""
+    """Name in [Unit] the configuration that the unit is made from."""
     unit.raw("X-Wctl-Source", absolute(source))
 
 
@@ -40,12 +40,14 @@ def absolute(path: str) -> str:
     """Return the absolute path on one line of a unit, whatever characters it holds."""
     whole = os.path.abspath(path)  # noqa: PTH100 - resolve() would follow links
     text = os.fsencode(whole).decode(errors="backslashreplace")
-    line = "".join(each if each.isprintable() else f"\\x{ord(each):02x}" for each in text)
+    line = "".join(
+        character if character.isprintable() else f"\\x{ord(character):02x}" for character in text
+    )
     return line.rstrip("\\ ")
 
 
 def own_text(file: Path) -> str | None:
-    """Return a file's text if wctl wrote it; None if it is somebody else's, or not there."""
+    """Return a file's text if wctl wrote the file; None for other, missing or unreadable files."""
     try:
         with file.open(encoding="utf-8") as lines:
             first = next(lines, "")

@@ -1,4 +1,4 @@
-"""A Program to its files: pure text, no root and no systemd needed."""
+"""From a Program to the text of its files; this needs neither root nor systemd."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from wctl.units.service import Service
 
 @dataclass(frozen=True)
 class File:
-    """A file to be written. ``secret``: for root, or the user, alone."""
+    """A file to be written. Only root, or the user, may read a ``secret`` file."""
 
     name: str
     text: str
@@ -42,8 +42,8 @@ def _render_program(
 ) -> list[File]:
     """Return the template, its target, its socket, and the file of its variables.
 
-    ``names`` are the units' names of what after, requires and wants may mean, ``after`` those of
-    the programs that start before this one.
+    ``names`` has the units' names by the titles of programs that after, requires and wants may
+    name. ``after`` has the units' names of the programs that start before this program.
     """
     files = [
         _file(Service(program, host, names, tuple(after)).unit()),
@@ -61,11 +61,11 @@ def _file(unit: Unit) -> File:
 
 
 def _earlier(config: Config) -> Mapping[str, Iterable[str]]:
-    """Return for each program those of the next lower priority: systemd orders along the chain."""
+    """Return the programs of the next lower priority, by program: systemd follows the chain."""
     earlier: dict[str, list[str]] = {}
     lower: list[str] = []
     for level in config.levels():
-        crowd = len(lower) > MOST_EARLIER  # every one of this level would name all of them
+        crowd = len(lower) > MOST_EARLIER  # every program of this level would name all of them
         earlier.update({program.name: [] if crowd else lower for program in level})
         lower = [program.name for program in level]
     return earlier

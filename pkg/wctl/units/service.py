@@ -16,11 +16,11 @@ from wctl.wrapper.exits import GIVE_UP_SIGNAL
 
 GIVE_UP = f"SIGRTMIN+{GIVE_UP_SIGNAL - signal.SIGRTMIN}"
 
-# Signals whose death systemd takes for a clean exit (systemd.service(5), Restart=).
+# systemd takes a death by these signals for a clean exit (systemd.service(5), Restart=).
 _CLEAN_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE)
-# A worker is READY after a second or more and every further try waits at least a second, so more
-# starts than this are not the worker's: systemd itself fails before it runs anything (User= is
-# gone, for example), which nobody else counts.
+# A worker is READY after a second or more, and every further try waits at least a second. So the
+# worker does not cause more starts than this: systemd itself fails before it runs any process (the
+# user of User= is gone, for example), and the wrapper cannot count those starts.
 _STORM = (30, 60)  # seconds, starts
 
 
@@ -79,16 +79,17 @@ class Service:
         ):
             for name in names:
                 unit.set(key, self._unit_of(name))
-        # The wrapper counts failed starts; systemd's own limit would count healthy restarts, too.
-        # One that is READY sooner may end and be back four times a second for ever, all in order,
-        # and a start that fails in systemd is tried again just as often. A limit could not tell
-        # them apart, nor could an exit code, which may be the worker's own: "wctl status" does.
+        # The wrapper counts failed starts; systemd's own limit would also count healthy restarts.
+        # We set no limit for a worker that may become READY in under a second: it may legitimately
+        # exit and restart four times a second, which looks the same to systemd as a start that
+        # fails in systemd itself. No exit code could tell them apart either, since a worker may use
+        # any of them. "wctl status" tells them apart.
         if program.ready == "startsecs" and program.startsecs > 0:
             unit.set("StartLimitIntervalSec", f"{_STORM[0]}s")
             unit.set("StartLimitBurst", str(_STORM[1]))
         else:
             unit.set("StartLimitIntervalSec", "0")
-        # Where wctl has been removed, one line says so; else each restart would fail for itself.
+        # If wctl has been removed, one line says so; otherwise every restart would fail on its own.
         unit.set("AssertPathExists", self._host.wrapper[-1])
         name_source(unit, program.place.file)
         unit.set("X-Wctl-Group", program.group)
@@ -101,7 +102,7 @@ class Service:
     def _exec(self, service: Section) -> None:
         program = self._program
         service.set("Type", "notify")
-        # READY comes from the wrapper's notifier, which is not the main process.
+        # The wrapper's notifier, which is not the main process, sends READY.
         service.set("NotifyAccess", "all")
         service.command(
             "ExecStart",
@@ -123,7 +124,7 @@ class Service:
     def _start_timeout(self) -> int:
         program = self._program
         until_ready = program.startsecs if program.ready == "startsecs" else program.ready_timeout
-        # For one try: the wrapper extends it by each wait between two (launch.py).
+        # For one try: the wrapper extends the timeout by each wait between two tries (backoff.py).
         return until_ready + START_GRACE
 
     def _restart(self, service: Section) -> None:
@@ -136,7 +137,7 @@ class Service:
         else:
             service.set("Restart", "on-failure")
             service.set("SuccessExitStatus", " ".join(map(str, program.exitcodes)))
-            forced = [each.name for each in _CLEAN_SIGNALS]
+            forced = [clean.name for clean in _CLEAN_SIGNALS]
             forced += [] if 0 in program.exitcodes else ["0"]
             service.set("RestartForceExitStatus", " ".join(forced))
         service.set("RestartSec", "100ms")
@@ -155,7 +156,7 @@ class Service:
         program = self._program
         service.set("KillMode", "control-group" if program.stopasgroup else "mixed")
         service.set("KillSignal", program.stopsignal.name)
-        # 0 means at once to Supervisor, never to systemd.
+        # To Supervisor 0 means "kill at once", to systemd "never kill".
         wait = f"{program.stopwaitsecs}s" if program.stopwaitsecs else "1ms"
         service.set("TimeoutStopSec", wait)
 
@@ -164,8 +165,8 @@ class Service:
         if program.user is not None and not self._host.user:
             service.set("User", program.user)
         if program.directory is not None and not self._arguments.expand:
-            # A missing directory is a failed start like others, which the wrapper counts. Where
-            # it has a name that no unit can write down, the wrapper alone goes there.
+            # With the "-" a missing directory is an ordinary failed start, which the wrapper
+            # counts. If no unit can spell the directory's name, only the wrapper goes there.
             words = self._arguments.words(program.directory)
             if fits(*words):
                 service.set("WorkingDirectory", "-", *words)
@@ -191,14 +192,14 @@ class Service:
             service.set("StandardError", "inherit")
         elif "stderr" in off:
             service.set("StandardError", "null")
-        elif program.socket is not None or "stdout" in off:  # by default it goes where stdout does
+        elif program.socket is not None or "stdout" in off:  # systemd's default: same as stdout
             service.set("StandardError", "journal")
         if len(off) < 2:
             service.comment(
                 "journald drops lines of a busy worker by default; 0 would mean that, too."
             )
             service.set("LogRateLimitIntervalSec", "1us")
-            # %p is the name too, and not unquoted, which one with a backslash must not be.
+            # systemd would unquote a name with a backslash; it does not unquote %p, the same name.
             plain = "\\" not in program.name
             service.set("LogsDirectory", "wctl/", program.name if plain else Raw("%p"))
             service.set("LogsDirectoryMode", "0750")
@@ -215,7 +216,11 @@ class Service:
 
 
 def _log_directories(program: Program) -> set[str]:
-    """Return the directories of the log files, where all instances have the same."""
+    """Return the directories of the log files, without those that differ between instances."""
     paths = (log_file(program.stdout_logfile), log_file(program.stderr_logfile))
     directories = {path.marked().rpartition("/")[0] for path in paths if path is not None}
-    return {each for each in directories if each.isprintable() and each.startswith("/")}
+    return {
+        directory
+        for directory in directories
+        if directory.isprintable() and directory.startswith("/")
+    }

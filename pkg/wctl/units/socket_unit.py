@@ -1,7 +1,7 @@
-"""The socket of an [fcgi-program:x] as units: one for all instances, there while one of them is.
+"""The socket of an [fcgi-program:x] as units: all instances share it while any of them runs.
 
-Supervisor opens the socket with the first process of the program and closes it after the last.
-systemd's Sockets= (systemd.service(5)) gives it to every instance, and StopWhenUnneeded= closes it.
+Supervisor opens the socket with the program's first process and closes it after the last process.
+Sockets= (systemd.service(5)) gives every instance the socket, and StopWhenUnneeded= closes it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from wctl.units.marker import name_source, new_unit
 
 
 def units(program: Program, socket: Socket, host: Host) -> Iterator[Unit]:
-    """Yield the socket unit of ``program``, and the service that it starts on traffic."""
+    """Yield the socket unit of ``program``, and the service that systemd starts on traffic."""
     yield _socket(program, socket, host)
     yield _served(program)
 
@@ -43,7 +43,7 @@ def _socket(program: Program, socket: Socket, host: Host) -> Unit:
 
 
 def _served(program: Program) -> Unit:
-    """Return what the socket starts when somebody connects: nothing, since wctl starts workers."""
+    """Return the service that a connection starts. It runs nothing, since wctl starts workers."""
     name = f"{program.name}.service"
     description = f"Marks the socket of {program.title} as served by its workers"
     unit = new_unit(name, program.place.file, description)
