@@ -31,5 +31,7 @@ def _memory_max(service: Section, program: Program) -> None:
     if program.memory_max is not None:
         service.raw("MemoryMax", exact_size(program.memory_max))
     elif limit := frameworks.soft_limit(program):
-        service.comment(f"Twice the worker's own {limit.written}, which ends it gracefully.")
+        service.comment(
+            f"The hard limit is twice {limit.written}, at which the worker ends gracefully."
+        )
         service.set("MemoryMax", exact_size(str(2 * limit.size)))

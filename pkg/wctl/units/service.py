@@ -114,7 +114,7 @@ class Service:
         if program.ready == "notify":
             service.command("ExecStartPost", [["/bin/rm"], ["-f"], counter])
         elif program.startsecs == 0:
-            service.comment("READY at once: only a crash makes it a failed start afterwards.")
+            service.comment("READY at once; the start counts as failed only if the worker crashes.")
             test = '[ "$EXIT_CODE:$EXIT_STATUS" != exited:0 ] || rm -f "$1"'
             service.command("ExecStopPost", [["/bin/sh"], ["-c"], [test], ["sh"], counter])
         service.set("RuntimeDirectory", "wctl/", Raw("%n"))
@@ -132,7 +132,9 @@ class Service:
         if program.autorestart == "true":
             service.set("Restart", "always")
         elif program.autorestart == "false":
-            service.comment("The wrapper retries failed starts; after READY nobody restarts it.")
+            service.comment(
+                "The wrapper retries failed starts; after READY, nothing restarts the worker."
+            )
             service.set("Restart", "no")
         else:
             service.set("Restart", "on-failure")
@@ -141,7 +143,7 @@ class Service:
             forced += [] if 0 in program.exitcodes else ["0"]
             service.set("RestartForceExitStatus", " ".join(forced))
         service.set("RestartSec", "100ms")
-        service.comment("How the wrapper says that it has given up (FATAL).")
+        service.comment("The wrapper dies by this signal when it gives up (FATAL).")
         service.set("RestartPreventExitStatus", GIVE_UP)
         if program.max_runtime is not None:
             service.set("RuntimeMaxSec", program.max_runtime)
@@ -182,7 +184,7 @@ class Service:
         service.set("SyslogIdentifier", f"{program.name}@", INSTANCE)
         off = {name for name in ("stdout", "stderr") if program.silent(name)}
         if program.socket is not None:
-            service.comment("The socket is file descriptor 0; output does not go there.")
+            service.comment("The socket is file descriptor 0; output goes elsewhere.")
             service.set("Sockets", f"{program.name}.socket")
             service.set("StandardInput", "socket")
             service.set("StandardOutput", "null" if "stdout" in off else "journal")
@@ -196,7 +198,8 @@ class Service:
             service.set("StandardError", "journal")
         if len(off) < 2:
             service.comment(
-                "journald drops lines of a busy worker by default; 0 would mean that, too."
+                "No rate limit: journald drops lines of busy workers by default."
+                " (0 would select that default.)"
             )
             service.set("LogRateLimitIntervalSec", "1us")
             # systemd would unquote a name with a backslash; it does not unquote %p, the same name.

@@ -25,7 +25,7 @@ def _socket(program: Program, socket: Socket, host: Host) -> Unit:
     name = f"{program.name}.socket"
     unit = new_unit(name, program.place.file, f"The socket of all {program.title} workers")
     section = unit.section("Unit")
-    section.comment("Gone with the last worker, as Supervisor has it.")
+    section.comment("systemd closes the socket when the last worker stops, as Supervisor does.")
     section.flag("StopWhenUnneeded", True)
     name_source(section, program.place.file)
     section = unit.section("Socket")
@@ -48,7 +48,9 @@ def _served(program: Program) -> Unit:
     description = f"Marks the socket of {program.title} as served by its workers"
     unit = new_unit(name, program.place.file, description)
     section = unit.section("Unit")
-    section.comment("Without it a connection would start a worker that somebody has stopped.")
+    section.comment(
+        "Without this unit, a connection would start a worker that was stopped by hand."
+    )
     section.set("PartOf", f"{program.name}.socket")
     name_source(section, program.place.file)
     section = unit.section("Service")
