@@ -16,6 +16,8 @@ import argparse
 import json
 import statistics
 import subprocess
+import tempfile
+from pathlib import Path
 
 from machine import package, provision
 from machine.driver import Machine, unique_name
@@ -69,11 +71,9 @@ def install_commit(machine: Machine, commit: str) -> str:
     git = ["git", "-c", f"safe.directory={package.TREE}", "-C", str(package.TREE)]
     archive = subprocess.run([*git, "archive", commit, "pkg"], stdout=subprocess.PIPE, check=True)
     directory = f"/opt/{commit}"
-    machine.run(["mkdir", "-p", directory])
-    with machine.popen(["tar", "-C", directory, "-x"], stdin=subprocess.PIPE) as unpack:
-        assert unpack.stdin is not None
-        unpack.stdin.buffer.write(archive.stdout)
-        unpack.stdin.close()
+    with tempfile.TemporaryDirectory() as there:
+        subprocess.run(["tar", "-C", there, "-x"], input=archive.stdout, check=True)
+        machine.copy_in(Path(there), directory)
     machine.run(["python3", "-m", "compileall", "-q", directory])
     return f"{directory}/pkg"
 

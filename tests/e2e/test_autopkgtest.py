@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from machine import package
 from machine.driver import Machine, unique_name
 
 
+@pytest.mark.full
+@pytest.mark.core
 def test_autopkgtest_passes(suite: str, deb: Path) -> None:
     """All of debian/tests pass on the installed .deb, and none is skipped.
 

@@ -23,10 +23,10 @@ def test_no_unit_has_a_key_that_systemd_does_not_know(machine: Machine) -> None:
     version = int(machine.run("systemctl --version").out.split()[1])
     verified = 0
     for source in (render.SHIPPED, *render.sources()):
-        for directory, target in render.targets(source):
-            if target.systemd > version:
+        for directory, host in render.hosts(source):
+            if host.systemd > version:
                 continue
-            there = f"/run/verify/{source.stem}-{target.systemd}"
+            there = f"/run/verify/{source.stem}-{host.systemd}"
             machine.copy_in(directory, there)
             done = machine.run(VERIFY.format(directory=there), check=False)
             assert (done.code, done.out, done.err) == (0, "", ""), there

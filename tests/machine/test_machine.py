@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import time
@@ -90,7 +91,13 @@ def bed_processes(name: str) -> list[str]:
 def leftovers(name: str) -> list[str]:
     """Mounts, cgroups and processes of a machine, as the host sees them."""
     mounts = [line for line in Path("/proc/mounts").read_text().splitlines() if name in line]
-    cgroups = [str(path) for path in Path("/sys/fs/cgroup").rglob(f"*{name}*")]
+    # Not rglob(), which fails where another machine's cgroup goes while it looks.
+    cgroups = [
+        f"{directory}/{found}"
+        for directory, folders, _ in os.walk("/sys/fs/cgroup")
+        for found in folders
+        if name in found
+    ]
     return mounts + cgroups + bed_processes(name)
 
 

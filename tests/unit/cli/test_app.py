@@ -84,8 +84,7 @@ def test_mistakes(arguments: tuple[str, ...], code: int, message: str) -> None:
 
 def test_without_a_user_bus_one_line_says_what_is_missing(tmp_path: Path) -> None:
     """Not a KeyError: the variable that is not set, the socket that is not there, the way out."""
-    environment = {"DBUS_SESSION_BUS_ADDRESS": None, "XDG_RUNTIME_DIR": str(tmp_path)}
-    shown = run("--user", "status", **environment)
+    shown = run("--user", "status", DBUS_SESSION_BUS_ADDRESS=None, XDG_RUNTIME_DIR=str(tmp_path))
     assert (shown.returncode, shown.stdout) == (4, "")
     assert shown.stderr == (
         "wctl: cannot reach the user bus: DBUS_SESSION_BUS_ADDRESS is not set, and"

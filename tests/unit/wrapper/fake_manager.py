@@ -14,7 +14,10 @@ from pathlib import Path
 
 from wctl import worker
 
-WRAPPER = [sys.executable, "-I", "-S", worker.__file__]
+# tests/run --full measures coverage, also of the wrapper, for which -I and -S leave no room.
+MEASURED = {name: text for name, text in os.environ.items() if name.startswith("COVERAGE_")}
+FLAGS = [str(Path(__file__).with_name("covered.py"))] if MEASURED else ["-I", "-S"]
+WRAPPER = [sys.executable, *FLAGS, worker.__file__]
 
 
 class FakeManager:
@@ -40,6 +43,7 @@ class FakeManager:
             "NOTIFY_SOCKET": self.address,
             "RUNTIME_DIRECTORY": str(self.runtime),
             "JOURNAL_STREAM": "0:0",  # there is a journal, though this is not it
+            **MEASURED,
             **more,
         }
 

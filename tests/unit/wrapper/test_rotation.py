@@ -88,7 +88,7 @@ def write_until_killed(path: Path, lines: list[bytes], number: int) -> tuple[int
     ours, theirs = os.pipe()
     child = os.fork()
     if child == 0:
-        rotation.posix = KilledAt(number)  # type: ignore[assignment]
+        vars(rotation)["posix"] = KilledAt(number)
         file = RotatedFile(str(path), LIMIT, 20)
         for line in lines:
             file.write(line)
