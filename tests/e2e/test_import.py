@@ -135,7 +135,7 @@ def test_import_refuses_to_overwrite(supervised: Machine) -> None:
     machine.run("echo '; mine' >> /etc/wctl/conf.d/workers.conf")
     refused = machine.run("wctl import", check=False)
     assert refused.code == 1
-    assert "/etc/wctl/conf.d/workers.conf: there already, with another text" in refused.err
+    assert "/etc/wctl/conf.d/workers.conf: already exists with different content" in refused.err
     machine.run("wctl import --force")
     assert "; mine" not in machine.read("/etc/wctl/conf.d/workers.conf")
 

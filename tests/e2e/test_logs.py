@@ -320,7 +320,7 @@ def test_without_journald_at_start_there_are_files_until_it_returns(
     machine.run(["wctl", "stop", "w"])
     spared, logged = numbers(files(machine, spare)), numbers(journal(machine, "w"))
     assert spared + logged == list(range(len(spared) + len(logged)))
-    assert f"lines went to {spare}" in machine.run("wctl tail w").err
+    assert f"wrote lines to {spare}" in machine.run("wctl tail w").err
 
 
 def test_full_disk_stops_nothing_and_is_told(machine: Machine, counter: str) -> None:

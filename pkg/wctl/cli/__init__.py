@@ -47,7 +47,7 @@ def run(arguments: list[str]) -> int:
     except WctlError as error:
         return _failed(error)
     except (KeyboardInterrupt, click.Abort):
-        click.echo("wctl: interrupted; what systemd was asked to do goes on", err=True)
+        click.echo("wctl: interrupted; systemd still does what wctl asked for", err=True)
         return Exit.INTERRUPTED
     except BrokenPipeError:
         # Otherwise the next flush of stdout would raise BrokenPipeError once more.

@@ -23,14 +23,14 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 # Verb → module of wctl.cli, and one line for "wctl --help", which then need not import the module.
 _VERBS = {
-    "check": ("configure", "Check the configuration and show everything that is wrong."),
-    "render": ("configure", "Print the units of the configuration, or write them to a directory."),
+    "check": ("configure", "Check the configuration and show all errors and warnings."),
+    "render": ("configure", "Print the generated units, or write them to a directory."),
     "reread": ("configure", "Show what 'wctl update' would change."),
-    "explain": ("show", "Say in words what happens to a program's workers, and when."),
-    "update": ("configure", "Write the units; start, restart and remove what changed."),
-    "add": ("configure", "Install programs that are configured."),
+    "explain": ("show", "Explain in words what happens to a program's workers, and when."),
+    "update": ("configure", "Write the units; start, restart and remove changed programs."),
+    "add": ("configure", "Install configured programs."),
     "remove": ("configure", "Uninstall the units of stopped programs."),
-    "import": ("import_", "Bring Supervisor's configuration, and its workers, to wctl."),
+    "import": ("import_", "Import Supervisor's configuration and, with --takeover, its workers."),
     "scale": ("control", "Set how many instances of a program run."),
     "start": ("control", "Start instances and wait until they are ready."),
     "stop": ("control", "Stop instances gracefully."),
@@ -39,12 +39,12 @@ _VERBS = {
     "status": ("show", "Show the state of instances."),
     "pid": ("show", "Print the process IDs of workers."),
     "tail": ("logs", "Show the last lines that instances wrote."),
-    "logs": ("logs", "Show what instances logged: by time, text, priority."),
-    "maintail": ("logs", "Show what wctl and systemd said about instances."),
+    "logs": ("logs", "Show what instances logged; select lines by time, text or priority."),
+    "maintail": ("logs", "Show what wctl and systemd logged about instances."),
     "clear": ("logs", "Empty the log files of instances."),
-    "run": ("run", "Run one instance here, in the foreground, without systemd."),
-    "completion": ("completion", "Print the completion script of a shell."),
-    "doctor": ("doctor", "Find out what is wrong, and what mends it."),
+    "run": ("run", "Run one instance in the foreground, without systemd."),
+    "completion": ("completion", "Print the completion script for a shell."),
+    "doctor": ("doctor", "Diagnose problems and suggest fixes."),
     "version": ("show", "Print wctl's version."),
 }
 
@@ -163,11 +163,11 @@ def shared(command: F) -> F:
         click.option(
             "-c", "--configuration", "files", multiple=True, metavar="FILE",
             type=click.Path(path_type=Path), expose_value=False, callback=_set_files,
-            help="Read FILE, any supervisord.conf, instead of /etc/wctl.",
+            help="Read FILE, for example a supervisord.conf, instead of /etc/wctl.",
         ),
         click.option(
             "--user", is_flag=True, expose_value=False, callback=_set("user"),
-            help="Manage the units of your own systemd, not the machine's.",
+            help="Manage the units of your own systemd (the user manager), not the system's.",
         ),
         click.option(
             "-q", "--quiet", is_flag=True, expose_value=False, callback=_set("quiet"),
@@ -194,6 +194,24 @@ def _set_files(
 
 
 pass_session = click.make_pass_decorator(Session)
+
+
+def at_least(
+    lowest: int,
+) -> Callable[[click.Context, click.Parameter, float | None], float | None]:
+    """Return the callback of an option that refuses numbers below ``lowest``.
+
+    click.IntRange and click.FloatRange would put "[x>=0]" into the help.
+    """
+
+    def callback(
+        _context: click.Context, _parameter: click.Parameter, value: float | None
+    ) -> float | None:
+        if value is not None and value < lowest:
+            raise click.BadParameter(f"{value} is too small, expected {lowest} or more")
+        return value
+
+    return callback
 
 
 def _version(context: click.Context, _parameter: click.Parameter, value: bool) -> None:

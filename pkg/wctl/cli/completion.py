@@ -22,7 +22,7 @@ _VARIABLE = "_WCTL_COMPLETE"  # click derives this name from the command wctl
 @click.argument("shell", type=click.Choice(_SHELLS))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
-    """Print the completion script of a shell; the Debian package has installed them.
+    """Print the completion script for a shell. The Debian package installs these scripts.
 
     Example: wctl completion zsh > ~/.zfunc/_wctl
     """

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from wctl.check import checker, codes
-from wctl.cli.app import Session, pass_session, shared
+from wctl.cli.app import Session, at_least, pass_session, shared
 from wctl.cli.completion import complete_programs
 from wctl.cli.progress import Progress
 from wctl.config import load as configuration
@@ -22,18 +22,16 @@ from wctl.operate.lock import exclusive
 from wctl.units.render import File
 from wctl.units.render import render as render_files
 
-_VERSION = click.IntRange(249)
-
 
 @click.command()
 @shared
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
-@click.option("--strict", is_flag=True, help="Exit with 1 on warnings, too.")
+@click.option("--strict", is_flag=True, help="Also exit with 1 if there are warnings.")
 @pass_session
 def check(session: Session, as_json: bool, strict: bool) -> int:
-    """Check the configuration and show everything that is wrong.
+    """Check the configuration and show all errors and warnings.
 
-    Exit code: 0, also with warnings alone; 1 with errors.
+    Exit code: 1 if there are errors, otherwise 0, even if there are warnings.
 
     Example: wctl check -c /etc/supervisor/supervisord.conf
     """
@@ -75,8 +73,9 @@ def _record(diagnostic: Diagnostic) -> dict[str, object]:
 )  # fmt: skip
 @click.option("--diff", "as_diff", is_flag=True, help="Show how the installed units would change.")
 @click.option(
-    "--target-systemd", type=_VERSION, metavar="N", help="The version of systemd to write for."
-)
+    "--target-systemd", type=int, callback=at_least(249), metavar="N",
+    help="Write units for systemd version N, 249 or newer.",
+)  # fmt: skip
 @pass_session
 def render(
     session: Session,
@@ -85,9 +84,9 @@ def render(
     as_diff: bool,
     target_systemd: int | None,
 ) -> None:
-    """Print the units of the configuration, or write them to a directory.
+    """Print the generated units, or write them to a directory.
 
-    Needs neither root nor systemd.
+    This needs neither root nor systemd.
 
     Example: wctl render messenger-worker
     """
@@ -108,7 +107,7 @@ def render(
 
 def _shown(file: File) -> str:
     if file.secret:
-        return f"# {file.name}: variables, for root alone; 'wctl render -o DIR' writes them\n"
+        return f"# {file.name}: variables, which may be secret; 'wctl render -o DIR' writes them\n"
     return f"# {file.name}\n{file.text}"
 
 
@@ -133,7 +132,7 @@ def reread(session: Session) -> None:
 
 
 dry_run_option = click.option(
-    "-n", "--dry-run", is_flag=True, help="Show what would be done, and do nothing."
+    "-n", "--dry-run", is_flag=True, help="Show what wctl would do, but do nothing."
 )
 no_wait_option = click.option(
     "--no-wait", is_flag=True, help="Do not wait until workers are ready."
@@ -150,7 +149,7 @@ programs_argument = click.argument(
 @programs_argument
 @pass_session
 def update(session: Session, programs: tuple[str, ...], dry_run: bool, no_wait: bool) -> int:
-    """Write the units; start, restart and remove what changed.
+    """Write the units; start, restart and remove changed programs.
 
     Example: wctl update --dry-run
     """
@@ -166,7 +165,7 @@ def update(session: Session, programs: tuple[str, ...], dry_run: bool, no_wait: 
 )
 @pass_session
 def add(session: Session, programs: tuple[str, ...], dry_run: bool, no_wait: bool) -> int:
-    """Install programs that are configured, and bring changed ones up to date.
+    """Install configured programs, and update those that have changed.
 
     Example: wctl add messenger-worker
     """
@@ -198,7 +197,9 @@ def _update(session: Session, programs: tuple[str, ...], *, dry_run: bool, wait:
 )
 @pass_session
 def remove(session: Session, programs: tuple[str, ...]) -> int:
-    """Uninstall the units of stopped programs; 'wctl update' brings back what is configured.
+    """Uninstall the units of stopped programs.
+
+    'wctl update' installs a program again if it is still configured.
 
     Example: wctl stop old-worker: && wctl remove old-worker
     """
@@ -231,7 +232,7 @@ def _show_actions(plan: changes.Plan) -> None:
         (plan.removed, "would be removed"),
         (plan.changed, "would be restarted"),
         (plan.added, "would be added"),
-        (plan.rescaled, "would get another number of processes"),
+        (plan.rescaled, "would get a different number of processes"),
     ):
         for program in programs:
             click.echo(f"{program.name}: {action}")

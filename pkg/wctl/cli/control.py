@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from wctl.cli.app import Session, pass_session, shared
+from wctl.cli.app import Session, at_least, pass_session, shared
 from wctl.cli.completion import complete_names
 from wctl.cli.progress import Progress
 from wctl.errors import Exit, WctlError
@@ -16,7 +16,7 @@ from wctl.systemd.log import note
 _MOST = 10_000
 
 names = click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete_names)
-no_wait = click.option("--no-wait", is_flag=True, help="Do not wait until it is done.")
+no_wait = click.option("--no-wait", is_flag=True, help="Do not wait until systemd has finished.")
 
 
 @click.command()
@@ -27,8 +27,8 @@ no_wait = click.option("--no-wait", is_flag=True, help="Do not wait until it is 
 def scale(session: Session, words: tuple[str, ...], no_wait: bool) -> int:
     """Set how many instances of a program run, now and after a reboot.
 
-    Only the difference is touched: new instances are started and waited for until they are
-    ready, surplus ones are stopped gracefully, the highest number first.
+    wctl touches only the difference. It starts new instances and waits until they are ready. It
+    stops surplus instances gracefully, those with the highest numbers first.
 
     Example: wctl scale messenger-worker 3
     """
@@ -94,7 +94,7 @@ def _start(session: Session, names: tuple[str, ...], *, wait: bool) -> int:
 @names
 @pass_session
 def stop(session: Session, names: tuple[str, ...], no_wait: bool) -> int:
-    """Stop instances gracefully: each may finish what it does, for stopwaitsecs.
+    """Stop instances gracefully: each has stopwaitsecs to finish its work.
 
     Example: wctl stop messenger-worker@{01..02}
     """
@@ -114,14 +114,15 @@ def _stop(session: Session, names: tuple[str, ...], *, wait: bool) -> int:
 @click.command()
 @shared
 @no_wait
-@click.option("--rolling", is_flag=True, help="One batch after the other, each ready first.")
+@click.option("--rolling", is_flag=True, help="Restart in batches; wait until each batch is ready.")
 @click.option(
     "--batch",
-    type=click.IntRange(1),
+    type=int,
+    callback=at_least(1),
     default=1,
     show_default=True,
     metavar="N",
-    help="How many at a time, with --rolling.",
+    help="With --rolling: restart N instances at a time.",
 )
 @names
 @pass_session
@@ -130,15 +131,15 @@ def restart(
 ) -> int:
     """Restart instances and wait until they are ready.
 
-    Those that do not run are started; not with --rolling, which leaves them alone, never has
-    more than N down, and stops at the first failure.
+    Without --rolling, wctl also starts instances that do not run. With --rolling, wctl leaves
+    these alone, never has more than N instances down, and stops at the first failure.
 
     Example: wctl restart --rolling messenger-worker
     """
     processes = _processes(session, _required(names))
     if rolling:
         if no_wait:
-            raise click.UsageError("--rolling waits: it does not go with --no-wait")
+            raise click.UsageError("--rolling cannot be used with --no-wait")
         running = [process for process in processes if process.state in RUNNING_STATES]
         events = verbs.rolling(session.manager, session.inventory, running, batch)
     else:
@@ -174,7 +175,7 @@ def signal(session: Session, signal_name: str, names: tuple[str, ...]) -> int:
 
 def _required(names: tuple[str, ...]) -> tuple[str, ...]:
     if not names:
-        raise click.UsageError("name the instances, or all")
+        raise click.UsageError("name the instances, or 'all'")
     return names
 
 

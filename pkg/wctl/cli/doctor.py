@@ -7,13 +7,11 @@ from dataclasses import asdict
 
 import click
 
-from wctl.cli.app import Session, pass_session, shared
+from wctl.cli.app import Session, at_least, pass_session, shared
 from wctl.cli.completion import complete_programs
 from wctl.doctor.examine import Examination, Timeouts
 from wctl.doctor.finding import Commands, Finding, printable
 from wctl.errors import Exit
-
-_seconds = click.FloatRange(0.0)
 
 
 @click.command()
@@ -21,16 +19,19 @@ _seconds = click.FloatRange(0.0)
 @click.argument("programs", nargs=-1, metavar="[PROGRAM]...", shell_complete=complete_programs)
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @click.option(
-    "--since", type=_seconds, default=3600.0, show_default=True, metavar="SECONDS",
-    help="How far back crashes, kills and dropped lines count.",
+    "--since", type=float, callback=at_least(0), default=3600, show_default=True,
+    metavar="SECONDS",
+    help="Report crashes, kills and dropped log lines of the last SECONDS.",
 )  # fmt: skip
 @click.option(
-    "--wait", type=_seconds, default=10.0, show_default=True, metavar="SECONDS",
-    help="How long to look at a queue that does not move.",
+    "--wait", type=float, callback=at_least(0), default=10, show_default=True,
+    metavar="SECONDS",
+    help="Watch a queue for SECONDS before reporting that it does not move.",
 )  # fmt: skip
 @click.option(
-    "--timeout", type=_seconds, default=10.0, show_default=True, metavar="SECONDS",
-    help="How long a health_command or queue_command may take.",
+    "--timeout", type=float, callback=at_least(0), default=10, show_default=True,
+    metavar="SECONDS",
+    help="Give each health_command and queue_command SECONDS to finish.",
 )  # fmt: skip
 @pass_session
 def doctor(
@@ -42,12 +43,12 @@ def doctor(
     wait: float,
     timeout: float,
 ) -> int:
-    """Find out what is wrong with programs, and what mends it.
+    """Diagnose problems and suggest fixes.
 
-    Runs health_command and queue_command of each program as its user, and for Symfony's Messenger
-    what its console offers. Changes nothing.
+    doctor runs the health_command and queue_command of each program as the program's user. For
+    Symfony's Messenger it also runs commands of the application's console. It changes nothing.
 
-    Exit code: 0 if all is well, 1 with findings.
+    Exit code: 0 if there are no findings, 1 if there are findings.
 
     Example: wctl doctor messenger-worker
     """
@@ -65,7 +66,7 @@ def doctor(
         click.echo(f"{len(findings) or 'no'} finding{'' if len(findings) == 1 else 's'}")
     if examination.unexamined:
         names = ", ".join(examination.unexamined)
-        click.echo(f"wctl: run as root, doctor could see more of {names}", err=True)
+        click.echo(f"wctl: doctor could not examine all of {names}; run it as root", err=True)
     return Exit.FAILURE if findings else Exit.OK
 
 

@@ -24,20 +24,20 @@ from wctl.supervisor.takeover import Takeover
 
 @click.command("import")
 @shared
-@click.option("-n", "--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
-@click.option("--force", is_flag=True, help="Replace files that are there, and are others.")
+@click.option("-n", "--dry-run", is_flag=True, help="Show what wctl would do, but do nothing.")
+@click.option("--force", is_flag=True, help="Overwrite existing files that differ.")
 @click.option(
     "--takeover", is_flag=True,
-    help="Then have systemd run what Supervisor runs now, one program at a time.",
+    help="Also move the running workers from Supervisor to systemd, one program at a time.",
 )  # fmt: skip
 @click.option(
     "--stop-first", is_flag=True,
-    help="With --takeover: stop Supervisor's processes of a program before wctl's start, for"
-    " workers of which there must never be two, or that listen on a port.",
+    help="With --takeover: stop a program's processes in Supervisor before systemd starts them."
+    " Use this for workers that must never run twice, or that listen on a port.",
 )  # fmt: skip
 @click.option(
     "--supervisorctl", "control", default="supervisorctl", metavar="PATH", show_default=True,
-    help="With --takeover: the program to ask Supervisor with.",
+    help="With --takeover: the supervisorctl that wctl runs.",
 )  # fmt: skip
 @click.argument(
     "file", required=False, type=click.Path(path_type=Path, dir_okay=False, exists=True)
@@ -53,21 +53,21 @@ def import_(
     stop_first: bool,
     control: str,
 ) -> int:
-    """Bring Supervisor's configuration to wctl, and with --takeover its workers.
+    """Import Supervisor's configuration and, with --takeover, its workers.
 
-    FILE, a supervisord.conf, and what it includes become files in /etc/wctl/conf.d, with their
-    comments, and a report says what is carried over, what changes and what is left out.
-    Supervisor's own files are not touched. Nothing is started without --takeover.
+    wctl copies FILE, a supervisord.conf, and the files that it includes to /etc/wctl/conf.d,
+    including the comments. A report says what is carried over, what changes and what is left out.
+    wctl does not change Supervisor's own files. Without --takeover, it starts nothing.
 
-    With --takeover a program's workers are started here, and only when all of them are ready are
-    Supervisor's processes of that program stopped. If a start fails, they are stopped again,
-    Supervisor's go on, and no other program is tried. Files that were imported before, and edited
-    since, stay as they are. It can be run again after whatever interrupted it.
+    With --takeover, wctl starts a program's workers under systemd. When all of them are ready, it
+    stops Supervisor's processes of that program. If a start fails, wctl stops the new workers,
+    Supervisor's processes continue, and wctl does not try the remaining programs. Files that were
+    imported before and edited since stay as they are. You can run an interrupted takeover again.
 
     Example: wctl import --dry-run /etc/supervisor/supervisord.conf
     """
     if stop_first and not takeover:
-        raise click.UsageError("--stop-first goes with --takeover")
+        raise click.UsageError("--stop-first needs --takeover")
     named = file or (session.files[0] if session.files else None)
     file = named or migration.default_file()
     found = migration.migrate(file, session.layout.configuration, load.environ())
@@ -81,7 +81,9 @@ def import_(
     elif not session.quiet:
         words = ["wctl", *(["--user"] if session.user else []), "import", "--takeover"]
         again = shlex.join([*words, *([str(named)] if named else [])])
-        click.echo(f"Next: '{again}', or stop these programs there and 'wctl update'")
+        click.echo(
+            f"Next: run '{again}', or stop these programs in Supervisor and run 'wctl update'"
+        )
     return Exit.OK
 
 
@@ -94,7 +96,7 @@ def _report(session: Session, found: Migration) -> None:
     imported = {str(copy.target) for copy in found.copies}
     lints = [*found.config.diagnostics, *checker.check(found.config, session.layout)]
     lints = [lint for lint in lints if lint.place.file in imported]
-    _list("To look at:", map(str, sorted(lints, key=lambda lint: lint.place.line)))
+    _list("To review:", map(str, sorted(lints, key=lambda lint: lint.place.line)))
 
 
 def _list(title: str, lines: Iterable[str]) -> None:
@@ -127,15 +129,15 @@ def _write(found: Migration, *, dry_run: bool, force: bool, keep: bool) -> None:
     elif there and not force:
         names = ", ".join(str(copy.target) for copy in there)
         raise WctlError(
-            f"{names}: there already, with another text; nothing was written",
-            hint="--force replaces it; 'wctl import --takeover' leaves it as it is",
+            f"{names}: already exists with different content; nothing was written",
+            hint="--force overwrites it; 'wctl import --takeover' keeps it",
         )
     for copy in changed:
         if not dry_run:
             files.write_file(copy.target, copy.text, mode=copy.mode)
         click.echo(f"{copy.target}: from {copy.source}")
     for path in found.unused:
-        click.echo(f"{path}: nothing in it is for wctl")
+        click.echo(f"{path}: contains nothing that wctl uses")
 
 
 def _take_over(
@@ -162,5 +164,5 @@ def _take_over(
         click.echo(f"Supervisor still runs {', '.join(left)}")
     else:
         click.echo("Supervisor runs nothing now, but would start its programs at the next boot.")
-        click.echo("Next: 'systemctl disable --now supervisor' (supervisord where it is called so)")
+        click.echo("Next: run 'systemctl disable --now supervisor' (on some systems: supervisord)")
     return Exit.OK

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from wctl.cli import when
-from wctl.cli.app import Session, pass_session, shared
+from wctl.cli.app import Session, at_least, pass_session, shared
 from wctl.cli.completion import complete_names
 from wctl.cli.log_lines import FORMATS, Printer
 from wctl.errors import Exit, WctlError
@@ -22,10 +22,10 @@ from wctl.systemd import journal, unit_name
 _LINES = 20  # Supervisor shows 1600 bytes: twenty lines of a terminal
 _LEVELS = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug")
 
-_follow = click.option("-f", "--follow", is_flag=True, help="Go on with what comes, until Ctrl-C.")
+_follow = click.option("-f", "--follow", is_flag=True, help="Keep printing new lines until Ctrl-C.")
 _lines = click.option(
-    "-n", "--lines", type=click.IntRange(0), default=_LINES, show_default=True, metavar="N",
-    help="How many lines to begin with; also -N.",
+    "-n", "--lines", type=int, callback=at_least(0), default=_LINES, show_default=True,
+    metavar="N", help="Show the last N lines; also -N.",
 )  # fmt: skip
 
 
@@ -43,8 +43,8 @@ class _Tail(click.Command):
 @_follow
 @_lines
 @click.option(
-    "--bytes", "size", type=click.IntRange(0), metavar="N",
-    help="How many bytes of one instance instead, as Supervisor counts.",
+    "--bytes", "size", type=int, callback=at_least(0), metavar="N",
+    help="Show the last N bytes of one instance instead, as Supervisor does.",
 )  # fmt: skip
 @click.argument(
     "names", nargs=-1, metavar="[NAME]... [stdout|stderr]", shell_complete=complete_names
@@ -53,19 +53,19 @@ class _Tail(click.Command):
 def tail(
     session: Session, names: tuple[str, ...], follow: bool, lines: int, size: int | None
 ) -> None:
-    """Show the last lines that instances wrote, or one of their streams.
+    """Show the last lines that instances wrote, to both streams or to one of them.
 
     Example: wctl tail -f -100 messenger-worker@00 stderr
     """
     if follow and size is not None:
-        raise click.UsageError("--bytes and --follow exclude each other")
+        raise click.UsageError("--bytes cannot be used with --follow")
     stream = None
     if names and names[-1] in ("stdout", "stderr"):
         *rest, stream = names
         names = tuple(rest)
     units = _units(session, names)
     if size is not None and len(units) > 1:
-        raise click.UsageError("--bytes is for one instance")
+        raise click.UsageError("--bytes works for one instance only")
     places = log_files.of_units(session.manager, units)
     if not any(place.journal for place in places):
         files = [file for place in places for file in place.present(stream)]
@@ -94,7 +94,7 @@ def _last_bytes(query: journal.Query, size: int) -> bytes:
 def _show_files(files: Sequence[Path], count: str, follow: bool) -> None:
     """Become tail(1), which follows files across rotation and knows when to end."""
     if not files:
-        raise WctlError("nothing was logged yet")
+        raise WctlError("nothing has been logged yet")
     sys.stdout.flush()
     options = [count, *(["--follow=name", "--retry"] if follow else [])]
     try:
@@ -109,7 +109,9 @@ def _point_to_files(places: Iterable[Logs]) -> None:
         for file in place.present() if place.journal else []:
             if file.parent.parent.name == "wctl" and file.stat().st_size:
                 name = unit_name.short(place.unit)
-                click.echo(f"{name}: while journald was away, lines went to {file}", err=True)
+                click.echo(
+                    f"{name}: while journald was away, the wrapper wrote lines to {file}", err=True
+                )
 
 
 def _moment(_context: click.Context, _parameter: click.Parameter, value: str | None) -> int | None:
@@ -147,19 +149,33 @@ def _level(_context: click.Context, _parameter: click.Parameter, value: str | No
 @click.option(
     "-n",
     "--lines",
-    type=click.IntRange(0),
+    type=int,
+    callback=at_least(0),
     metavar="N",
-    help="How many lines at most, from the end; also -N. Default: 20, or all with --since.",
+    help="Show at most the last N lines; also -N. Default: 20, or all lines with --since.",
 )
 @click.option(
-    "-i", "--instance", "instances", multiple=True, metavar="NN", help="Only these instances."
+    "-i",
+    "--instance",
+    "instances",
+    multiple=True,
+    metavar="NN",
+    help="Show only instance NN; may be given several times.",
 )
-@click.option("--since", callback=_moment, metavar="TIME", help="Such as '10 min ago' or 09:30.")
-@click.option("--until", callback=_moment, metavar="TIME", help="The end of what is shown.")
-@click.option("-g", "--grep", callback=_pattern, metavar="REGEX", help="Only lines that match.")
-@click.option("-p", "--priority", callback=_level, metavar="LEVEL", help="This level or worse.")
-@click.option("-o", "--output", type=click.Choice(FORMATS), default="short", show_default=True,
-              help="With time and name, as JSON lines, or the bare text.")  # fmt: skip
+@click.option(
+    "--since", callback=_moment, metavar="TIME",
+    help="Show lines from this time on, such as '10 min ago' or 09:30.",
+)  # fmt: skip
+@click.option("--until", callback=_moment, metavar="TIME", help="Show lines up to this time.")
+@click.option("-g", "--grep", callback=_pattern, metavar="REGEX", help="Show only matching lines.")
+@click.option(
+    "-p", "--priority", callback=_level, metavar="LEVEL",
+    help="Show this priority and more severe ones.",
+)  # fmt: skip
+@click.option(
+    "-o", "--output", type=click.Choice(FORMATS), default="short", show_default=True,
+    help="short: with time and name; json: an object per line; cat: only the text.",
+)  # fmt: skip
 @pass_session
 def logs(
     session: Session,
@@ -174,12 +190,12 @@ def logs(
     priority: int | None,
     output: str,
 ) -> None:
-    """Show what instances logged, merged in the order of time.
+    """Show what instances logged, merged and sorted by time.
 
     Example: wctl logs messenger-worker --since '1h ago' --grep error -f
     """
     if follow and until is not None:
-        raise click.UsageError("--until and --follow exclude each other")
+        raise click.UsageError("--until cannot be used with --follow")
     units = _units(session, _chosen(names, instances, session))
     query = journal.Query(
         tuple(units),
@@ -203,7 +219,7 @@ def _chosen(
         return names
     programs = names or (session.inventory.program(None).name,)
     if any("@" in name for name in programs):
-        raise click.UsageError("--instance goes with the name of a program")
+        raise click.UsageError("--instance needs the name of a program, not of an instance")
     return tuple(f"{name}@{number.zfill(2)}" for name in programs for number in instances)
 
 
@@ -214,7 +230,7 @@ def _chosen(
 @_lines
 @pass_session
 def maintail(session: Session, names: tuple[str, ...], follow: bool, lines: int) -> None:
-    """Show what wctl and systemd said about instances: starts, exits, back-off, scaling.
+    """Show what wctl and systemd logged about instances: starts, exits, back-off, scaling.
 
     Example: wctl maintail -f messenger-worker
     """
@@ -234,7 +250,7 @@ def maintail(session: Session, names: tuple[str, ...], follow: bool, lines: int)
 @click.argument("names", nargs=-1, required=True, metavar="NAME...", shell_complete=complete_names)
 @pass_session
 def clear(session: Session, names: tuple[str, ...]) -> int:
-    """Empty the log files of instances. What is in the journal stays there.
+    """Empty the log files of instances. The journal keeps its lines.
 
     Example: wctl clear messenger-worker@00
     """
@@ -250,7 +266,7 @@ def clear(session: Session, names: tuple[str, ...]) -> int:
             click.echo(f"{name}: ERROR ({error.filename}: {error.strerror})")
             code = Exit.FAILURE
             continue
-        click.echo(f"{name}: cleared" if files else f"{name}: nothing to clear: no log file")
+        click.echo(f"{name}: cleared" if files else f"{name}: nothing to clear, it has no log file")
     return code
 
 
@@ -282,7 +298,7 @@ def _show(query: journal.Query, lines: int | None, follow: bool, printer: Printe
         printer.flush()
     if not shown and lines != 0 and not _may_read():
         click.echo(
-            "nothing to see; only root and the groups adm and systemd-journal may read it all",
+            "no lines to show; only root and the groups adm and systemd-journal may read all lines",
             err=True,
         )
 

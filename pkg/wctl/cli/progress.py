@@ -18,7 +18,7 @@ _FAILED = {
     "failed": "abnormal termination",
     "timeout": "timed out",
     "canceled": "canceled by another command",
-    "dependency": "a unit that it requires failed",
+    "dependency": "a required unit failed",
 }
 _LAST_LINES = 5
 _BAR = 20  # characters
@@ -73,9 +73,9 @@ class Progress:
 
         how = exits.last_exit(event.unit, user=self._session.user)
         if how:
-            click.echo(f"    {how}; it wrote last:", err=True)
+            click.echo(f"    {how}; its last lines:", err=True)
         wrote = journal.last([event.unit], _LAST_LINES, user=self._session.user)
-        for text in [line.text for line in wrote] or ["(nothing)"]:
+        for text in [line.text for line in wrote] or ["(none)"]:
             click.echo(f"    {text}", err=True)
 
     def _line(self, text: str) -> None:

@@ -32,15 +32,15 @@ _NEEDS_SYSTEMD = (
 @click.option(
     "--log",
     type=click.Choice(["terminal", "file", "both"]),
-    help="Where output goes; by default to the terminal, and to a file that the program names.",
+    help="Where output goes. Default: to the terminal, and to the log file of the program, if any.",
 )
 @click.argument("instance", metavar="PROGRAM@NN")
 @pass_session
 def run(session: Session, instance: str, log: str | None) -> None:
-    """Run one instance here, in the foreground, without systemd.
+    """Run one instance in the foreground, without systemd.
 
-    The wrapper takes over this process: signals reach the worker, and its exit code is ours. It
-    is not restarted.
+    The wrapper takes over this process: signals reach the worker, and the exit code is the
+    worker's. Nothing restarts the worker.
 
     Example: wctl run messenger-worker@00
     """
@@ -48,7 +48,9 @@ def run(session: Session, instance: str, log: str | None) -> None:
     arguments = _arguments(session, program, number, log)
     missing = [name for name in _NEEDS_SYSTEMD if getattr(program, name)]
     if missing and not session.quiet:
-        click.echo(f"wctl: not applied without systemd: {', '.join(missing)}", err=True)
+        click.echo(
+            f"wctl: without systemd, these options have no effect: {', '.join(missing)}", err=True
+        )
     account = _account(program)
     variables = {
         **os.environ,
@@ -145,7 +147,7 @@ def _become(account: pwd.struct_passwd) -> None:
     except PermissionError:
         raise WctlError(
             f"user={account.pw_name}: only root can become another user",
-            hint=f"run it as root, or as {account.pw_name}",
+            hint=f"run wctl as root, or as {account.pw_name}",
         ) from None
 
 

@@ -30,14 +30,16 @@ _REDRAW = 1.0  # seconds
 @click.command()
 @shared
 @click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete_names)
-@click.option("-l", "--long", "long", is_flag=True, help="Add memory, CPU, restarts, last exit.")
+@click.option(
+    "-l", "--long", "long", is_flag=True, help="Also show memory, CPU, restarts and last exit."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the states as JSON.")
-@click.option("--watch", is_flag=True, help="Show it again and again, until Ctrl-C.")
+@click.option("--watch", is_flag=True, help="Refresh every second until Ctrl-C.")
 @pass_session
 def status(session: Session, names: tuple[str, ...], long: bool, as_json: bool, watch: bool) -> int:
-    """Show the state of instances: one line each, with Supervisor's words.
+    """Show the state of instances, one line each, in Supervisor's words.
 
-    Exit code: 0 if all run, 3 if some are stopped, exited or fatal, 4 for an unknown name.
+    Exit code: 0 if all instances run, 3 if one is stopped, exited or fatal, 4 if a name is unknown.
 
     Example: wctl status -l messenger-worker
     """
@@ -127,7 +129,7 @@ def _long(details: Details, last_exit: str | None) -> str:
 @click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete_names)
 @pass_session
 def pid(session: Session, names: tuple[str, ...]) -> None:
-    """Print the process IDs of workers; 0 for one that does not run.
+    """Print the process IDs of workers; 0 for a worker that does not run.
 
     Example: kill -USR2 $(wctl pid messenger-worker@00)
     """
@@ -140,9 +142,9 @@ def pid(session: Session, names: tuple[str, ...]) -> None:
 @click.argument("program", required=False, shell_complete=complete_programs)
 @pass_session
 def explain(session: Session, program: str | None) -> None:
-    """Say in words what happens to a program's workers, and when.
+    """Explain in words what happens to a program's workers, and when.
 
-    Goes by the unit that systemd has, drop-ins included.
+    The explanation follows the unit that systemd has loaded, including drop-ins.
 
     Example: wctl explain messenger-worker
     """

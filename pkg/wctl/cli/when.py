@@ -76,8 +76,8 @@ def _date(word: str) -> int:
         return _microseconds(datetime.fromisoformat(iso))
     except ValueError:
         raise ValueError(
-            f"{word!r} is not a time, expected such as '2026-01-31 09:30', 09:30, yesterday,"
-            " '10 min ago' or @1767225600"
+            f"{word!r} is not a time such as '2026-01-31 09:30', 09:30, yesterday, '10 min ago'"
+            " or @1767225600"
         ) from None
 
 
