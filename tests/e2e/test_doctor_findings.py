@@ -277,7 +277,7 @@ def test_an_operator_can_read_it(machine: Machine) -> None:
     machine.run(["wctl", "update"], check=False)
     wait_for(lambda: states(machine)["w@00"] == "FATAL", 20, "it to be given up")
     assert machine.run(["wctl", "doctor"], check=False).out == (
-        "w@00: FATAL: it was given up; mend what it died of, then start it [fatal]\n"
+        "w@00: FATAL: wctl gave up starting it; fix the cause below, then start it [fatal]\n"
         "    Exited too quickly: gave up after 2 failed starts in a row\n"
         "    last exit: exit status 3\n"
         "    wrote:  no database\n"
@@ -496,7 +496,7 @@ COMMANDS = {
     "hangs": (
         f"user=www-data\nhealth_command=sh -c '{DATABASE} || sleep 100; test $USER = www-data'",
         "health",
-        "its health_command did not end within 2 s",
+        "its health_command did not finish within 2 s",
         None,
     ),
     "dies": (
@@ -526,7 +526,7 @@ COMMANDS = {
     "slow": (
         f"queue_command=sh -c '{DATABASE} || sleep 100 & wait; echo 0'",
         "queue-unknown",
-        "its queue_command did not end within 2 s",
+        "its queue_command did not finish within 2 s",
         None,
     ),
     "failing": (
@@ -551,19 +551,19 @@ COMMANDS = {
         f"queue_command=sh -c '{DATABASE} && echo 0; true'",
         "queue-unknown",
         "its queue_command prints neither a number nor JSON of queue and number",
-        "it printed nothing to be read",
+        "it printed nothing readable",
     ),
     "endless": (
         f"queue_command=sh -c '{DATABASE} && echo 0 || exec yes'",
         "queue-unknown",
-        "its queue_command did not end within 2 s",
+        "its queue_command did not finish within 2 s",
         "y",
     ),
     "huge": (
         f"queue_command=sh -c '{DATABASE} && echo 0 || head -c 50000000 /dev/zero'",
         "queue-unknown",
         "its queue_command prints neither a number nor JSON of queue and number",
-        "it printed nothing to be read",
+        "it printed nothing readable",
     ),
     "nested": (
         f"queue_command=sh -c '{DATABASE} && echo 0 || yes [ | head -n 100000'",

@@ -74,7 +74,7 @@ def test_supervisor_left_enabled_after_a_takeover(supervised: Machine) -> None:
     machine.run(["wctl", "import", "--takeover"])
     assert alive(machine) == 0
     finding = only(machine)
-    assert finding["what"].startswith("Supervisor starts it at the next boot, too")
+    assert finding["what"].startswith("Supervisor also starts it at the next boot")
     assert finding["evidence"][1] == "/etc/supervisor/conf.d/worker.conf:1 has [program:worker]"
     assert finding["remedy"] == "systemctl disable --now supervisor"
     machine.run(["systemctl", "stop", "supervisor"])
@@ -91,12 +91,12 @@ def test_both_run_the_same_program(supervised: Machine) -> None:
     configure(machine, WORKERS)
     machine.run(["wctl", "update"])
     finding = only(machine)
-    assert finding["what"] == "Supervisor runs it, too, and both consume"
+    assert finding["what"] == "Supervisor also runs it, so both consume"
     assert finding["evidence"][0].endswith("supervisor.service, runs worker:00, worker:01")
     assert finding["remedy"] == "systemctl disable --now supervisor"
     # One that hangs is as bad, and holds up nobody.
     machine.run(["systemctl", "kill", "--signal=STOP", "supervisor"])
-    assert "cannot be asked" in only(machine)["what"]
+    assert "supervisord does not answer" in only(machine)["what"]
     machine.run(["systemctl", "kill", "--signal=CONT", "supervisor"])
     machine.run(["bash", "-c", finding["remedy"]])
     assert examine(machine) == []

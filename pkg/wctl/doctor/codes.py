@@ -23,29 +23,29 @@ class Code:
 TABLE: tuple[Code, ...] = (
     Code(
         "not-installed",
-        "A program is configured and has no units, so nothing of it can run.",
+        "A program is configured, but its units are not installed, so it cannot run.",
         "Run wctl update.",
     ),
     Code(
         "units-outdated",
-        "The configuration, or wctl itself, was changed and the units were not.",
-        "Run wctl update: it restarts what changed.",
+        "The configuration, or wctl itself, has changed since wctl wrote the units.",
+        "Run wctl update. It restarts the programs that changed.",
     ),
     Code(
         "unit-edited",
-        "A unit that wctl wrote was edited, and the next update undoes that.",
-        "Run wctl update to undo it now. To keep it, put it into the program's options, or use"
-        " systemctl edit.",
+        "A unit that wctl wrote was edited by hand. The next update undoes the edit.",
+        "Run wctl update to undo the edit now. To keep it, set the program's options instead, or"
+        " use systemctl edit.",
     ),
     Code(
         "left-over",
-        "Units are installed whose program is no longer configured.",
-        "Run wctl update, which stops and removes it, or put it back into the configuration.",
+        "Units are installed for a program that is no longer configured.",
+        "Run wctl update to stop and remove the program, or configure the program again.",
     ),
     Code(
         "reload-needed",
-        "A unit, or a drop-in of it, was changed on disk and systemd has not read it.",
-        "Run systemctl daemon-reload. A worker that runs has the change after its next restart.",
+        "A unit, or one of its drop-ins, has changed on disk, and systemd has not read the change.",
+        "Run systemctl daemon-reload. A running worker gets the change at its next restart.",
     ),
     Code(
         "not-at-boot",
@@ -54,129 +54,134 @@ TABLE: tuple[Code, ...] = (
     ),
     Code(
         "no-linger",
-        "Without lingering, systemd ends a user's units with the last session, and starts none at"
-        " boot.",
+        "Without lingering, systemd stops a user's units when the user's last session ends, and"
+        " starts none at boot.",
         "Run loginctl enable-linger.",
     ),
     Code(
         "supervisor-too",
         "A supervisord on this machine runs a program of the same name, or starts it at the next"
-        " boot: twice the workers consume, and half of them nobody looks at here.",
-        "Disable Supervisor once everything has moved. Until then, take the program out of its"
-        " configuration.",
+        " boot. Then twice as many workers consume, and wctl sees only half of them.",
+        "Disable Supervisor when all programs have moved. Until then, remove the program from"
+        " Supervisor's configuration.",
     ),
     Code(
         "fatal",
-        "Every start has failed, startretries times over, and no further one is tried.",
-        "Mend what the last lines tell, then start it.",
+        "The first start and startretries further tries have all failed. wctl does not try again.",
+        "Fix the cause that the last lines show, then start the instance.",
     ),
     Code(
         "unknown",
-        "systemd reports a state that this wctl does not know.",
-        "Look at systemctl status; a newer wctl may know it.",
+        "systemd reports a state that this version of wctl does not know.",
+        "Look at systemctl status. A newer wctl may know the state.",
     ),
     Code(
         "backoff",
-        "Starts fail one after the other; the next try waits for its turn.",
-        "Mend what the last lines tell. It then starts by itself, or at once with wctl restart.",
+        "Several starts in a row have failed. The wrapper waits before the next try.",
+        "Fix the cause that the last lines show. The worker then starts by itself, or at once with"
+        " wctl restart.",
     ),
     Code(
         "stopped",
-        "Somebody stopped what starts at boot.",
-        "Start it, or have it stay down: wctl scale NAME 0.",
+        "An instance that starts at boot was stopped by hand.",
+        "Start the instance, or run wctl scale NAME 0 if the program should stay stopped.",
     ),
     Code(
         "exited",
-        "It ended by itself, and autorestart has it stay so.",
-        "Start it; with autorestart=true it would have come back.",
+        "The worker exited by itself, and autorestart does not restart it.",
+        "Start the instance. With autorestart=true, systemd would have started it again.",
     ),
     Code(
         "out-of-memory",
-        "The kernel killed it above its limit. With control groups of version 1 nobody tells"
-        " systemd why, so that there a SIGKILL of a worker with a limit counts as one.",
+        "The kernel killed the worker above its memory limit. With control groups of version 1, the"
+        " kernel does not tell systemd why it kills. There, doctor assumes this cause for every"
+        " SIGKILL of a worker with a limit.",
         "Raise memory_max, or give the worker a lower limit of its own (--memory-limit), at which"
-        " it ends gracefully.",
+        " the worker exits gracefully.",
     ),
     Code(
         "crashing",
-        "It became RUNNING and then ended uncleanly, at least three times since the last start by"
-        " hand.",
-        "Look at what it wrote before, mend that, and restart it: so it begins to count anew.",
+        "The worker became RUNNING and then ended uncleanly, at least three times since its last"
+        " start by hand.",
+        "Look at the last lines that the worker wrote, fix the cause, and restart the instance."
+        " The restart resets the count.",
     ),
     Code(
         "log-lines-dropped",
-        "journald had more lines of it than a limit allows, and threw some away. Units of wctl"
-        " have no such limit, so a drop-in or a passed-through directive set one.",
-        "Take LogRateLimitIntervalSec= and LogRateLimitBurst= out of it.",
+        "journald received more lines from the worker than a rate limit allows, and dropped some."
+        " wctl writes no such limit into units, so a drop-in or a passed-through directive set it.",
+        "Remove LogRateLimitIntervalSec= and LogRateLimitBurst= from that drop-in, or from the"
+        " configuration.",
     ),
     Code(
         "tasks-limit",
-        "It has nine tenths of the processes and threads that it may have.",
-        "Find what leaks, or raise tasks_max.",
+        "The instance has reached nine tenths of its limit of processes and threads.",
+        "Find the leak, or raise tasks_max.",
     ),
     Code(
         "files-limit",
-        "It has nine tenths of the files open that it may have.",
-        "Find what leaks, or raise minfds.",
+        "The worker has reached nine tenths of its limit of open files.",
+        "Find the leak, or raise minfds.",
     ),
     Code(
         "log-directory-closed",
-        "The program's user writes the log files, and may not write there; the journal has the"
-        " output.",
-        "Give it a directory of its own.",
+        "The log files are written as the program's user, who may not write to their directory."
+        " Only the journal gets the output.",
+        "Give the program a log directory that belongs to its user.",
     ),
     Code(
         "health",
-        "health_command fails or hangs; for Messenger without one, SELECT 1 does. Queues are not"
-        " looked at.",
+        "The health_command fails or hangs. For Messenger without a health_command, doctor runs"
+        " SELECT 1 instead. If the command fails, doctor does not look at queues.",
         "Start the service that does not answer, then run the command of the finding again.",
     ),
     Code(
         "health-unknown",
-        "health_command cannot be run, so it tells nothing.",
-        "Correct it. It is run without a shell: write sh -c '...' where it needs one.",
+        "The health_command cannot be run, so doctor cannot tell whether the program is healthy.",
+        "Correct the command. doctor runs it without a shell: write sh -c '...' if it needs one.",
     ),
     Code(
         "queue-unknown",
-        "queue_command cannot be run, fails, hangs, or prints neither a number nor JSON of name"
-        " and number. For Messenger without one the same goes for messenger:stats.",
+        "The queue_command cannot be run, fails, hangs, or prints neither a number nor JSON of name"
+        " and number. For Messenger without a queue_command, this is about messenger:stats.",
         "Run the command of the finding, and correct it.",
     ),
     Code(
         "queue-standing",
-        "Messages wait, workers are RUNNING, and for as long as doctor looked (--wait) none was"
-        " taken.",
+        "Messages wait and workers are RUNNING, but no worker took a message while doctor watched"
+        " the queue (--wait).",
         "Restart the workers: they hang, or they consume another queue.",
     ),
     Code(
         "queue-growing",
-        "The workers are busy, and messages come faster than they go.",
-        "Run more workers, if the machine and the database can take it.",
+        "The workers are busy, but messages arrive faster than the workers handle them.",
+        "Run more workers, if the machine and the database can bear the load.",
     ),
     Code(
         "wrong-queue",
-        "Messenger's messages wait where no program of this machine looks: in a queue of the table"
-        " that no transport reads, or in a transport that nobody consumes.",
-        "Give sender and worker the same transport and queue_name; the command of the finding"
-        " moves, or consumes, what waits.",
+        "Messages of Messenger wait where no program of this machine looks: in a queue of the table"
+        " that no transport reads, or in a transport that no program consumes.",
+        "Give sender and worker the same transport and queue_name. The command of the finding"
+        " moves, or consumes, the messages that wait.",
     ),
     Code(
         "messages-stuck",
-        "A worker took messages and crashed, or hangs. They are not counted, and not given to"
-        " another worker before redeliver_timeout.",
-        "See that no worker is still at them, then release them by the command of the finding.",
+        "A worker took messages and then crashed, or hangs. Messenger does not count these messages"
+        " and gives them to no other worker before redeliver_timeout.",
+        "Make sure that no worker still handles the messages, then release them with the command of"
+        " the finding.",
     ),
     Code(
         "messages-failed",
-        "Messages are in the failure transport: they were tried as often as they may be.",
-        "Look at them (messenger:failed:show), then messenger:failed:retry or"
+        "Messages are in the failure transport, because all their tries have failed.",
+        "Look at the messages with messenger:failed:show, then use messenger:failed:retry or"
         " messenger:failed:remove.",
     ),
     Code(
         "pcntl-missing",
-        "Without pcntl_signal() a worker written in PHP does not see SIGTERM: a stop kills the"
-        " message in hand.",
-        "Install the extension pcntl, and take pcntl_signal out of disable_functions.",
+        "Without pcntl_signal(), a PHP worker does not notice SIGTERM, so a stop kills it while it"
+        " handles a message.",
+        "Install the extension pcntl, and remove pcntl_signal from disable_functions.",
     ),
 )
 

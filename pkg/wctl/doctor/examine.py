@@ -165,10 +165,10 @@ def _health(runner: Runner, commands: Commands) -> Iterator[Finding]:
         return
     what = f"its health_command {queues.ending(answer, runner.timeout)}"
     if answer.code in CANNOT_RUN:
-        what = f"{what}, so that it tells nothing; correct it"
+        what = f"{what}, so doctor learns nothing from it; correct the command"
         edit = commands.edit_option(runner.program, "health_command")
         yield Finding("health-unknown", runner.program.name, what, few(answer.lines), edit)
         return
-    what = f"{what}: something that it needs is not there; start it, then see if this succeeds"
+    what = f"{what}; start the service that the program needs, then run the command below again"
     remedy = runner.shown(command)
     yield Finding("health", runner.program.name, what, few(answer.lines), remedy)

@@ -130,8 +130,8 @@ class Messenger:
             return  # not PHP, or so broken that the worker's own state shows it
         if not found["pcntl"]:
             what = (
-                "its PHP has no pcntl_signal(), so that a stop kills the message in hand; install"
-                " pcntl, or take that out of disable_functions"
+                "its PHP has no pcntl_signal(), so a stop kills the worker while it handles a"
+                " message; install pcntl, or remove pcntl_signal from disable_functions"
             )
             php = self._console.php
             remedy = f"{php} --ri pcntl; {php} -i | grep disable_functions"
@@ -144,7 +144,7 @@ class Messenger:
         if answer.code == 0 or _MISSING.search(answer.out + answer.err):
             return
         ending = queues.ending(answer, self._runner.timeout)
-        what = "its database does not answer; start it, then see whether this succeeds"
+        what = "its database does not answer; start it, then run the command below again"
         evidence = (f"dbal:run-sql {ending}", *_message(answer))
         yield Finding("health", self._name, what, evidence, self._runner.shown(words))
 
@@ -180,8 +180,8 @@ class Messenger:
             number = sum(row.number for row in mine)
             oldest, newest = (pick(str(row.delivered) for row in mine) for pick in (min, max))
             what = (
-                "messages are stuck: a worker took them and crashed, or hangs, and no other may;"
-                " release them"
+                "messages are stuck: a worker took them and crashed, or hangs, and no other worker"
+                " may take them; release them"
             )
             evidence = (f"queue {queue}: {number} taken, the first at {oldest}",)
             taken = f"queue_name = {_sql(queue)} AND delivered_at <= {_sql(newest)}"
@@ -241,7 +241,7 @@ class Messenger:
     def _failed(self, counts: Counts, failed: set[str]) -> Iterator[Finding]:
         for name in sorted(failed):
             if counts[name] and name not in self._console.transports:
-                what = "messages have failed for good; look, then retry or remove them"
+                what = "messages have failed for good; look at them, then retry or remove them"
                 evidence = (f"transport {name}: {counts[name]} messages",)
                 remedy = self._runner.shown(self._words("messenger:failed:show"))
                 yield Finding("messages-failed", self._name, what, evidence, remedy)
@@ -269,8 +269,8 @@ class Messenger:
             f"{transport}: {counts.get(transport, 0)}" for transport in self._console.transports
         )
         what = (
-            f"messages wait in the queue {name}, which no transport reads: give the transport"
-            f" of sender and worker the same queue_name, or move them"
+            f"messages wait in the queue {name}, which no transport reads; give the transports of"
+            " sender and worker the same queue_name, or move the messages"
         )
         evidence = (f"queue {name}: {queue.last} messages", f"this worker consumes {own}")
         right = self._console.transports[0] if self._console.transports else name

@@ -133,18 +133,18 @@ def not_counted(runner: Runner, what: str, remedy: str, error: NotCountedError) 
     answer = error.answer
     if answer.code == 0:
         problem = f"its {what} prints neither a number nor JSON of queue and number"
-        lines = few(answer.lines) or ("it printed nothing to be read",)
+        lines = few(answer.lines) or ("it printed nothing readable",)
     else:
         problem = f"its {what} {ending(answer, runner.timeout)}"
         lines = few(answer.lines)
-    problem += ", so that nobody knows what waits"
+    problem += ", so doctor does not know how many messages wait"
     return Finding("queue-unknown", runner.program.name, problem, lines, remedy)
 
 
 def ending(answer: Answer, timeout: float) -> str:
     """Return in words how a command ended; it had ``timeout`` seconds."""
     if answer.code is None:
-        return f"did not end within {timeout:g} s"
+        return f"did not finish within {timeout:g} s"
     if answer.code in CANNOT_RUN:
         return "cannot be run"
     if answer.code < 0:
@@ -161,13 +161,13 @@ def not_moving(examined: ExaminedProgram, queue: Standing, used: float, look: st
     share = used / queue.seconds / len(running) if queue.seconds else 0.0
     evidence = (
         queue.evidence,
-        f"{len(running)} running, which used {used:.2f} s of processor time meanwhile",
+        f"{len(running)} running, which meanwhile used {used:.2f} s of CPU time",
     )
     name, commands = examined.program.name, examined.commands
     if queue.last > queue.first and share > _BUSY:
-        what = "the queue grows faster than its workers take from it; run more of them"
+        what = "messages arrive faster than the workers handle them; run more workers"
         remedy = commands.wctl("scale", name, str(len(examined.installed.enabled) + 1))
         return Finding("queue-growing", name, what, evidence, remedy)
-    what = "RUNNING, but takes nothing from the queue: it hangs, or it consumes another one"
+    what = "RUNNING, but takes nothing from the queue: the worker hangs, or consumes another queue"
     remedy = commands.wctl("restart", "--rolling", name)
-    return Finding("queue-standing", name, what, (*evidence, f"looked with: {look}"), remedy)
+    return Finding("queue-standing", name, what, (*evidence, f"counted with: {look}"), remedy)

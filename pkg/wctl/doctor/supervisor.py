@@ -60,17 +60,17 @@ def findings(
         who = f"supervisord, pid {daemon.pid}" if daemon.pid else "supervisord"
         who += f", {daemon.unit}" if daemon.unit else ""
         if rival.processes:
-            what = "Supervisor runs it, too, and both consume"
+            what = "Supervisor also runs it, so both consume"
             evidence = [f"{who}, runs {', '.join(rival.processes)}"]
         elif rival.processes is None:
-            what = "Supervisor has it, too, and then both consume; it cannot be asked"
+            what = "Supervisor also has it, and both may consume; supervisord does not answer"
             evidence = [f"{who}, does not answer {daemon.control}"]
         else:
-            what = "Supervisor starts it at the next boot, too, and then both consume"
+            what = "Supervisor also starts it at the next boot, and then both consume"
             evidence = [f"{who}, is enabled"]
         evidence.append(f"{program.place} has [{program.section}]")
         if others:
-            what += "; take it out there, where other programs stay"
+            what += "; remove it there, but keep Supervisor's other programs"
             evidence.append(f"only Supervisor has {', '.join(others)}")
         remedy = _without(daemon, program) if others else _end(daemon)
         yield Finding("supervisor-too", program.name, what, few(evidence), remedy)

@@ -57,15 +57,16 @@ def units(config: Config, host: Host, layout: Layout, commands: Commands) -> Ite
 def _differs(name: str, writes: list[Write], configured: float, update: str) -> Finding:
     changed = [write for write in writes if write.before is not None]
     written = max((_changed(write.path) for write in changed), default=0.0)
-    evidence = [f"{write.path} is not what the configuration makes" for write in changed]
+    evidence = [f"{write.path} differs from the configuration" for write in changed]
     evidence += _difference(writes)
     if written >= max(configured, _changed(Path(wctl.__file__))):
         what = (
-            "its unit was edited by hand; an update undoes that, what 'systemctl edit' adds lasts"
+            "its unit was edited by hand; an update undoes the edit, but keeps what"
+            " 'systemctl edit' adds"
         )
         return Finding("unit-edited", name, what, tuple(evidence), update)
     newer = "configuration" if written < configured else "installed wctl"
-    what = f"the {newer} is newer than its units, which an update writes anew"
+    what = f"the {newer} is newer than its units; an update rewrites the units"
     return Finding("units-outdated", name, what, tuple(evidence), update)
 
 
@@ -93,7 +94,9 @@ def _changed(path: Path) -> float:
 def _left_over(plan: Plan, update: str) -> Iterator[Finding]:
     for program in plan.removed:
         what = "is installed, but no longer configured"
-        yield Finding("left-over", program.name, what, (f"was made from {program.source}",), update)
+        yield Finding(
+            "left-over", program.name, what, (f"generated from {program.source}",), update
+        )
 
 
 def loaded(
@@ -113,7 +116,7 @@ def loaded(
     for program in chosen:
         mine = tuple(sorted(unit for unit in stale if unit.startswith(f"{program.name}@")))
         if mine:
-            what = "systemd has an older version of its units than the disk"
+            what = "its units have changed on disk since systemd read them"
             reload = commands.systemctl("daemon-reload")
             instances = tuple(unit_name.short(unit) for unit in mine)
             yield Finding("reload-needed", program.name, what, few(mine), reload, instances)
@@ -138,7 +141,7 @@ def at_boot(
         if program is None or not program.autostart or not installed.enabled:
             continue
         if not any((links / name).is_symlink() for name in names):
-            what = "does not start at boot, though autostart is true"
+            what = "does not start at boot, although autostart is true"
             evidence = (f"{links / names[0]}: no such link",)
             remedy = commands.systemctl("enable", names[0])
             yield Finding("not-at-boot", installed.name, what, evidence, remedy)
@@ -149,7 +152,7 @@ def lingering(layout: Layout, programs: Iterable[str]) -> Iterator[Finding]:
     user = pwd.getpwuid(os.getuid()).pw_name
     if layout.user and not (_LINGER / user).exists():
         for name in programs:
-            what = "ends when you log out, and does not start at boot"
+            what = "stops when you log out, and does not start at boot"
             remedy = f"loginctl enable-linger {shlex.quote(user)}"
             yield Finding("no-linger", name, what, (f"{_LINGER / user}: no such file",), remedy)
 
@@ -177,16 +180,18 @@ def _closed(runner: Runner, directory: Path, key: str, commands: Commands) -> Fi
     barred = next(
         (parent for parent in reversed(directory.parents) if not _entered(runner, parent)), None
     )
-    what = f"its user, {user}, cannot write its log files into {directory}"
+    what = f"its user {user} cannot write log files into {directory}"
     if barred is not None:
-        what = f"its user, {user}, cannot get to its log files in {directory}; let it pass"
+        what = (
+            f"its user {user} cannot reach its log files in {directory}; let {user} enter {barred}"
+        )
         remedy = f"chmod a+x {shlex.quote(str(barred))}"
     elif _is_its_own(directory, program):
-        what += "; give that to it"
+        what += f"; make {user} its owner"
         remedy = shlex.join(["install", "-d", "-o", user, "-m", "0750", str(directory)])
     else:  # others use a directory like /var/log: do not give it to one user
         own = str(directory / program.name)
-        what += f"; others use that, so have {key} name a file in {own}"
+        what += f"; other programs use that directory, so set {key} to a file in {own}"
         make = shlex.join(["install", "-d", "-o", user, "-m", "0750", own])
         remedy = f"{make} && {commands.edit_option(program, key)}"
     found = (barred or directory).stat()

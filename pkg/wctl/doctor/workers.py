@@ -113,7 +113,7 @@ class Workers:
         start, logs = self._commands.wctl("start"), self._commands.wctl("logs", "-n", "50")
         given_up = self._in(State.FATAL)
         if given_up:
-            what = "FATAL: it was given up; mend what it died of, then start it"
+            what = "FATAL: wctl gave up starting it; fix the cause below, then start it"
             finding = self._finding("fatal", given_up, what, self._why(given_up[0]), start)
             limited = [process for process in given_up if process.description.startswith(_NOT_RUN)]
             # systemd itself gave up: it refuses a start before reset-failed, unless
@@ -126,7 +126,7 @@ class Workers:
             yield self._finding("unknown", strange, what, self._why(strange[0]), look)
         failing = [process for process in self._examined.processes if self._fails_to_start(process)]
         if failing:
-            what = "does not start, time and again; mend what it dies of, it tries again by itself"
+            what = "fails to start again and again; fix the cause below, then it starts by itself"
             yield self._finding("backoff", failing, what, self._why(failing[0]), logs)
         wanted = set(map(self._examined.installed.instance, self._examined.installed.enabled))
         stopped = [
@@ -135,11 +135,11 @@ class Workers:
             if process.unit in wanted and self._program.autostart
         ]
         if stopped:
-            what = "STOPPED, though it starts at boot"
+            what = "STOPPED, although it starts at boot"
             yield self._finding("stopped", stopped, what, (_since(stopped[0]),), start)
         exited = [process for process in self._examined.processes if self._amiss(process)]
         if exited:
-            what = f"EXITED, and autorestart={self._program.autorestart} leaves it so"
+            what = f"EXITED, and autorestart={self._program.autorestart} does not restart it"
             yield self._finding("exited", exited, what, self._why(exited[0]), start)
 
     def _in(self, state: State) -> list[Process]:
@@ -198,8 +198,8 @@ class Workers:
             self._program, "memory_max", _DIRECTIVE.format("MemoryMax")
         )
         for events, what in (
-            (told, "killed because it was out of memory; raise memory_max, or have it need less"),
-            (self._likely(), "killed, most likely because it was out of memory; raise memory_max"),
+            (told, "killed because it ran out of memory; raise memory_max, or make it use less"),
+            (self._likely(), "killed, most likely because it ran out of memory; raise memory_max"),
         ):
             if events:
                 name = min(events)
@@ -240,7 +240,7 @@ class Workers:
         if many:
             name = min(many)
             evidence = (_times(many[name]), *self._last_lines(up[name]))
-            what = "crashes again and again after it was RUNNING; mend why, then restart it"
+            what = "crashes again and again after it was RUNNING; fix the cause, then restart it"
             which = names(self._program.name, sorted(many))
             remedy = self._commands.wctl("logs", "-n", "50", *which)
             yield self._past("crashing", many, what, evidence, remedy)
@@ -251,7 +251,7 @@ class Workers:
         }
         if dropped:
             first = dropped[min(dropped)]
-            what = "journald has dropped lines of it; take out the limit that this shows"
+            what = "journald dropped some of its lines; remove the limit that the command shows"
             evidence = few(event.text for event in first)
             remedy = f"{self._commands.systemctl('cat', min(dropped))} | grep -n LogRateLimit"
             yield self._past("log-lines-dropped", dropped, what, evidence, remedy)
@@ -273,7 +273,7 @@ class Workers:
             ("files-limit", "open files", "minfds", "LimitNOFILE"),
         ):
             if near[code]:
-                what = f"about to meet its limit of {things}; find what leaks, or raise {option}"
+                what = f"close to its limit of {things}; find the leak, or raise {option}"
                 edit = self._commands.edit_option(
                     self._program, option, _DIRECTIVE.format(directive)
                 )
