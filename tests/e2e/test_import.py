@@ -65,7 +65,7 @@ def test_takeover_under_load_loses_no_message(supervised: Machine) -> None:
     machine.run("php bin/console app:dispatch slow=20:400", user="www-data", cwd="/srv/app")
     taken = machine.run("wctl import --takeover")
     assert "worker: worker:worker_00 to worker:worker_02 become worker@00 to worker@02" in taken.out
-    assert "worker: taken over, 3 processes of Supervisor stopped\n" in taken.out
+    assert "worker: taken over; stopped 3 Supervisor processes\n" in taken.out
     assert "Supervisor runs nothing now" in taken.out
     assert states(machine) == {f"worker@0{number}": "RUNNING" for number in range(3)}
     assert alive(machine) == 0
@@ -85,7 +85,7 @@ def test_takeover_under_load_loses_no_message(supervised: Machine) -> None:
 
     before = pids(machine)
     again = machine.run("wctl import --takeover").out
-    assert "worker: runs here already\n" in again
+    assert "worker: already runs under systemd\n" in again
     assert pids(machine) == before
 
     machine.run("systemctl disable supervisor")
@@ -102,7 +102,7 @@ def test_takeover_goes_back_where_a_start_fails(supervised: Machine) -> None:
     before = machine.run("supervisorctl status", check=False).out.split()
     failed = machine.run("wctl import --takeover", check=False)
     assert failed.code == 1
-    assert "clock: not taken over, Supervisor runs it as before" in failed.err
+    assert "clock: not taken over; Supervisor runs it as before" in failed.err
     assert states(machine) == {}
     assert machine.run("ls /etc/systemd/system").out.count("clock") == 0
     after = machine.run("supervisorctl status", check=False).out.split()
@@ -117,9 +117,9 @@ def test_takeover_goes_back_where_a_start_fails(supervised: Machine) -> None:
     taken = machine.run("wctl import --takeover --stop-first").out.splitlines()
     said = [line for line in taken if line.startswith(("clock:", "idle:", "worker:"))]
     assert said[-3:] == [
-        "clock: taken over, 1 process of Supervisor stopped",
-        "idle: installed; Supervisor runs none of it",
-        "worker: taken over, 3 processes of Supervisor stopped",
+        "clock: taken over; stopped 1 Supervisor process",
+        "idle: installed; Supervisor runs none of its processes",
+        "worker: taken over; stopped 3 Supervisor processes",
     ]
     assert states(machine)["idle@00"] == "STOPPED"
     assert alive(machine) == 0
@@ -147,7 +147,7 @@ def test_takeover_that_was_killed_can_be_run_again(supervised: Machine) -> None:
     wait_for(lambda: states(machine).get("worker@02") == "STARTING", 10, "the workers to start")
     machine.stop(taking)
     assert alive(machine) == 3
-    assert "3 processes of Supervisor stopped" in machine.run("wctl import --takeover").out
+    assert "stopped 3 Supervisor processes" in machine.run("wctl import --takeover").out
     assert states(machine) == {f"worker@0{number}": "RUNNING" for number in range(3)}
     assert alive(machine) == 0
     machine.run("systemctl stop supervisor")

@@ -200,7 +200,7 @@ NO_PROGRAM = "[program:x]\ncommand=/bin/true\n"
             NO_PROGRAM,
             "runuser -u nobody -- wctl update",
             4,
-            "run it as root (sudo), or with --user for your own units",
+            "run wctl as root (sudo), or with --user for your own units",
         ),
     ],
 )

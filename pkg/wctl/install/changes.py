@@ -174,7 +174,7 @@ def _write(file: File, layout: Layout) -> Write | None:
         foreign = conflict(file.name, layout)
         if foreign is not None:
             raise WctlError(
-                f"{foreign} is not wctl's and is not overwritten",
+                f"{foreign}: wctl did not write this file, and does not overwrite it",
                 hint="give the program another name, or move the file away",
             )
         before = _vendor_text(file.name, layout) if not path.exists() else None

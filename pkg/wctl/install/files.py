@@ -78,7 +78,7 @@ def make_durable(directory: Path) -> None:
 
 
 def _failure(path: Path, error: OSError) -> WctlError:
-    hint = "run it as root (sudo), or with --user" if isinstance(error, PermissionError) else ""
+    hint = "run wctl as root (sudo), or with --user" if isinstance(error, PermissionError) else ""
     return WctlError(
         f"{path}: {error.strerror}", hint=hint, exit_code=Exit.UNKNOWN if hint else Exit.FAILURE
     )

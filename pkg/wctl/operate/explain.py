@@ -58,10 +58,11 @@ def _sentences(properties: Mapping[str, Any], options: Options) -> Iterator[Sent
     yield Sentence("When it exits with 0", _after_exit(properties, 0, restarts))
     yield Sentence("When it exits with another code", _after_other(properties, restarts))
     yield Sentence("When a signal kills it", _after_signal(properties, restarts))
-    yield Sentence("When its memory is used up", _memory(properties, restarts))
+    yield Sentence("When it runs out of memory", _memory(properties, restarts))
     if properties["RuntimeMaxUSec"] not in (0, INFINITY):
         age = span_in_words(properties["RuntimeMaxUSec"])
-        yield Sentence("When it is old", f"after {age} it is stopped and started again{restarts}")
+        then = f"after {age} systemd stops it, and starts it again{restarts}"
+        yield Sentence("When it gets old", then)
     yield Sentence("When it is stopped", _stop(properties))
 
 
@@ -69,79 +70,86 @@ def _command(properties: Mapping[str, Any], options: Options) -> str:
     user = properties["User"] or "root"
     directory = str(properties["WorkingDirectory"]).lstrip("!-")
     place = f" in {directory}" if directory else ""
-    return f"{shlex.join(options.command) or 'its own command'}, as {user}{place}"
+    return f"{shlex.join(options.command) or 'the command of a drop-in'}, as {user}{place}"
 
 
 def _ready(options: Options) -> str:
     if options.ready == "startsecs":
-        return f"once it has lived for {options.startsecs} s" if options.startsecs else "at once"
+        return (
+            f"once it has lived for {options.startsecs} s"
+            if options.startsecs
+            else "as soon as it starts"
+        )
     kind, _, argument = options.ready.partition(":")
     how = {
-        "notify": "once it says so itself",
+        "notify": "once it reports that it is ready",
         "exec": f"once {argument!r} exits with 0",
         "tcp": f"once {argument} accepts connections",
         "file": f"once {argument} exists",
         "log": f"once it has written a line that matches {argument!r}",
     }[kind]
-    return f"{how}; not within {options.ready_timeout} s: the start has failed"
+    return f"{how}; if that takes more than {options.ready_timeout} s, the start has failed"
 
 
 def _failed_start(options: Options) -> str:
     if options.startretries == 0:
-        return "it is FATAL at once"
+        return "it becomes FATAL at once"
     tries = options.startretries
     waits = ", ".join(str(number) for number in range(1, min(tries, 3) + 1))
     more = f", … {tries}" if tries > 4 else ", 4" if tries == 4 else ""
-    noun = "try" if tries == 1 else "tries"
-    return f"{tries} more {noun}, after {waits}{more} s; then it is FATAL until somebody starts it"
+    times = "once more" if tries == 1 else f"{tries} more times"
+    return f"the wrapper tries {times}, after {waits}{more} s; then it is FATAL until you start it"
 
 
 def _pause(properties: Mapping[str, Any]) -> str:
-    return f", {span_in_words(properties['RestartUSec'])} later"
+    return f" after {span_in_words(properties['RestartUSec'])}"
 
 
 def _after_exit(properties: Mapping[str, Any], code: int, pause: str) -> str:
     if properties["Restart"] == "always" or code in properties["RestartForceExitStatus"][0]:
-        return f"it is started again{pause}"
+        return f"systemd starts it again{pause}"
     expected = {0, *properties["SuccessExitStatus"][0]}
     if properties["Restart"] == "on-failure" and code not in expected:
-        return f"it is started again{pause}"
-    return "it stays down (EXITED)"
+        return f"systemd starts it again{pause}"
+    return "systemd does not start it again (EXITED)"
 
 
 def _after_other(properties: Mapping[str, Any], pause: str) -> str:
     if properties["Restart"] == "no":
-        return "it stays down (EXITED)"
+        return "systemd does not start it again (EXITED)"
     expected = sorted(set(properties["SuccessExitStatus"][0]) - {0})
     if properties["Restart"] == "on-failure" and expected:
         codes = ", ".join(map(str, expected))
-        return f"it is started again{pause}; after {codes} it stays down (EXITED)"
-    return f"it is started again{pause}"
+        return f"systemd starts it again{pause}, but not after exit code {codes} (EXITED)"
+    return f"systemd starts it again{pause}"
 
 
 def _after_signal(properties: Mapping[str, Any], pause: str) -> str:
     if properties["Restart"] == "no":
-        return "it stays down (EXITED)"
-    return f"it is started again{pause}"
+        return "systemd does not start it again (EXITED)"
+    return f"systemd starts it again{pause}"
 
 
 def _memory(properties: Mapping[str, Any], pause: str) -> str:
     limit = properties["MemoryMax"]
     if limit == INFINITY:
-        return "there is no limit but the machine's"
-    again = "it stays down" if properties["Restart"] == "no" else f"it is started again{pause}"
+        return "it has no memory limit except the machine's"
+    no_restart = properties["Restart"] == "no"
+    again = "does not start it again" if no_restart else f"starts it again{pause}"
     high = properties["MemoryHigh"]
-    slowed = f"above {size_in_words(high)} it is slowed down; " if high != INFINITY else ""
-    return f"{slowed}above {size_in_words(limit)} it alone is killed, and {again}"
+    slowed = f"above {size_in_words(high)} the kernel slows it down; " if high != INFINITY else ""
+    size = size_in_words(limit)
+    return f"{slowed}above {size} the kernel kills only this instance, and systemd {again}"
 
 
 def _stop(properties: Mapping[str, Any]) -> str:
     name = signal.Signals(properties["KillSignal"]).name
     group = properties["KillMode"] == "control-group"
-    whom = "it and its children get" if group else "it gets"
+    whom = "it and its children" if group else "it"
     wait = properties["TimeoutStopUSec"]
     if wait == INFINITY:
-        return f"{whom} {name}, and however long it takes is waited for"
+        return f"systemd sends {name} to {whom}, and waits as long as it takes"
     if wait < 1_000_000:
-        return "it is killed at once"
-    return f"{whom} {name}; what is left after {span_in_words(wait)} is killed"
+        return "systemd kills it at once"
+    left = span_in_words(wait)
+    return f"systemd sends {name} to {whom}, and kills what is left after {left}"

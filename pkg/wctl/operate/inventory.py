@@ -73,8 +73,8 @@ class Inventory:
                 return self.programs[0]
             names = ", ".join(program.name for program in self.programs)
             raise WctlError(
-                f"which program? there are {names}" if names else "no program is installed",
-                hint="" if names else "run 'wctl update' to install what is configured",
+                f"name one of the programs: {names}" if names else "no program is installed",
+                hint="" if names else "run 'wctl update' to install the configured programs",
                 exit_code=Exit.USAGE if names else Exit.UNKNOWN,
             )
         unit = unit_name.typed(name)
@@ -154,7 +154,7 @@ class Inventory:
         known = [program.name for program in self.programs]
         return WctlError(
             f"{selector}: no such process{nearest(_split(selector)[0], known)}",
-            hint="" if known else "run 'wctl update' to install what is configured",
+            hint="" if known else "run 'wctl update' to install the configured programs",
             exit_code=Exit.UNKNOWN,
         )
 

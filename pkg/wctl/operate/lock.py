@@ -27,7 +27,7 @@ def exclusive(*, user: bool, waiting: Callable[[], None] = lambda: None) -> Iter
     except OSError as error:
         raise WctlError(
             f"{path}: {error.strerror}",
-            hint="run it as root (sudo), or with --user for your own units",
+            hint="run wctl as root (sudo), or with --user for your own units",
             exit_code=Exit.UNKNOWN,
         ) from None
     try:

@@ -63,7 +63,7 @@ _SYSTEMD_CODES = {
     217: "its user is missing",
     218: "its capabilities cannot be set",
     219: "its cgroup cannot be set up",
-    226: "its name space cannot be set up",
+    226: "its namespace cannot be set up",
     228: "its system call filter cannot be set",
     243: "its credentials cannot be read",
 }

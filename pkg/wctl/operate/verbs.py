@@ -52,7 +52,9 @@ def rolling(
             left = units[first + batch :]
             if left:
                 names = ", ".join(map(unit_name.short, left))
-                yield Said("stopped at the first failure", f"not restarted: {names}")
+                yield Said(
+                    "rolling restart", f"stopped at the first failure; not restarted: {names}"
+                )
             return
 
 

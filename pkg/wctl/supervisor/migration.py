@@ -22,7 +22,7 @@ from wctl.errors import ConfigError, Diagnostic, Diagnostics, Place, WctlError
 
 # Where Supervisor's own programs look for their configuration, in this order.
 PLACES = ("/etc/supervisord.conf", "/etc/supervisor/supervisord.conf")
-_HEADER = "; Imported from {0} by 'wctl import'. It is yours to edit: see wctl.conf(5)."
+_HEADER = "; Imported from {0} by 'wctl import'. You may edit this file: see wctl.conf(5)."
 _OUT = "; "  # comments out a line
 _VARIABLE = re.compile(r"%\(ENV_([^()]+)\)")
 
@@ -72,7 +72,7 @@ def default_file() -> Path:
     for place in PLACES:
         if Path(place).exists():
             return Path(place)
-    raise WctlError(f"no {' and no '.join(PLACES)}", hint="name the file: wctl import FILE")
+    raise WctlError(f"found neither {' nor '.join(PLACES)}", hint="name the file: wctl import FILE")
 
 
 def migrate(file: Path, directory: Path, environ: Mapping[str, str]) -> Migration:
@@ -86,7 +86,9 @@ def migrate(file: Path, directory: Path, environ: Mapping[str, str]) -> Migratio
     if found.errors:
         raise ConfigError(found.errors)
     if not found.programs:
-        raise WctlError(f"{file}: no program in it, nor in what it includes")
+        raise WctlError(
+            f"{file}: there is no program in this file, or in the files that it includes"
+        )
     left_out = tuple(
         diagnostic for diagnostic in found.diagnostics if diagnostic.code == "no-effect"
     )
@@ -129,8 +131,8 @@ def _others(
     for program in found.programs:
         if program.title in titles:
             raise WctlError(
-                f"{program.title} is configured already, in {titles[program.title]}",
-                hint=f"take it out there, or out of {program.place.file}",
+                f"{program.title} is already configured in {titles[program.title]}",
+                hint=f"remove it there, or from {program.place.file}",
             )
     return others
 
@@ -234,14 +236,14 @@ def _compare(before: Config, after: Config, others: Iterable[Program]) -> Iterat
         different = _differences(program, now[program.title])
         if different:
             raise WctlError(
-                f"{program.title}: {', '.join(different)} would not be the same as in"
-                f" {program.place.file}, because of what is configured already",
-                hint=f"make [{program.section}] say it itself, or take the other file away",
+                f"{program.title}: {', '.join(different)} would differ from"
+                f" {program.place.file}, because of wctl's present configuration",
+                hint=f"set this in [{program.section}], or remove it from wctl's configuration",
             )
     for program in others:
         different = _differences(program, now[program.title])
         if different:
-            yield program.title, f"is not imported, and yet changes: {', '.join(different)}"
+            yield program.title, f"is not imported, but the import changes: {', '.join(different)}"
 
 
 def _differences(one: Program, other: Program) -> list[str]:
@@ -255,7 +257,10 @@ def _changes(programs: Iterable[Program]) -> Iterator[tuple[str, str]]:
     for program in programs:
         limit = frameworks.soft_limit(program)
         if program.memory_max is None and limit is not None:
-            yield program.title, f"a memory limit of twice its own {limit.written} (memory_max)"
+            yield (
+                program.title,
+                f"gets a memory limit of twice its own {limit.written} (memory_max)",
+            )
         files = [
             stream
             for stream in ("stdout", "stderr")
@@ -264,9 +269,12 @@ def _changes(programs: Iterable[Program]) -> Iterator[tuple[str, str]]:
             and log_file(getattr(program, f"{stream}_logfile")) is None
         ]
         if program.logs == "journal" and files:
-            yield program.title, "its output is in the journal, not in files of AUTO ('wctl tail')"
+            yield (
+                program.title,
+                "its output goes to the journal ('wctl tail'), not to automatic log files (AUTO)",
+            )
         elif program.logs == "both":
-            yield program.title, "its output is in the journal, too (log)"
+            yield program.title, "its output also goes to the journal (log)"
 
 
 def _variables(lines: Mapping[Path, Sequence[ini.Line]]) -> Iterator[tuple[str, str]]:
@@ -274,5 +282,7 @@ def _variables(lines: Mapping[Path, Sequence[ini.Line]]) -> Iterator[tuple[str, 
     for path, outline in lines.items():
         names = {name for line in outline if line.key for name in _VARIABLE.findall(line.text)}
         for name in sorted(names - {"HOME", "PATH", "USER"}):
-            problem = f"%(ENV_{name})s is of whoever runs 'wctl update', not of supervisord"
+            problem = (
+                f"%(ENV_{name})s comes from the environment of 'wctl update', not of supervisord"
+            )
             yield str(path), problem

@@ -82,7 +82,7 @@ class Supervisorctl:
         except OSError as error:
             raise WctlError(
                 f"{self._command[0]}: {error.strerror}",
-                hint="name it with --supervisorctl PATH",
+                hint="give its path with --supervisorctl PATH",
                 exit_code=Exit.UNKNOWN,
             ) from None
 

@@ -56,9 +56,9 @@ class Takeover:
             if self.stop_first:
                 self.supervisor.start(names)
             raise WctlError(
-                f"{program.name}: not taken over, Supervisor runs it as before",
-                hint="what its workers wrote last is above; run this again when it is mended, with"
-                " --stop-first if there cannot be two (a port, a lock)",
+                f"{program.name}: not taken over; Supervisor runs it as before",
+                hint="fix the cause (see the last lines above), then run this command again; add"
+                " --stop-first if two workers cannot run at once (a port, a lock)",
             )
         if names and not self.stop_first:
             self.supervisor.stop(names)
@@ -106,10 +106,11 @@ class Takeover:
 
     def _told(self, program: Program, names: Sequence[str], ours: Sequence[str]) -> str:
         if not names:
-            return "runs here already" if ours else "installed; Supervisor runs none of it"
+            nothing = "installed; Supervisor runs none of its processes"
+            return "already runs under systemd" if ours else nothing
         note(program.name, f"taken over from Supervisor: {', '.join(names)}")
-        count = f"{len(names)} process{'es' if len(names) > 1 else ''}"
-        return f"taken over, {count} of Supervisor stopped"
+        count = f"{len(names)} Supervisor process{'es' if len(names) > 1 else ''}"
+        return f"taken over; stopped {count}"
 
 
 def _instances(program: Program, units: Sequence[str]) -> list[Instance]:

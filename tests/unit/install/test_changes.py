@@ -107,7 +107,7 @@ def test_a_unit_of_somebody_else_is_in_the_way(layout: Layout, directory: str) -
     """It is not overwritten, wherever systemd would find it."""
     foreign = layout.configuration / directory / "x@.service"
     foreign.write_text("[Service]\nExecStart=/bin/true\n")
-    with pytest.raises(WctlError, match="is not wctl's and is not overwritten"):
+    with pytest.raises(WctlError, match="wctl did not write this file, and does not overwrite it"):
         plan(layout, X)
     assert foreign.read_text() == "[Service]\nExecStart=/bin/true\n"
 

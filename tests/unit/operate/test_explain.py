@@ -64,43 +64,43 @@ def test_a_whole_life() -> None:
     assert sentences() == {
         "It runs": "php consume, as www-data in /srv/app",
         "It is RUNNING": "once it has lived for 5 s",
-        "When a start fails": "10 more tries, after 1, 2, 3, … 10 s; then it is FATAL until"
-        " somebody starts it",
-        "When it exits with 0": "it stays down (EXITED)",
-        "When it exits with another code": "it is started again, 100 ms later; after 2 it stays"
-        " down (EXITED)",
-        "When a signal kills it": "it is started again, 100 ms later",
-        "When its memory is used up": "above 256M it alone is killed, and it is started again,"
-        " 100 ms later",
-        "When it is stopped": "it gets SIGTERM; what is left after 1 min is killed",
+        "When a start fails": "the wrapper tries 10 more times, after 1, 2, 3, … 10 s; then it"
+        " is FATAL until you start it",
+        "When it exits with 0": "systemd does not start it again (EXITED)",
+        "When it exits with another code": "systemd starts it again after 100 ms, but not after"
+        " exit code 2 (EXITED)",
+        "When a signal kills it": "systemd starts it again after 100 ms",
+        "When it runs out of memory": "above 256M the kernel kills only this instance, and"
+        " systemd starts it again after 100 ms",
+        "When it is stopped": "systemd sends SIGTERM to it, and kills what is left after 1 min",
     }
 
 
 @pytest.mark.parametrize(
     ("changed", "when", "then"),
     [
-        ({"Restart": "always"}, "When it exits with 0", "it is started again, 100 ms later"),
-        ({"Restart": "no"}, "When a signal kills it", "it stays down (EXITED)"),
+        ({"Restart": "always"}, "When it exits with 0", "systemd starts it again after 100 ms"),
+        ({"Restart": "no"}, "When a signal kills it", "systemd does not start it again (EXITED)"),
         (
             {"RestartForceExitStatus": ([0], [])},
             "When it exits with 0",
-            "it is started again, 100 ms later",
+            "systemd starts it again after 100 ms",
         ),
-        ({"TimeoutStopUSec": 1000}, "When it is stopped", "it is killed at once"),
+        ({"TimeoutStopUSec": 1000}, "When it is stopped", "systemd kills it at once"),
         (
             {"KillMode": "control-group", "KillSignal": 3, "TimeoutStopUSec": INFINITY},
             "When it is stopped",
-            "it and its children get SIGQUIT, and however long it takes is waited for",
+            "systemd sends SIGQUIT to it and its children, and waits as long as it takes",
         ),
         (
             {"MemoryMax": INFINITY},
-            "When its memory is used up",
-            "there is no limit but the machine's",
+            "When it runs out of memory",
+            "it has no memory limit except the machine's",
         ),
         (
             {"RuntimeMaxUSec": 5_400_000_000},
-            "When it is old",
-            "after 1 h 30 min it is stopped and started again, 100 ms later",
+            "When it gets old",
+            "after 1 h 30 min systemd stops it, and starts it again after 100 ms",
         ),
     ],
 )
@@ -127,4 +127,4 @@ def test_command_can_be_typed_again() -> None:
 def test_own_command_of_a_drop_in() -> None:
     """Where a drop-in has replaced the command, nothing is said of what the wrapper would do."""
     said = sentences(ExecStart=[("/bin/sleep", ["sleep", "1000"])])
-    assert said["It runs"] == "its own command, as www-data in /srv/app"
+    assert said["It runs"] == "the command of a drop-in, as www-data in /srv/app"

@@ -98,7 +98,7 @@ def test_rolling_goes_by_batches_and_stops_at_the_first_failure(layout: Layout) 
     assert manager.asked == [("reset",), *HELD, ("restart", W0.unit)]
     ended, said = events[1:]
     assert isinstance(ended, Ended) and not ended.ok
-    assert said == Said("stopped at the first failure", "not restarted: w@01")
+    assert said == Said("rolling restart", "stopped at the first failure; not restarted: w@01")
 
 
 def test_stop_releases_the_targets_of_the_last_instance(layout: Layout) -> None:

@@ -118,19 +118,19 @@ def test_what_wctl_has_already_is_heeded(tmp_path: Path) -> None:
     ours.parent.mkdir(parents=True)
     ours.write_text("[program:y]\ncommand=b\n")
     found = migrate(main, tmp_path / "wctl", ENVIRON)
-    assert ("y", "is not imported, and yet changes: minfds") in found.changes
+    assert ("y", "is not imported, but the import changes: minfds") in found.changes
     ours.write_text("[program:x]\ncommand=b\n")
-    with pytest.raises(WctlError, match=r"x is configured already, in .*ours\.conf:1"):
+    with pytest.raises(WctlError, match=r"x is already configured in .*ours\.conf:1"):
         migrate(main, tmp_path / "wctl", ENVIRON)
     ours.write_text("[supervisord]\numask=077\n")
-    with pytest.raises(WctlError, match="x: umask would not be the same"):
+    with pytest.raises(WctlError, match="x: umask would differ"):
         migrate(main, tmp_path / "wctl", ENVIRON)
 
 
 @pytest.mark.parametrize(
     ("text", "error", "message"),
     [
-        ("[supervisord]\n", WctlError, "no program in it"),
+        ("[supervisord]\n", WctlError, "there is no program in this file"),
         ("[program:x]\ncommand=a\nnumprocs=n\n", ConfigError, "1 error in the configuration"),
         ("[program:x]\ncommand=%(ENV_NONESUCH)s\n", ConfigError, "1 error in the configuration"),
     ],
