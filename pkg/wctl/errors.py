@@ -19,6 +19,7 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
+NEEDS_ROOT = "run wctl as root (sudo), or with --user for your own units"  # a hint
 _MOST_SUGGESTIONS = 100
 _LONGEST_WORD = 64  # characters; a longer word gets no suggestion
 

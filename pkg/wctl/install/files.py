@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from wctl.errors import Exit, WctlError
+from wctl.errors import NEEDS_ROOT, Exit, WctlError
 
 _PUBLIC = 0o644
 _SECRET = 0o600
@@ -78,7 +78,7 @@ def make_durable(directory: Path) -> None:
 
 
 def _failure(path: Path, error: OSError) -> WctlError:
-    hint = "run wctl as root (sudo), or with --user" if isinstance(error, PermissionError) else ""
+    hint = NEEDS_ROOT if isinstance(error, PermissionError) else ""
     return WctlError(
         f"{path}: {error.strerror}", hint=hint, exit_code=Exit.UNKNOWN if hint else Exit.FAILURE
     )

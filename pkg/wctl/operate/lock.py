@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from wctl.errors import Exit, WctlError
+from wctl.errors import NEEDS_ROOT, Exit, WctlError
 
 
 @contextmanager
@@ -27,7 +27,7 @@ def exclusive(*, user: bool, waiting: Callable[[], None] = lambda: None) -> Iter
     except OSError as error:
         raise WctlError(
             f"{path}: {error.strerror}",
-            hint="run wctl as root (sudo), or with --user for your own units",
+            hint=NEEDS_ROOT,
             exit_code=Exit.UNKNOWN,
         ) from None
     try:

@@ -17,7 +17,7 @@ from typing import Any
 from jeepney import DBusAddress, HeaderFields, Message, MessageType, new_method_call
 from jeepney.io.blocking import DBusConnection, open_dbus_connection
 
-from wctl.errors import Exit, WctlError
+from wctl.errors import NEEDS_ROOT, Exit, WctlError
 
 _BUS = "org.freedesktop.systemd1"
 _MANAGER = DBusAddress("/org/freedesktop/systemd1", _BUS, f"{_BUS}.Manager")
@@ -77,7 +77,7 @@ class CallError(WctlError):
         permitted = name not in _NOT_PERMITTED
         super().__init__(
             message,
-            hint="" if permitted else "run it as root (sudo), or with --user for your own units",
+            hint="" if permitted else NEEDS_ROOT,
             exit_code=Exit.FAILURE if permitted else Exit.UNKNOWN,
         )
         self.name = name
