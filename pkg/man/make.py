@@ -2,7 +2,7 @@
 
     PYTHONPATH=pkg python3 pkg/man/make.py
 
-The prose is in the .in files beside this one; a line "@NAME@" there is replaced.
+The prose is in the .in files in this directory. make.py replaces each line "@NAME@" in them.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from wctl.units import hardening
 HERE = Path(__file__).parent
 
 _EXITS = {
-    Exit.OK: "Success. For status: everything asked for runs, or is about to.",
+    Exit.OK: "Success. status: every requested instance runs, or is about to run.",
     Exit.FAILURE: "Something failed: the configuration has errors, a worker did not start in an"
     " update or a scale, a file could not be written.",
-    Exit.USAGE: "The command line is wrong, or it is not clear which program is meant.",
+    Exit.USAGE: "The command line is wrong, or does not say which program is meant.",
     Exit.NOT_RUNNING: "status: at least one of the instances is stopped, exited or fatal.",
     Exit.UNKNOWN: "No such program or instance; systemd cannot be reached; not permitted.",
-    Exit.NOT_STARTED: "start, restart: a worker did not start. signal: it does not run.",
-    Exit.INTERRUPTED: "Interrupted by Ctrl-C. What systemd was asked to do goes on.",
+    Exit.NOT_STARTED: "start, restart: a worker did not start. signal: the worker does not run.",
+    Exit.INTERRUPTED: "Interrupted by Ctrl-C. systemd still does what wctl asked for.",
 }
 
 
@@ -93,13 +93,15 @@ def _option(option: Option) -> str:
         return text + f"Without effect; use {_roff(option.instead)}.\n"
     default = _default(option)
     text += f"Default: {_roff(default)}.\n" if default else ""
-    return text + f"Becomes: {_roff(option.becomes)}.\n"
+    return text + f"Implemented by: {_roff(option.becomes)}.\n"
 
 
 def _elsewhere(row: Elsewhere) -> str:
     section = f"[{row.section}{':NAME' if row.section in KINDS else ''}]"
     title = section if row.option == "*" else f"{section} {row.option}"
-    return f".TP\n.B {_roff(title)}\nThere it {_roff(row.does)}. Here: {_roff(row.instead)}.\n"
+    subject = "section" if row.option == "*" else "option"
+    text = f"In Supervisor, this {subject} {row.does}. In wctl: {row.instead}."
+    return f".TP\n.B {_roff(title)}\n{_roff(text)}\n"
 
 
 def _code(code: Code | codes.Code) -> str:
