@@ -100,7 +100,7 @@ def _elsewhere(row: Elsewhere) -> str:
     section = f"[{row.section}{':NAME' if row.section in KINDS else ''}]"
     title = section if row.option == "*" else f"{section} {row.option}"
     subject = "section" if row.option == "*" else "option"
-    text = f"In Supervisor, this {subject} {row.does}. In wctl: {row.instead}."
+    text = f"In Supervisor, this {subject} {row.does}. Instead: {row.instead}."
     return f".TP\n.B {_roff(title)}\n{_roff(text)}\n"
 
 

@@ -29,104 +29,120 @@ def _warning(name: str, why: str, remedy: str) -> Code:
 # All codes; a test checks that none is missing. wctl.conf(5) is generated from this table.
 TABLE: tuple[Code, ...] = (
     _error("syntax", "The file is not an INI file in UTF-8.", "Correct the line."),
-    _error("unreadable", "A file that is named cannot be read.", "Correct its name or mode."),
-    _error("missing", "A program needs this.", "Add the option."),
-    _error("bad-value", "A bad value never becomes a default.", "Write what is expected."),
+    _error(
+        "unreadable",
+        "The configuration or the command line names a file that wctl cannot read.",
+        "Correct its name or mode.",
+    ),
+    _error("missing", "The section needs this option.", "Add the option."),
+    _error(
+        "bad-value", "wctl never replaces a bad value by the default.", "Write the expected form."
+    ),
     _error(
         "name",
-        "Programs and groups name units, and no two may be the same.",
+        "Programs and groups give their names to units, and no two units may have the same name.",
         "Choose another name.",
     ),
     _error(
         "process-name",
-        "Processes are told apart by their names.",
-        "Put %(process_num)02d into process_name, or leave it out.",
+        "Processes of a program must have different names.",
+        "Put %(process_num)02d into process_name, or leave process_name out.",
     ),
-    _error("unknown-program", "A name stands for no program.", "Correct it or add the program."),
+    _error("unknown-program", "No program has this name.", "Correct the name or add the program."),
     _error(
         "two-groups",
-        "Supervisor would run the program once for each group; one unit is in one.",
-        "Take it out of one, or copy the program under another name.",
+        "Supervisor would run the program once for each group, but a unit belongs to one group.",
+        "Remove the program from one group, or copy the program under another name.",
     ),
     _error(
         "shared-log-file",
-        "Two that rotate one file lose what the other writes.",
-        "Put %(process_num)02d into its name, or give each stream a file of its own.",
+        "When two processes or streams rotate the same file, each loses what the other writes.",
+        "Put %(process_num)02d into the file's name, or give each stream its own file.",
     ),
     _error(
         "name-taken",
-        "A unit of this name is part of another package, or was written by hand.",
+        "A unit of this name belongs to another package, or was written by hand.",
         "Choose another name, or move that unit away.",
     ),
-    _warning("include", "An [include] brings nothing in.", "Correct the pattern or remove it."),
+    _warning("include", "An [include] adds nothing.", "Correct the pattern or remove it."),
     _warning(
         "unknown-key",
-        "Supervisor would ignore it without a word, so it is often misspelt.",
-        "Correct it; what only another program reads can be silenced.",
+        "An unknown key is often misspelt, since Supervisor silently ignores unknown keys.",
+        "Correct the key. If only another program reads the key, use wctl_ignore.",
     ),
-    _warning("unknown-section", "As for unknown-key.", "Correct the section's name."),
     _warning(
-        "unknown-code", "wctl_ignore silences nothing by this name.", "Correct it or remove it."
+        "unknown-section", "An unknown section is often misspelt.", "Correct the section's name."
     ),
-    _warning("repeated-key", "The last one counts, which is easily overlooked.", "Remove one."),
+    _warning(
+        "unknown-code",
+        "wctl_ignore names a code that it cannot silence.",
+        "Correct or remove the code.",
+    ),
+    _warning(
+        "repeated-key", "Only the last value counts, which is easily missed.", "Remove the others."
+    ),
     _warning(
         "no-effect",
-        "It sets up supervisord, or something that systemd does in another way.",
-        "Use what the finding names, then remove it.",
+        "The option or section sets up supervisord, or something that systemd does in another way.",
+        "Use what the finding names, then remove the option or section.",
     ),
     _warning(
         "command-not-found",
-        "Every start fails until the command is there.",
-        "Install it, or give its whole path.",
+        "Every start fails until the command exists.",
+        "Install the command, or give its whole path.",
     ),
-    _warning("user-missing", "Every start fails until the user is there.", "Create the user."),
-    _warning("directory-missing", "Every start fails until it is there.", "Create the directory."),
+    _warning("user-missing", "Every start fails until the user exists.", "Create the user."),
+    _warning(
+        "directory-missing",
+        "Every start fails until the directory exists.",
+        "Create the directory.",
+    ),
     _warning(
         "directory-closed",
         "The program's user may not enter the directory.",
-        "Change its owner or mode.",
+        "Change the owner or mode of the directory.",
     ),
     _warning(
         "log-directory-missing",
-        "The log file cannot be written; the journal has the output.",
+        "The wrapper cannot write the log file; the journal has the output.",
         "Create the directory.",
     ),
     _warning(
         "log-directory-closed",
-        "The program's user writes the log file, and may not; the journal has the output.",
+        "The program's user may not write to the log file's directory; the journal has the output.",
         "Change the owner or mode of the directory.",
     ),
     _warning(
         "planned-end-is-final",
-        "The worker ends itself with exit code 0 after a time, and that counts as done.",
+        "After some time the worker exits with code 0, and systemd does not start it again.",
         "Set autorestart=true.",
     ),
     _warning(
         "short-stop",
-        "A worker that is stopped finishes the message in hand, and is killed if it takes longer.",
-        "Set stopwaitsecs above what the slowest message takes.",
+        "A worker that stops finishes its current message; systemd kills it after stopwaitsecs.",
+        "Set stopwaitsecs above the time that the slowest message takes.",
     ),
     _warning(
         "interrupting-stop",
-        "Symfony's Messenger aborts the message in hand on SIGINT, and reports success.",
+        "On SIGINT, Symfony's Messenger aborts the current message and reports success.",
         "Set stopsignal=TERM.",
     ),
     _warning(
-        "abrupt-stop", "SIGKILL leaves the message in hand unfinished.", "Set stopsignal=TERM."
+        "abrupt-stop", "SIGKILL leaves the current message unfinished.", "Set stopsignal=TERM."
     ),
     _warning(
         "shell-syntax",
-        "A command is run without a shell, by Supervisor, too.",
-        "Write sh -c '...', or one command.",
+        "wctl runs a command without a shell, as Supervisor does.",
+        "Write sh -c '...', or a single command.",
     ),
     _warning(
         "memory-below-own-limit",
-        "The worker is killed before it reaches its own limit and ends gracefully.",
-        "Set memory_max to twice that limit, or leave it out.",
+        "The kernel kills the worker before it reaches its own limit and ends gracefully.",
+        "Set memory_max to twice that limit, or leave memory_max out.",
     ),
     _warning(
         "memory-high-crawls",
-        "Above memory_high a worker is slowed down, and never reaches its own limit.",
+        "Above memory_high, the kernel slows the worker, which then never reaches its own limit.",
         "Leave memory_high out.",
     ),
     _warning(
@@ -141,23 +157,23 @@ TABLE: tuple[Code, ...] = (
     ),
     _warning(
         "secret-in-configuration",
-        "Configuration files are readable for all, and end in backups and repositories.",
-        "Move it to a file of mode 0600, and name that with environment_file.",
+        "Every user can read configuration files, and backups and repositories contain them.",
+        "Move the secret to a file of mode 0600, and name that file in environment_file.",
     ),
     _warning(
         "restart-steps",
-        "RestartSteps= never becomes short again, however long the worker then ran.",
-        "Remove it: the wait after a failed start grows by itself.",
+        "The delay of RestartSteps= never becomes short again, however long the worker then runs.",
+        "Remove RestartSteps=: the wait after a failed start grows without it.",
     ),
     _warning(
         "overrides-wctl",
-        "Start, stop and status go by directives that wctl writes.",
-        "Use the option that it is made from.",
+        "Start, stop and status rely on directives that wctl writes.",
+        "Use the option that sets the directive.",
     ),
     _warning(
         "priority-crowd",
-        "A unit that names hundreds of others makes systemd slow.",
-        "Name with after what a program really needs.",
+        "A unit that names hundreds of other units makes systemd slow.",
+        "In after, name what the program really needs.",
     ),
 )
 

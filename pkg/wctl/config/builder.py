@@ -30,7 +30,7 @@ LIMITS = tuple(
     Option(name, values.integer(1, 1 << 30), None, becomes, help)
     for name, becomes, help in (
         ("minfds", "LimitNOFILE=", "How many files a worker may have open."),
-        ("minprocs", "LimitNPROC=", "How many processes its user may have."),
+        ("minprocs", "LimitNPROC=", "How many processes the worker's user may have."),
     )
 )
 
@@ -236,7 +236,7 @@ class Builder:
         for key, entry in self._entries.items():
             if key in known:
                 if OPTION[key].instead:
-                    self._warn("no-effect", entry, f"without effect; {OPTION[key].instead}")
+                    self._warn("no-effect", entry, f"without effect; use {OPTION[key].instead}")
             elif not key.startswith(VERBATIM):
                 near = self._findings.nearest(key, known)
                 hint = ", it is one of [fcgi-program:x]" if key in _FCGI else near

@@ -37,8 +37,8 @@ def _own(name: str, parse: Parser, default: Any, becomes: str, help: str) -> Opt
 
 
 _seconds = values.integer(0, 10_000_000)
-_FORWARD = "ForwardToSyslog= of journald.conf(5)"
-_EVENTS = "the journal: wctl has no event system"
+_FORWARD = "ForwardToSyslog= in journald.conf(5)"
+_EVENTS = "the journal, since wctl has no event system"
 
 OPTIONS: tuple[Option, ...] = (
     Option(
@@ -48,42 +48,59 @@ OPTIONS: tuple[Option, ...] = (
         "process_name",
         values.text,
         None,
-        "SUPERVISOR_PROCESS_NAME",
-        "Name of each process, as the worker sees it.",
+        "the variable SUPERVISOR_PROCESS_NAME",
+        "The name of each process, as the worker sees it.",
         True,
     ),
-    Option("numprocs", values.integer(0, MOST_PROCESSES), 1, "instances @NN", "How many to run."),
     Option(
-        "numprocs_start", values.integer(0, MOST_PROCESSES), 0, "instances @NN", "First number."
+        "numprocs",
+        values.integer(0, MOST_PROCESSES),
+        1,
+        "the instances @NN",
+        "How many processes to run.",
+    ),
+    Option(
+        "numprocs_start",
+        values.integer(0, MOST_PROCESSES),
+        0,
+        "the instances @NN",
+        "The number of the first process.",
     ),
     Option(
         "priority",
         values.integer(-1_000_000, 1_000_000),
         999,
         "After=",
-        "Programs of a lower number start first and stop last.",
+        "Programs with a lower number start first and stop last.",
     ),
-    Option("autostart", values.boolean, True, "WantedBy=", "Start at boot and when added."),
+    Option(
+        "autostart",
+        values.boolean,
+        True,
+        "WantedBy=",
+        "Start the program at boot and when it is added.",
+    ),
     Option(
         "startsecs",
         _seconds,
         1,
-        "the wrapper, Type=notify",
-        "Seconds of uninterrupted life until a start has succeeded.",
+        "the wrapper and Type=notify",
+        "Seconds that a worker must live without interruption before its start has succeeded.",
     ),
     Option(
         "startretries",
         values.integer(0, 100_000),
         3,
         "the wrapper",
-        "Further tries after a failed start; the wait before each grows by a second.",
+        "The number of further tries after a failed start; the wait before each grows by a second.",
     ),
     Option(
         "autorestart",
         values.autorestart,
         "unexpected",
         "Restart=",
-        "Start again after an exit: always, never, or where the exit code is not expected.",
+        "When to start a worker again after it exits: true (always), false (never) or unexpected"
+        " (if exitcodes does not list the exit code).",
     ),
     Option(
         "exitcodes",
@@ -93,42 +110,57 @@ OPTIONS: tuple[Option, ...] = (
         "The expected exit codes, for autorestart=unexpected.",
     ),
     Option(
-        "stopsignal", values.stop_signal, signal.SIGTERM, "KillSignal=", "Asks a worker to stop."
+        "stopsignal",
+        values.stop_signal,
+        signal.SIGTERM,
+        "KillSignal=",
+        "The signal that asks a worker to stop.",
     ),
     Option(
         "stopwaitsecs",
         _seconds,
         10,
         "TimeoutStopSec=",
-        "Seconds until a worker that does not stop is killed.",
+        "Seconds after which systemd kills a worker that does not stop.",
     ),
     Option(
         "stopasgroup",
         values.boolean,
         False,
         "KillMode=control-group",
-        "Send the stop signal to the worker's children, too.",
+        "Also send the stop signal to the worker's children.",
     ),
     Option(
         "killasgroup",
         values.boolean,
         None,
         "KillMode=",
-        "Kill the worker's children, too: systemd always does.",
+        "Also kill the worker's children; systemd always does this.",
     ),
-    Option("user", values.account, None, "User=", "The account to run as."),
-    Option("umask", values.octal, None, "UMask=", "File mode creation mask."),
-    Option("directory", values.text, None, "WorkingDirectory=", "Where to run the command.", True),
+    Option("user", values.account, None, "User=", "The account that the worker runs as."),
+    Option("umask", values.octal, None, "UMask=", "The file mode creation mask of the worker."),
+    Option(
+        "directory",
+        values.text,
+        None,
+        "WorkingDirectory=",
+        "The working directory of the command.",
+        True,
+    ),
     Option(
         "environment",
         values.environment,
         (),
         "EnvironmentFile=",
-        'KEY="value",KEY2="value2"; kept in a file that only root can read.',
+        'Variables: KEY="value",KEY2="value2"; kept in a file that only root can read.',
         True,
     ),
     Option(
-        "redirect_stderr", values.boolean, False, "StandardError=", "stderr goes where stdout goes."
+        "redirect_stderr",
+        values.boolean,
+        False,
+        "StandardError=",
+        "Send stderr to where stdout goes.",
     ),
     Option(
         "stdout_logfile", values.text, None, "the wrapper", "Also log stdout to this file.", True
@@ -138,7 +170,7 @@ OPTIONS: tuple[Option, ...] = (
         values.byte_size,
         50 << 20,
         "the wrapper",
-        "Rotate the log file at this size; 0: never.",
+        "Rotate the log file at this size; 0 means never.",
     ),
     Option(
         "stdout_logfile_backups",
@@ -155,7 +187,7 @@ OPTIONS: tuple[Option, ...] = (
         values.byte_size,
         50 << 20,
         "the wrapper",
-        "Rotate the log file at this size; 0: never.",
+        "Rotate the log file at this size; 0 means never.",
     ),
     Option(
         "stderr_logfile_backups",
@@ -169,7 +201,7 @@ OPTIONS: tuple[Option, ...] = (
         values.byte_size,
         0,
         "",
-        "Process communication events.",
+        "The size of process communication events.",
         instead=_EVENTS,
     ),
     Option(
@@ -177,47 +209,71 @@ OPTIONS: tuple[Option, ...] = (
         values.byte_size,
         0,
         "",
-        "Process communication events.",
+        "The size of process communication events.",
         instead=_EVENTS,
     ),
-    Option("stdout_events_enabled", values.boolean, False, "", "Log events.", instead=_EVENTS),
-    Option("stderr_events_enabled", values.boolean, False, "", "Log events.", instead=_EVENTS),
-    Option(
-        "stdout_syslog",
-        values.boolean,
-        False,
-        "",
-        "Log to syslog, too.",
-        instead=_FORWARD,
-    ),
-    Option(
-        "stderr_syslog",
-        values.boolean,
-        False,
-        "",
-        "Log to syslog, too.",
-        instead=_FORWARD,
-    ),
+    Option("stdout_events_enabled", values.boolean, False, "", "Emit log events.", instead=_EVENTS),
+    Option("stderr_events_enabled", values.boolean, False, "", "Emit log events.", instead=_EVENTS),
+    Option("stdout_syslog", values.boolean, False, "", "Also log to syslog.", instead=_FORWARD),
+    Option("stderr_syslog", values.boolean, False, "", "Also log to syslog.", instead=_FORWARD),
     Option(
         "serverurl",
         values.server_url,
         None,
         "Environment=",
-        "SUPERVISOR_SERVER_URL of the worker; AUTO: none, as there is no supervisord.",
+        "The worker's SUPERVISOR_SERVER_URL; with AUTO it has none, as there is no supervisord.",
     ),
-    _own("memory_max", values.memory_limit, None, "MemoryMax=", "Memory above which it is killed."),
-    _own("memory_swap_max", values.swap_limit, None, "MemorySwapMax=", "Swap it may use."),
     _own(
-        "memory_high", values.memory_limit, None, "MemoryHigh=", "Memory above which it is slowed."
+        "memory_max",
+        values.memory_limit,
+        None,
+        "MemoryMax=",
+        "Memory above which the kernel kills a worker.",
     ),
-    _own("cpu_quota", values.percentage, None, "CPUQuota=", "Share of one CPU, such as 50%%."),
+    _own("memory_swap_max", values.swap_limit, None, "MemorySwapMax=", "Maximum swap of a worker."),
     _own(
-        "cpu_weight", values.integer(1, 10_000), None, "CPUWeight=", "CPU weight; others have 100."
+        "memory_high",
+        values.memory_limit,
+        None,
+        "MemoryHigh=",
+        "Memory above which the kernel slows a worker down.",
     ),
-    _own("io_weight", values.integer(1, 10_000), None, "IOWeight=", "I/O weight; others have 100."),
-    _own("tasks_max", values.integer(1, 1 << 22), None, "TasksMax=", "Most processes and threads."),
-    _own("nice", values.integer(-20, 19), None, "Nice=", "Scheduling priority."),
-    _own("max_runtime", values.time_span, None, "RuntimeMaxSec=", "Recycle a worker of this age."),
+    _own(
+        "cpu_quota",
+        values.percentage,
+        None,
+        "CPUQuota=",
+        "Maximum share of one CPU, such as 50%% (% is doubled in the file).",
+    ),
+    _own(
+        "cpu_weight",
+        values.integer(1, 10_000),
+        None,
+        "CPUWeight=",
+        "CPU weight; the default of units is 100.",
+    ),
+    _own(
+        "io_weight",
+        values.integer(1, 10_000),
+        None,
+        "IOWeight=",
+        "I/O weight; the default of units is 100.",
+    ),
+    _own(
+        "tasks_max",
+        values.integer(1, 1 << 22),
+        None,
+        "TasksMax=",
+        "Maximum number of processes and threads.",
+    ),
+    _own("nice", values.integer(-20, 19), None, "Nice=", "Scheduling priority of a worker."),
+    _own(
+        "max_runtime",
+        values.time_span,
+        None,
+        "RuntimeMaxSec=",
+        "Age at which systemd recycles a worker.",
+    ),
     _own(
         "max_runtime_jitter",
         values.time_span,
@@ -230,77 +286,93 @@ OPTIONS: tuple[Option, ...] = (
         values.readiness,
         "startsecs",
         "the wrapper",
-        "What makes a worker RUNNING: startsecs, notify, exec:, tcp:, file:, log:.",
+        "What makes a worker RUNNING: startsecs, notify, exec:COMMAND, tcp:HOST:PORT, file:PATH or"
+        " log:REGEX.",
     ),
     _own(
         "ready_timeout",
         values.integer(1, 1_000_000),
         60,
-        "the wrapper, TimeoutStartSec=",
-        "Seconds until a worker that is not ready has failed (not for ready=startsecs).",
+        "the wrapper and TimeoutStartSec=",
+        "Seconds until a start fails because the worker is not ready (not for ready=startsecs).",
     ),
     _own(
         "log",
         values.choice("journal", "file", "both", "null"),
         None,
         "StandardOutput=",
-        "Where output goes; both where a logfile is given, else journal.",
+        "Where output goes: journal, file, both or null. By default both if the program has a log"
+        " file, otherwise journal.",
     ),
     _own(
         "stderr_priority",
         values.priority,
         5,
         "the wrapper",
-        "Journal priority of stderr: a syslog level, notice by default.",
+        "Journal priority of stderr, as a syslog level; 5 is notice.",
     ),
-    _own("environment_file", values.paths, (), "EnvironmentFile=", "Files of variables."),
+    _own("environment_file", values.paths, (), "EnvironmentFile=", "Files with variables."),
+    _own("credential", values.credentials, (), "LoadCredential=", "Secrets, as NAME:PATH."),
+    _own("after", values.words, (), "After=", "Units or programs after which this program starts."),
     _own(
-        "credential",
-        values.credentials,
+        "requires",
+        values.words,
         (),
-        "LoadCredential=",
-        "NAME:PATH of secrets.",
+        "Requires=",
+        "Units or programs without which this program cannot run.",
     ),
-    _own("after", values.words, (), "After=", "Units or programs to start after."),
-    _own("requires", values.words, (), "Requires=", "Units or programs it cannot do without."),
-    _own("wants", values.words, (), "Wants=", "Units or programs to start along."),
+    _own(
+        "wants",
+        values.words,
+        (),
+        "Wants=",
+        "Units or programs to start together with this program.",
+    ),
     _own(
         "hardening",
         values.choice("off", "basic", "strict"),
         "basic",
-        "sandboxing directives",
-        "How much of the system a worker is kept from: off, basic or strict; see HARDENING.",
+        "the directives under HARDENING",
+        "How much of the system is closed to a worker: off, basic or strict; see HARDENING.",
     ),
     _own(
         "health_command",
         values.command,
         None,
         "wctl doctor",
-        "Exits 0 where the services that workers need are there. Run as a worker is, with no shell"
-        " around it.",
+        "A command that exits with 0 if the services that workers need are available. wctl runs it"
+        " in the same way as a worker, without a shell.",
     ),
     _own(
         "queue_command",
         values.command,
         None,
         "wctl doctor",
-        "Prints how many messages wait: a number, or JSON of queue and number such as"
-        ' {"high": 0, "low": 12}. Run as health_command is.',
+        "A command that prints how many messages wait: a number, or JSON with a number for each"
+        ' queue, such as {"high": 0, "low": 12}. wctl runs it in the same way as health_command.',
     ),
-    _own("wctl_ignore", values.words, (), "wctl check", "Codes of findings that are as intended."),
+    _own("wctl_ignore", values.words, (), "wctl check", "Codes of warnings to silence."),
 )
 
 # Options that only an [fcgi-program:x] has.
 FCGI_OPTIONS: tuple[Option, ...] = (
-    Option("socket", fcgi.address, None, "ListenStream=", "unix:///PATH or tcp://ADDRESS:PORT."),
+    Option(
+        "socket",
+        fcgi.address,
+        None,
+        "ListenStream=",
+        "The socket of the workers, as unix:///PATH or tcp://ADDRESS:PORT.",
+    ),
     Option(
         "socket_owner",
         fcgi.owner,
         None,
-        "SocketUser=, SocketGroup=",
-        "USER or USER:GROUP of a Unix socket; by default those of the program.",
+        "SocketUser= and SocketGroup=",
+        "Owner of a Unix socket, as USER or USER:GROUP; by default the program's user and group.",
     ),
-    Option("socket_mode", values.octal, None, "SocketMode=", "Mode of a Unix socket; 0700."),
+    Option(
+        "socket_mode", values.octal, None, "SocketMode=", "Mode of a Unix socket; by default 0700."
+    ),
     Option(
         "socket_backlog",
         values.integer(1, 65_535),

@@ -30,11 +30,10 @@ class Elsewhere:
     instead: str
 
 
-_DAEMON = "systemd runs the workers, there is no supervisord"
-_BUS = "wctl talks to systemd over D-Bus, where polkit says who may"
+_DAEMON = "systemd runs the workers, and there is no supervisord"
+_BUS = "wctl talks to systemd over D-Bus, and polkit decides who may do so"
 _REMOTE = "use 'systemctl -H HOST', or ssh"
-_NO_PASSWORD = "wctl asks for none"  # noqa: S105 - not a password
-_JOURNAL = "'wctl logs' reads the journal"
+_NO_PASSWORD = "wctl asks for no password"  # noqa: S105 - not a password
 
 TABLE: tuple[Elsewhere, ...] = (
     Elsewhere("supervisord", "logfile", "names supervisord's own log", _DAEMON),
@@ -43,40 +42,48 @@ TABLE: tuple[Elsewhere, ...] = (
     Elsewhere("supervisord", "loglevel", "filters supervisord's own log", _DAEMON),
     Elsewhere("supervisord", "pidfile", "names supervisord's PID file", _DAEMON),
     Elsewhere("supervisord", "nodaemon", "keeps supervisord in the foreground", _DAEMON),
-    Elsewhere("supervisord", "silent", "keeps supervisord's log off its stdout", _DAEMON),
+    Elsewhere("supervisord", "silent", "keeps supervisord's own log off stdout", _DAEMON),
     Elsewhere("supervisord", "identifier", "names supervisord to its clients", _DAEMON),
     Elsewhere(
         "supervisord",
         "childlogdir",
-        "holds the files of stdout_logfile=AUTO",
-        f"AUTO goes to the journal, and {_JOURNAL}; or name a file with stdout_logfile",
+        "names the directory of the files of stdout_logfile=AUTO",
+        "AUTO goes to the journal, which 'wctl logs' reads; or name a file with stdout_logfile",
     ),
     Elsewhere(
-        "supervisord", "nocleanup", "keeps the files of stdout_logfile=AUTO", "the journal is kept"
+        "supervisord",
+        "nocleanup",
+        "keeps the files of stdout_logfile=AUTO",
+        "journald keeps the journal",
     ),
     Elsewhere(
         "supervisord",
         "strip_ansi",
-        "takes colours out of log files",
-        "'wctl logs' leaves them to the terminal; switch them off in the worker (--no-ansi)",
+        "removes colours from log files",
+        "'wctl logs' leaves colours to the terminal; switch them off in the worker (--no-ansi)",
     ),
-    Elsewhere("unix_http_server", "file", "is where supervisorctl finds supervisord", _BUS),
-    Elsewhere("unix_http_server", "chmod", "says who may use supervisorctl", _BUS),
-    Elsewhere("unix_http_server", "chown", "says who may use supervisorctl", _BUS),
-    Elsewhere("unix_http_server", "username", "protects supervisord", _NO_PASSWORD),
-    Elsewhere("unix_http_server", "password", "protects supervisord", _NO_PASSWORD),
-    Elsewhere("inet_http_server", "port", "is where supervisorctl finds supervisord", _REMOTE),
-    Elsewhere("inet_http_server", "username", "protects supervisord", _NO_PASSWORD),
-    Elsewhere("inet_http_server", "password", "protects supervisord", _NO_PASSWORD),
-    Elsewhere("supervisorctl", "serverurl", "is where supervisorctl finds supervisord", _BUS),
+    Elsewhere("unix_http_server", "file", "tells supervisorctl where supervisord is", _BUS),
+    Elsewhere("unix_http_server", "chmod", "determines who may use supervisorctl", _BUS),
+    Elsewhere("unix_http_server", "chown", "determines who may use supervisorctl", _BUS),
+    Elsewhere("unix_http_server", "username", "protects supervisord with a password", _NO_PASSWORD),
+    Elsewhere("unix_http_server", "password", "protects supervisord with a password", _NO_PASSWORD),
+    Elsewhere("inet_http_server", "port", "tells supervisorctl where supervisord is", _REMOTE),
+    Elsewhere("inet_http_server", "username", "protects supervisord with a password", _NO_PASSWORD),
+    Elsewhere("inet_http_server", "password", "protects supervisord with a password", _NO_PASSWORD),
+    Elsewhere("supervisorctl", "serverurl", "tells supervisorctl where supervisord is", _BUS),
     Elsewhere("supervisorctl", "username", "logs in to supervisord", _NO_PASSWORD),
     Elsewhere("supervisorctl", "password", "logs in to supervisord", _NO_PASSWORD),
-    Elsewhere("supervisorctl", "prompt", "is supervisorctl's prompt", "use your shell's"),
-    Elsewhere("supervisorctl", "history_file", "keeps typed commands", "your shell keeps them"),
+    Elsewhere("supervisorctl", "prompt", "sets supervisorctl's prompt", "use your shell's prompt"),
+    Elsewhere(
+        "supervisorctl",
+        "history_file",
+        "keeps the commands that you type",
+        "use your shell's history",
+    ),
     Elsewhere(
         "rpcinterface",
         "*",
-        "adds calls to supervisord's XML-RPC",
+        "adds methods to supervisord's XML-RPC interface",
         "use systemd's D-Bus interface, or wctl with --json",
     ),
     Elsewhere(
@@ -85,8 +92,8 @@ TABLE: tuple[Elsewhere, ...] = (
     Elsewhere(
         "eventlistener",
         "*",
-        "runs a program that is told of events on its stdin",
-        "it is not run; follow the journal, or use systemd.Unit.OnFailure",
+        "runs a program that reads events from its stdin",
+        "follow the journal, or use systemd.Unit.OnFailure, since wctl does not run that program",
     ),
 )
 
@@ -105,12 +112,12 @@ def check(section: Merged, findings: Diagnostics) -> None:
         return
     rows = {row.option: row for row in TABLE if row.section == kind}
     if "*" in rows:
-        problem = f"without effect: it {rows['*'].does}; {rows['*'].instead}"
+        problem = f"without effect: this section {rows['*'].does}; {rows['*'].instead}"
         findings.warning("no-effect", section.place, section.name, "", problem)
         return
     for key, entry in section.entries.items():
         if key in rows:
-            problem = f"without effect: it {rows[key].does}; {rows[key].instead}"
+            problem = f"without effect: this option {rows[key].does}; {rows[key].instead}"
             findings.warning("no-effect", entry.place, section.name, key, problem)
         elif key not in _carried_out(kind):
             near = findings.nearest(key, (*rows, *_carried_out(kind)))

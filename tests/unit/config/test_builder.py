@@ -213,7 +213,7 @@ _TOGETHER = "false, but stopasgroup is true; expected true, or leave it out [bad
         ("zzz=1", "zzz: warning: unknown key [unknown-key]"),
         (
             "stderr_syslog=1",
-            "stderr_syslog: warning: without effect; ForwardToSyslog= of journald.conf(5)"
+            "stderr_syslog: warning: without effect; use ForwardToSyslog= in journald.conf(5)"
             " [no-effect]",
         ),
     ],
