@@ -177,9 +177,19 @@ NO_PROGRAM = "[program:x]\ncommand=/bin/true\n"
 @pytest.mark.parametrize(
     ("configuration", "command", "code", "message"),
     [
-        ("", "wctl check -c /nonesuch.conf", 1, "/nonesuch.conf: cannot be read: No such file"),
+        (
+            "",
+            "wctl check -c /nonesuch.conf",
+            1,
+            "/nonesuch.conf: cannot read this configuration file: No such file",
+        ),
         (None, "wctl check", 1, "wctl: /etc/wctl: no configuration, expected wctl.conf or conf.d"),
-        ("x = 1\n", "wctl check", 1, "/etc/wctl/conf.d/test.conf:1: 'x = 1' is before any [sec"),
+        (
+            "x = 1\n",
+            "wctl check",
+            1,
+            "/etc/wctl/conf.d/test.conf:1: 'x = 1' stands before the first [sec",
+        ),
         (
             "[program:x]\ncommand=/bin/true\nautostrat=false\n",
             "wctl check --strict",

@@ -148,7 +148,7 @@ def test_includes_do_not_nest(tmp_path: Path) -> None:
         )
     ended = wctl("check", "-c", str(tmp_path / "x.conf"))
     assert (ended.code, "2 programs, 0 errors" in ended.out) == (0, True)
-    assert "an included file cannot include others" in ended.out
+    assert "an included file cannot include other files" in ended.out
 
 
 def test_one_bad_file_stops_no_other(tmp_path: Path) -> None:
@@ -184,7 +184,7 @@ def test_endless_file() -> None:
 def test_names_that_cannot_be(tmp_path: Path, name: str) -> None:
     """A name that would be another path, or is too long once it is escaped, is an error."""
     ended = check(tmp_path, f"[program:{name}]\ncommand=/bin/cat\n")
-    assert (ended.code, "cannot name units" in ended.err) == (1, True)
+    assert (ended.code, "is not a valid name" in ended.err) == (1, True)
 
 
 def test_names_that_are_escaped(tmp_path: Path) -> None:

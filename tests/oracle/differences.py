@@ -112,7 +112,7 @@ TABLE: tuple[Difference, ...] = (
     Difference(
         "leftovers-in-environment",
         "A=hello world is cut to hello there without a word, A=1;B=2 goes by luck: an error here",
-        "refused by wctl: .*is left over",
+        "refused by wctl: .*unexpected .* after ",
         "command=/bin/cat\nenvironment=A=hello world",
     ),
     Difference(
@@ -136,7 +136,7 @@ TABLE: tuple[Difference, ...] = (
     Difference(
         "process-num-in-sizes",
         "one unit serves all processes, so sizes cannot depend on the number",
-        "refused by wctl: .*cannot stand here",
+        "refused by wctl: .*is not valid here",
         "command=/bin/cat\nstdout_logfile_backups=%(process_num)d",
     ),
     Difference(
@@ -167,7 +167,7 @@ TABLE: tuple[Difference, ...] = (
     Difference(
         "program-in-two-groups",
         "Supervisor would run it once for each group; one unit cannot: an error here",
-        "refused by wctl: .*too, expected in one",
+        "refused by wctl: .*expected in one group only",
         "[supervisord]\n[program:x]\ncommand=/bin/cat\n"
         "[group:g]\nprograms=x\n[group:h]\nprograms=x",
     ),

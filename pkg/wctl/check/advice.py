@@ -30,8 +30,8 @@ def _planned_end_is_final(program: Program) -> Iterator[Problem]:
         yield Problem(
             "planned-end-is-final",
             "autorestart",
-            f"with {program.autorestart} the worker stays down when {option} ends it with 0;"
-            " use autorestart=true",
+            f"with autorestart={program.autorestart}, systemd does not start the worker again after"
+            f" {option} ends it with exit code 0; use autorestart=true",
         )
 
 
@@ -41,15 +41,15 @@ def _short_stop(program: Program) -> Iterator[Problem]:
         yield Problem(
             "short-stop",
             "stopwaitsecs",
-            f"{program.stopwaitsecs} s, but {limit.written} lets a message take longer: it is cut"
-            f" off at a stop; use {limit.seconds + 5} or more",
+            f"{program.stopwaitsecs} s, but {limit.written} lets a message take longer, and a stop"
+            f" cuts such a message off; use {limit.seconds + 5} or more",
         )
     elif "stopwaitsecs" not in program.places and frameworks.planned_end(program):
         yield Problem(
             "short-stop",
             "stopwaitsecs",
-            f"the default of {_SHORT_STOP} s: a message that takes longer is cut off at a stop;"
-            " set it to what the slowest takes",
+            f"the default of {_SHORT_STOP} s: a stop cuts off a message that takes longer; set"
+            " stopwaitsecs to the time that the slowest message takes",
         )
 
 
@@ -58,7 +58,7 @@ def _abrupt_stop(program: Program) -> Iterator[Problem]:
         yield Problem(
             "abrupt-stop",
             "stopsignal",
-            "a worker that is killed cannot finish the message in hand; use TERM",
+            "SIGKILL does not let the worker finish its current message; use TERM",
         )
 
 
@@ -72,8 +72,8 @@ def _shell_syntax(program: Program) -> Iterator[Problem]:
             yield Problem(
                 "shell-syntax",
                 "command",
-                f"{word!r} is handed to the command as it is: no shell reads it; write"
-                " sh -c '...' if one should, or %(ENV_X)s for a variable",
+                f"the command gets {word!r} unchanged, since no shell reads it; write sh -c '...'"
+                " for a shell, or %(ENV_X)s for a variable",
             )
             return
 
@@ -84,7 +84,7 @@ def _interrupting_stop(program: Program) -> Iterator[Problem]:
         yield Problem(
             "interrupting-stop",
             "stopsignal",
-            "SIGINT aborts the message in hand, and Messenger reports success; use TERM",
+            "on SIGINT, Messenger aborts the current message and reports success; use TERM",
         )
 
 
@@ -96,8 +96,8 @@ def _memory_below_own_limit(program: Program) -> Iterator[Problem]:
         yield Problem(
             "memory-below-own-limit",
             "memory_max",
-            f"{program.memory_max} is not above the worker's own {soft.written}: it is killed"
-            " before it can end by itself; use twice that",
+            f"{program.memory_max} is not above the worker's own {soft.written}: the kernel kills"
+            " the worker before it can end by itself; use twice the worker's own limit",
         )
 
 
@@ -108,8 +108,8 @@ def _memory_high_crawls(program: Program) -> Iterator[Problem]:
             yield Problem(
                 "memory-high-crawls",
                 "memory_high",
-                f"not above the worker's own {soft.written}: it is slowed to a crawl instead of"
-                " being started again; leave memory_high out",
+                f"not above the worker's own {soft.written}: the kernel slows the worker to a"
+                " crawl before it can end and start again; leave memory_high out",
             )
 
 
@@ -118,8 +118,8 @@ def _never_ready(program: Program) -> Iterator[Problem]:
         yield Problem(
             "startsecs-0",
             "startsecs",
-            "0 makes every start a success, so that a worker that crashes at once looks RUNNING;"
-            " use 1 or more",
+            "with 0, every start counts as a success, so a worker that crashes at once looks"
+            " RUNNING; use 1 or more",
         )
 
 
@@ -130,7 +130,7 @@ def _shared_log_file(program: Program) -> Iterator[Problem]:
             yield Problem(
                 "shared-log-file",
                 key,
-                "all processes would rotate one file; put %(process_num)02d into its name",
+                "all processes would rotate the same file; put %(process_num)02d into its name",
             )
 
 
@@ -149,7 +149,7 @@ def _log_file_taken(config: Config) -> Check:
             if other and key not in reported:
                 reported.add(key)
                 whose = other if name == program.name else f"{other} of {name}"
-                problem = f"{path} is the {whose}, too: both would rotate it; give each its own"
+                problem = f"{path} is also the {whose}: both would rotate it; use two files"
                 yield Problem("shared-log-file", key, problem)
 
     return check
@@ -171,15 +171,15 @@ def _open_secret(program: Program) -> Iterator[Problem]:
             yield Problem(
                 "open-secret",
                 f"systemd.{directive.section}.{directive.key}",
-                "every user can read it over D-Bus; use environment or environment_file",
+                "every user can read Environment= over D-Bus; use environment or environment_file",
             )
     for name, text in program.environment:
         if _looks_secret(f"{name}={text.text(0)}"):
             yield Problem(
                 "secret-in-configuration",
                 "environment",
-                f"{name} looks like a secret in a file that others may read; move it to a file of"
-                " mode 0600 and name that with environment_file",
+                f"{name} looks like a secret in a file that others may read; move the secret to a"
+                " file of mode 0600, and name that file in environment_file",
             )
 
 
@@ -194,8 +194,8 @@ def _restart_steps(program: Program) -> Iterator[Problem]:
             yield Problem(
                 "restart-steps",
                 f"systemd.{directive.section}.{directive.key}",
-                "its delay never becomes short again, however long the worker then ran;"
-                " startretries has a delay that does",
+                "this delay never becomes short again, however long the worker then runs;"
+                " the delay of startretries does",
             )
 
 
@@ -205,8 +205,8 @@ def _overridden(program: Program) -> Iterator[Problem]:
             yield Problem(
                 "overrides-wctl",
                 f"systemd.Service.{directive.key}",
-                f"wctl writes {directive.key}= itself, and start, stop or status go by it;"
-                " use the option that it is made from",
+                f"wctl writes {directive.key}= itself, and start, stop or status rely on it;"
+                f" use the option that sets {directive.key}=",
             )
 
 
@@ -224,8 +224,8 @@ def _crowd(config: Config) -> Check:
             yield Problem(
                 "priority-crowd",
                 "priority",
-                f"more than {MOST_EARLIER} programs come before it: they may start at the same"
-                " time; use after for those that it needs",
+                f"more than {MOST_EARLIER} programs come before this program, and all may start at"
+                " the same time; in after, name the programs that this program needs",
             )
 
     return check

@@ -47,7 +47,7 @@ def _directory_closed(program: Program) -> Iterator[Problem]:
     if program.directory is not None and account is not None:
         path = program.directory.text(program.numprocs_start)
         if _is_directory(path) and not _may(path, os.X_OK, account):
-            problem = f"{path}: {program.user} may not enter it; expected the permission x"
+            problem = f"{path}: {program.user} may not enter this directory; expected permission x"
             yield Problem("directory-closed", "directory", problem)
 
 
@@ -62,8 +62,8 @@ def _log_directory_closed(program: Program) -> Iterator[Problem]:
     for key, directory in _log_directories(program):
         # The wrapper writes log files, and it runs as the program's user.
         if account and _is_directory(directory) and not _may(directory, os.W_OK, account):
-            problem = f"{directory}: {program.user} may not write there; expected the permission w"
-            yield Problem("log-directory-closed", key, problem)
+            problem = f"{directory}: {program.user} may not write to this directory"
+            yield Problem("log-directory-closed", key, f"{problem}; expected permission w")
 
 
 def _log_directories(program: Program) -> Iterator[tuple[str, str]]:
@@ -117,5 +117,5 @@ def taken(names: Iterator[str], layout: Layout) -> str | None:
     for name in names:
         foreign = changes.conflict(name, layout)
         if foreign is not None:
-            return f"the unit {foreign} exists and is not wctl's; give this another name"
+            return f"the unit {foreign} exists and is not wctl's; choose another name"
     return None

@@ -59,11 +59,11 @@ class Shared:
         for part in template.parts:
             self.expanded += len(part) if isinstance(part, str) else 0
         if self.expanded > _MOST_EXPANDED:
-            raise ValueError("the values of all programs are too long, expected shorter ones")
+            raise ValueError("the values of all programs are too long, expected shorter values")
         if option.expands:
             return template
         if template.numbers:
-            raise ValueError(f"%({PROCESS_NUM})d cannot stand here: all processes have one value")
+            raise ValueError(f"%({PROCESS_NUM})d is not valid here: all processes have one value")
         return option.parse(template.text(0).strip())
 
     def variables(self, entry: Entry, names: ChainMap[str, object]) -> dict[str, Template]:
@@ -175,7 +175,7 @@ class Builder:
             try:
                 words = template.split()
             except ValueError as error:
-                self._error("bad-value", entry, f"{_shown(entry.value)}: {error}".lower())
+                self._error("bad-value", entry, f"{_shown(entry.value)}: {str(error).lower()}")
             else:
                 if not words or not words[0].parts:
                     self._error("bad-value", entry, "empty, expected the command to run")
@@ -210,7 +210,8 @@ class Builder:
         if not found["socket"].startswith("/"):
             for key in ("socket_owner", "socket_mode"):
                 if key in self._entries:
-                    self._error("bad-value", self._entries[key], "expected for a unix:// socket")
+                    problem = "a tcp:// socket has no owner or mode, expected a unix:// socket"
+                    self._error("bad-value", self._entries[key], problem)
         return fcgi.of({**resolved, **found})
 
     def _passed_through(self) -> tuple[Directive, ...]:
@@ -225,7 +226,7 @@ class Builder:
                 problem = "expected systemd.Unit.KEY, systemd.Service.KEY or systemd.Install.KEY"
                 self._error("bad-value", entry, problem)
             elif value.endswith("\\") or not _one_line(value):
-                problem = "expected one line of printable characters, without a \\ at its end"
+                problem = "expected one line of printable characters that does not end with \\"
                 self._error("bad-value", entry, problem)
             else:
                 directives.append(Directive(match[1], match[2], value))
@@ -236,22 +237,24 @@ class Builder:
         for key, entry in self._entries.items():
             if key in known:
                 if OPTION[key].instead:
-                    self._warn("no-effect", entry, f"without effect; use {OPTION[key].instead}")
+                    self._warn(
+                        "no-effect", entry, f"without effect in wctl; use {OPTION[key].instead}"
+                    )
             elif not key.startswith(VERBATIM):
                 near = self._findings.nearest(key, known)
-                hint = ", it is one of [fcgi-program:x]" if key in _FCGI else near
+                hint = ", expected in [fcgi-program:x] only" if key in _FCGI else near
                 self._warn("unknown-key", entry, f"unknown key{hint}")
 
     def _check_together(self, resolved: Mapping[str, Any]) -> None:
         if resolved["stopasgroup"] and resolved["killasgroup"] is False:
-            problem = "false, but stopasgroup is true; expected true, or leave it out"
+            problem = "false, but stopasgroup is true; expected true, or no killasgroup"
             self._error("bad-value", self._entries["killasgroup"], problem)
         name = resolved["process_name"]
         if resolved["numprocs"] > 1 and not name.numbers:
-            problem = "several processes of one name, expected %(process_num)02d in it"
+            problem = "all processes have one name, expected %(process_num)02d in the name"
             self._error("process-name", self._entries["process_name"], problem)
         if re.search("[ :/]", name.text(0)):
-            problem = f"{_shown(name.text(0))}: expected a name without blanks, ':' and '/'"
+            problem = f"{_shown(name.text(0))}: expected a name without blanks, ':' or '/'"
             self._error("process-name", self._entries["process_name"], problem)
         for key in ("directory", "stdout_logfile", "stderr_logfile"):
             path = resolved[key] if key == "directory" else log_file(resolved[key])

@@ -101,7 +101,9 @@ class Template:
             ValueError: ``same`` is false.
         """
         if not same:
-            raise ValueError("a number is padded with blanks outside quotes, expected %02d or such")
+            raise ValueError(
+                "a number is padded with blanks outside quotes, expected a format such as %02d"
+            )
 
     def marked(self, marks: str | None = None) -> str:
         """Return the text with a stand-in character for each number, for a parser."""
@@ -208,7 +210,7 @@ def _check_bytes(name: str, text: str) -> None:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise ValueError(f"%({name})s is not UTF-8, expected a variable that is") from None
+        raise ValueError(f"%({name})s is not UTF-8, expected a value in UTF-8") from None
 
 
 def _suggestion(name: str, names: Mapping[str, object]) -> str:
@@ -220,7 +222,7 @@ def _suggestion(name: str, names: Mapping[str, object]) -> str:
     known = ", ".join(
         f"%({known_name})s" for known_name in names if not known_name.startswith("ENV_")
     )
-    return f", expected one of {known} or %(ENV_X)s of a variable that is set"
+    return f", expected one of {known}, or %(ENV_X)s for a variable X that is set"
 
 
 def _joined(parts: Iterable[str | Number]) -> tuple[str | Number, ...]:

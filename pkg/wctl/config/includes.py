@@ -64,7 +64,7 @@ class _Reader:
             data = _contents(file, any_kind=included_by is None)
         except (OSError, ValueError) as error:
             why = error.strerror if isinstance(error, OSError) else str(error)
-            problem = f"cannot be read: {why}, expected a configuration file"
+            problem = f"cannot read this configuration file: {why}"
             self._findings.error("unreadable", Place(str(file)), "", "", problem)
             return
         self.sections.files.append(file)
@@ -86,12 +86,12 @@ class _Reader:
     def _include(self, file: Path, section: ini.Section, *, nested: bool) -> None:
         for entry in section.entries:
             if entry.key == "files" and nested:
-                problem = "not followed: an included file cannot include others"
+                problem = "ignored: an included file cannot include other files"
                 self._findings.warning("include", entry.place, "include", "files", problem)
             elif entry.key == "files":
                 self._include_files(file, entry)
         if not any(entry.key == "files" for entry in section.entries):
-            problem = "missing, expected the files to include"
+            problem = "missing, expected the names of the files to include"
             self._findings.error("missing", section.place, "include", "files", problem)
 
     def _include_files(self, file: Path, entry: Entry) -> None:

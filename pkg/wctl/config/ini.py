@@ -154,10 +154,10 @@ def _decode(data: bytes, file: str) -> tuple[str, list[Diagnostic]]:
         line = data.count(b"\n", 0, error.start) + 1
         return "", [_syntax(file, line, "not UTF-8, expected a text file in UTF-8")]
     if text.startswith("\ufeff"):
-        return "", [_syntax(file, 1, "begins with a byte order mark, expected UTF-8 without one")]
+        return "", [_syntax(file, 1, "begins with a byte order mark, expected plain UTF-8")]
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
-        return "", [_syntax(file, line, "holds a NUL byte, expected a text file")]
+        return "", [_syntax(file, line, "contains a NUL byte, expected a text file")]
     return text, []
 
 
@@ -231,7 +231,8 @@ def _check_lines(lines: _Lines, file: str) -> list[Diagnostic]:
             sections += 1
             if sections > _MOST_SECTIONS:
                 del lines.texts[index:]
-                found.append(_syntax(file, index + 1, f"more than {_MOST_SECTIONS:,} sections"))
+                problem = f"more than {_MOST_SECTIONS:,} sections, expected fewer"
+                found.append(_syntax(file, index + 1, problem))
                 break
         elif kind is _Kind.OTHER:
             lines.texts[index] = "#"
@@ -243,7 +244,7 @@ def _check_lines(lines: _Lines, file: str) -> list[Diagnostic]:
 
 def _what_is_wrong(text: str, sections: int) -> str:
     if not sections:
-        return f"{_short(repr(text))} is before any [section]"
+        return f"{_short(repr(text))} stands before the first [section]"
     return f"cannot understand {_short(repr(text))}, expected {_EXPECTED}"
 
 
@@ -269,7 +270,7 @@ def _repeated(lines: _Lines, defaults: Mapping[str, Any], file: str) -> list[Dia
             Place(file, line),
             name,
             key,
-            f"replaces the one of line {before}; expected it once",
+            f"replaces the value on line {before}, expected the key only once",
             error=False,
         )
         for name, recording in (*lines.sections.items(), ("DEFAULT", defaults))

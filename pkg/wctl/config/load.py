@@ -115,7 +115,7 @@ class _Loader:
                 self._findings.error("name", section.place, section.name, "", problem)
                 return
             if title in seen:
-                problem = f"there is a [{seen[title]}], too: both would be the same units"
+                problem = f"[{seen[title]}] has the same name, and both would be the same units"
                 self._findings.error("name", section.place, section.name, "", problem)
                 continue
             seen[title] = section.name
@@ -137,7 +137,7 @@ class _Loader:
         try:
             return unit_name.escape(title)
         except ValueError as error:
-            problem = f"{title[:60]!r} cannot name units: {error}"
+            problem = f"{title[:60]!r} is not a valid name: {error}"
             self._findings.error("name", section.place, section.name, "", problem)
             return None
 
@@ -152,7 +152,8 @@ class _Loader:
             name = self._escaped(section, title.strip())
             first = seen.setdefault(title.strip(), section.name)
             if first != section.name:
-                self._error("name", section, "", f"there is a [{first}], too: both would be one")
+                problem = f"[{first}] has the same name, and both would be one group"
+                self._error("name", section, "", problem)
             elif not titles:
                 self._error("missing", section, "programs", "missing, expected a list of programs")
             elif name is not None:
@@ -176,7 +177,8 @@ class _Loader:
         for grouping in groups:
             for title in grouping.titles:
                 if title in members:
-                    problem = f"{title} is in [group:{members[title].title}], too, expected in one"
+                    problem = f"{title} is also in [group:{members[title].title}]"
+                    problem += ", expected in one group only"
                     self._error("two-groups", grouping.section, "programs", problem)
                 members[title] = grouping.group
         return members
@@ -184,18 +186,18 @@ class _Loader:
     def _check_group(self, grouping: _Grouping, known: set[str]) -> None:
         for title in grouping.titles:
             if title not in known:
-                problem = f"no [program:{title}]{self._findings.nearest(title, known)}"
+                problem = f"there is no [program:{title}]{self._findings.nearest(title, known)}"
                 self._error("unknown-program", grouping.section, "programs", problem)
         if grouping.group.title in known and grouping.titles != (grouping.group.title,):
-            problem = "a program has this name: both would be the same target, expected another"
-            self._error("name", grouping.section, "", problem)
+            problem = "a program has this name, and both would be the same target"
+            self._error("name", grouping.section, "", f"{problem}, expected another name")
 
     def _check_units(self, program: Program, known: set[str]) -> None:
         """Report names in after, requires and wants that are neither programs nor units."""
         for key in ("after", "requires", "wants"):
             for name in getattr(program, key):
                 if name not in known and not unit_name.is_unit(name):
-                    problem = f"{name}: no such program, and not the name of a unit"
+                    problem = f"{name}: neither a program nor the name of a unit"
                     section = self._sections.by_name[program.section]
                     near = self._findings.nearest(name, known)
                     self._error("unknown-program", section, key, f"{problem}{near}")

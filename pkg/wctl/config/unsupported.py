@@ -112,12 +112,12 @@ def check(section: Merged, findings: Diagnostics) -> None:
         return
     rows = {row.option: row for row in TABLE if row.section == kind}
     if "*" in rows:
-        problem = f"without effect: this section {rows['*'].does}; {rows['*'].instead}"
+        problem = f"without effect in wctl: this section {rows['*'].does}; {rows['*'].instead}"
         findings.warning("no-effect", section.place, section.name, "", problem)
         return
     for key, entry in section.entries.items():
         if key in rows:
-            problem = f"without effect: this option {rows[key].does}; {rows[key].instead}"
+            problem = f"without effect in wctl: this option {rows[key].does}; {rows[key].instead}"
             findings.warning("no-effect", entry.place, section.name, key, problem)
         elif key not in _carried_out(kind):
             near = findings.nearest(key, (*rows, *_carried_out(kind)))

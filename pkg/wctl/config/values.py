@@ -21,6 +21,7 @@ _FALSE = {"no", "false", "off", "0"}
 _BYTES = re.compile(r"(\d{1,20})\s*([KMGT]?)B?", re.IGNORECASE | re.ASCII)
 # systemd refuses a third decimal.
 _SHARE = re.compile(r"(100(\.0{1,2})?|\d{1,2}(\.\d{1,2})?)%", re.ASCII)
+_DOUBLED = "(% is doubled in the file)"
 _MOST_MEMORY = (1 << 64) - 2  # bytes; systemd takes one more for infinity
 # A unit or the end must follow each number: a text then matches in one way, not in exponentially
 # many ways.
@@ -96,7 +97,7 @@ def byte_size(value: str) -> int:
 
 def swap_limit(value: str) -> str:
     """Take bytes, a share of the machine's memory, or infinity (systemd.resource-control(5))."""
-    expected = "expected a size such as 256M or 1G, a share such as 10%%, or infinity"
+    expected = f"expected a size such as 256M or 1G, a share such as 10%% {_DOUBLED}, or infinity"
     if value.lower() == "infinity" or _SHARE.fullmatch(value):
         return value.lower()
     try:
@@ -112,14 +113,14 @@ def memory_limit(value: str) -> str:
     """Take the values of swap_limit() except 0: systemd ignores it, and sets no limit."""
     limit = swap_limit(value)
     if not limit.strip("0.%"):
-        raise ValueError("expected more than 0, such as 256M, 1G, 10%% or infinity")
+        raise ValueError(f"expected more than 0, such as 256M, 1G, 10%% {_DOUBLED} or infinity")
     return limit
 
 
 def percentage(value: str) -> str:
     """Take a share of one CPU's time; over 100% means several CPUs. systemd ignores 0%."""
     if not re.fullmatch(r"0{0,5}[1-9]\d{0,5}%", value, re.ASCII):
-        raise ValueError("expected a percentage of one CPU such as 50%% or 200%%")
+        raise ValueError(f"expected a percentage of one CPU such as 50%% or 200%% {_DOUBLED}")
     return value
 
 
@@ -185,7 +186,7 @@ def paths(value: str) -> tuple[str, ...]:
     """Take absolute paths; a - before a path means that the file may be missing."""
     found = words(value)
     if not all(_ABSOLUTE.fullmatch(path) for path in found):
-        raise ValueError("expected absolute paths; a - before one: it may be missing")
+        raise ValueError("expected absolute paths, with a - before a file that may be missing")
     return found
 
 
@@ -258,6 +259,6 @@ def environment(value: str, marks: str = "") -> tuple[tuple[str, str], ...]:
         if len(pair) < 3 or pair[1] != "=" or not _VARIABLE.fullmatch(pair[0]):
             raise ValueError(f'{"".join(pair)!r} is not KEY="value"; separate pairs with commas')
         if after and after[0] != ",":
-            raise ValueError(f"{after[0]!r} after {pair[0]} is left over: quote the whole value")
+            raise ValueError(f"unexpected {after[0]!r} after {pair[0]}; quote the whole value")
         pairs[pair[0]] = pair[2].strip("'\"")
     return tuple(pairs.items())

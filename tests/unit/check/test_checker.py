@@ -216,12 +216,12 @@ def test_findings_are_in_the_order_of_the_lines(machine: Path) -> None:
 def test_shared_log_file_names_the_other(machine: Path) -> None:
     """By its program where that is another one; the path is compared, not how it is written."""
     text = f"{X}stdout_logfile=/tmp/l\n{Y}stderr_logfile=/tmp/./l\n"
-    end = "both would rotate it; give each its own"
+    end = "both would rotate it; use two files"
     assert [(each.key, each.problem) for each in found(machine, text)] == [
-        ("stdout_logfile", f"/tmp/l is the stderr_logfile of y, too: {end}"),
-        ("stderr_logfile", f"/tmp/l is the stdout_logfile of x, too: {end}"),
+        ("stdout_logfile", f"/tmp/l is also the stderr_logfile of y: {end}"),
+        ("stderr_logfile", f"/tmp/l is also the stdout_logfile of x: {end}"),
     ]
     text = f"{X}stdout_logfile=/tmp/l\nstderr_logfile=/tmp/l\n"
     assert [each.problem for each in found(machine, text)][1] == (
-        f"/tmp/l is the stdout_logfile, too: {end}"
+        f"/tmp/l is also the stdout_logfile: {end}"
     )

@@ -73,7 +73,11 @@ def test_units_name_the_whole_path_of_their_source(tmp_path: Path) -> None:
         (("scale",), 2, "Missing argument"),
         (("scale", "3x"), 2, "'3x' is not a number of instances"),
         (("scale", "a", "b", "c"), 2, "expected [PROGRAM] N"),
-        (("check", "-c", "/nonesuch"), 1, "/nonesuch: cannot be read: No such file or directory"),
+        (
+            ("check", "-c", "/nonesuch"),
+            1,
+            "/nonesuch: cannot read this configuration file: No such file or directory",
+        ),
     ],
 )
 def test_mistakes(arguments: tuple[str, ...], code: int, message: str) -> None:

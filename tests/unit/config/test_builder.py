@@ -161,7 +161,7 @@ def test_words_come_before_variables_do(tmp_path: Path) -> None:
 
 _WHOLE = "expected a whole number from"
 _PATH = "expected an absolute path; %(here)s is the directory of this file [bad-value]"
-_TOGETHER = "false, but stopasgroup is true; expected true, or leave it out [bad-value]"
+_TOGETHER = "false, but stopasgroup is true; expected true, or no killasgroup [bad-value]"
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,8 @@ _TOGETHER = "false, but stopasgroup is true; expected true, or leave it out [bad
         ),
         (
             "cpu_quota=50",
-            "cpu_quota: '50': expected a percentage of one CPU such as 50%% or 200%% [bad-value]",
+            "cpu_quota: '50': expected a percentage of one CPU such as 50%% or 200%%"
+            " (% is doubled in the file) [bad-value]",
         ),
         ("command=", "command: empty, expected the command to run [bad-value]"),
         ("command='' a", "command: empty, expected the command to run [bad-value]"),
@@ -189,18 +190,18 @@ _TOGETHER = "false, but stopasgroup is true; expected true, or leave it out [bad
         ),
         (
             "stdout_logfile_backups=%(process_num)d",
-            "stdout_logfile_backups: '%(process_num)d': %(process_num)d cannot stand here: all"
+            "stdout_logfile_backups: '%(process_num)d': %(process_num)d is not valid here: all"
             " processes have one value [bad-value]",
         ),
         ("stopasgroup=1\nkillasgroup=0", f"killasgroup: {_TOGETHER}"),
         (
             "process_name=p\nnumprocs=2",
-            "process_name: several processes of one name, expected %(process_num)02d in it"
+            "process_name: all processes have one name, expected %(process_num)02d in the name"
             " [process-name]",
         ),
         (
             "process_name=a b",
-            "process_name: 'a b': expected a name without blanks, ':' and '/' [process-name]",
+            "process_name: 'a b': expected a name without blanks, ':' or '/' [process-name]",
         ),
         ("directory=srv", f"directory: 'srv': {_PATH}"),
         ("stdout_logfile=x.log", f"stdout_logfile: 'x.log': {_PATH}"),
@@ -208,13 +209,13 @@ _TOGETHER = "false, but stopasgroup is true; expected true, or leave it out [bad
         ("autostrat=1", "autostrat: warning: unknown key, did you mean autostart? [unknown-key]"),
         (
             "socket=unix:///s",
-            "socket: warning: unknown key, it is one of [fcgi-program:x] [unknown-key]",
+            "socket: warning: unknown key, expected in [fcgi-program:x] only [unknown-key]",
         ),
         ("zzz=1", "zzz: warning: unknown key [unknown-key]"),
         (
             "stderr_syslog=1",
-            "stderr_syslog: warning: without effect; use ForwardToSyslog= in journald.conf(5)"
-            " [no-effect]",
+            "stderr_syslog: warning: without effect in wctl; use ForwardToSyslog= in"
+            " journald.conf(5) [no-effect]",
         ),
     ],
 )  # fmt: skip
@@ -266,7 +267,7 @@ def test_passed_through(tmp_path: Path) -> None:
 
 
 _KEY = "expected systemd.Unit.KEY, systemd.Service.KEY or systemd.Install.KEY"
-_LINE = "expected one line of printable characters, without a \\ at its end"
+_LINE = "expected one line of printable characters that does not end with \\"
 
 
 @pytest.mark.parametrize(
@@ -316,7 +317,8 @@ def test_socket_that_cannot_be(tmp_path: Path) -> None:
         " [missing]"
     ]
     lines = "command=c\nsocket=tcp://127.0.0.1:80\nsocket_mode=0700\nsocket_owner=u"
+    problem = "a tcp:// socket has no owner or mode, expected a unix:// socket [bad-value]"
     assert findings(tmp_path, f"{section}\n{lines}\n") == [
-        f"x.conf:4: {section} socket_mode: expected for a unix:// socket [bad-value]",
-        f"x.conf:5: {section} socket_owner: expected for a unix:// socket [bad-value]",
+        f"x.conf:4: {section} socket_mode: {problem}",
+        f"x.conf:5: {section} socket_owner: {problem}",
     ]

@@ -102,7 +102,7 @@ _DOES_NOT_FIT = "%({0}){1} does not fit, expected %({0}){2}"
         (
             "%(x)s",
             "%(x)s is not known here, expected one of %(program_name)s, %(here)s, %(numprocs)s,"
-            " %(process_num)s or %(ENV_X)s of a variable that is set",
+            " %(process_num)s, or %(ENV_X)s for a variable X that is set",
         ),
         ("%(here)d", _DOES_NOT_FIT.format("here", "d", "s")),
         ("%(here)c", _DOES_NOT_FIT.format("here", "c", "s")),
@@ -114,7 +114,7 @@ _DOES_NOT_FIT = "%({0}){1} does not fit, expected %({0}){2}"
         ("%(process_num)65d", "%(process_num)65d is wider than 64 characters"),
         ("%(process_num).99999999999d", "%(process_num).99999999999d is wider than 64 characters"),
         ("%(here)1000000000s", "%(here)1000000000s is wider than 64 characters"),
-        ("%(ENV_BAD)s", "%(ENV_BAD)s is not UTF-8, expected a variable that is"),
+        ("%(ENV_BAD)s", "%(ENV_BAD)s is not UTF-8, expected a value in UTF-8"),
         ("x" * (LONGEST + 1), "longer than 131,072 characters, expected fewer"),
         ("%(process_num)d" * (LONGEST // 64 + 1), "longer than 131,072 characters, expected fewer"),
         ("%(here)s" * LONGEST, "longer than 131,072 characters, expected fewer"),

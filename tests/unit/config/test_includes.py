@@ -68,7 +68,7 @@ def test_includes_that_bring_nothing(
 def test_include_without_files(tmp_path: Path) -> None:
     """The section alone is an error."""
     assert findings(tmp_path, configured(tmp_path, f"{X}[include]\n")) == [
-        "main:3: [include] files: missing, expected the files to include [missing]"
+        "main:3: [include] files: missing, expected the names of the files to include [missing]"
     ]
 
 
@@ -77,8 +77,8 @@ def test_an_included_file_includes_nothing(tmp_path: Path) -> None:
     config = configured(tmp_path, "[include]\nfiles=conf.d/a\n", a=f"{X}[include]\nfiles=b\n", b=Y)
     assert [each.title for each in config.programs] == ["x"]
     assert findings(tmp_path, config) == [
-        "conf.d/a:4: [include] files: warning: not followed: an included file cannot include"
-        " others [include]"
+        "conf.d/a:4: [include] files: warning: ignored: an included file cannot include"
+        " other files [include]"
     ]
 
 
@@ -110,12 +110,12 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "conf.d/a").symlink_to("nonesuch")
     (tmp_path / "conf.d/b").symlink_to("b")
     config = load([tmp_path / "none", main], ENVIRON)
-    end = "expected a configuration file [unreadable]"
+    begin, end = "cannot read this configuration file", "[unreadable]"
     assert findings(tmp_path, config) == [
-        f"conf.d/a: cannot be read: No such file or directory, {end}",
-        f"conf.d/b: cannot be read: Too many levels of symbolic links, {end}",
-        f"conf.d/d: cannot be read: not a regular file, {end}",
-        f"none: cannot be read: No such file or directory, {end}",
+        f"conf.d/a: {begin}: No such file or directory {end}",
+        f"conf.d/b: {begin}: Too many levels of symbolic links {end}",
+        f"conf.d/d: {begin}: not a regular file {end}",
+        f"none: {begin}: No such file or directory {end}",
     ]
     assert [each.title for each in config.programs] == ["x", "y"]
 

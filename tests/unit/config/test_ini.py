@@ -93,8 +93,8 @@ def test_every_entry_has_its_line() -> None:
 def test_a_repeated_key_is_a_warning(text: str, expected: list[tuple[int, str, str, int]]) -> None:
     """The last one counts, each one that replaces another is named, and the line of that."""
     assert findings(parse(text)) == [
-        f"{FILE}:{line}: [{section}] {key}: warning: replaces the one of line {before};"
-        " expected it once [repeated-key]"
+        f"{FILE}:{line}: [{section}] {key}: warning: replaces the value on line {before},"
+        " expected the key only once [repeated-key]"
         for line, section, key, before in expected
     ]
 
@@ -110,7 +110,7 @@ def test_the_last_of_a_repeated_key_counts() -> None:
 
 _EXPECTED = "key = value or [section]"
 _NOT_UNDERSTOOD = f"cannot understand {{0!r}}, expected {_EXPECTED}"
-_NO_SECTION = "{0!r} is before any [section]"
+_NO_SECTION = "{0!r} stands before the first [section]"
 
 
 @pytest.mark.parametrize(
@@ -128,8 +128,8 @@ _NO_SECTION = "{0!r} is before any [section]"
         (b"[a]\nk=1\nj=\xff\nl=\xfe\n", 3, "not UTF-8, expected a text file in UTF-8"),
         ("[a]\nk=w\u00f6\n".encode("latin-1"), 2, "not UTF-8, expected a text file in UTF-8"),
         ("[a]\nk=1\n".encode("utf-16"), 1, "not UTF-8, expected a text file in UTF-8"),
-        ("\ufeff[a]\nk=1\n", 1, "begins with a byte order mark, expected UTF-8 without one"),
-        ("[a]\n\nk=\0\nj=\0\n", 3, "holds a NUL byte, expected a text file"),
+        ("\ufeff[a]\nk=1\n", 1, "begins with a byte order mark, expected plain UTF-8"),
+        ("[a]\n\nk=\0\nj=\0\n", 3, "contains a NUL byte, expected a text file"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_read(text: str | bytes, line: int, problem: str) -> None:

@@ -142,10 +142,14 @@ _NAME = "expected a name without blanks, control characters, ':' and '/'"
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("[group:g]\nprograms=p\n", "2: [group:g] programs: no [program:p] [unknown-program]"),
+        (
+            "[group:g]\nprograms=p\n",
+            "2: [group:g] programs: there is no [program:p] [unknown-program]",
+        ),
         (
             f"[program:worker]\n{CAT}[group:g]\npriority=1\nprograms=workr\n",
-            "5: [group:g] programs: no [program:workr], did you mean worker? [unknown-program]",
+            "5: [group:g] programs: there is no [program:workr], did you mean worker?"
+            " [unknown-program]",
         ),
         ("[group:g]\n", "1: [group:g] programs: missing, expected a list of programs [missing]"),
         (
@@ -154,21 +158,22 @@ _NAME = "expected a name without blanks, control characters, ':' and '/'"
         ),
         (
             f"{X}{Y}[group:g]\nprograms=x\n[group: g]\nprograms=y\n",
-            "7: [group: g]: there is a [group:g], too: both would be one [name]",
+            "7: [group: g]: [group:g] has the same name, and both would be one group [name]",
         ),
         (
             f"{X}[group:g]\nprograms=x\n[group:h]\nprograms=x\n",
-            "6: [group:h] programs: x is in [group:g], too, expected in one [two-groups]",
+            "6: [group:h] programs: x is also in [group:g], expected in one group only"
+            " [two-groups]",
         ),
         (
             f"{X}{Y}[group:x]\nprograms=y\n",
-            "5: [group:x]: a program has this name: both would be the same target, expected another"
-            " [name]",
+            "5: [group:x]: a program has this name, and both would be the same target, expected"
+            " another name [name]",
         ),
         (
             f"{X}{Y}[group:x]\nprograms=x,y\n",
-            "5: [group:x]: a program has this name: both would be the same target, expected another"
-            " [name]",
+            "5: [group:x]: a program has this name, and both would be the same target, expected"
+            " another name [name]",
         ),
         (
             f"{X}[group:g]\nprograms=x\npriority=high\n",
@@ -177,33 +182,35 @@ _NAME = "expected a name without blanks, control characters, ':' and '/'"
         ),
         (
             f"{X}[group:a b]\nprograms=x\n",
-            f"3: [group:a b]: 'a b' cannot name units: {_NAME} [name]",
+            f"3: [group:a b]: 'a b' is not a valid name: {_NAME} [name]",
         ),
-        (f"[program:a b]\n{CAT}", f"1: [program:a b]: 'a b' cannot name units: {_NAME} [name]"),
-        (f"[program:a:b]\n{CAT}", f"1: [program:a:b]: 'a:b' cannot name units: {_NAME} [name]"),
-        (f"[program:a/b]\n{CAT}", f"1: [program:a/b]: 'a/b' cannot name units: {_NAME} [name]"),
-        (f"[program:]\n{CAT}", f"1: [program:]: '' cannot name units: {_NAME} [name]"),
+        (f"[program:a b]\n{CAT}", f"1: [program:a b]: 'a b' is not a valid name: {_NAME} [name]"),
+        (f"[program:a:b]\n{CAT}", f"1: [program:a:b]: 'a:b' is not a valid name: {_NAME} [name]"),
+        (f"[program:a/b]\n{CAT}", f"1: [program:a/b]: 'a/b' is not a valid name: {_NAME} [name]"),
+        (f"[program:]\n{CAT}", f"1: [program:]: '' is not a valid name: {_NAME} [name]"),
         (
             f"[program:{'ö' * 60}]\n{CAT}",
-            f"1: [program:{'ö' * 60}]: '{'ö' * 60}' cannot name units: expected at most 200"
+            f"1: [program:{'ö' * 60}]: '{'ö' * 60}' is not a valid name: expected at most 200"
             " characters, it has 480 [name]",
         ),
         (
             f"{X}[program: x]\n{CAT}",
-            "3: [program: x]: there is a [program:x], too: both would be the same units [name]",
+            "3: [program: x]: [program:x] has the same name, and both would be the same units"
+            " [name]",
         ),
         (
             f"{X}[fcgi-program:x]\n{CAT}socket=unix:///s\n",
-            "3: [fcgi-program:x]: there is a [program:x], too: both would be the same units [name]",
+            "3: [fcgi-program:x]: [program:x] has the same name, and both would be the same units"
+            " [name]",
         ),
         (
             f"{X}after=y.service worker\n[program:workers]\n{CAT}",
-            "3: [program:x] after: worker: no such program, and not the name of a unit, did you"
+            "3: [program:x] after: worker: neither a program nor the name of a unit, did you"
             " mean workers? [unknown-program]",
         ),
         (
             f"{X}wants=/run\n",
-            "3: [program:x] wants: /run: no such program, and not the name of a unit"
+            "3: [program:x] wants: /run: neither a program nor the name of a unit"
             " [unknown-program]",
         ),
         ("[program]\ncommand=c\n", "1: [program]: warning: unknown section [unknown-section]"),

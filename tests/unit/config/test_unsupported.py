@@ -27,7 +27,7 @@ def test_every_option_has_one_warning(tmp_path: Path, row: Elsewhere) -> None:
     """It says what the option does there, and what to use here; a whole section has one, too."""
     name = section(row)
     subject = "this section" if row.option == "*" else "this option"
-    problem = f"warning: without effect: {subject} {row.does}; {row.instead} [no-effect]"
+    problem = f"warning: without effect in wctl: {subject} {row.does}; {row.instead} [no-effect]"
     if row.option == "*":
         text, expected = "command=c\nevents=TICK_5\n", f"x:2: [{name}]: {problem}"
     else:

@@ -95,11 +95,14 @@ GOOD: Mapping[Parser, Mapping[str, Any]] = {
 }  # fmt: skip
 
 _SIZE = "expected a size in bytes such as 1048576, 512K, 50MB or 1G"
-_MEMORY = "expected a size such as 256M or 1G, a share such as 10%%, or infinity"
+_MEMORY = (
+    "expected a size such as 256M or 1G, a share such as 10%% (% is doubled in the file), or"
+    " infinity"
+)
 _TIME = "expected a time such as 3600, 90min or 1h 30min"
 _SIGNAL = "expected a signal such as TERM, INT, QUIT, HUP, USR1, USR2 or KILL"
 _READY = "expected startsecs, notify, exec:COMMAND, tcp:HOST:PORT, file:PATH or log:REGEX"
-_PATHS = "expected absolute paths; a - before one: it may be missing"
+_PATHS = "expected absolute paths, with a - before a file that may be missing"
 _SOCKET = "expected unix:///PATH, or tcp://ADDRESS:PORT with an IPv4 address"
 
 BAD: Mapping[Parser, tuple[str, Sequence[str]]] = {
@@ -121,11 +124,11 @@ BAD: Mapping[Parser, tuple[str, Sequence[str]]] = {
         ("", "x", "-1", "10.%", "-5%", "%", "101%", "100.5%", "1.234%", "1,5%", "max", "16777216T"),
     ),
     values.memory_limit: (
-        "expected more than 0, such as 256M, 1G, 10%% or infinity",
+        "expected more than 0, such as 256M, 1G, 10%% (% is doubled in the file) or infinity",
         ("0", "00", "0K", "0%", "00.00%"),
     ),
     values.percentage: (
-        "expected a percentage of one CPU such as 50%% or 200%%",
+        "expected a percentage of one CPU such as 50%% or 200%% (% is doubled in the file)",
         ("", "50", "0%", "000%", "-1%", "1.5%", "%", "50 %", "٣%", "10000000%"),
     ),
     values.time_span: (
@@ -233,9 +236,9 @@ def test_choice() -> None:
         ("ö=1", """'ö=1' is not KEY="value"; separate pairs with commas"""),
         (",A=1", """',A=' is not KEY="value"; separate pairs with commas"""),
         ("A=1,,B=2", """',B=' is not KEY="value"; separate pairs with commas"""),
-        ("A=hello world", "'world' after A is left over: quote the whole value"),
-        ("A=1;B=2", "';' after A is left over: quote the whole value"),
-        ("A=1\nB=2", "'B' after A is left over: quote the whole value"),
+        ("A=hello world", "unexpected 'world' after A; quote the whole value"),
+        ("A=1;B=2", "unexpected ';' after A; quote the whole value"),
+        ("A=1\nB=2", "unexpected 'B' after A; quote the whole value"),
         ('A="1', 'no closing quotation, expected KEY="value",KEY2="value2"'),
     ],
 )
