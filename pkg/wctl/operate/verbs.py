@@ -23,8 +23,7 @@ def start(
     manager: Manager, inventory: Inventory, instances: Sequence[Instance], *, wait: bool = True
 ) -> Iterator[Event]:
     """Start instances that are down, and yield an event as each becomes READY."""
-    units = [instance.unit for instance in instances]
-    prepare(manager, inventory, units, _members(instances))
+    units = _prepared(manager, inventory, instances)
     yield from run(manager, Verb.START, units, wait=wait)
 
 
@@ -32,8 +31,7 @@ def restart(
     manager: Manager, inventory: Inventory, instances: Sequence[Instance], *, wait: bool = True
 ) -> Iterator[Event]:
     """Restart instances, start any that are down, and yield an event as each becomes READY."""
-    units = [instance.unit for instance in instances]
-    prepare(manager, inventory, units, _members(instances))
+    units = _prepared(manager, inventory, instances)
     yield from run(manager, Verb.RESTART, units, wait=wait)
 
 
@@ -41,8 +39,7 @@ def rolling(
     manager: Manager, inventory: Inventory, instances: Sequence[Instance], batch: int
 ) -> Iterator[Event]:
     """Restart at most ``batch`` instances at a time; stop after a batch with a failure."""
-    units = [instance.unit for instance in instances]
-    prepare(manager, inventory, units, _members(instances))
+    units = _prepared(manager, inventory, instances)
     for first in range(0, len(units), batch):
         failed = False
         for event in run(manager, Verb.RESTART, units[first : first + batch]):
@@ -104,6 +101,13 @@ def release(manager: Manager, inventory: Inventory, members: Iterable[Member]) -
         ]
         if not any(alive(manager, program) for program in programs):
             manager.activate(f"{name}.target", False)
+
+
+def _prepared(manager: Manager, inventory: Inventory, instances: Sequence[Instance]) -> list[str]:
+    """Return the units of instances that are about to be started, after prepare()."""
+    units = [instance.unit for instance in instances]
+    prepare(manager, inventory, units, _members(instances))
+    return units
 
 
 def _members(instances: Iterable[Instance]) -> set[Member]:
