@@ -69,7 +69,7 @@ def _group(items: list[pytest.Item]) -> None:
 def _limit(item: pytest.Item) -> None:
     """Gives an end-to-end test more time than --timeout has for the others (pytest-timeout)."""
     if _is_end_to_end(item.path) and item.get_closest_marker("timeout") is None:
-        item.add_marker(pytest.mark.timeout(1800 if item.get_closest_marker("full") else 300))
+        item.add_marker(pytest.mark.timeout(1800 if item.get_closest_marker("full") else 600))
 
 
 # ---- a second try ------------------------------------------------------------------------------
@@ -176,9 +176,12 @@ def _machines(item: pytest.Item) -> list[tuple[str, str]]:
     """Returns what the machines of a failed test were doing: their processes and last messages."""
     from machine.driver import Machine
 
-    values = getattr(item, "funcargs", {}).values()
-    machines = [value for value in values if isinstance(value, Machine)]
-    return [(f"machine {machine.name}", machine.condition()) for machine in machines]
+    machines: dict[str, Machine] = {}
+    for value in getattr(item, "funcargs", {}).values():
+        machine = getattr(value, "machine", value)  # a Fleet has one
+        if isinstance(machine, Machine):
+            machines[machine.name] = machine
+    return [(f"machine {name}", machine.condition()) for name, machine in machines.items()]
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -28,7 +28,7 @@ from machine.driver import Command, CommandError, MachineError, Result, wait_for
 from machine.image import CACHE
 
 MEMORY = "1G"
-BOOT_TIMEOUT = 180  # seconds, on a host that has other things to do as well
+BOOT_TIMEOUT = 400  # seconds, on a host that has other things to do as well
 
 # Nothing that only costs time: no checks of the disk, no mitigations against other tenants.
 KERNEL_ARGUMENTS = (
@@ -98,7 +98,7 @@ class VM:
         """Ends the machine; nothing of it is left."""
         self._host.kill()
         if self._qemu is not None:
-            self._qemu.communicate()
+            self._qemu.communicate(timeout=60)
         shutil.rmtree(self._directory)
 
     def __enter__(self) -> VM:

@@ -10,7 +10,7 @@ import pytest
 from machine.driver import wait_for
 from machine.vm import VM
 
-SLOW = 120  # seconds; the processor is emulated
+SLOW = 300  # seconds; the processor is emulated
 
 # Waits for its file, takes that away, and eats all memory that it gets.
 HOG = """\
