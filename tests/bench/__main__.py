@@ -35,7 +35,7 @@ def prepare(machine: Machine) -> None:
 
 def measure(bench: Bench) -> None:
     """Measures everything; the tools take turns, so that a slow minute hits them all."""
-    tools: list[Tool] = [each(bench.machine) for each in (Wctl, Supervisor, Systemd)]
+    tools: list[Tool] = [kind(bench.machine) for kind in (Wctl, Supervisor, Systemd)]
     for number in range(bench.scale.rounds):
         for tool in tools:
             _say(f"round {number + 1} of {bench.scale.rounds}: {tool.name}")

@@ -20,8 +20,8 @@ _LEAST = 1.2  # seconds that a worker must have lived to count as started: start
 
 def processes() -> list[Path]:
     """Returns all processes with memory of their own, but this one."""
-    found = [each for each in Path("/proc").iterdir() if each.name.isdecimal()]
-    return [each for each in found if int(each.name) != os.getpid()]
+    found = [entry for entry in Path("/proc").iterdir() if entry.name.isdecimal()]
+    return [process for process in found if int(process.name) != os.getpid()]
 
 
 def cost() -> dict[str, int]:

@@ -22,7 +22,7 @@ def table(figures: Figures) -> str:
     head = " | ".join(TITLES[tool] for tool in TOOLS)
     rows = [f"| median | {head} | wctl ÷ Supervisor |", "|-|-|-|-|-|"]
     for figure, values in _with_p99(figures).items():
-        medians = {tool: statistics.median(each) for tool, each in values.items()}
+        medians = {tool: statistics.median(samples) for tool, samples in values.items()}
         cells = [_number(medians.get(tool)) for tool in TOOLS]
         rows.append(f"| {figure} | {' | '.join(cells)} | {_ratio(medians)} |")
     return "\n".join(rows) + "\n"
@@ -35,7 +35,7 @@ def _with_p99(figures: Figures) -> Figures:
         found[figure] = values
         if figure.startswith("crash"):
             title = figure.replace(", s", ", 99th percentile, s")
-            found[title] = {tool: [_p99(each)] for tool, each in values.items()}
+            found[title] = {tool: [_p99(samples)] for tool, samples in values.items()}
     return found
 
 
@@ -75,7 +75,7 @@ def picture(figures: Figures, file: Path) -> None:
 
     ratios = {}
     for figure, values in _with_p99(figures).items():
-        medians = {tool: statistics.median(each) for tool, each in values.items()}
+        medians = {tool: statistics.median(samples) for tool, samples in values.items()}
         if medians.get("supervisor", 0) > 0 and medians.get("wctl", 0) > 0:
             ratios[figure] = medians["wctl"] / medians["supervisor"]
     names = list(reversed(ratios))

@@ -32,14 +32,14 @@ def examine(machine: Machine, *arguments: str, wait: int = 2) -> list[dict[str, 
 def codes(machine: Machine, *arguments: str, wait: int = 2) -> dict[str, set[str]]:
     """Returns the codes of what doctor finds, by program."""
     found: dict[str, set[str]] = {}
-    for each in examine(machine, *arguments, wait=wait):
-        found.setdefault(each["program"], set()).add(each["code"])
+    for finding in examine(machine, *arguments, wait=wait):
+        found.setdefault(finding["program"], set()).add(finding["code"])
     return found
 
 
 def only(findings: list[dict[str, Any]], code: str) -> dict[str, Any]:
     """Returns the one finding, which must have this code."""
-    assert [each["code"] for each in findings] == [code]
+    assert [finding["code"] for finding in findings] == [code]
     return findings[0]
 
 
@@ -226,14 +226,14 @@ def heal(machine: Machine, name: str, case: Case, findings: list[dict[str, Any]]
     """Does what heals a case: what is outside of wctl, and all that its findings say."""
     machine.run(case.heal)
     machine.write("/root/corrected", f"{case.line}\n")
-    for each in findings:
-        if each["remedy"].count("EDITOR"):
-            assert case.line, each
+    for finding in findings:
+        if finding["remedy"].count("EDITOR"):
+            assert case.line, finding
         environment = {"EDITOR": "/root/edit --corrected"}
-        done = machine.run(["bash", "-c", each["remedy"]], env=environment, check=False)
-        assert done.code == 0, (name, each, done)
-        if not case.line and each["remedy"].startswith(LOOK):
-            assert done.out, each
+        done = machine.run(["bash", "-c", finding["remedy"]], env=environment, check=False)
+        assert done.code == 0, (name, finding, done)
+        if not case.line and finding["remedy"].startswith(LOOK):
+            assert done.out, finding
     machine.run(case.after)
 
 
@@ -257,8 +257,8 @@ def test_broken_workers_are_found_and_healed(machine: Machine) -> None:
     found = {name: {e["code"] for e in findings if e["program"] == name} for name in CASES}
     assert found == {name: case.codes for name, case in CASES.items()}
     for name, case in CASES.items():
-        mine = [each for each in findings if each["program"] == name]
-        lines = "\n".join("\n".join(each["evidence"]) for each in mine)
+        mine = [finding for finding in findings if finding["program"] == name]
+        lines = "\n".join("\n".join(finding["evidence"]) for finding in mine)
         assert case.evidence in lines, name
         heal(machine, name, case, mine)
     # What was in BACKOFF tries again when its wait is over.
@@ -292,9 +292,9 @@ def test_stopped_and_not_at_boot(machine: Machine, worker: str) -> None:
     machine.run(["wctl", "stop", f"{worker}@00"])
     machine.run(["systemctl", "disable", f"{worker}.target"])
     findings = examine(machine)
-    assert {each["code"] for each in findings} == {"stopped", "not-at-boot"}
-    for each in findings:
-        paste(machine, each)
+    assert {finding["code"] for finding in findings} == {"stopped", "not-at-boot"}
+    for finding in findings:
+        paste(machine, finding)
     assert examine(machine) == []
 
 
@@ -352,7 +352,7 @@ def test_database_down(machine: Machine, worker: str) -> None:
     machine.run(f"chmod 000 {database}*; wctl stop {worker}@00")
     machine.run(["wctl", "restart", "--no-wait", f"{worker}@00"])
     wait_for(lambda: "backoff" in codes(machine).get(worker, ()), 20, "the second failed start")
-    findings = {each["code"]: each for each in examine(machine)}
+    findings = {finding["code"]: finding for finding in examine(machine)}
     assert findings.keys() == {"backoff", "health"}
     assert "unable to open database file" in " ".join(findings["health"]["evidence"])
     failed = machine.run(["bash", "-c", findings["health"]["remedy"]], check=False)
@@ -582,24 +582,24 @@ def test_commands_that_do_not_answer(machine: Machine) -> None:
         configure(machine, f"[program:{name}]\ncommand=sleep 1000\n{text}\n", name)
     machine.run(["wctl", "update"])
     findings = examine(machine, "--timeout=2")
-    assert {each["program"]: each["code"] for each in findings} == {
+    assert {finding["program"]: finding["code"] for finding in findings} == {
         name: code for name, (_, code, _, _) in COMMANDS.items()
     }
     assert len(findings) == len(COMMANDS)
-    for each in findings:
-        _, code, what, evidence = COMMANDS[each["program"]]
-        assert each["what"].startswith(what), each
-        assert evidence is None or evidence in each["evidence"], each
-        assert sum(map(len, each["evidence"])) < 2000
-        if "${EDITOR" in each["remedy"]:
+    for finding in findings:
+        _, code, what, evidence = COMMANDS[finding["program"]]
+        assert finding["what"].startswith(what), finding
+        assert evidence is None or evidence in finding["evidence"], finding
+        assert sum(map(len, finding["evidence"])) < 2000
+        if "${EDITOR" in finding["remedy"]:
             option = "health_command=true" if code.startswith("health") else "queue_command=echo 0"
             machine.write("/root/corrected", f"{option}\n")
-            paste(machine, each, EDITOR="/root/edit --corrected")
+            paste(machine, finding, EDITOR="/root/edit --corrected")
     assert "sh -c" in next(e["remedy"] for e in findings if e["program"] == "refused")
     machine.run(START)
-    for each in findings:
-        if "${EDITOR" not in each["remedy"]:
-            paste(machine, each)  # the command itself, which now succeeds
+    for finding in findings:
+        if "${EDITOR" not in finding["remedy"]:
+            paste(machine, finding)  # the command itself, which now succeeds
     assert examine(machine, "--timeout=2") == []
 
 
@@ -669,5 +669,5 @@ def test_exit_codes_and_json(machine: Machine, worker: str) -> None:
 
 def test_every_code_is_broken_for_real() -> None:
     """Each code of doctor's own, but for the one that no systemd has, is seen in a machine."""
-    texts = "".join(each.read_text() for each in Path(__file__).parent.glob("test_doctor*.py"))
+    texts = "".join(file.read_text() for file in Path(__file__).parent.glob("test_doctor*.py"))
     assert [code for code in OWN if f'"{code}"' not in texts and code != "unknown"] == []

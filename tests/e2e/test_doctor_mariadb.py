@@ -75,7 +75,7 @@ def examine(machine: Machine, wait: int = 2) -> list[dict[str, Any]]:
 
 def exactly(machine: Machine, *codes: str) -> dict[str, dict[str, Any]]:
     """Returns what doctor finds, by its codes; nothing if those are not the codes."""
-    findings = {each["code"]: each for each in examine(machine)}
+    findings = {finding["code"]: finding for finding in examine(machine)}
     return findings if findings.keys() == set(codes) else {}
 
 
@@ -108,6 +108,6 @@ def test_queue_on_the_server(server: Machine) -> None:
     findings = exactly(server, "messages-stuck", "wrong-queue")
     assert findings
     server.run(["systemctl", "kill", "--signal=CONT", "messenger-worker@00"])
-    for each in findings.values():
-        server.run(["bash", "-c", each["remedy"]])
+    for finding in findings.values():
+        server.run(["bash", "-c", finding["remedy"]])
     assert examine(server, wait=10) == []

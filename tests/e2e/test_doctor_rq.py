@@ -73,7 +73,7 @@ def test_broker_that_is_down(machine: Machine) -> None:
     machine.run(["systemctl", "stop", "redis-server"])
     machine.run(["wctl", "restart", "--no-wait", "rq"])
     wait_for(lambda: len(examine(machine)) == 2, 30, "both findings")
-    findings = {each["code"]: each for each in examine(machine)}
+    findings = {finding["code"]: finding for finding in examine(machine)}
     assert findings.keys() == {"backoff", "health"}
     assert "Could not connect to Redis" in " ".join(findings["health"]["evidence"])
     assert "Connection refused" in " ".join(findings["backoff"]["evidence"])

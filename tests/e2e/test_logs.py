@@ -176,7 +176,7 @@ def test_logs_shows_what_is_asked_for(machine: Machine) -> None:
 
     def logs(options: str) -> list[str]:
         lines = machine.run(f"wctl logs -o json {options}").out.splitlines()
-        return [each["message"] for each in map(json.loads, lines) if each["stream"]]
+        return [entry["message"] for entry in map(json.loads, lines) if entry["stream"]]
 
     begun, failed = ["begun 00", "begun 01"], ["failed 01", "failed 00"]
     everything = logs("w")
@@ -505,7 +505,7 @@ def test_unit_run_and_doctor_give_a_worker_the_same_variables(machine: Machine) 
     def seen(name: str) -> dict[str, str]:
         wait_for(lambda: machine.exists(f"/run/seen/{name}"), 10, f"the variables of {name}")
         text = machine.read(f"/run/seen/{name}")
-        found = dict(each.split("=", 1) for each in text.split("\0") if each)
+        found = dict(variable.split("=", 1) for variable in text.split("\0") if variable)
         ours = {"A", "B", "FROM", "HOME", "LOGNAME", "ONE", "SHELL", "USER"}
         return {n: v for n, v in found.items() if n in ours or n.startswith("SUPERVISOR_")}
 

@@ -320,7 +320,7 @@ def test_lines_are_those_of_supervisorctl(machine: Machine) -> None:
     machine.run(["wctl", "update"])
     running = machine.run(["wctl", "status"])
     line = r"sleeper@0[01] {23}RUNNING   pid \d+, uptime 0:00:\d\d"
-    assert all(re.fullmatch(line, each) for each in running.out.splitlines()), running.out
+    assert all(re.fullmatch(line, status) for status in running.out.splitlines()), running.out
     stop = machine.run(["wctl", "stop", "sleeper:*"])
     assert sorted(stop.out.splitlines()) == ["sleeper@00: stopped", "sleeper@01: stopped"]
     again = machine.run(["wctl", "stop", "sleeper@00"], check=False)
@@ -438,7 +438,7 @@ def test_status_json_has_stable_keys(machine: Machine) -> None:
     configure(machine, SLEEPERS)
     machine.run(["wctl", "update"])
     found = json.loads(machine.run(["wctl", "status", "--json", "-l"]).out)
-    assert [sorted(each) for each in found] == [
+    assert [sorted(instance) for instance in found] == [
         sorted(
             [
                 "name",

@@ -50,10 +50,10 @@ def run(data: bytes, file: Path) -> None:
     """Read, check and render one configuration; raise if anything is not as it must be."""
     file.write_bytes(data)
     config = load([file], VARIABLES)
-    for each in (*config.diagnostics, *checker.check(config, NOWHERE)):
-        assert each.code in codes.CODES, each
-        assert codes.CODES[each.code].error == each.error, each
-        str(each).encode(errors="surrogateescape")
+    for diagnostic in (*config.diagnostics, *checker.check(config, NOWHERE)):
+        assert diagnostic.code in codes.CODES, diagnostic
+        assert codes.CODES[diagnostic.code].error == diagnostic.error, diagnostic
+        str(diagnostic).encode(errors="surrogateescape")
     if not config.errors:
         _render(config)
 

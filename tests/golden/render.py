@@ -53,7 +53,7 @@ def rendered(source: Path, host: Host = DEBIAN) -> tuple[File, ...]:
     """Render ``source`` as if it were a file of /etc/wctl/conf.d."""
     assert host.systemd >= OLDEST_SYSTEMD
     config = load([source], VARIABLES)
-    assert not config.errors, [str(each) for each in config.errors]
+    assert not config.errors, [str(error) for error in config.errors]
     return render(_moved(config, f"/etc/wctl/conf.d/{source.name}"), host)
 
 

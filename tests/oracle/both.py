@@ -61,7 +61,7 @@ class Oracle:
         answer = json.loads(self._process.stdout.readline())
         if "error" in answer:
             return str(answer["error"])
-        return [_effective(each) for each in answer["processes"]]
+        return [_effective(process) for process in answer["processes"]]
 
     def close(self) -> None:
         """End the process."""

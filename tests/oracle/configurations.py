@@ -33,7 +33,7 @@ joined = st.sampled_from([" ", " ", "", "  ", "\n  ", " ; comment\n   ", " # x\n
 def text(draw: st.DrawFn, most: int = 4, *, odd: bool = False) -> str:
     """A value of several pieces, blanks, continuation lines and comments between them."""
     parts = draw(st.lists(odd_piece if odd else piece, min_size=1, max_size=most))
-    return "".join(each + draw(joined) for each in parts).rstrip()
+    return "".join(part + draw(joined) for part in parts).rstrip()
 
 
 def cased(*words: str) -> st.SearchStrategy[str]:
@@ -46,7 +46,8 @@ size = st.sampled_from(["0", "1", "1024", "50MB", "1kb", "2Gb", "10 MB", "1M", "
 sane_value = st.one_of(
     st.sampled_from(['"v"', "'v'", "v", '"a,b"', '"a b"', "a-b/c.d:e", '"%%"', '"it\'s"', "''",
                      '""', "1+1", '"ö"', "(x)", '"A=1"', '"#x"', '"a;b"', '"$HOME"', '"a\\b"']),
-    st.sampled_from([f'"{each}"' for each in (*NUMBERS, *KNOWN) if each != "%(ENV_QUOTES)s"]),
+    st.sampled_from([f'"{expansion}"' for expansion in (*NUMBERS, *KNOWN)
+                     if expansion != "%(ENV_QUOTES)s"]),
     st.sampled_from(NUMBERS),
 )  # fmt: skip
 odd_value = st.one_of(sane_value, st.sampled_from([*KNOWN, *ODD, "hello world", "ö", '"x', "a;b"]))

@@ -212,7 +212,8 @@ def differences(theirs: Processes | str, ours: Processes | str) -> list[str]:
         return [f"refused by wctl: {line}" for line in ours.splitlines()]
     # Names may repeat within a group, hence the rest.
     ordered = [
-        sorted(each, key=lambda p: (_key(p), repr(sorted(p.items())))) for each in (theirs, ours)
+        sorted(processes, key=lambda p: (_key(p), repr(sorted(p.items()))))
+        for processes in (theirs, ours)
     ]
     if list(map(_key, ordered[0])) != list(map(_key, ordered[1])):
         return [f"processes: {list(map(_key, ordered[0]))} and {list(map(_key, ordered[1]))}"]

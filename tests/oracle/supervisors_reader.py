@@ -46,7 +46,7 @@ def processes(path: str) -> list[dict[str, Any]]:
     section = options.read_config(path)
     return [
         {
-            **process(each),
+            **process(config),
             "group": group.name,
             "group_priority": group.priority,
             "socket": socket(group),
@@ -57,7 +57,7 @@ def processes(path: str) -> list[dict[str, Any]]:
         }
         for group in section.process_group_configs
         if type(group).__name__ != "EventListenerPoolConfig"
-        for each in group.process_configs
+        for config in group.process_configs
     ]
 
 

@@ -92,8 +92,8 @@ WRITTEN = {
     "shared settings": "[supervisord]\numask=027\nminfds=4096\nminprocs=99\nuser=www-data\n"
     + _program(_CAT) + "[program:y]\ncommand=/bin/cat\numask=077\nuser=root\n",
     "booleans": "".join(
-        f"[program:b{word}{each}]\n{_CAT}\nautostart={word}\nredirect_stderr={word}\n"
-        for each, word in enumerate(["yes", "TRUE", "On", "1", "no", "False", "OFF", "0"])),
+        f"[program:b{word}{number}]\n{_CAT}\nautostart={word}\nredirect_stderr={word}\n"
+        for number, word in enumerate(["yes", "TRUE", "On", "1", "no", "False", "OFF", "0"])),
     "autorestart": "".join(
         f"[program:r{word}]\n{_CAT}\nautorestart={word}\n"
         for word in ["yes", "TRUE", "on", "1", "no", "False", "off", "0", "unexpected",
@@ -107,8 +107,8 @@ WRITTEN = {
         for word in ["TERM", "term", "SIGTERM", "int", "QUIT", "HUP", "KILL", "USR1", "USR2",
                      "15", "WINCH"]),
     "sizes": "".join(
-        f"[program:z{each}]\n{_CAT}\nstdout_logfile_maxbytes={word}\n"
-        for each, word in enumerate(["0", "1", "50MB", "1kb", "2GB", "10 KB", "007"])),
+        f"[program:z{number}]\n{_CAT}\nstdout_logfile_maxbytes={word}\n"
+        for number, word in enumerate(["0", "1", "50MB", "1kb", "2GB", "10 KB", "007"])),
     "umask": _program(_CAT, "umask=0027"),
     "octal umask": _program(_CAT, "umask=0o22"),
     "user by number": _program(_CAT, "user=33"),

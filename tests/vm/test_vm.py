@@ -38,7 +38,7 @@ def configure(vm: VM, name: str, text: str) -> None:
 def states(vm: VM, program: str) -> list[str]:
     """Returns the states of a program's instances, in their order."""
     shown = vm.run(["wctl", "status", "--json", program], check=False).out
-    return [each["state"] for each in json.loads(shown)]
+    return [instance["state"] for instance in json.loads(shown)]
 
 
 def all_run(vm: VM, program: str, count: int) -> None:

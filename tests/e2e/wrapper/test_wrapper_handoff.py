@@ -128,10 +128,14 @@ def test_the_environment_is_as_documented(seen: Seen, kind: str) -> None:
     changing = ("INVOCATION_ID=", "JOURNAL_STREAM=", "SYSTEMD_EXEC_PID=", "MEMORY_PRESSURE")
 
     def names(which: str) -> list[str]:
-        return [each for each in seen[kind][which]["environ"] if not each.startswith(changing)]
+        return [
+            variable
+            for variable in seen[kind][which]["environ"]
+            if not variable.startswith(changing)
+        ]
 
-    bare = [each for each in names("bare") if not each.startswith(own)]
+    bare = [variable for variable in names("bare") if not variable.startswith(own)]
     assert names("ours") == bare
-    variables = dict(each.split("=", 1) for each in names("ours"))
+    variables = dict(variable.split("=", 1) for variable in names("ours"))
     assert (variables["A"], variables["B"]) == ("1", "two words")
     assert variables["SUPERVISOR_ENABLED"] == "1"

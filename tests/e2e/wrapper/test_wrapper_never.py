@@ -24,7 +24,7 @@ def run_all(fleet: Fleet, units: list[str]) -> None:
 
     def ended() -> bool:
         shown = fleet.show("ActiveState", units=units).values()
-        return {each["ActiveState"] for each in shown} <= {"failed", "inactive"}
+        return {properties["ActiveState"] for properties in shown} <= {"failed", "inactive"}
 
     wait_for(ended, 60, "all to have ended", interval=0.2)
 
@@ -58,7 +58,8 @@ def test_who_dies_around_startsecs_is_running_only_after_it(fleet: Fleet) -> Non
     for _ in range(ROUNDS_NEAR):
         run_all(fleet, units)
         names = [
-            f"{each}TimestampMonotonic" for each in ("ActiveEnter", "ExecMainStart", "ExecMainExit")
+            f"{event}TimestampMonotonic"
+            for event in ("ActiveEnter", "ExecMainStart", "ExecMainExit")
         ]
         for unit, times in fleet.show(*names, units=units).items():
             entered, began, ended = (int(times[name]) / 1e6 for name in names)

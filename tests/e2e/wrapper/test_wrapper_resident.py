@@ -49,7 +49,10 @@ def ended(fleet: Fleet) -> Fleet:
     both = [f"{kind}-{end}@00" for kind in ("bare", "end") for end in ENDS]
     wait_for(
         lambda: (
-            {each["ActiveState"] for each in fleet.show("ActiveState", units=both).values()}
+            {
+                properties["ActiveState"]
+                for properties in fleet.show("ActiveState", units=both).values()
+            }
             <= {"inactive", "failed"}
         ),
         30,

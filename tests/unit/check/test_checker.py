@@ -19,7 +19,9 @@ Y = "[program:y]\ncommand=/bin/cat\n"
 CONSUME = "[program:x]\ncommand=/bin/cat messenger:consume\n"
 LIMITED = "[program:x]\ncommand=/bin/cat --memory-limit=64M\nautorestart=true\nstopwaitsecs=60\n"
 PLANNED = "[program:x]\ncommand=/bin/cat --time-limit=3600\n"
-OTHER = next(each for each in pwd.getpwall() if each.pw_uid not in (0, os.getuid())).pw_name
+OTHER = next(
+    account for account in pwd.getpwall() if account.pw_uid not in (0, os.getuid())
+).pw_name
 
 
 @dataclass(frozen=True)
@@ -139,14 +141,14 @@ def found(machine: Path, text: str, *, user: bool = False) -> list[Diagnostic]:
 
 def found_in(machine: Path, text: str) -> list[str]:
     """Returns the codes of what is found."""
-    return [each.code for each in found(machine, text)]
+    return [diagnostic.code for diagnostic in found(machine, text)]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.code)
 def test_exactly_this_finding(machine: Path, case: Case) -> None:
     """The one configuration has it and nothing else, the other, nearly the same, has nothing."""
     findings = found(machine, case.bad)
-    assert [(each.code, each.error) for each in findings] == [
+    assert [(diagnostic.code, diagnostic.error) for diagnostic in findings] == [
         (case.code, codes.CODES[case.code].error)
     ]
     assert found_in(machine, case.good) == []
@@ -203,7 +205,8 @@ def test_findings_are_in_the_order_of_the_lines(machine: Path) -> None:
     """Whatever check finds them; each is at its option, or where its program begins."""
     text = f"{Y}startsecs=0\nnice=1\nuser=nonesuch\n[program:x]\ncommand=/bin/none --limit=1\n"
     assert [
-        (each.place.line, each.section, each.key, each.code) for each in found(machine, text)
+        (diagnostic.place.line, diagnostic.section, diagnostic.key, diagnostic.code)
+        for diagnostic in found(machine, text)
     ] == [
         (3, "program:y", "startsecs", "startsecs-0"),
         (5, "program:y", "user", "user-missing"),
@@ -217,11 +220,11 @@ def test_shared_log_file_names_the_other(machine: Path) -> None:
     """By its program where that is another one; the path is compared, not how it is written."""
     text = f"{X}stdout_logfile=/tmp/l\n{Y}stderr_logfile=/tmp/./l\n"
     end = "both would rotate it; use two files"
-    assert [(each.key, each.problem) for each in found(machine, text)] == [
+    assert [(diagnostic.key, diagnostic.problem) for diagnostic in found(machine, text)] == [
         ("stdout_logfile", f"/tmp/l is also the stderr_logfile of y: {end}"),
         ("stderr_logfile", f"/tmp/l is also the stdout_logfile of x: {end}"),
     ]
     text = f"{X}stdout_logfile=/tmp/l\nstderr_logfile=/tmp/l\n"
-    assert [each.problem for each in found(machine, text)][1] == (
+    assert [diagnostic.problem for diagnostic in found(machine, text)][1] == (
         f"/tmp/l is also the stdout_logfile: {end}"
     )

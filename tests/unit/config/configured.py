@@ -28,10 +28,10 @@ def configured(directory: Path, text: str, **others: str) -> Config:
 
 def findings(directory: Path, config: Config) -> list[str]:
     """Returns what was found, without the directory."""
-    return [str(each).replace(f"{directory}/", "") for each in config.diagnostics]
+    return [str(diagnostic).replace(f"{directory}/", "") for diagnostic in config.diagnostics]
 
 
 def program(config: Config, title: str) -> Program:
     """Returns a program of a configuration in which nothing is amiss."""
     assert config.diagnostics == ()
-    return next(each for each in config.programs if each.title == title)
+    return next(candidate for candidate in config.programs if candidate.title == title)

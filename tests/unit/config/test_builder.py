@@ -42,7 +42,7 @@ def program(tmp_path: Path, text: str) -> Program:
 def findings(tmp_path: Path, text: str) -> list[str]:
     """Returns what is found in a file, without the directory."""
     found = configured(tmp_path, text).diagnostics
-    return [str(each).replace(f"{tmp_path}/", "") for each in found]
+    return [str(diagnostic).replace(f"{tmp_path}/", "") for diagnostic in found]
 
 
 def test_defaults(tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_every_option(tmp_path: Path, option: Any) -> None:
     name = option.name.title()
     config = configured(tmp_path, f"[program:x]\ncommand=c\n{name} = {value} ; comment\n")
     named = {"command": ["repeated-key"]}.get(option.name, ["no-effect"] * bool(option.instead))
-    assert [each.code for each in config.diagnostics] == named
+    assert [diagnostic.code for diagnostic in config.diagnostics] == named
     assert getattr(config.programs[0], option.name) == expected
     assert config.programs[0].place_of(option.name).line == 3
 
@@ -156,7 +156,7 @@ def test_expansions(tmp_path: Path, lines: str, option: str, expected: object) -
 def test_words_come_before_variables_do(tmp_path: Path) -> None:
     """As with Supervisor, a variable is filled in before the command is split."""
     found = program(tmp_path, "[program:x]\ncommand=/bin/echo %(ENV_BLANKS)s '%(ENV_BLANKS)s'\n")
-    assert [each.text(0) for each in found.command] == ["/bin/echo", "two", "words", "two words"]
+    assert [word.text(0) for word in found.command] == ["/bin/echo", "two", "words", "two words"]
 
 
 _WHOLE = "expected a whole number from"
@@ -235,7 +235,8 @@ def test_everything_that_is_wrong_is_found_at_once(tmp_path: Path) -> None:
     ))  # fmt: skip
     config = configured(tmp_path, f"what\n[program:x]\n{lines}\n")
     assert [
-        (each.place.line, each.section, each.key, each.code) for each in config.diagnostics
+        (diagnostic.place.line, diagnostic.section, diagnostic.key, diagnostic.code)
+        for diagnostic in config.diagnostics
     ] == [
         (1, "", "", "syntax"),
         (2, "program:x", "command", "missing"),

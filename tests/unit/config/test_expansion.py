@@ -78,10 +78,10 @@ def test_expand(value: str, expected: tuple[str | Number, ...]) -> None:
 def test_every_format_of_the_number(form: str, texts: list[str]) -> None:
     """Each printf format means what it means to Supervisor, in text and in the wrapper's bytes."""
     template = expand(f"<%(process_num){form}>", NAMES)
-    assert [template.text(number) for number in (0, 7, 123)] == [f"<{each}>" for each in texts]
+    assert [template.text(number) for number in (0, 7, 123)] == [f"<{text}>" for text in texts]
     (number,) = template.numbers
-    assert [f"%{number.format}".encode() % each for each in (0, 7, 123)] == [
-        each.encode() for each in texts
+    assert [f"%{number.format}".encode() % value for value in (0, 7, 123)] == [
+        text.encode() for text in texts
     ]
 
 

@@ -20,7 +20,10 @@ def test_here_is_the_directory_of_each_file(tmp_path: Path) -> None:
         a=f"[program:y]\n{here}[program:z]\n{CAT}stdout_logfile=%(here)s/l\n",
     )
     directories = [program(config, title).directory for title in "xy"]
-    assert [each and each.text(0) for each in directories] == [str(tmp_path), f"{tmp_path}/conf.d"]
+    assert [directory and directory.text(0) for directory in directories] == [
+        str(tmp_path),
+        f"{tmp_path}/conf.d",
+    ]
     log = program(config, "z").stdout_logfile
     assert log is not None and log.text(0) == f"{tmp_path}/conf.d/l"
 
@@ -60,9 +63,9 @@ def test_includes_that_bring_nothing(
     found = findings(tmp_path, configured(tmp_path, f"{X}[include]\nfiles={files}\n"))
     prefix = "main:4: [include] files: "
     if expected is None:
-        assert [each[:49] for each in found] == [f"{prefix}%(x)s is not known here,"]
+        assert [finding[:49] for finding in found] == [f"{prefix}%(x)s is not known here,"]
     else:
-        assert found == [f"{prefix}warning: {each}" for each in expected]
+        assert found == [f"{prefix}warning: {problem}" for problem in expected]
 
 
 def test_include_without_files(tmp_path: Path) -> None:
@@ -75,7 +78,7 @@ def test_include_without_files(tmp_path: Path) -> None:
 def test_an_included_file_includes_nothing(tmp_path: Path) -> None:
     """It says so; what it includes is not read."""
     config = configured(tmp_path, "[include]\nfiles=conf.d/a\n", a=f"{X}[include]\nfiles=b\n", b=Y)
-    assert [each.title for each in config.programs] == ["x"]
+    assert [program.title for program in config.programs] == ["x"]
     assert findings(tmp_path, config) == [
         "conf.d/a:4: [include] files: warning: ignored: an included file cannot include"
         " other files [include]"
@@ -95,7 +98,8 @@ def test_a_file_that_is_read_twice_is_reported_once(tmp_path: Path) -> None:
         a=f"{Y}priority=1\npriority=2\n",
     )
     assert [
-        (Path(each.place.file).name, each.place.line, each.code) for each in config.diagnostics
+        (Path(diagnostic.place.file).name, diagnostic.place.line, diagnostic.code)
+        for diagnostic in config.diagnostics
     ] == [
         ("a", 4, "repeated-key"),
         ("main", 5, "syntax"),
@@ -117,7 +121,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         f"conf.d/d: {begin}: not a regular file {end}",
         f"none: {begin}: No such file or directory {end}",
     ]
-    assert [each.title for each in config.programs] == ["x", "y"]
+    assert [program.title for program in config.programs] == ["x", "y"]
 
 
 def test_sections_of_all_files_are_one(tmp_path: Path) -> None:

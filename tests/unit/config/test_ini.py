@@ -21,12 +21,12 @@ def sections(document: Document) -> dict[str, dict[str, str]]:
     found = {section.name: section.entries for section in document.sections}
     if document.defaults:
         found["DEFAULT"] = document.defaults
-    return {name: {each.key: each.value for each in entries} for name, entries in found.items()}
+    return {name: {entry.key: entry.value for entry in entries} for name, entries in found.items()}
 
 
 def findings(document: Document) -> list[str]:
     """Returns the diagnostics as they are shown."""
-    return [str(each) for each in document.diagnostics]
+    return [str(diagnostic) for diagnostic in document.diagnostics]
 
 
 @pytest.mark.parametrize(
@@ -136,20 +136,20 @@ def test_what_cannot_be_read(text: str | bytes, line: int, problem: str) -> None
     """One error, at its line, that says what is wrong and what is expected."""
     document = parse(text)
     assert findings(document) == [f"{FILE}:{line}: {problem} [syntax]"]
-    assert [each.error for each in document.diagnostics] == [True]
+    assert [diagnostic.error for diagnostic in document.diagnostics] == [True]
 
 
 def test_all_errors_are_found_and_the_rest_is_read() -> None:
     """No error hides another, or what is around it."""
     document = parse("what\n[a]\nkey\nk=1\n  two\nkey2\n[b]\nj=2\nkey3\n")
-    assert [each.place.line for each in document.diagnostics] == [1, 3, 6, 9]
+    assert [diagnostic.place.line for diagnostic in document.diagnostics] == [1, 3, 6, 9]
     assert sections(document) == {"a": {"k": "1\ntwo"}, "b": {"j": "2"}}
 
 
 def test_a_file_that_is_no_configuration_has_a_hundred_diagnostics() -> None:
     """No more of each kind: who reads a million lines?"""
     text = "[a]\n" + "what\n" * 300 + "k=1\n" * 300
-    codes = [each.code for each in parse(text).diagnostics]
+    codes = [diagnostic.code for diagnostic in parse(text).diagnostics]
     assert (codes.count("syntax"), codes.count("repeated-key")) == (100, 100)
 
 
@@ -174,7 +174,7 @@ def test_no_line_takes_forever(data: bytes) -> None:
 def test_outline() -> None:
     """Every line is there, as written, with the section and the key that it is part of."""
     lines = ini.outline(b"; c\n[a] ; c\r\nK = 1 ; c\n  ; c\n  two\n\nwhat\n[b]")
-    assert [(each.number, each.text, each.section, each.key) for each in lines] == [
+    assert [(line.number, line.text, line.section, line.key) for line in lines] == [
         (1, "; c", "", ""),
         (2, "[a] ; c", "a", ""),
         (3, "K = 1 ; c", "a", "k"),

@@ -20,13 +20,13 @@ def test_supervisord_has_defaults_for_all_programs(tmp_path: Path) -> None:
     config = configured(tmp_path, f"{X}{Y}umask=077\nuser=v\ndirectory=/d\n{SHARED}")
     found = [
         (
-            each.umask,
-            each.user,
-            each.directory and each.directory.text(0),
-            each.minfds,
-            each.minprocs,
+            settings.umask,
+            settings.user,
+            settings.directory and settings.directory.text(0),
+            settings.minfds,
+            settings.minprocs,
         )
-        for each in (program(config, "x"), program(config, "y"))
+        for settings in (program(config, "x"), program(config, "y"))
     ]
     assert found == [(0o27, "u", str(tmp_path), 9, 8), (0o77, "v", "/d", 9, 8)]
 
@@ -48,7 +48,8 @@ def test_what_is_wrong_in_supervisord(tmp_path: Path) -> None:
     text += "directory=srv\n"
     config = configured(tmp_path, text + X)
     assert [
-        (each.place.line, each.section, each.key, each.code) for each in config.diagnostics
+        (diagnostic.place.line, diagnostic.section, diagnostic.key, diagnostic.code)
+        for diagnostic in config.diagnostics
     ] == [
         (2, "supervisord", "umask", "bad-value"),
         (3, "supervisord", "user", "bad-value"),
@@ -63,7 +64,7 @@ def test_default(tmp_path: Path) -> None:
     """[DEFAULT], of whatever file, is for every program that does not say otherwise."""
     text = f"{X}priority=4\n[DEFAULT]\npriority=3\nnumprocs=2\n[include]\nfiles=conf.d/*\n"
     config = configured(tmp_path, text, a=f"{Y}[DEFAULT]\nnumprocs=5\n")
-    found = {each.title: (each.priority, each.numprocs) for each in config.programs}
+    found = {program.title: (program.priority, program.numprocs) for program in config.programs}
     assert found == {"x": (4, 5), "y": (3, 5)}
 
 
@@ -81,7 +82,7 @@ def test_names_of_the_machine_and_of_the_groups(tmp_path: Path) -> None:
     text = "command=/bin/echo %(host_node_name)s %(program_name)s %(group_name)s\n"
     config = configured(tmp_path, f"[program:x]\n{text}[program:y]\n{text}[group:g]\nprograms=y\n")
     node = platform.node()
-    assert [[word.text(0) for word in each.command[1:]] for each in config.programs] == [
+    assert [[word.text(0) for word in program.command[1:]] for program in config.programs] == [
         [node, "x", "x"], [node, "y", "g"],
     ]  # fmt: skip
 
@@ -93,7 +94,7 @@ def test_default_files(tmp_path: Path) -> None:
     assert caught.value.hint.startswith("name a file with -c")
     write(tmp_path, {"conf.d/b.conf": "", "conf.d/a.conf": "", "conf.d/c.txt": ""})
     names = ["conf.d/a.conf", "conf.d/b.conf"]
-    assert [str(each.relative_to(tmp_path)) for each in default_files(tmp_path)] == names
+    assert [str(path.relative_to(tmp_path)) for path in default_files(tmp_path)] == names
     write(tmp_path, {"wctl.conf": ""})
     assert default_files(tmp_path)[0] == tmp_path / "wctl.conf"
 
@@ -101,8 +102,8 @@ def test_default_files(tmp_path: Path) -> None:
 def test_only(tmp_path: Path) -> None:
     """One program by its title, or by its name in units; an unknown one with the nearest."""
     config = configured(tmp_path, f"{X}[program:a+b]\n{CAT}")
-    assert [each.title for each in only(config, "a+b").programs] == ["a+b"]
-    assert [each.title for each in only(config, "a\\x2bb").programs] == ["a+b"]
+    assert [program.title for program in only(config, "a+b").programs] == ["a+b"]
+    assert [program.title for program in only(config, "a\\x2bb").programs] == ["a+b"]
     with pytest.raises(WctlError, match=r"^a_b: no such program, did you mean a\+b\?$"):
         only(config, "a_b")
 
@@ -117,7 +118,7 @@ def test_groups(tmp_path: Path) -> None:
         Group("a\\x2bb", "a+b", ("y", "x"), 5, Place(f"{tmp_path}/main", 7)),
         Group("z", "z", ("z",), 999, Place(f"{tmp_path}/main", 10)),
     )
-    found = [(each.title, each.group, each.group_title) for each in config.programs]
+    found = [(program.title, program.group, program.group_title) for program in config.programs]
     assert found == [("x", "a\\x2bb", "a+b"), ("y", "a\\x2bb", "a+b"), ("z", "z", "z")]
 
 
@@ -128,12 +129,12 @@ def test_levels(tmp_path: Path) -> None:
         f"{X}priority=1\n{Y}priority=9\n{Z}priority=3\n[program:v]\n{CAT}"
         "[group:g]\nprograms=y,x\npriority=7\n",
     )
-    assert [[each.title for each in level] for level in config.levels()] == [
+    assert [[program.title for program in level] for level in config.levels()] == [
         ["z"], ["x"], ["y"], ["v"],
     ]  # fmt: skip
-    assert [[each.title for each in level] for level in configured(tmp_path, X + Y).levels()] == [
-        ["x", "y"]
-    ]
+    assert [
+        [program.title for program in level] for level in configured(tmp_path, X + Y).levels()
+    ] == [["x", "y"]]
 
 
 _NAME = "expected a name without blanks, control characters, ':' and '/'"
@@ -245,7 +246,7 @@ def test_a_group_of_the_same_name_as_its_only_program(tmp_path: Path) -> None:
 )
 def test_warnings_are_silenced_by_section(tmp_path: Path, text: str, left: list[str]) -> None:
     """wctl_ignore names codes, for its own section or in [DEFAULT] for all; errors stay."""
-    assert [each.code for each in configured(tmp_path, text).diagnostics] == left
+    assert [diagnostic.code for diagnostic in configured(tmp_path, text).diagnostics] == left
 
 
 def test_everything_that_is_wrong_is_found_at_once(tmp_path: Path) -> None:
@@ -257,7 +258,8 @@ def test_everything_that_is_wrong_is_found_at_once(tmp_path: Path) -> None:
         a="what\n[program:z\n",
     )
     found = [
-        (Path(each.place.file).name, each.place.line, each.code) for each in config.diagnostics
+        (Path(diagnostic.place.file).name, diagnostic.place.line, diagnostic.code)
+        for diagnostic in config.diagnostics
     ]
     assert found == [
         ("a", 1, "syntax"),
@@ -268,4 +270,4 @@ def test_everything_that_is_wrong_is_found_at_once(tmp_path: Path) -> None:
         ("main", 8, "no-effect"),
         ("main", 13, "unknown-section"),
     ]
-    assert [each.title for each in config.programs] == ["y"]
+    assert [program.title for program in config.programs] == ["y"]

@@ -14,7 +14,9 @@ def findings(tmp_path: Path, text: str) -> list[str]:
     """Returns what is found in a file."""
     file = tmp_path / "x"
     file.write_text(text)
-    return [str(each)[len(str(tmp_path)) + 1 :] for each in load([file], {}).diagnostics]
+    return [
+        str(diagnostic)[len(str(tmp_path)) + 1 :] for diagnostic in load([file], {}).diagnostics
+    ]
 
 
 def section(row: Elsewhere) -> str:
@@ -47,7 +49,9 @@ def test_the_table_is_whole() -> None:
     """No option stands twice, and none is both without effect and carried out."""
     rows = [(row.section, row.option) for row in TABLE]
     assert len(rows) == len(set(rows))
-    carried_out = {(section, option) for section, each in CARRIED_OUT.items() for option in each}
+    carried_out = {
+        (section, option) for section, options in CARRIED_OUT.items() for option in options
+    }
     assert carried_out.isdisjoint(rows)
     assert {row.section for row in TABLE} | {*CARRIED_OUT} <= {*KINDS, *SINGLE}
 
@@ -72,7 +76,7 @@ def test_nothing_of_supervisors_is_unknown(tmp_path: Path, name: str) -> None:
     values = {"environment": "A=1", "umask": "022", "directory": "/srv", "user": "u"}
     lines = "".join(f"{option}={values.get(option, 1)}\n" for option in SUPERVISORS[name])
     found = findings(tmp_path, f"[{name}]\n{lines}")
-    assert [each for each in found if "[no-effect]" not in each] == []
+    assert [finding for finding in found if "[no-effect]" not in finding] == []
     kind = name.partition(":")[0]
     without = [row for row in TABLE if row.section == kind]
     assert len(found) == len(without)

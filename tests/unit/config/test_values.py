@@ -52,7 +52,7 @@ GOOD: Mapping[Parser, Mapping[str, Any]] = {
     values.swap_limit: {"0": "0", "0%": "0%", "1G": str(1 << 30), "infinity": "infinity"},
     values.percentage: {"50%": "50%", "200%": "200%"},
     values.time_span: {
-        each: each for each in ("3600", "1.5", "90min", "1h 30min", "1h30m", "2 days 5", "10us")
+        span: span for span in ("3600", "1.5", "90min", "1h 30min", "1h30m", "2 days 5", "10us")
     },
     values.stop_signal: {
         "TERM": signal.SIGTERM,
@@ -70,8 +70,8 @@ GOOD: Mapping[Parser, Mapping[str, Any]] = {
     values.credentials: {"": (), "a:/b c.d:/e": ("a:/b", "c.d:/e"), "a": ("a",)},
     values.words: {"": (), "a, b\nc,,d": ("a", "b", "c", "d")},
     values.readiness: {
-        each: each
-        for each in (
+        probe: probe
+        for probe in (
             "startsecs", "notify", "exec:test -e 'a b'", "tcp:localhost:80", "tcp:::1:80",
             "file:/run/x", "log:^ready: (on|off)$",
         )
@@ -220,7 +220,7 @@ def test_what_is_no_whole_number(value: str) -> None:
 def test_choice() -> None:
     """One of some words, in any case of letters; the error names them."""
     parse = values.choice("off", "basic")
-    assert [parse(each) for each in ("off", "Basic")] == ["off", "basic"]
+    assert [parse(word) for word in ("off", "Basic")] == ["off", "basic"]
     with pytest.raises(ValueError) as caught:
         parse("of")
     assert str(caught.value) == "expected one of off, basic"

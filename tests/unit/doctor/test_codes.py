@@ -20,8 +20,8 @@ def test_every_code_is_in_the_table() -> None:
     for file in DOCTOR.glob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Call) and ast.unparse(node.func) in FINDERS and node.args:
-                used |= {each.value for each in ast.walk(node.args[0])
-                         if isinstance(each, ast.Constant)}  # fmt: skip
+                used |= {part.value for part in ast.walk(node.args[0])
+                         if isinstance(part, ast.Constant)}  # fmt: skip
     # Those of limits are made in a loop.
     assert {*used, "tasks-limit", "files-limit"} == set(codes.OWN)
     with pytest.raises(AssertionError):

@@ -28,7 +28,7 @@ def test_rows_of_doctrines_table() -> None:
         messenger.Rows(queue, delivered or None, int(oldest), int(number), since)
         for queue, delivered, oldest, number, since in messenger.ROW.findall(ROWS)
     ]
-    assert [(each.queue, each.delivered, each.oldest, each.number) for each in found] == [
+    assert [(rows.queue, rows.delivered, rows.oldest, rows.number) for rows in found] == [
         ("async", None, 7, 2),
         ("async", "2026-01-01 09:00:00", 3, 1),
         ("failed", None, 9, 4),

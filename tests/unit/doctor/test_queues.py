@@ -55,7 +55,7 @@ def test_standing_queue_is_given_up_on_when_it_moves() -> None:
     """A count that falls once moves; one that only grows, or stays, does not; zero is nothing."""
     samples = iter([{"a": 3, "b": 5, "c": 0}, {"a": 2, "b": 5, "c": 0}, {"a": 4, "b": 6, "c": 9}])
     found = queues.standing(lambda: next(samples), 1.5)
-    assert [(each.name, each.first, each.last) for each in found] == [("b", 5, 6)]
+    assert [(queue.name, queue.first, queue.last) for queue in found] == [("b", 5, 6)]
 
 
 def test_nothing_waits_nobody_waits() -> None:

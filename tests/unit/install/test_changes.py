@@ -42,7 +42,7 @@ def plan(layout: Layout, text: str) -> tuple[Config, Plan]:
 
 
 def names(programs: tuple[object, ...]) -> list[str]:
-    return [str(getattr(each, "name", each)) for each in programs]
+    return [str(getattr(program, "name", program)) for program in programs]
 
 
 X = '[program:x]\ncommand=a\nenvironment=A="1"\nprocess_name=%(process_num)d\n'

@@ -56,7 +56,7 @@ class Bus:
 def sentences(**changed: Any) -> dict[str, str]:
     """Returns what explain says, by the occasion."""
     found = explain(Bus(**changed), "w@00.service")  # type: ignore[arg-type] # the part in use
-    return {each.when: each.then for each in found}
+    return {sentence.when: sentence.then for sentence in found}
 
 
 def test_a_whole_life() -> None:

@@ -40,7 +40,7 @@ def layout(tmp_path: Path) -> Layout:
 def selected(layout: Layout, *selectors: str, loaded: tuple[str, ...] = ()) -> list[str]:
     """Returns the names of the instances that the selectors name."""
     inventory = Inventory(layout, Bus(*loaded))  # type: ignore[arg-type] # the part that is used
-    return [each.unit[: -len(".service")] for each in inventory.select(selectors)]
+    return [instance.unit[: -len(".service")] for instance in inventory.select(selectors)]
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def write(directory: Path, **files: str) -> Path:
 
 def text_of(found: Migration, name: str) -> str:
     """Returns what is written to a file, less the line that says where it is from."""
-    copy = next(each for each in found.copies if each.target.name == name)
+    copy = next(file for file in found.copies if file.target.name == name)
     first, _, rest = copy.text.partition("\n")
     assert first.startswith(f"; Imported from {copy.source}")
     return rest
@@ -44,7 +44,7 @@ def test_comments_stay_and_what_has_no_effect_is_commented_out(tmp_path: Path) -
         "command=a\n  b\n; stdout_capture_maxbytes=1MB\n  \nuser=root\n"
         "; [eventlistener:e]\n; command=c\n; events=A,\n;   B\n"
     )
-    assert sorted((each.section, each.key) for each in found.left_out) == [
+    assert sorted((diagnostic.section, diagnostic.key) for diagnostic in found.left_out) == [
         ("eventlistener:e", ""),
         ("program:x", "stdout_capture_maxbytes"),
         ("unix_http_server", "file"),
@@ -64,8 +64,10 @@ def test_here_is_the_directory_that_it_was(tmp_path: Path) -> None:
     assert "command=" + str(odd).replace("%", "%%") + "/a %%(here)s\n" in text_of(
         found, "supervisord.conf"
     )
-    programs = {each.name: each for each in found.config.programs}
-    assert programs["y"].command == {each.name: each for each in found.programs}["y"].command
+    programs = {program.name: program for program in found.config.programs}
+    assert (
+        programs["y"].command == {program.name: program for program in found.programs}["y"].command
+    )
     assert "; [include]\n; files=conf.d/*\n" in text_of(found, "supervisord.conf")
 
 
@@ -84,7 +86,7 @@ def test_a_file_without_a_program_is_not_written(tmp_path: Path) -> None:
         x="[program:x]\ncommand=a\n",
     )
     found = migrate(main, tmp_path / "wctl", ENVIRON)
-    assert [each.target for each in found.copies] == [tmp_path / "wctl/conf.d/x.conf"]
+    assert [file.target for file in found.copies] == [tmp_path / "wctl/conf.d/x.conf"]
     assert found.unused == (main,)
 
 
@@ -98,9 +100,9 @@ def test_order_is_kept_where_it_matters(tmp_path: Path) -> None:
         b="[program:x]\nnumprocs=2\n",
     )
     found = migrate(main, tmp_path / "wctl", ENVIRON)
-    names = [each.target.name for each in found.copies]
+    names = [file.target.name for file in found.copies]
     assert names == ["00-supervisord.conf", "01-b.conf", "02-a.conf"]
-    assert [each.numprocs for each in found.config.programs] == [3]
+    assert [program.numprocs for program in found.config.programs] == [3]
 
 
 def test_a_secret_stays_one(tmp_path: Path) -> None:
@@ -108,7 +110,7 @@ def test_a_secret_stays_one(tmp_path: Path) -> None:
     main = write(tmp_path, main='[program:x]\ncommand=a\nenvironment=PASSWORD="p"\n')
     main.chmod(0o640)
     found = migrate(main, tmp_path / "wctl", ENVIRON)
-    assert [each.mode for each in found.copies] == [0o640]
+    assert [file.mode for file in found.copies] == [0o640]
 
 
 def test_what_wctl_has_already_is_heeded(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def _imports(module: str, path: Path, modules: set[str]) -> set[str]:
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("wctl"):
-            names = {f"{node.module}.{each.name}" for each in node.names}
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
             found |= names & modules or {str(node.module)}
     return found - {module}
 

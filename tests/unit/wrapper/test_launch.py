@@ -88,7 +88,7 @@ def test_the_environment_is_the_workers_own(manager: FakeManager) -> None:
     _, out, _ = manager.run("--startsecs=1", "env", "-0", A="b\nc", RUNTIME_DIRECTORY=other)
     expected = manager.environment(A="b\nc", RUNTIME_DIRECTORY="/run/other")
     del expected["NOTIFY_SOCKET"]
-    assert dict(each.split("=", 1) for each in out.split("\0") if each) == expected
+    assert dict(variable.split("=", 1) for variable in out.split("\0") if variable) == expected
 
 
 def test_formats_of_the_number_are_filled_in(manager: FakeManager) -> None:
@@ -106,7 +106,7 @@ def test_signals_are_as_the_manager_left_them(manager: FakeManager, sigpipe: boo
     options = "--startsecs=1" + (" --sigpipe" if sigpipe else "")
     _, out, _ = manager.run(options, "grep", "-E", "^Sig(Blk|Ign)", "/proc/self/status")
     # Not 32 and 33: they are the C library's own, and a child has them as its parent had.
-    ours = sum(1 << (each - 1) for each in signal.valid_signals())
+    ours = sum(1 << (number - 1) for number in signal.valid_signals())
     masks = {line.split()[0]: int(line.split()[1], 16) & ours for line in out.splitlines()}
     ignored = 0 if sigpipe else 1 << (signal.SIGPIPE - 1)
     assert masks == {"SigBlk:": 0, "SigIgn:": ignored}

@@ -53,8 +53,8 @@ class FakeDaemon:
 
     def stop(self) -> None:
         """Goes away, with everything that it has not read."""
-        for each in (self._server, *self._streams):
-            each.close()
+        for endpoint in (self._server, *self._streams):
+            endpoint.close()
         self._streams = []
         self.path.unlink(missing_ok=True)
 

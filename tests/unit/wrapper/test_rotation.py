@@ -19,8 +19,8 @@ BACKUPS = 3
 
 def contents(path: Path) -> list[bytes]:
     """Returns what the files hold, the oldest first."""
-    names = sorted(path.parent.glob(f"{path.name}.*"), key=lambda each: -int(each.suffix[1:]))
-    return [each.read_bytes() for each in [*names, path] if each.exists()]
+    names = sorted(path.parent.glob(f"{path.name}.*"), key=lambda backup: -int(backup.suffix[1:]))
+    return [file.read_bytes() for file in [*names, path] if file.exists()]
 
 
 def test_files_are_cut_at_line_ends_below_the_limit(tmp_path: Path) -> None:
@@ -35,7 +35,7 @@ def test_files_are_cut_at_line_ends_below_the_limit(tmp_path: Path) -> None:
         assert b"".join(files) == data
         # A line that comes in several writes may end above the limit: by one write, no more.
         assert max(map(len, files)) <= LIMIT + min(chunk, 50)
-        assert chunk < 50 or all(each.endswith(b"\n") for each in files)
+        assert chunk < 50 or all(content.endswith(b"\n") for content in files)
 
 
 @pytest.mark.parametrize("data", [b"no newline", b"\0\xff\xfe\x80\n" * 9, b"y" * 70_000 + b"\nz"])

@@ -51,7 +51,7 @@ def test_the_old_count_stands_until_the_new_one_is_whole(tmp_path: Path) -> None
     (tmp_path / "failed-starts.new").write_bytes(b"")
     assert counter.failed() == 3
     counter.begin(3)
-    assert (counter.failed(), sorted(each.name for each in tmp_path.iterdir())) == (
+    assert (counter.failed(), sorted(file.name for file in tmp_path.iterdir())) == (
         4,
         ["failed-starts"],
     )
