@@ -32,12 +32,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before xdist, which reads the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out what is marked as full: deselected, not skipped, since nothing is amiss."""
+    """Deselects the tests that this run leaves out; a skip would look like a problem."""
     left_out = {item for item in items if _is_full(item) or _is_elsewhere(item)}
     if left_out:
         config.hook.pytest_deselected(items=[item for item in items if item in left_out])
         items[:] = [item for item in items if item not in left_out]
-    # What an end-to-end test leaves open may be collected during a unit test in the same process.
+    # During a unit test, Python may close what an end-to-end test left open in the same process.
+    # So ResourceWarning is an error only if no end-to-end test runs.
     alone = not any(TESTS / name in item.path.parents for item in items for name in ("e2e", "vm"))
     for item in items:
         _limit(item)
@@ -48,7 +49,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 # ---- lanes (pytest-xdist) ----------------------------------------------------------------------
 
-# The files that take longest, in seconds: they begin first, so that both lanes end together.
+# The files that take longest, in seconds. They start first, so that both lanes end together.
 LONG = {
     "test_operate": 150, "test_vm": 130, "test_doctor_findings": 130, "test_package": 110,
     "test_logs": 85, "test_autopkgtest": 65, "test_wrapper_starts": 60, "test_main_job": 60,
@@ -57,7 +58,7 @@ LONG = {
 
 
 def _group(items: list[pytest.Item]) -> None:
-    """Gives the tests of a file, on one release, to one lane: they share machines and fixtures."""
+    """Gives all tests of a file on one release to one lane: they share machines and fixtures."""
     weight: dict[str, float] = {}
     for item in items:
         if _is_end_to_end(item.path):
@@ -67,7 +68,7 @@ def _group(items: list[pytest.Item]) -> None:
 
 
 def _limit(item: pytest.Item) -> None:
-    """Gives an end-to-end test more time than --timeout has for the others (pytest-timeout)."""
+    """Gives an end-to-end test a longer limit than --timeout gives the others (pytest-timeout)."""
     if _is_end_to_end(item.path) and item.get_closest_marker("timeout") is None:
         item.add_marker(pytest.mark.timeout(1800 if item.get_closest_marker("full") else 600))
 
@@ -79,9 +80,9 @@ MOST_FLAKY = 1  # a second flaky test fails the run
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
-    """In CI, runs a failed end-to-end test once more, in new machines; what then passes is FLAKY.
+    """In CI, runs a failed end-to-end test again in new machines; if it then passes, it is FLAKY.
 
-    The first failure is printed at the end of the run. It is a defect: find its cause.
+    The run prints the first failure at its end. The failure is a defect: find its cause.
     """
     if not IN_CI or not _is_end_to_end(item.path):
         return None
@@ -134,9 +135,10 @@ def _is_full(item: pytest.Item) -> bool:
 
 
 def _is_elsewhere(item: pytest.Item) -> bool:
-    """Tells a test of a release after the first that is not at the core.
+    """Tells whether a test is left out on its release, because it is not marked core.
 
-    With --full there is such only where no limits are enforced.
+    All releases after the first run core tests only. With --full, only the releases whose machines
+    cannot enforce limits do so.
     """
     rest = WITHOUT_CGROUP_V1 if FULL else OTHER_SUITES
     return _suite(item) in rest and item.get_closest_marker("core") is None
@@ -153,7 +155,7 @@ def _is_end_to_end(path: Path) -> bool:
 
 
 def _forbid_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
-    """Turns a skip into a failure: what was skipped would look as if it had been tested."""
+    """Turns a skip into a failure: otherwise a skipped test would look as if it had passed."""
     if report.outcome == "skipped" and not hasattr(report, "wasxfail"):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
         report.outcome = "failed"

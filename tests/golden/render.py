@@ -1,9 +1,10 @@
-"""Renders configurations as the golden files have them; run it to write those files anew.
+"""Renders configurations for the golden tests; run it to write the golden files anew.
 
     PYTHONPATH=pkg:tests python3 tests/golden/render.py
 
-A case is a configuration and a directory of the same name with the files that it becomes. One
-that begins with "; Targets: 249 252" has a directory for each of these versions of systemd.
+A case is a configuration and a directory of the same name with the files that wctl renders from it.
+A configuration that begins with "; Targets: 249 252" has a directory for each of these versions of
+systemd.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def sources() -> list[Path]:
 
 
 def hosts(source: Path) -> list[tuple[Path, Host]]:
-    """Return each directory of a case, and what its files are written for."""
+    """Return each directory of a case, and the host that its files are written for."""
     if source == SHIPPED:
         return [(UNITS, DEBIAN)]
     directory = source.with_suffix("")
@@ -66,7 +67,7 @@ def _moved(config: Config, file: str) -> Config:
 
 
 def main() -> None:
-    """Write the shipped example's units and every case's."""
+    """Write the units of the shipped example and the files of every case."""
     for source in (SHIPPED, *sources()):
         if source != SHIPPED:
             shutil.rmtree(source.with_suffix(""), ignore_errors=True)

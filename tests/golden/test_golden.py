@@ -1,4 +1,4 @@
-"""Whole configurations become exactly the files that are kept here, and systemd takes them all."""
+"""wctl renders whole configurations exactly as the files kept here, and systemd accepts them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DIRECTORIES = [
 
 @pytest.mark.parametrize(("source", "directory", "host"), DIRECTORIES)
 def test_files(source: Path, directory: Path, host: Host) -> None:
-    """The generator's output is what is kept, byte for byte; also the units that are shipped."""
+    """wctl renders exactly the kept files, byte for byte, and also the shipped units."""
     expected = {
         path.name: path.read_text() for path in directory.iterdir() if path.suffix != ".conf"
     }
@@ -31,7 +31,7 @@ def test_files(source: Path, directory: Path, host: Host) -> None:
 
 @pytest.mark.parametrize(("source", "directory", "host"), DIRECTORIES)
 def test_verify(source: Path, directory: Path, host: Host, tmp_path: Path) -> None:
-    """systemd-analyze has nothing to say about any unit, neither on stderr nor by its exit code."""
+    """systemd-analyze accepts every unit: it prints nothing and exits with 0."""
     if shutil.which("systemd-analyze") is None:
         pytest.skip("no systemd-analyze here")
     known = version()
@@ -42,7 +42,7 @@ def test_verify(source: Path, directory: Path, host: Host, tmp_path: Path) -> No
 
 @pytest.mark.parametrize(("source", "directory", "host"), DIRECTORIES)
 def test_secrets(source: Path, directory: Path, host: Host) -> None:
-    """Values of environment are in files for root alone, never in a unit."""
+    """Values of `environment` are only in secret files, for root alone, never in a unit."""
     files = render.rendered(source, host)
     config = load([source], render.VARIABLES)
     values = {
@@ -58,7 +58,7 @@ def test_secrets(source: Path, directory: Path, host: Host) -> None:
 
 
 def units(directory: Path, target: Path) -> list[Path]:
-    """Copy units, the templates as an instance, and return those to verify."""
+    """Copy units, each template also as an instance, and return the files to verify."""
     found = []
     for unit in sorted(directory.iterdir()):
         if unit.suffix in (".service", ".target", ".socket"):
@@ -83,7 +83,7 @@ def verify(paths: list[Path], directory: Path) -> tuple[int, str, str]:
 
 
 def version() -> int:
-    """Return the version of the systemd that verifies."""
+    """Return the version of the systemd that is installed here."""
     shown = subprocess.run(
         ["systemd-analyze", "--version"], capture_output=True, text=True, check=True
     ).stdout

@@ -1,7 +1,7 @@
-"""Runs in a virtual machine: carries out the test's commands, which come over the console.
+"""Runs in a virtual machine: carries out the commands that a test sends over the console.
 
-Each line is a JSON object, {"argv": [...], "input": "..."}; so is each answer, {"code", "out",
-"err"}. The first line says that the machine is there.
+Each line from the test is a JSON object, {"argv": [...], "input": "..."}. Each answer is a JSON
+object, {"code", "out", "err"}. The agent's first line says that the machine is there.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ CONSOLE = "/dev/hvc0"
 
 
 def carry_out(order: dict[str, object]) -> dict[str, object]:
-    # Files, not pipes: what a command leaves running must not keep us waiting.
+    # Files, not pipes: we must not wait for processes that a command leaves running.
     done = subprocess.run(
         ["sh", "-c", '"$@" >/run/agent.out 2>/run/agent.err', "sh", *map(str, order["argv"])],  # type: ignore[call-overload]
         input=str(order["input"]),

@@ -1,8 +1,8 @@
 """Disks for virtual machines: the root file system of a throw-away machine as one file.
 
-A machine (driver.Machine) is provisioned natively, where that is fast, and shut down; what it is
-made of then becomes a disk. Everything that handles disks and kernels runs in a machine of its own
-with QEMU's tools (image "bookworm/qemu"), so that the host needs none of them.
+make() provisions a throw-away machine (driver.Machine) natively, which is fast, shuts it down, and
+turns its files into a disk. Everything that handles disks and kernels runs in another machine that
+has QEMU's tools (image "bookworm/qemu"), so that the host needs none of them.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ Environment=HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8
 WantedBy=sysinit.target
 """
 
-# Beyond what every throw-away machine leaves out: the disk is mounted and the modules are loaded
-# when systemd starts, and nobody looks at a terminal.
+# Units that a virtual machine does not need, beyond those that every throw-away machine leaves out.
+# When systemd starts, the disk is mounted and the modules are loaded. No user sits at a terminal.
 MASKED = (
     "kmod-static-nodes.service ldconfig.service modprobe@.service serial-getty@hvc0.service"
     " serial-getty@ttyS0.service systemd-firstboot.service systemd-hwdb-update.service"
@@ -50,7 +50,7 @@ mount -t overlay -o ro,lowerdir=$1 overlay /run/root
 mkfs.ext4 -q -O ^metadata_csum -E lazy_itable_init=1 -d /run/root "$2/disk.raw" $3
 """
 
-# The least initial file system: busybox, and the modules on the way to the disk and the console.
+# The smallest initial file system: busybox, and the modules for the disk and the console.
 MAKE_BOOT = r"""
 set -e
 kernel=$(basename /boot/vmlinuz-*)

@@ -4,7 +4,7 @@
         machine.run(["systemctl", "start", "messenger-worker@00"])
         machine.reboot()
 
-The machines are those of `bed`, their root file systems those of `image`.
+`bed` runs the machines; image.py makes their root file systems.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ from machine.image import BED, lowers
 from machine.image import cgroups as default_cgroups
 
 FULL = "WCTL_TEST_FULL" in os.environ  # tests/run --full
-# Seconds. A wait ends with its event, so that only a failure takes so long; and a busy machine may
-# be late by as much: that something is not too early can be asserted exactly, not that it is soon.
+# Seconds. A wait ends with its event, so only a failure takes PATIENCE. On a busy machine an event
+# may be late by LATE: a test can assert exactly that an event is not too early, not that it is in
+# time.
 PATIENCE = 60.0
 LATE = 30.0
 
@@ -45,7 +46,7 @@ class MachineError(Exception):
 
 @dataclass(frozen=True)
 class Result:
-    """What a command left behind: its exit code, or minus the signal, and its output."""
+    """The result of a command: its exit code, or minus the signal number, and its output."""
 
     code: int
     out: str
@@ -53,7 +54,7 @@ class Result:
 
 
 class CommandError(MachineError):
-    """A command that was to succeed did not."""
+    """A command failed that had to succeed."""
 
     def __init__(self, machine: str, command: Command, result: Result, why: str = "") -> None:
         line = command if isinstance(command, str) else shlex.join(command)
@@ -67,11 +68,11 @@ class CommandError(MachineError):
 def wait_for(
     predicate: Callable[[], T | None], timeout: float, what: str, *, interval: float = 0.05
 ) -> T:
-    """Polls until `predicate` returns something true, and returns that.
+    """Polls until `predicate` returns a true value, and returns this value.
 
-    For what sends no event that a test could wait for. `timeout` is what an idle machine needs; we
-    wait for PATIENCE at least. On a timeout the error names `what` and the last value seen, so
-    the condition should return something that tells why it is false.
+    Use it where nothing sends an event to wait for. `timeout` is the time in seconds that an idle
+    machine needs; we wait for at least PATIENCE. On a timeout, the error names `what` and the last
+    value seen, so `predicate` should return a value that tells why it is false.
     """
     timeout = max(timeout, PATIENCE)
     deadline = time.monotonic() + timeout
@@ -90,12 +91,12 @@ def wait_for(
 
 
 def reap() -> None:
-    """Kills the machines that test runs which are gone have left, see unique_name()."""
+    """Kills machines that earlier test runs have left behind, see unique_name()."""
     subprocess.run([str(BED), "reap"], check=True)
 
 
 def unique_name(purpose: str) -> str:
-    """A machine's name that says who owns it: a later run may kill it when this process is gone."""
+    """Returns a name with our process ID: a later run may kill the machine when we are gone."""
     return f"{purpose}-{os.getpid()}"
 
 
@@ -195,7 +196,7 @@ class Machine:
         timeout: float = 60,
         input: str | None = None,
     ) -> Result:
-        """Runs a command inside, outside of any unit; a string goes through `sh -c`."""
+        """Runs a command in the machine, but in no unit; a string goes through `sh -c`."""
         process = self.popen(command, user=user, env=env, cwd=cwd, stdin=subprocess.PIPE)
         return self._finish(process, command, check, timeout, input)
 
@@ -208,7 +209,7 @@ class Machine:
         timeout: float = 60,
         input: str | None = None,
     ) -> Result:
-        """Runs a command inside as a transient service, in a cgroup of its own."""
+        """Runs a command in the machine as a transient service, in its own cgroup."""
         options = [word for setting in properties for word in ("-p", setting)]
         argv = ["systemd-run", "--quiet", "--wait", "--pipe", "--collect", *options, "--"]
         return self.run(argv + _argv(command), check=check, timeout=timeout, input=input)
@@ -226,8 +227,9 @@ class Machine:
     ) -> subprocess.Popen[str]:
         """Starts a command inside; end it with stop()."""
         argv = ["nsenter", f"--target={self._pid}", "--all", f"--wdns={cwd}", "--"]
-        # setsid makes a process group that stop() can signal. Signals that the test run ignores (in
-        # a shell's background job, SIGINT) would be ignored inside, so that stop() waits in vain.
+        # setsid makes a process group that stop() can signal. Without --default-signal, the command
+        # would also ignore the signals that the test run ignores (SIGINT in a shell's background
+        # job), and stop() would wait in vain.
         argv += ["setsid", "env", "-i", "--default-signal"]
         argv += [f"{key}={value}" for key, value in {**ENVIRONMENT, **(env or {})}.items()]
         argv += ["runuser", "-u", user, "--"] if user else []
@@ -322,7 +324,7 @@ class Machine:
         """Copies `files` of the host's directory `source` into the directory `target`."""
         self.run(["mkdir", "-p", target])
         pack = ["tar", "-C", str(source), "--exclude=__pycache__", "--null", "--files-from=-", "-c"]
-        # What git lists but somebody has just deleted is no reason to fail.
+        # A file that git lists but a user has just deleted is no reason to fail.
         packed = subprocess.run(
             [*pack, "--owner=0", "--group=0", "--ignore-failed-read"],
             input="\0".join(files).encode(),
@@ -343,7 +345,7 @@ class Machine:
 class Machines:
     """Machines that several test modules share, by purpose and release, until the block ends.
 
-    A fixture of pytest per release would be shut down for the first test on another release.
+    pytest would end a fixture for one release before the first test on another release.
     """
 
     def __init__(self) -> None:
@@ -379,10 +381,11 @@ def _argv(command: Command) -> list[str]:
 
 
 def _signal_inside(nsenter: subprocess.Popen[str], how: signal.Signals) -> bool:
-    """Signals the process group that nsenter has started; False while there is none yet.
+    """Signals the process group that nsenter has started; returns False while there is none yet.
 
-    Not nsenter itself: what it forked into the machine would become a child of the host's init,
-    and systemd would wait for that one to reap it, at shutdown, for up to 90 s.
+    We do not signal nsenter itself: the command that it forked into the machine would become a
+    child of the host's init. At shutdown, the machine's systemd would wait up to 90 s until the
+    host's init has reaped the command.
     """
     if nsenter.poll() is not None:
         return True

@@ -41,7 +41,7 @@ from machine.sources import (
 BED = Path(__file__).with_name("bed")
 CACHE = Path(os.environ.get("WCTL_TEST_CACHE", "/var/cache/wctl-tests"))
 WITHOUT_CGROUP_V1 = ("forky", "sid")  # systemd 258 and newer
-UNUSED_DAYS = 14  # a root or layer that nobody has used for so long is removed
+UNUSED_DAYS = 14  # we remove a root or layer that no run has used for so long
 FORMAT = 3  # part of every hash: raise it when the way of building changes
 
 # What an mmdebstrap root needs to boot, beyond Essential packages and apt.
@@ -66,7 +66,7 @@ BUILD_TOOLS = (
     " python3-all python3-hypothesis python3-pytest python3-setuptools python3-wheel"
 )
 
-# What compiling systemd-python takes, for an installation with pip.
+# What pip needs in order to compile systemd-python.
 HEADERS = "build-essential libsystemd-dev pkg-config python3-dev python3-venv"
 
 AUTOPKGTEST = "autopkgtest dpkg-dev python3-hypothesis python3-pytest"
@@ -92,9 +92,9 @@ LAYERS = {
     "qemu": QEMU,
 }
 
-# The machine's image may remove downloaded packages, leave out man pages, or run hooks of its
-# own after each apt call (container images do all three). Ours behaves as Debian installs it,
-# except that downloads are kept, and that nothing waits for a disk whose content we can remake.
+# The host's apt may remove downloaded packages, leave out man pages, or run hooks after each call
+# (container images do all three). In our machines apt behaves as Debian installs it, with two
+# exceptions: apt keeps downloads, and dpkg does not wait for the disk, whose content we can remake.
 APT_CONF = """\
 #clear DPkg::Pre-Invoke;
 #clear DPkg::Post-Invoke;
@@ -110,7 +110,7 @@ DPkg::Options:: "--force-unsafe-io";
 
 
 class ImageError(Exception):
-    """An image cannot be had; the message says which, and why."""
+    """An image cannot be made; the message names the image and the reason."""
 
 
 # ---- the cache -------------------------------------------------------------------------------
@@ -136,7 +136,7 @@ def locked(name: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def atomic_directory(target: Path) -> Iterator[Path]:
-    """A new directory beside `target`, renamed to it when the block succeeds, else removed."""
+    """Yields a directory next to `target`: renamed to `target` on success, otherwise removed."""
     target.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
@@ -154,7 +154,7 @@ def touch_used(entry: Path) -> None:
 
 
 def remove_unused() -> None:
-    """Drops roots and layers that hosts with other packages, or earlier lists, have left behind."""
+    """Removes roots and layers that other hosts, or earlier lists of packages, have left behind."""
     for entry in [*CACHE.glob("roots/*"), *CACHE.glob("layers/*")]:
         stamp = CACHE / "used" / entry.name
         newest = max(path.stat().st_mtime for path in (entry, stamp) if path.exists())
@@ -222,7 +222,7 @@ def keep_downloads(archives: Path) -> list[str]:
 
 
 def apt_cache(suite: str, kind: str) -> Path:
-    """Where downloaded packages ("archives") or package lists ("lists") of a suite are kept."""
+    """Returns the directory for a suite's packages ("archives") or package lists ("lists")."""
     path = CACHE / kind / suite
     (path / "partial").mkdir(parents=True, exist_ok=True)
     return path
@@ -254,7 +254,7 @@ def apt_binds(suite: str) -> list[str]:
 
 
 def prepare_apt(machine: str, suite: str) -> None:
-    """Makes the machine's apt and dpkg those of a plain Debian with only Debian's sources."""
+    """Resets the machine's apt and dpkg to those of a plain Debian, with only Debian's sources."""
     clean = (
         "cd /etc/apt && rm -rf sources.list sources.list.d/* preferences.d/* /usr/sbin/policy-rc.d"
         " && { grep -ls path-exclude /etc/dpkg/dpkg.cfg.d/* | xargs -r rm; true; }"
@@ -283,7 +283,7 @@ def apt_get(machine: str, *arguments: str) -> None:
 
 
 def cgroups(suite: str) -> str:
-    """The layout that the suite's systemd boots with, if possible that which enforces limits."""
+    """Returns a suite's cgroup layout: "v1", which enforces limits, if systemd supports it."""
     return "v2" if suite in WITHOUT_CGROUP_V1 else "v1"
 
 
@@ -312,14 +312,14 @@ def build_layer(base: Root, layer: str, target: Path) -> None:
                 apt_get(machine, "update")
                 (CACHE / "lists" / f"{base.suite}.fetched").touch()
                 apt_get(machine, "install", *packages)
-                # Whenever wctl is installed, man-db's trigger would index all pages for 4 s.
+                # Otherwise man-db's trigger would index all pages, for 4 s, when wctl is installed.
                 bed("sh", machine, "rm", "-f", "/var/lib/man-db/auto-update")
         finally:
             subprocess.run([str(BED), "down", machine], check=False)
         settle(work)
 
 
-# What belongs to the one machine in which a layer was made.
+# The paths that belong to the one machine in which a layer was made.
 TRANSIENT = (
     "run tmp root var/tmp var/log/journal var/cache/apt var/lib/apt/lists"
     " etc/machine-id etc/hostname etc/hosts etc/resolv.conf"
@@ -347,7 +347,7 @@ def split(image: str) -> tuple[str, str]:
 
 
 def lowers(image: str) -> list[Path]:
-    """The lower directories of an image, top first, built where they are missing."""
+    """Returns the lower directories of an image, top first, and builds those that are missing."""
     suite, layer = split(image)
     base = root(suite)
     key = digest(base.key, LAYERS[layer], APT_CONF, debian_sources(suite))

@@ -21,10 +21,10 @@ from machine.sources import SourceError, host_release
 TREE = Path(__file__).resolve().parents[2]
 KEPT_BUILDS = 10
 
-# The host's PATH may hold shims (pyenv) in which pybuild finds a Python without its modules.
+# The host's PATH may hold shims (pyenv), through which pybuild finds a Python without modules.
 BUILD_ENVIRONMENT = {
     "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
-    # The unit tests run beside, see tests/run; test_package.py has a build with them.
+    # tests/run runs the unit tests itself; test_package.py has a build with unit tests.
     "DEB_BUILD_OPTIONS": "nocheck",
     "DEB_BUILD_PROFILES": "nocheck",
 }
@@ -35,8 +35,8 @@ DAY = 86_400  # seconds
 
 
 def source_files() -> list[str]:
-    """What a commit of the working tree would hold, less what only the tests need."""
-    # The tree may belong to another user than root, which git refuses unless told.
+    """Returns the files that a commit of the working tree would hold, without the tests."""
+    # git refuses a tree that belongs to another user, unless we declare it safe.
     git = ["git", "-c", f"safe.directory={TREE}", "-C", str(TREE), "ls-files", "-z"]
     listed = subprocess.run(
         [*git, "--cached", "--others", "--exclude-standard"],
@@ -53,7 +53,7 @@ def source_files() -> list[str]:
 
 
 def unit_tests() -> list[str]:
-    """What a build needs besides to run the unit tests."""
+    """Returns the further files that a build with unit tests needs."""
     found = [TREE / "tests/conftest.py", *(TREE / "tests/unit").rglob("*")]
     files = (path for path in found if path.is_file() and "__pycache__" not in path.parts)
     return sorted(str(path.relative_to(TREE)) for path in files)
@@ -69,7 +69,7 @@ def tree_hash(files: list[str]) -> str:
 
 
 def build(suite: str) -> Path:
-    """The path of wctl's .deb, built for `suite` where it is not cached."""
+    """Returns the path of wctl's .deb for `suite`, and builds the .deb if it is not cached."""
     files = source_files()
     target = CACHE / "debs" / f"{suite}-{tree_hash(files)}"
     with locked(f"deb-{suite}"):
@@ -94,7 +94,7 @@ def build_in_machine(suite: str, files: list[str], results: Path) -> None:
 def remove_old_builds(keep: Path) -> None:
     builds = sorted((CACHE / "debs").glob("[!.]*"), key=lambda path: path.stat().st_mtime)
     for path in builds[:-KEPT_BUILDS]:
-        # Not one that a run beside this one may still be using.
+        # Another test run may still be using a recent package.
         if path != keep and path.stat().st_mtime < time.time() - DAY:
             shutil.rmtree(path)
 

@@ -1,7 +1,7 @@
-"""The apt sources that the host has configured, turned into those of a test machine.
+"""Turns the host's apt sources into those of a test machine.
 
-No address is ever written down in the tests: machines use what the host uses, as far as it is
-Debian's own, with the name of another release put in where another one is wanted.
+The tests contain no addresses: a machine uses the host's Debian sources, with the name of the
+wanted release in place of the host's.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from pathlib import Path
 
 
 class SourceError(Exception):
-    """The host has no apt source that would do."""
+    """The host has no suitable apt source."""
 
 
 def host_release() -> tuple[str, str]:
-    """ID and VERSION_CODENAME of os-release(5), for example ("debian", "bookworm")."""
+    """Returns ID and VERSION_CODENAME of os-release(5), for example ("debian", "bookworm")."""
     values = {}
     for line in Path("/etc/os-release").read_text().splitlines():
         key, _, value = line.partition("=")
@@ -36,10 +36,10 @@ class Source:
         return next((value for key, value in self.fields if key.lower() == name.lower()), "")
 
     def for_suite(self, release: str, suite: str) -> Source | None:
-        """This source with `suite` in place of the host's release; None if it is not Debian's.
+        """Returns this source for `suite` instead of `release`; None if it is not Debian's.
 
-        Others, which may be slow or gone, name their suites differently (bookworm-pgdg), or have
-        no component "main" (bookworm stable).
+        Third parties, whose servers may be slow or gone, name their suites differently
+        (bookworm-pgdg), or have no component "main" (bookworm stable).
         """
         ours = {release: suite, f"{release}-updates": f"{suite}-updates"}
         ours[f"{release}-security"] = f"{suite}-security"
@@ -76,7 +76,7 @@ def parse_deb822(text: str) -> Iterator[Source]:
 
 
 def parse_one_line(text: str) -> Iterator[Source]:
-    """The older form: deb [option=value ...] uri suite component ..."""
+    """Yields sources in the older form: deb [option=value ...] uri suite component ..."""
     names = {"arch": "Architectures", "lang": "Languages", "target": "Targets"}
     for line in text.splitlines():
         words = line.partition("#")[0].replace("[", " [ ").replace("]", " ] ").split()
@@ -111,7 +111,7 @@ def configured_sources() -> Iterator[Source]:
 
 
 def debian_sources(suite: str) -> str:
-    """The host's own Debian sources, for `suite`, as the text of a .sources file."""
+    """Returns the host's Debian sources, changed to `suite`, as the text of a .sources file."""
     release = host_release()[1]
     found = (source.for_suite(release, suite) for source in configured_sources())
     stanzas = [str(source) for source in found if source]
@@ -121,7 +121,7 @@ def debian_sources(suite: str) -> str:
 
 
 def apt_transport_options() -> str:
-    """How the host's apt reaches its sources: proxies, certificates, date checks."""
+    """Returns the host's settings for reaching apt sources: proxies, certificates, date checks."""
     dump = subprocess.run(
         ["apt-config", "dump", "--no-empty", "Acquire"], capture_output=True, text=True, check=True
     )

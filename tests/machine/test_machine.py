@@ -1,4 +1,4 @@
-"""The machines themselves: what the end-to-end tests take for granted of them."""
+"""The machines themselves: the properties on which the end-to-end tests rely."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def bare() -> Iterator[Machine]:
 
 
 def test_a_command_s_exit_code_and_output_come_through(bare: Machine) -> None:
-    """Also those of a service, and also as another user."""
+    """run() and service_run() return exit code and output; run() also runs as another user."""
     result = bare.run("cat; echo err >&2; exit 3", input="in", check=False)
     assert (result.code, result.out, result.err) == (3, "in", "err\n")
     service = bare.service_run("cat; exit 4", input="in", check=False)
@@ -34,7 +34,10 @@ def test_a_command_s_exit_code_and_output_come_through(bare: Machine) -> None:
 
 
 def test_a_failure_tells_what_was_run_and_what_it_said(bare: Machine) -> None:
-    """The message of a failed test is all that one has of a machine that is gone."""
+    """A CommandError shows the command, its exit code or timeout, and its output.
+
+    Once the machine is gone, this message is all that a developer has.
+    """
     with pytest.raises(
         CommandError, match=r"(?s)echo out.*exit code 1.*stdout:\nout.*stderr:\nerr"
     ):
@@ -44,14 +47,14 @@ def test_a_failure_tells_what_was_run_and_what_it_said(bare: Machine) -> None:
 
 
 def test_files_survive_the_way_in_and_out(bare: Machine) -> None:
-    """Text arrives byte for byte, with mode and owner."""
+    """A file that is written and read back has the same bytes, its mode and its owner."""
     bare.write("/srv/a b/c", HOSTILE, 0o640, "www-data:adm")
     assert bare.read("/srv/a b/c") == HOSTILE
     assert bare.run(["stat", "-c", "%U:%G %a", "/srv/a b/c"]).out == "www-data:adm 640\n"
 
 
 def test_a_background_process_can_be_stopped(bare: Machine) -> None:
-    """stop() reaches the process inside, and nothing of it is left there."""
+    """stop() ends the process in the machine and leaves nothing of it there."""
     process = bare.popen("exec sleep 60")
     wait_for(lambda: bare.run(["pgrep", "-x", "sleep"], check=False).out, 5, "sleep to start")
     assert bare.stop(process, signal.SIGTERM).code != 0
@@ -66,7 +69,10 @@ def test_a_background_process_can_be_stopped(bare: Machine) -> None:
     ],
 )
 def test_limits_are_enforced(bare: Machine, setting: str, command: str) -> None:
-    """Under systemd-nspawn they would silently do nothing on a host with cgroup v1."""
+    """A service that exceeds MemoryMax= or TasksMax= fails.
+
+    Under systemd-nspawn, limits would silently do nothing on a host with cgroup version 1.
+    """
     assert bare.service_run(command).code == 0
     limits = [setting, "MemorySwapMax=0"]
     assert bare.service_run(command, properties=limits, check=False).code != 0
@@ -74,7 +80,7 @@ def test_limits_are_enforced(bare: Machine, setting: str, command: str) -> None:
 
 @pytest.mark.parametrize("how", ["reboot", "power_cut"])
 def test_it_boots_again_with_the_same_files(bare: Machine, how: str) -> None:
-    """Files stay, /run does not, and the journal tells the boots apart."""
+    """After a reboot or a power cut, files are there, /run is new, the journal has both boots."""
     before = bare.boot_id()
     bare.run("echo kept >/srv/kept; echo gone >/run/gone; sync")
     getattr(bare, how)()
@@ -89,9 +95,9 @@ def bed_processes(name: str) -> list[str]:
 
 
 def leftovers(name: str) -> list[str]:
-    """Mounts, cgroups and processes of a machine, as the host sees them."""
+    """Returns the mounts, cgroups and processes of a machine, as the host sees them."""
     mounts = [line for line in Path("/proc/mounts").read_text().splitlines() if name in line]
-    # Not rglob(), which fails where another machine's cgroup goes while it looks.
+    # Not rglob(): it fails if another machine's cgroup disappears meanwhile.
     cgroups = [
         f"{directory}/{found}"
         for directory, folders, _ in os.walk("/sys/fs/cgroup")
@@ -103,7 +109,7 @@ def leftovers(name: str) -> list[str]:
 
 @pytest.mark.parametrize("how", ["down", "kill"])
 def test_nothing_is_left_of_a_machine(how: str) -> None:
-    """Whether it was shut down or its plug was pulled."""
+    """After down() or kill(), the host has no mount, cgroup or process of the machine."""
     machine = Machine.boot(unique_name(f"gone-{how}"))
     assert leftovers(machine.name) != []
     getattr(machine, how)()
@@ -111,7 +117,7 @@ def test_nothing_is_left_of_a_machine(how: str) -> None:
 
 
 def test_a_crashed_machine_does_not_stand_in_the_way_of_the_next() -> None:
-    """Killing its supervisor ends the machine; the same name boots again."""
+    """If the processes of `bed` are killed, another machine of the same name boots."""
     machine = Machine.boot(unique_name("crash"))
     for pid in bed_processes(machine.name):
         subprocess.run(["kill", "-KILL", pid], check=False)
@@ -123,12 +129,15 @@ def test_a_crashed_machine_does_not_stand_in_the_way_of_the_next() -> None:
 def _boots(name: str) -> Machine | None:
     try:
         return Machine.boot(name)
-    except MachineError:  # the kernel has not yet taken away all that was killed
+    except MachineError:  # the kernel has not yet removed everything that was killed
         return None
 
 
 def test_the_machines_of_a_test_run_that_is_gone_are_reaped() -> None:
-    """A test run that was killed could not end its machines itself."""
+    """`bed reap` kills a machine when the process that owns it is gone, and not before.
+
+    A test run that was killed could not end its machines itself.
+    """
     owner = subprocess.Popen(["true"])
     machine = Machine.boot(f"orphan-{owner.pid}")  # a zombie still counts as there
     subprocess.run([str(BED), "reap"], check=True)
@@ -139,7 +148,7 @@ def test_the_machines_of_a_test_run_that_is_gone_are_reaped() -> None:
 
 
 def test_booting_takes_seconds_at_most() -> None:
-    """Machines must be cheap enough to have a new one for a test."""
+    """A machine boots within LATE: a test can afford a new machine."""
     start = time.monotonic()
     with Machine.boot(unique_name("quick")):
         assert time.monotonic() - start < LATE

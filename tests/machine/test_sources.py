@@ -31,7 +31,7 @@ Components: main
 
 
 def test_only_debians_own_entries_are_kept_and_renamed() -> None:
-    """Third-party, disabled and backports entries go; the key block stays as it is."""
+    """Third-party, disabled and backports entries are dropped; the key block stays as it is."""
     sources = [source.for_suite("bookworm", "trixie") for source in parse_deb822(DEB822)]
     assert [str(source) for source in sources if source] == [
         "Types: deb\n"
@@ -63,7 +63,7 @@ def test_only_debians_own_entries_are_kept_and_renamed() -> None:
     ],
 )
 def test_one_line_entries(line: str, expected: str | None) -> None:
-    """The older format says the same as the newer one."""
+    """A one-line entry for Debian's binary packages becomes a deb822 stanza; others are dropped."""
     (source,) = parse_one_line(line)
     found: Source | None = source.for_suite("bookworm", "trixie")
     assert (str(found) if found else None) == expected

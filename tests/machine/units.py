@@ -1,4 +1,4 @@
-"""What tests ask of a machine's units: their properties, their states, their processes."""
+"""What tests read about a machine's units: properties, states and processes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def states(machine: Machine) -> dict[str, str]:
 
 
 def pids(machine: Machine) -> dict[str, int]:
-    """Returns the process of each instance that runs."""
+    """Returns the process ID of each instance that runs."""
     names = list(states(machine))
     found = machine.run(["wctl", "pid", *names]).out.split() if names else []
     return {name: int(pid) for name, pid in zip(names, found) if pid != "0"}
@@ -33,7 +33,7 @@ def pids(machine: Machine) -> dict[str, int]:
 def processes(machine: Machine, unit: str) -> list[int]:
     """Returns the processes in a unit's cgroup."""
     path = show(machine, unit, "ControlGroup")["ControlGroup"]
-    # Of the unified hierarchy, or of the one that systemd keeps beside version 1 controllers.
+    # The unified hierarchy, or the one that systemd keeps next to version 1 controllers.
     files = [f"/sys/fs/cgroup{root}{path}/cgroup.procs" for root in ("", "/systemd")]
     found = machine.run(["cat", *files], check=False)
     return [int(pid) for pid in found.out.split()]

@@ -6,8 +6,8 @@
         vm.start()
 
 QEMU runs inside a throw-away machine (see disk.py) and emulates the processor: everything takes
-10 to 20 times as long as elsewhere. What the guest has not yet written to its disk is lost when
-QEMU is killed, as with a real machine that loses its power.
+10 to 20 times as long as elsewhere. When QEMU is killed, data that the guest has not yet written to
+its disk is lost, as on a real machine that loses its power.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from machine.driver import Command, CommandError, MachineError, Result, wait_for
 from machine.image import CACHE
 
 MEMORY = "1G"
-BOOT_TIMEOUT = 400  # seconds, on a host that has other things to do as well
+BOOT_TIMEOUT = 400  # seconds, on a busy host
 
-# Nothing that only costs time: no checks of the disk, no mitigations against other tenants.
+# We leave out what only costs time: checks of the disk, mitigations against other tenants.
 KERNEL_ARGUMENTS = (
     "root=/dev/vda rw quiet panic=-1 console=ttyS0 systemd.show_status=0 fsck.mode=skip"
     " mitigations=off nokaslr tsc=reliable audit=0 systemd.unified_cgroup_hierarchy=1"
@@ -38,7 +38,7 @@ KERNEL_ARGUMENTS = (
 
 
 class VM:
-    """One virtual machine with a disk of its own; on, or off."""
+    """A virtual machine with its own disk; the machine is on or off."""
 
     def __init__(self, purpose: str, base: Path) -> None:
         self.name = purpose
@@ -79,7 +79,7 @@ class VM:
         self.run(["date", "--set", f"@{time.time():.0f}"])
 
     def power_cut(self) -> None:
-        """Takes the power away: the process that is the machine is killed."""
+        """Cuts the power: kills the process of QEMU."""
         assert self._qemu is not None, f"{self.name} is off"
         self._host.stop(self._qemu, signal.SIGKILL)
         self._console.close()
