@@ -1,4 +1,4 @@
-"""The manual pages are what the tables say."""
+"""The manual pages agree with the tables of commands and options."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stub that ExecStart= names."""
+"""worker: the stub that ExecStart= names."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from wctl import worker
 
 
 def test_finds_wctl_without_site_packages() -> None:
-    """Isolated and without site, the directory that holds wctl is the one thing it needs."""
+    """In isolated mode and without site, the stub needs only the directory that holds wctl."""
     done = subprocess.run(
         [*WRAPPER, "w@00.service", "--", "echo", "runs"], capture_output=True, text=True,
         check=False, env={"PATH": "/usr/bin:/bin"}, cwd="/",
@@ -20,7 +20,7 @@ def test_finds_wctl_without_site_packages() -> None:
 
 
 def test_does_nothing_when_imported() -> None:
-    """Importing it, as a compiler or a documentation tool does, starts nothing."""
+    """Importing the stub, as a compiler or a documentation tool does, starts nothing."""
     before = list(sys.path)
     runpy.run_path(worker.__file__, run_name="imported")
     assert sys.path == before

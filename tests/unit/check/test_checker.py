@@ -1,4 +1,4 @@
-"""lint: every code has a configuration with exactly this finding, and one that differs a little."""
+"""checker: each code has a configuration with exactly this finding, and a similar one without."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ OTHER = next(
 
 @dataclass(frozen=True)
 class Case:
-    """Two configurations: one with a finding of ``code`` alone, and one without any."""
+    """Two configurations: one with a single finding, ``code``, and one without findings."""
 
     code: str
     bad: str
@@ -146,7 +146,7 @@ def found_in(machine: Path, text: str) -> list[str]:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.code)
 def test_exactly_this_finding(machine: Path, case: Case) -> None:
-    """The one configuration has it and nothing else, the other, nearly the same, has nothing."""
+    """The bad configuration has only this finding; the good one, nearly the same, has none."""
     findings = found(machine, case.bad)
     assert [(diagnostic.code, diagnostic.error) for diagnostic in findings] == [
         (case.code, codes.CODES[case.code].error)
@@ -161,7 +161,7 @@ def test_every_code_has_a_case() -> None:
 
 @pytest.mark.parametrize("case", WARNINGS, ids=lambda case: case.code)
 def test_a_warning_is_silenced_by_its_code_alone(machine: Path, case: Case) -> None:
-    """wctl_ignore = CODE in its section is enough, and another code does nothing."""
+    """wctl_ignore = CODE in its section silences a warning; another code does not."""
     section = found(machine, case.bad)[0].section
     unsilenced = case.bad
     if "wctl_ignore=" not in unsilenced:
@@ -174,7 +174,7 @@ def test_a_warning_is_silenced_by_its_code_alone(machine: Path, case: Case) -> N
 
 @pytest.mark.parametrize("case", ERRORS, ids=lambda case: case.code)
 def test_an_error_is_not_silenced(machine: Path, case: Case) -> None:
-    """wctl_ignore = CODE leaves it where it is."""
+    """wctl_ignore = CODE does not silence an error."""
     section = found(machine, case.bad)[0].section or "program:x"
     kept = found_in(machine, f"{case.bad}[{section}]\nwctl_ignore={case.code}\n")
     assert [code for code in kept if code != "unknown-code"] == [case.code]
@@ -182,7 +182,7 @@ def test_an_error_is_not_silenced(machine: Path, case: Case) -> None:
 
 @pytest.mark.parametrize("code", codes.TABLE, ids=lambda code: code.name)
 def test_every_code_says_why_and_what_to_do(code: codes.Code) -> None:
-    """For the manual and --json: two sentences, and a name that can be typed."""
+    """Each code has two sentences, for the manual and --json, and a name that users can type."""
     assert code.name == code.name.lower().strip()
     assert code.why[0].isupper() or code.why.startswith(("wctl", "memory_"))
     assert (code.why[-1], code.remedy[-1]) == (".", ".")
@@ -197,12 +197,12 @@ def test_every_code_says_why_and_what_to_do(code: codes.Code) -> None:
     ],
 )
 def test_users_own_units_run_as_that_user(machine: Path, text: str) -> None:
-    """There user= says nothing, so whom a directory is closed for does not either."""
+    """With --user, user= has no effect: check reports neither users nor closed directories."""
     assert found(machine, text, user=True) == []
 
 
 def test_findings_are_in_the_order_of_the_lines(machine: Path) -> None:
-    """Whatever check finds them; each is at its option, or where its program begins."""
+    """Findings are sorted by line; each has the line of its option or of its program."""
     text = f"{Y}startsecs=0\nnice=1\nuser=nonesuch\n[program:x]\ncommand=/bin/none --limit=1\n"
     assert [
         (diagnostic.place.line, diagnostic.section, diagnostic.key, diagnostic.code)
@@ -217,7 +217,10 @@ def test_findings_are_in_the_order_of_the_lines(machine: Path) -> None:
 
 
 def test_shared_log_file_names_the_other(machine: Path) -> None:
-    """By its program where that is another one; the path is compared, not how it is written."""
+    """The finding names the other option, and its program if that is another one.
+
+    check compares paths, not their spelling.
+    """
     text = f"{X}stdout_logfile=/tmp/l\n{Y}stderr_logfile=/tmp/./l\n"
     end = "both would rotate it; use two files"
     assert [(diagnostic.key, diagnostic.problem) for diagnostic in found(machine, text)] == [

@@ -1,4 +1,4 @@
-"""Points in time as people type them."""
+"""when: points in time as users type them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MINUTE = 60_000_000
     ],
 )
 def test_lengths_of_time_count_back_from_now(text: str, ago: int) -> None:
-    """With and without "ago" and "-"; "+" is the future."""
+    """A time span counts back from now, with or without "ago" and "-"; "+" is the future."""
     assert abs(time.time_ns() // 1000 - ago - when.moment(text)) < 5_000_000
 
 
@@ -55,6 +55,6 @@ def test_clock_and_days_are_local() -> None:
 
 @pytest.mark.parametrize("text", ["", "soon", "2026-13-01", "10 parsecs", "25:99", "@x", "--1h"])
 def test_nonsense_is_an_error(text: str) -> None:
-    """Nothing is guessed."""
+    """A text that is no time is an error: wctl does not guess."""
     with pytest.raises(ValueError):
         when.moment(text)

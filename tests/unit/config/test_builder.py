@@ -1,4 +1,4 @@
-"""build: the entries of one section to a Program, with everything that is wrong in them."""
+"""builder: the entries of a section become a Program; everything wrong in them is reported."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def plain(value: str) -> Template:
 
 
 def configured(tmp_path: Path, text: str) -> Config:
-    """Returns what a file of this text configures."""
+    """Returns the configuration of a file with this text."""
     file = tmp_path / "x.conf"
     file.write_text(text)
     return load([file], ENVIRON)
 
 
 def program(tmp_path: Path, text: str) -> Program:
-    """Returns the only program of a file in which nothing is amiss."""
+    """Returns the only program of a file that has no diagnostics."""
     config = configured(tmp_path, text)
     assert config.diagnostics == ()
     (found,) = config.programs
@@ -40,13 +40,13 @@ def program(tmp_path: Path, text: str) -> Program:
 
 
 def findings(tmp_path: Path, text: str) -> list[str]:
-    """Returns what is found in a file, without the directory."""
+    """Returns the diagnostics of a file as text, without the directory."""
     found = configured(tmp_path, text).diagnostics
     return [str(diagnostic).replace(f"{tmp_path}/", "") for diagnostic in found]
 
 
 def test_defaults(tmp_path: Path) -> None:
-    """A program with a command alone has every other option's default."""
+    """A program that has only a command gets the default of every other option."""
     found = program(tmp_path, LEAST)
     defaults = {option.name: option.default for option in OPTIONS}
     given = {"command": (plain("/bin/cat"),), "process_name": plain("x")}
@@ -118,7 +118,10 @@ VALUES: dict[str, tuple[str, Any]] = {
 
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
 def test_every_option(tmp_path: Path, option: Any) -> None:
-    """Each option, in any case of letters, is the Program's attribute of its name."""
+    """The value of each option is in the Program's attribute of the same name.
+
+    The key may be in upper or lower case. An option without effect has a warning.
+    """
     value, expected = VALUES[option.name]
     name = option.name.title()
     config = configured(tmp_path, f"[program:x]\ncommand=c\n{name} = {value} ; comment\n")
@@ -147,14 +150,14 @@ def test_every_option(tmp_path: Path, option: Any) -> None:
     ],
 )  # fmt: skip
 def test_expansions(tmp_path: Path, lines: str, option: str, expected: object) -> None:
-    """Names stand for what they name, a variable of the program's own environment too."""
+    """wctl replaces each name by its value, also a variable of the program's own environment."""
     if isinstance(expected, str):
         expected = plain(str(tmp_path) + expected[len("here") :])
     assert getattr(program(tmp_path, f"{LEAST}{lines}\n"), option) == expected
 
 
 def test_words_come_before_variables_do(tmp_path: Path) -> None:
-    """As with Supervisor, a variable is filled in before the command is split."""
+    """As in Supervisor, wctl fills in a variable before it splits the command."""
     found = program(tmp_path, "[program:x]\ncommand=/bin/echo %(ENV_BLANKS)s '%(ENV_BLANKS)s'\n")
     assert [word.text(0) for word in found.command] == ["/bin/echo", "two", "words", "two words"]
 
@@ -220,7 +223,7 @@ _TOGETHER = "false, but stopasgroup is true; expected true, or no killasgroup [b
     ],
 )  # fmt: skip
 def test_what_is_wrong(tmp_path: Path, lines: str, expected: str) -> None:
-    """One finding, at the line and key of what is wrong, with what was expected."""
+    """Each mistake is one finding that has its line and key, and says what wctl expected."""
     least = "[program:x]\n" if "command" in lines else LEAST
     line = least.count("\n") + 1 + (lines.count("\n") if expected.startswith("killasgroup") else 0)
     found = findings(tmp_path, f"{least}{lines}\nenvironment=OWN=1\n")
@@ -228,7 +231,7 @@ def test_what_is_wrong(tmp_path: Path, lines: str, expected: str) -> None:
 
 
 def test_everything_that_is_wrong_is_found_at_once(tmp_path: Path) -> None:
-    """No bad value hides another, and none becomes a default: there is no such program."""
+    """No bad value hides another or becomes a default: wctl leaves the program out."""
     lines = "\n".join(f"{name}={value}" for name, value in (
         ("umask", "9"), ("numprocs", "many"), ("environment", "A"), ("stopsignal", "X"),
         ("ready", "soon"), ("memory_max", "-1"), ("systemd.Service", "x"), ("unknwon", "1"),
@@ -253,7 +256,7 @@ def test_everything_that_is_wrong_is_found_at_once(tmp_path: Path) -> None:
 
 
 def test_passed_through(tmp_path: Path) -> None:
-    """systemd.SECTION.KEY goes into the unit as it is, in its own case; the last one counts."""
+    """systemd.SECTION.KEY goes into the unit unchanged, in its own case; the last value counts."""
     found = program(
         tmp_path,
         f"{LEAST}systemd.Service.ReadWritePaths = /a %%i \"%i\" ö ; comment\n  /b\n"
@@ -286,7 +289,7 @@ _LINE = "expected one line of printable characters that does not end with \\"
     ],
 )
 def test_what_cannot_be_passed_through(tmp_path: Path, line: str, problem: str) -> None:
-    """No key and no value can break out of its line of the unit."""
+    """A systemd.* key or value that could break out of its line in the unit is an error."""
     key = line.partition("=")[0]
     assert findings(tmp_path, f"{LEAST}{line}\n") == [
         f"x.conf:3: [program:x] {key}: {problem} [bad-value]"
@@ -306,12 +309,12 @@ def test_what_cannot_be_passed_through(tmp_path: Path, line: str, problem: str) 
     ],
 )
 def test_socket(tmp_path: Path, lines: str, expected: Socket) -> None:
-    """An [fcgi-program:x] has a socket, by default its user's alone."""
+    """An [fcgi-program:x] has a socket; by default only the program's user may connect."""
     assert program(tmp_path, f"[fcgi-program:x]\ncommand=c\n{lines}\n").socket == expected
 
 
 def test_socket_that_cannot_be(tmp_path: Path) -> None:
-    """It is required, and an owner or a mode is for one that has a path."""
+    """An [fcgi-program:x] without a socket, or a tcp:// socket with owner or mode, is an error."""
     section = "[fcgi-program:x]"
     assert findings(tmp_path, f"{section}\ncommand=c\n") == [
         f"x.conf:1: {section} socket: missing, expected unix:///PATH or tcp://ADDRESS:PORT"

@@ -1,4 +1,4 @@
-"""expand: %(name)s filled in at once, the number of the process later."""
+"""expansion: wctl fills in %(name)s when it loads a file, and the process number later."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ TWO = Number("02d")
     ],
 )
 def test_expand(value: str, expected: tuple[str | Number, ...]) -> None:
-    """Known names become text, which is not expanded again; the number stays open."""
+    """Known names become text, which is not expanded again; the process number stays open."""
     assert expand(value, NAMES) == Template(expected)
 
 
@@ -76,7 +76,7 @@ def test_expand(value: str, expected: tuple[str | Number, ...]) -> None:
     ],
 )
 def test_every_format_of_the_number(form: str, texts: list[str]) -> None:
-    """Each printf format means what it means to Supervisor, in text and in the wrapper's bytes."""
+    """Each printf format means the same as in Supervisor, in text and in the wrapper's bytes."""
     template = expand(f"<%(process_num){form}>", NAMES)
     assert [template.text(number) for number in (0, 7, 123)] == [f"<{text}>" for text in texts]
     (number,) = template.numbers
@@ -122,7 +122,7 @@ _DOES_NOT_FIT = "%({0}){1} does not fit, expected %({0}){2}"
     ids=lambda value: value[:30],
 )
 def test_what_cannot_be_expanded(value: str, problem: str) -> None:
-    """The error names the directive, and what is near or expected."""
+    """The error names the %(name) that is wrong, and the nearest name or what wctl expected."""
     with pytest.raises(ValueError) as caught:
         expand(value, NAMES)
     assert str(caught.value) == problem
@@ -148,7 +148,7 @@ def test_longest() -> None:
     ],
 )
 def test_split(value: str, expected: list[tuple[str | Number, ...]]) -> None:
-    """Words as a shell has them, whatever number and whatever quotes are in them."""
+    """wctl splits a command into words as a shell does, whatever numbers and quotes are in them."""
     assert expand(value, NAMES).split() == tuple(map(Template, expected))
 
 
@@ -162,13 +162,13 @@ def test_split(value: str, expected: list[tuple[str | Number, ...]]) -> None:
     ],
 )
 def test_what_cannot_be_split(value: str, problem: str) -> None:
-    """An open quote; and a number that would be other words where it is shorter."""
+    """An open quote is an error, and so is a number whose padding would change the words."""
     with pytest.raises(ValueError, match=problem):
         expand(value, NAMES).split()
 
 
 def test_pairs() -> None:
-    """The values of an environment keep their numbers, quoted or not."""
+    """The values of an environment keep their process numbers, quoted or not."""
     template = expand('A="n %(process_num)02d",B=%(process_num)02d-x,C="%%",D=""', NAMES)
     assert template.pairs(values.environment) == {
         "A": Template(("n ", TWO)),
@@ -180,13 +180,13 @@ def test_pairs() -> None:
 
 @pytest.mark.parametrize("value", ["A=%(process_num)3d", "A%(process_num)d=1", "%(process_num)02d"])
 def test_pairs_that_depend_on_the_number(value: str) -> None:
-    """A number that would be padded, or in a name, is an error for all processes."""
+    """A process number that is padded with blanks, or part of a variable's name, is an error."""
     with pytest.raises(ValueError, match=r"a number is padded|is not KEY"):
         expand(value, NAMES).pairs(values.environment)
 
 
 def test_stripped() -> None:
-    """Blanks at the ends go; those that pad a number are the number's own."""
+    """stripped() removes blanks at both ends, but not blanks that pad a number."""
     stripped = expand(" \n a %(process_num)3d ", NAMES).stripped()
     assert stripped == Template(("a ", Number("3d")))
     assert expand("%(process_num)3d", NAMES).stripped() == Template((Number("3d"),))
@@ -194,7 +194,7 @@ def test_stripped() -> None:
 
 
 def test_marks_stand_for_the_numbers() -> None:
-    """Each number has a character of its own, one that the text does not have."""
+    """marked() replaces each number by a different character that the text does not contain."""
     template = expand("\U000f0000%(process_num)d%(process_num)02d\U000f0002", NAMES)
     assert template.marked() == "\U000f0000\U000f0001\U000f0003\U000f0002"
     assert template.numbers == (Number("d"), TWO)
@@ -213,5 +213,5 @@ def test_marks_stand_for_the_numbers() -> None:
     ],
 )
 def test_fill(value: str, expected: str) -> None:
-    """One name is filled in, so that what is left expands to the same as before."""
+    """fill() replaces one name, so that the result expands to the same text as before."""
     assert fill(value, "here", "/a b/100%") == expected

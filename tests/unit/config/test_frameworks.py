@@ -1,4 +1,4 @@
-"""command: what a worker's command line tells about it."""
+"""frameworks: what wctl learns from a worker's command line."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def program(tmp_path: Path, line: str) -> Program:
     ],
 )
 def test_soft_limit(tmp_path: Path, line: str, expected: SoftLimit | None) -> None:
-    """Symfony's --memory-limit of any program, Laravel's --memory in megabytes of its own alone."""
+    """wctl reads --memory-limit of any program, and --memory, in megabytes, of Laravel alone."""
     assert frameworks.soft_limit(program(tmp_path, line)) == expected
 
 
@@ -71,7 +71,7 @@ def test_soft_limit(tmp_path: Path, line: str, expected: SoftLimit | None) -> No
     ],
 )
 def test_planned_end(tmp_path: Path, line: str, expected: str | None) -> None:
-    """The first option by which the worker ends itself with 0, as it is written."""
+    """wctl returns the first option, as written, that makes the worker exit with 0 by itself."""
     assert frameworks.planned_end(program(tmp_path, line)) == expected
 
 
@@ -89,5 +89,5 @@ def test_planned_end(tmp_path: Path, line: str, expected: str | None) -> None:
     ],
 )
 def test_message_limit(tmp_path: Path, line: str, expected: MessageLimit | None) -> None:
-    """Laravel's own limit of one message, and its default; others have none."""
+    """wctl finds Laravel's time limit for one message, or its default; other workers have none."""
     assert frameworks.message_limit(program(tmp_path, line)) == expected

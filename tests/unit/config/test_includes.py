@@ -1,4 +1,4 @@
-"""sections: files, those that they include, and the sections that all of them make."""
+"""includes: files, the files that they include, and the sections of all of them together."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from wctl.errors import Place
 
 
 def test_here_is_the_directory_of_each_file(tmp_path: Path) -> None:
-    """Also where a section is in two files: each value has the directory of its own."""
+    """%(here)s is the directory of the file with the value, even if two files share a section."""
     here = "directory=%(here)s\n"
     config = configured(
         tmp_path,
@@ -40,7 +40,7 @@ def test_here_is_the_directory_of_each_file(tmp_path: Path) -> None:
     ],
 )
 def test_includes(tmp_path: Path, pattern: str, numprocs: int) -> None:
-    """Globs, relative to the file, in their order, and sorted within each; the last one wins."""
+    """wctl reads patterns in their order, and each pattern's files sorted; the last value wins."""
     main = write(tmp_path, {
         "main": f"[include]\nfiles={pattern}\n{X}numprocs=9\n",
         **{f"conf.d/{name}": f"[program:x]\nnumprocs={n}\n" for name, n in zip("cab", (3, 1, 2))},
@@ -59,7 +59,7 @@ def test_includes(tmp_path: Path, pattern: str, numprocs: int) -> None:
 def test_includes_that_bring_nothing(
     tmp_path: Path, files: str, expected: list[str] | None
 ) -> None:
-    """A pattern without a file is a warning, one that cannot be expanded an error."""
+    """A pattern without a file is a warning; a pattern that cannot be expanded is an error."""
     found = findings(tmp_path, configured(tmp_path, f"{X}[include]\nfiles={files}\n"))
     prefix = "main:4: [include] files: "
     if expected is None:
@@ -69,14 +69,14 @@ def test_includes_that_bring_nothing(
 
 
 def test_include_without_files(tmp_path: Path) -> None:
-    """The section alone is an error."""
+    """An [include] section without files is an error."""
     assert findings(tmp_path, configured(tmp_path, f"{X}[include]\n")) == [
         "main:3: [include] files: missing, expected the names of the files to include [missing]"
     ]
 
 
 def test_an_included_file_includes_nothing(tmp_path: Path) -> None:
-    """It says so; what it includes is not read."""
+    """An [include] in an included file is ignored, with a warning."""
     config = configured(tmp_path, "[include]\nfiles=conf.d/a\n", a=f"{X}[include]\nfiles=b\n", b=Y)
     assert [program.title for program in config.programs] == ["x"]
     assert findings(tmp_path, config) == [
@@ -86,12 +86,12 @@ def test_an_included_file_includes_nothing(tmp_path: Path) -> None:
 
 
 def test_a_file_may_include_itself(tmp_path: Path) -> None:
-    """As files=* does; nothing new is in it, and nothing is amiss."""
+    """A file whose pattern matches the file itself, such as files=*, is no error."""
     assert program(configured(tmp_path, f"[include]\nfiles=m*\n{X}"), "x").title == "x"
 
 
 def test_a_file_that_is_read_twice_is_reported_once(tmp_path: Path) -> None:
-    """By two patterns, or by one of its own: what is wrong in it is said once."""
+    """wctl reports a mistake once, even if two patterns, or the file's own pattern, match it."""
     config = configured(
         tmp_path,
         f"[include]\nfiles=m* conf.d/a conf.d/*\n{X}key\n",
@@ -107,7 +107,7 @@ def test_a_file_that_is_read_twice_is_reported_once(tmp_path: Path) -> None:
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
-    """Each is an error that names it, and the others are read."""
+    """Each unreadable file is an error that names the file, and wctl reads the others."""
     main = write(
         tmp_path, {"main": f"[include]\nfiles=conf.d/*\n{X}", "conf.d/c": Y, "conf.d/d/e": Z}
     )
@@ -125,7 +125,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
 
 
 def test_sections_of_all_files_are_one(tmp_path: Path) -> None:
-    """What several files say of a program is put together; it begins where it is first named."""
+    """Sections of one name in several files are merged; the first one is the program's place."""
     files = {
         "main": X,
         "b": "\n[program:x]\nnumprocs=2\nstartsecs=3\n",

@@ -1,4 +1,4 @@
-"""ini: text to sections, and the place of everything in it."""
+"""ini: text becomes sections, and every entry has its place."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ FILE = "etc/x.conf"
 
 
 def parse(text: str | bytes) -> Document:
-    """Returns what a file of this text holds."""
+    """Returns the document of a file with this text."""
     return ini.parse(text.encode() if isinstance(text, str) else text, FILE)
 
 
 def sections(document: Document) -> dict[str, dict[str, str]]:
-    """Returns keys and values by section, [DEFAULT] among them where it has some."""
+    """Returns keys and values by section, including [DEFAULT] if it has any."""
     found = {section.name: section.entries for section in document.sections}
     if document.defaults:
         found["DEFAULT"] = document.defaults
@@ -61,13 +61,13 @@ def findings(document: Document) -> list[str]:
     ],
 )  # fmt: skip
 def test_syntax(text: str, expected: dict[str, dict[str, str]]) -> None:
-    """Comments, continuation lines, delimiters, cases of letters and line ends, without a word."""
+    """wctl accepts comments, continuation lines, delimiters, cases and line ends of all kinds."""
     document = parse(text)
     assert (sections(document), findings(document)) == (expected, [])
 
 
 def test_every_entry_has_its_line() -> None:
-    """A value of several lines is where its key is, a section where it is first opened."""
+    """A value of several lines has the line of its key; a section, that of its first header."""
     document = parse("\n[a]\n; c\nk=1\n  two\n\nj:2\n[DEFAULT]\nd=3\n[b]\r\nk=4\n[a]\nl=5\n")
     a, b = document.sections
     assert (a.name, a.place, b.name, b.place) == ("a", Place(FILE, 2), "b", Place(FILE, 10))
@@ -91,7 +91,7 @@ def test_every_entry_has_its_line() -> None:
     ],
 )
 def test_a_repeated_key_is_a_warning(text: str, expected: list[tuple[int, str, str, int]]) -> None:
-    """The last one counts, each one that replaces another is named, and the line of that."""
+    """Each repeated key is a warning that names the line of the value that it replaces."""
     assert findings(parse(text)) == [
         f"{FILE}:{line}: [{section}] {key}: warning: replaces the value on line {before},"
         " expected the key only once [repeated-key]"
@@ -100,7 +100,7 @@ def test_a_repeated_key_is_a_warning(text: str, expected: list[tuple[int, str, s
 
 
 def test_the_last_of_a_repeated_key_counts() -> None:
-    """In one section and in two of the same name, the place being that of the last one."""
+    """The last value counts, with its own place, also in two sections of the same name."""
     (section,) = parse("[a]\nk=1\nk=2\nj=1\n[a]\nj=2\n").sections
     assert section.entries == (
         Entry("k", "2", Place(FILE, 3)),
@@ -133,21 +133,21 @@ _NO_SECTION = "{0!r} stands before the first [section]"
     ],
 )  # fmt: skip
 def test_what_cannot_be_read(text: str | bytes, line: int, problem: str) -> None:
-    """One error, at its line, that says what is wrong and what is expected."""
+    """Each mistake is one error at its line that says what is wrong and what wctl expected."""
     document = parse(text)
     assert findings(document) == [f"{FILE}:{line}: {problem} [syntax]"]
     assert [diagnostic.error for diagnostic in document.diagnostics] == [True]
 
 
 def test_all_errors_are_found_and_the_rest_is_read() -> None:
-    """No error hides another, or what is around it."""
+    """No error hides another error or the lines around it."""
     document = parse("what\n[a]\nkey\nk=1\n  two\nkey2\n[b]\nj=2\nkey3\n")
     assert [diagnostic.place.line for diagnostic in document.diagnostics] == [1, 3, 6, 9]
     assert sections(document) == {"a": {"k": "1\ntwo"}, "b": {"j": "2"}}
 
 
 def test_a_file_that_is_no_configuration_has_a_hundred_diagnostics() -> None:
-    """No more of each kind: who reads a million lines?"""
+    """wctl reports at most a hundred diagnostics of each code: a user cannot read a million."""
     text = "[a]\n" + "what\n" * 300 + "k=1\n" * 300
     codes = [diagnostic.code for diagnostic in parse(text).diagnostics]
     assert (codes.count("syntax"), codes.count("repeated-key")) == (100, 100)
@@ -155,7 +155,7 @@ def test_a_file_that_is_no_configuration_has_a_hundred_diagnostics() -> None:
 
 @pytest.mark.full
 def test_more_sections_than_memory_is_for() -> None:
-    """The 100,001st section and what follows it is left out, with an error at its line."""
+    """wctl leaves out the 100,001st section and all after it, with an error at its line."""
     document = parse("".join(f"[{number}]\n" for number in range(100_002)))
     assert findings(document) == [f"{FILE}:100001: more than 100,000 sections [syntax]"]
     assert len(document.sections) == 100_000
@@ -167,12 +167,12 @@ def test_more_sections_than_memory_is_for() -> None:
     ids=["blanks", "brackets", "comments"],
 )
 def test_no_line_takes_forever(data: bytes) -> None:
-    """A line of a megabyte is read in a moment, whatever is in it."""
+    """wctl reads a line of a megabyte in a moment, whatever the line holds."""
     assert len(parse(b"[a]\n" + data).sections) == 1
 
 
 def test_outline() -> None:
-    """Every line is there, as written, with the section and the key that it is part of."""
+    """The outline has every line as written, with the section and key to which the line belongs."""
     lines = ini.outline(b"; c\n[a] ; c\r\nK = 1 ; c\n  ; c\n  two\n\nwhat\n[b]")
     assert [(line.number, line.text, line.section, line.key) for line in lines] == [
         (1, "; c", "", ""),
@@ -188,6 +188,6 @@ def test_outline() -> None:
 
 @pytest.mark.parametrize("data", [b"\xff", b"\0", b"\xef\xbb\xbf[a]"])
 def test_outline_of_no_text(data: bytes) -> None:
-    """What is no text has no outline; the error says what it is."""
+    """Data that is not text has no outline; the error says why."""
     with pytest.raises(ValueError, match=r"not UTF-8|NUL byte|byte order mark"):
         ini.outline(data)

@@ -1,4 +1,4 @@
-"""config: files to programs and groups, and what is wrong between them."""
+"""load: files become programs and groups; conflicts between sections are reported."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SHARED = "[supervisord]\numask=027\nuser=u\ndirectory=%(here)s\nminfds=9\nminpro
 
 
 def test_supervisord_has_defaults_for_all_programs(tmp_path: Path) -> None:
-    """Its umask, user and directory are where a program has none of its own; limits always."""
+    """[supervisord] has defaults for umask, user and directory; its limits are for all programs."""
     config = configured(tmp_path, f"{X}{Y}umask=077\nuser=v\ndirectory=/d\n{SHARED}")
     found = [
         (
@@ -32,7 +32,7 @@ def test_supervisord_has_defaults_for_all_programs(tmp_path: Path) -> None:
 
 
 def test_environment_of_supervisord(tmp_path: Path) -> None:
-    """Programs have its variables, may replace them, and may use them in every option."""
+    """Programs have the variables of [supervisord], may replace them, and use them in options."""
     shared = '[supervisord]\nenvironment=A="a %(ENV_PLAIN)s",B="b",USER="u"\n'
     config = configured(tmp_path, f'{shared}{X}user=%(ENV_USER)s\nenvironment=B="%(ENV_A)s",C=c\n')
     found = program(config, "x")
@@ -43,7 +43,7 @@ def test_environment_of_supervisord(tmp_path: Path) -> None:
 
 
 def test_what_is_wrong_in_supervisord(tmp_path: Path) -> None:
-    """Every bad value is reported, in its own section alone."""
+    """wctl reports every bad value of [supervisord], only in that section."""
     text = "[supervisord]\numask=9\nuser=a b\nminfds=0\nminprocs=x\nenvironment=A=%(process_num)d\n"
     text += "directory=srv\n"
     config = configured(tmp_path, text + X)
@@ -61,7 +61,7 @@ def test_what_is_wrong_in_supervisord(tmp_path: Path) -> None:
 
 
 def test_default(tmp_path: Path) -> None:
-    """[DEFAULT], of whatever file, is for every program that does not say otherwise."""
+    """[DEFAULT] of any file has defaults for every program."""
     text = f"{X}priority=4\n[DEFAULT]\npriority=3\nnumprocs=2\n[include]\nfiles=conf.d/*\n"
     config = configured(tmp_path, text, a=f"{Y}[DEFAULT]\nnumprocs=5\n")
     found = {program.title: (program.priority, program.numprocs) for program in config.programs}
@@ -69,7 +69,7 @@ def test_default(tmp_path: Path) -> None:
 
 
 def test_default_of_groups_and_of_supervisord(tmp_path: Path) -> None:
-    """[DEFAULT] is theirs, too: a group's priority, and variables that programs add to."""
+    """[DEFAULT] also has defaults for groups (priority) and for [supervisord] (environment)."""
     text = "[DEFAULT]\npriority=3\nenvironment=A=1,B=2\n[supervisord]\n[group:g]\nprograms=x\n"
     config = configured(tmp_path, f"{text}{X}environment=B=3\n")
     found = program(config, "x").environment
@@ -78,7 +78,7 @@ def test_default_of_groups_and_of_supervisord(tmp_path: Path) -> None:
 
 
 def test_names_of_the_machine_and_of_the_groups(tmp_path: Path) -> None:
-    """%(host_node_name)s, and the group that a program is in: its own where it is in none."""
+    """%(host_node_name)s is the machine; %(group_name)s is the program's group, or its own name."""
     text = "command=/bin/echo %(host_node_name)s %(program_name)s %(group_name)s\n"
     config = configured(tmp_path, f"[program:x]\n{text}[program:y]\n{text}[group:g]\nprograms=y\n")
     node = platform.node()
@@ -88,7 +88,7 @@ def test_names_of_the_machine_and_of_the_groups(tmp_path: Path) -> None:
 
 
 def test_default_files(tmp_path: Path) -> None:
-    """wctl.conf, then those of conf.d by name; where there are none, what to do."""
+    """wctl reads wctl.conf, then conf.d/*.conf by name; without any, the error says what to do."""
     with pytest.raises(WctlError, match=r"no configuration, expected wctl\.conf") as caught:
         default_files(tmp_path)
     assert caught.value.hint.startswith("name a file with -c")
@@ -100,7 +100,7 @@ def test_default_files(tmp_path: Path) -> None:
 
 
 def test_only(tmp_path: Path) -> None:
-    """One program by its title, or by its name in units; an unknown one with the nearest."""
+    """only() takes a program's title or its name in units; the error names the nearest program."""
     config = configured(tmp_path, f"{X}[program:a+b]\n{CAT}")
     assert [program.title for program in only(config, "a+b").programs] == ["a+b"]
     assert [program.title for program in only(config, "a\\x2bb").programs] == ["a+b"]
@@ -109,7 +109,7 @@ def test_only(tmp_path: Path) -> None:
 
 
 def test_groups(tmp_path: Path) -> None:
-    """A group has its programs, by commas or blanks, and its priority."""
+    """A group has a priority and a list of programs, separated by commas or blanks."""
     config = configured(
         tmp_path, f"{X}{Y}{Z}[group:a+b]\nprograms=y, x\npriority=5\n[group:z]\nprograms=z\n"
     )
@@ -123,7 +123,7 @@ def test_groups(tmp_path: Path) -> None:
 
 
 def test_levels(tmp_path: Path) -> None:
-    """Programs start by the priority of their group, then by their own; equals at one time."""
+    """Programs start by their group's priority, then by their own; equals start together."""
     config = configured(
         tmp_path,
         f"{X}priority=1\n{Y}priority=9\n{Z}priority=3\n[program:v]\n{CAT}"
@@ -222,12 +222,12 @@ _NAME = "expected a name without blanks, control characters, ':' and '/'"
     ],
 )  # fmt: skip
 def test_what_is_wrong_between_sections(tmp_path: Path, text: str, expected: str) -> None:
-    """One finding each, at the line of what is wrong, with the nearest name where there is one."""
+    """Each conflict is one finding at its line, with the nearest name if there is one."""
     assert findings(tmp_path, configured(tmp_path, text)) == [f"main:{expected}"]
 
 
 def test_a_group_of_the_same_name_as_its_only_program(tmp_path: Path) -> None:
-    """Supervisor makes such groups by itself, so they may be written, too."""
+    """A group may have the name of its only program: Supervisor itself makes such groups."""
     assert configured(tmp_path, f"{X}[group:x]\nprograms=x\n").diagnostics == ()
 
 
@@ -245,12 +245,12 @@ def test_a_group_of_the_same_name_as_its_only_program(tmp_path: Path) -> None:
     ],
 )
 def test_warnings_are_silenced_by_section(tmp_path: Path, text: str, left: list[str]) -> None:
-    """wctl_ignore names codes, for its own section or in [DEFAULT] for all; errors stay."""
+    """wctl_ignore silences codes in its section, or from [DEFAULT] in all sections; errors stay."""
     assert [diagnostic.code for diagnostic in configured(tmp_path, text).diagnostics] == left
 
 
 def test_everything_that_is_wrong_is_found_at_once(tmp_path: Path) -> None:
-    """In all sections of all files, by file and line, and every program without error is there."""
+    """wctl reports the errors of all files, by file and line, and loads programs without errors."""
     config = configured(
         tmp_path,
         f"{X}umask=9\n[group:g]\nprograms=z\n[supervisord]\nuser=a b\nlogfile=/l\n{Y}"

@@ -1,4 +1,4 @@
-"""elsewhere: what sets up supervisord and its clients is named, with what to use instead."""
+"""unsupported: warnings for options of supervisord and its clients name what to use instead."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from wctl.config.unsupported import CARRIED_OUT, KINDS, SINGLE, TABLE, Elsewhere
 
 
 def findings(tmp_path: Path, text: str) -> list[str]:
-    """Returns what is found in a file."""
+    """Returns the diagnostics of a file as text."""
     file = tmp_path / "x"
     file.write_text(text)
     return [
@@ -26,7 +26,10 @@ def section(row: Elsewhere) -> str:
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: f"{row.section}-{row.option}")
 def test_every_option_has_one_warning(tmp_path: Path, row: Elsewhere) -> None:
-    """It says what the option does there, and what to use here; a whole section has one, too."""
+    """The warning says what the option does in Supervisor, and what to use instead.
+
+    A section without effect has one warning as a whole.
+    """
     name = section(row)
     subject = "this section" if row.option == "*" else "this option"
     problem = f"warning: without effect in wctl: {subject} {row.does}; {row.instead} [no-effect]"
@@ -39,14 +42,14 @@ def test_every_option_has_one_warning(tmp_path: Path, row: Elsewhere) -> None:
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: f"{row.section}-{row.option}")
 def test_every_row_reads_as_a_sentence(row: Elsewhere) -> None:
-    """Both halves stand within one: no capitals at the beginning, no stop at the end."""
+    """Both halves fit into a sentence: the first begins in lower case, none ends with a stop."""
     assert row.does and row.instead
     assert row.does[0].islower() and not row.does.endswith(".")
     assert not row.instead.endswith(".")
 
 
 def test_the_table_is_whole() -> None:
-    """No option stands twice, and none is both without effect and carried out."""
+    """The table has no option twice, no option that wctl carries out, and no unknown section."""
     rows = [(row.section, row.option) for row in TABLE]
     assert len(rows) == len(set(rows))
     carried_out = {
@@ -56,7 +59,7 @@ def test_the_table_is_whole() -> None:
     assert {row.section for row in TABLE} | {*CARRIED_OUT} <= {*KINDS, *SINGLE}
 
 
-# Every option of Supervisor 4.3.0 that is of no program and no group.
+# Every option of Supervisor 4.3.0 that belongs neither to a program nor to a group.
 SUPERVISORS = {
     "supervisord": (
         "logfile", "logfile_maxbytes", "logfile_backups", "loglevel", "pidfile", "nodaemon",
@@ -72,7 +75,7 @@ SUPERVISORS = {
 
 @pytest.mark.parametrize("name", SUPERVISORS)
 def test_nothing_of_supervisors_is_unknown(tmp_path: Path, name: str) -> None:
-    """Each option that Supervisor has is carried out, or named as one without effect."""
+    """wctl carries out each option of Supervisor, or warns that the option has no effect."""
     values = {"environment": "A=1", "umask": "022", "directory": "/srv", "user": "u"}
     lines = "".join(f"{option}={values.get(option, 1)}\n" for option in SUPERVISORS[name])
     found = findings(tmp_path, f"[{name}]\n{lines}")
@@ -108,5 +111,5 @@ def test_nothing_of_supervisors_is_unknown(tmp_path: Path, name: str) -> None:
     ],
 )  # fmt: skip
 def test_what_is_unknown(tmp_path: Path, text: str, expected: str) -> None:
-    """A section or key that nobody knows is one warning, with the nearest name of its kind."""
+    """An unknown section or key is one warning, with the nearest name of its kind."""
     assert findings(tmp_path, text) == [f"x:{expected}"]

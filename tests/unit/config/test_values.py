@@ -1,4 +1,4 @@
-"""values: the text of each option to its value, or what was expected instead."""
+"""values: the text of an option becomes its value, or an error says what wctl expected."""
 
 from __future__ import annotations
 
@@ -189,7 +189,7 @@ def cases(table: Mapping[Parser, Any]) -> Iterator[Any]:
 
 @pytest.mark.parametrize(("parse", "value", "expected"), cases(GOOD))
 def test_good(parse: Parser, value: str, expected: object) -> None:
-    """Every spelling that is accepted has its value."""
+    """Each parser turns every spelling that it accepts into a value."""
     assert parse(value) == expected
 
 
@@ -203,7 +203,7 @@ def test_bad(parse: Parser, value: str, expected: str) -> None:
 
 @pytest.mark.parametrize("value", ["-3", "+7", "007", "7"])
 def test_whole_numbers(value: str) -> None:
-    """Both ends of the range belong to it; a sign and leading zeros are Supervisor's, too."""
+    """Both ends of the range are valid; as in Supervisor, so are a sign and leading zeros."""
     assert values.integer(-3, 7)(value) == int(value)
 
 
@@ -211,14 +211,14 @@ def test_whole_numbers(value: str) -> None:
     "value", ["", "-4", "8", "1.0", "1e3", "1_0", "0x1", "٣", "9" * 5000, "7 "]
 )
 def test_what_is_no_whole_number(value: str) -> None:
-    """The error names the range."""
+    """Any other text, and a number out of range, is an error that names the range."""
     with pytest.raises(ValueError) as caught:
         values.integer(-3, 7)(value)
     assert str(caught.value) == "expected a whole number from -3 to 7"
 
 
 def test_choice() -> None:
-    """One of some words, in any case of letters; the error names them."""
+    """A choice accepts its words in upper or lower case; the error names the words."""
     parse = values.choice("off", "basic")
     assert [parse(word) for word in ("off", "Basic")] == ["off", "basic"]
     with pytest.raises(ValueError) as caught:
@@ -243,7 +243,7 @@ def test_choice() -> None:
     ],
 )
 def test_environment_that_would_lose_something(value: str, problem: str) -> None:
-    """What Supervisor drops without a word is an error that names it."""
+    """Text that Supervisor drops without a warning is an error that names the text."""
     with pytest.raises(ValueError) as caught:
         values.environment(value)
     assert str(caught.value) == problem
@@ -261,7 +261,7 @@ def test_environment_that_would_lose_something(value: str, problem: str) -> None
     ids=["digits", "blanks", "spans", "paths", "pairs"],
 )
 def test_no_expression_takes_forever(value: str) -> None:
-    """As long a value as there may be is parsed, or refused, at once by every parser."""
+    """Every parser accepts or refuses a value of the greatest length in little time."""
     parsers = {option.parse for option in (*OPTIONS, *FCGI_OPTIONS)}
     before = time.process_time()
     for parse in parsers:
@@ -273,7 +273,7 @@ def test_no_expression_takes_forever(value: str) -> None:
 
 
 def test_every_parser_is_in_the_tables() -> None:
-    """A parser that an option has is tried here, with good values and bad ones."""
+    """The tables have good and bad values for every parser that an option uses."""
     used = {option.parse for option in (*OPTIONS, *FCGI_OPTIONS)}
     named = {parse for parse in used if "<locals>" not in parse.__qualname__}
     never_refuse = {values.text, values.words, values.server_url}

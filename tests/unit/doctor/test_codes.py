@@ -1,4 +1,4 @@
-"""codes: every code of a finding is in the manual, and no other."""
+"""codes: the manual has every code of a finding, and no others."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from wctl.doctor import codes
 from wctl.doctor.finding import Finding
 
 DOCTOR = Path(codes.__file__).parent
-FINDERS = ("Finding", "self._finding", "self._past")  # what takes a code first
+FINDERS = ("Finding", "self._finding", "self._past")  # their first argument is a code
 
 
 def test_every_code_is_in_the_table() -> None:
-    """No finding has a code that wctl(1) does not explain; and the manual explains no other."""
+    """doctor uses exactly the codes that wctl(1) explains, and refuses any other code."""
     used = set()
     for file in DOCTOR.glob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Call) and ast.unparse(node.func) in FINDERS and node.args:
                 used |= {part.value for part in ast.walk(node.args[0])
                          if isinstance(part, ast.Constant)}  # fmt: skip
-    # Those of limits are made in a loop.
+    # doctor makes the codes of limits in a loop.
     assert {*used, "tasks-limit", "files-limit"} == set(codes.OWN)
     with pytest.raises(AssertionError):
         Finding("no-such-code", "x", "what", (), "true")

@@ -1,4 +1,4 @@
-"""finding: what is shown of a finding, and the commands that it names."""
+"""finding: what doctor shows of a finding, and the commands that a finding names."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def test_lines_are_shown_without_what_a_terminal_obeys() -> None:
 
 
 def test_commands_are_typed_for_what_was_examined() -> None:
-    """An update of another configuration would remove everything, so that -c is part of it."""
+    """Commands repeat --user and -c: without -c, an update would remove everything."""
     commands = Commands(user=True, files=("my own.conf",))
     assert commands.update() == "wctl --user -c 'my own.conf' update"
     assert (
@@ -31,5 +31,5 @@ def test_commands_are_typed_for_what_was_examined() -> None:
     [((), "x"), (("x@01",), "x@01"), (("x@00", "x@01"), "x (2 instances)")],
 )
 def test_subject(instances: tuple[str, ...], subject: str) -> None:
-    """A finding names the one instance, or how many."""
+    """A finding names the program, its only instance, or the number of instances."""
     assert Finding("fatal", "x", "what", (), "true", instances).subject == subject

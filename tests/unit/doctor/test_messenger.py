@@ -23,7 +23,7 @@ ROWS = """
 
 
 def test_rows_of_doctrines_table() -> None:
-    """Waiting messages have no time of delivery, be that empty or NULL."""
+    """Waiting messages have no time of delivery: the column is empty or NULL."""
     found = [
         messenger.Rows(queue, delivered or None, int(oldest), int(number), since)
         for queue, delivered, oldest, number, since in messenger.ROW.findall(ROWS)
@@ -38,11 +38,11 @@ def test_rows_of_doctrines_table() -> None:
 @pytest.mark.parametrize(
     ("counts", "waiting", "strange"),
     [
-        # the queue of the transport "async" may have any name: what both count is the same
+        # the queue of the transport "async" may have any name; equal counts identify the queue
         ({"async": 3}, {"default": 3}, set()),
         ({"async": 0}, {"default": 3}, {"default"}),
         ({"async": 2, "failed": 1}, {"async": 2, "failed": 1, "default": 1}, {"default"}),
-        # messages that wait for a retry are in the table, and not in the count
+        # messages that wait for a retry are in the table, but not in the count
         ({"async": 2}, {"async": 5}, set()),
     ],
 )
@@ -67,18 +67,18 @@ def test_queues_that_no_transport_reads(
 def test_console_of_a_worker(
     tmp_path: Path, command: str, console: tuple[str, ...], transports: tuple[str, ...]
 ) -> None:
-    """What stands before messenger:consume is the console; values of options are no transports."""
+    """The words before messenger:consume are the console; values of options are not transports."""
     found = messenger.console_of(program(tmp_path, f"command={command}"))
     assert found == messenger.Console(console, transports)
 
 
 def test_other_workers_have_no_console(tmp_path: Path) -> None:
-    """Nothing is asked of programs that are not Symfony's."""
+    """A program that is not Symfony's has no console, so doctor asks it nothing."""
     assert messenger.console_of(program(tmp_path, "command=php artisan queue:work")) is None
 
 
 def test_where_php_is_missing_nothing_is_said_of_the_database(tmp_path: Path) -> None:
-    """A console that cannot be run tells nothing: that its command is missing, "check" says."""
+    """A console that cannot be run is no finding: "wctl check" reports the missing command."""
     found = program(tmp_path, "command=/nonesuch/php bin/console messenger:consume async")
     runner = Runner(found, tmp_path, timeout=5, user=True)
     console = messenger.console_of(found)

@@ -1,4 +1,4 @@
-"""runner: commands in a worker's surroundings, within limits of time and output."""
+"""runner: commands in a worker's environment, within limits of time and output."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ def test_command_has_the_workers_surroundings(tmp_path: Path) -> None:
 
 
 def test_command_that_hangs_is_killed_with_its_children(tmp_path: Path) -> None:
-    """Its time over, nothing of it is left, and what it wrote is kept."""
+    """After the timeout, doctor kills the command with its children, and keeps what it wrote."""
     runner = Runner(program(tmp_path, "command=true"), tmp_path, timeout=2, user=True)
     answer = runner.run(["sh", "-c", "echo begun; sleep 1000 & wait"])
     assert (answer.code, answer.out) == (None, "begun\n")
 
 
 def test_endless_output_ends_with_its_time(tmp_path: Path) -> None:
-    """A command that writes without end is stopped in time."""
+    """doctor stops a command that writes without end after the timeout."""
     runner = Runner(program(tmp_path, "command=true"), tmp_path, timeout=0.5, user=True)
     assert runner.run(["sh", "-c", "yes & yes >&2"]).code is None
 
 
 def test_of_much_output_the_end_is_kept(tmp_path: Path) -> None:
-    """The last megabyte of each stream is kept."""
+    """doctor keeps the last megabyte of each stream."""
     runner = Runner(program(tmp_path, "command=true"), tmp_path, timeout=60, user=True)
     much = "yes | head -c 3000000; echo end"
     answer = runner.run(["sh", "-c", f"({much}) & ({much}) >&2; wait"])
@@ -46,19 +46,19 @@ def test_of_much_output_the_end_is_kept(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("left", ["sleep 1000 &", "setsid sleep 1000 &", "yes &"])
 def test_what_a_command_leaves_behind_is_not_waited_for(tmp_path: Path, left: str) -> None:
-    """A child that keeps the pipes open, and even writes on, does not hold up the answer."""
+    """doctor does not wait for a child that keeps the pipes open, or even goes on writing."""
     runner = Runner(program(tmp_path, "command=true"), tmp_path, timeout=60, user=True)
     begun = time.monotonic()
     child = tmp_path / "child"  # not stdout: "yes" may write more than the answer keeps
     answer = runner.run(["sh", "-c", f'{left} echo $! >"$1"; echo 3 >&2', "sh", str(child)])
     assert time.monotonic() - begun < 50  # the command's own limit is 60
     assert (answer.code, answer.err) == (0, "3\n")
-    with suppress(ProcessLookupError):  # "yes" ends when nobody reads
+    with suppress(ProcessLookupError):  # "yes" ends when no process reads its output
         os.kill(int(child.read_text()), signal.SIGKILL)
 
 
 def test_child_that_escapes_its_group_is_not_waited_for(tmp_path: Path) -> None:
-    """What has a session of its own outlives the kill, and holds up nothing."""
+    """A child in its own session outlives the kill, but doctor does not wait for it."""
     runner = Runner(program(tmp_path, "command=true"), tmp_path, timeout=2, user=True)
     begun = time.monotonic()
     answer = runner.run(["sh", "-c", "setsid sleep 1000 & echo $!; sleep 1000"])
@@ -68,7 +68,7 @@ def test_child_that_escapes_its_group_is_not_waited_for(tmp_path: Path) -> None:
 
 
 def test_command_that_is_not_there(tmp_path: Path) -> None:
-    """A command that cannot be run has failed as in a shell, and its name is told."""
+    """A command that cannot be run has the exit code 127, as in a shell; the error names it."""
     runner = Runner(program(tmp_path, "command=true"), tmp_path, timeout=5, user=True)
     answer = runner.run(["no-such-command"])
     assert answer.code == 127

@@ -1,4 +1,4 @@
-"""install: what an update changes, and that files are written whole or not at all."""
+"""changes and files: what an update changes; wctl writes files whole or not at all."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from wctl.units.render import render
 
 @pytest.fixture
 def layout(tmp_path: Path) -> Layout:
-    """A machine of its own."""
+    """The directories of an empty machine."""
     for name in ("units", "vendor"):
         (tmp_path / name).mkdir()
     return Layout(
@@ -49,7 +49,7 @@ X = '[program:x]\ncommand=a\nenvironment=A="1"\nprocess_name=%(process_num)d\n'
 
 
 def test_what_is_written_is_not_written_again(layout: Layout) -> None:
-    """The first plan adds the program; the same configuration then has nothing to do."""
+    """The first plan adds the program; with the same configuration, the next plan is empty."""
     _, first = plan(layout, X)
     assert names(first.added) == ["x"]
     changes.write(first)
@@ -72,7 +72,7 @@ def test_what_is_written_is_not_written_again(layout: Layout) -> None:
 def test_only_what_concerns_workers_restarts_them(
     layout: Layout, text: str, changed: list[str], rescaled: list[str], removed: list[str]
 ) -> None:
-    """A command or a variable does; their number, and whether they start at boot, do not."""
+    """A changed command or variable restarts workers; a changed numprocs or autostart does not."""
     changes.write(plan(layout, X)[1])
     after = plan(layout, text)[1]
     assert names(after.changed) == changed
@@ -91,7 +91,7 @@ def test_secrets_are_for_root_alone(layout: Layout) -> None:
 
 
 def test_secrets_are_in_no_diff(layout: Layout) -> None:
-    """A file of variables that is new, changed or deleted is only named."""
+    """The diff only names a file of variables that is new, changed or deleted."""
     secret = X.replace('"1"', '"hunter2"')
     file = layout.environment / "x.env"
     for text, what in ((secret, "new"), (X, "changed"), ("[program:y]\ncommand=a\n", "deleted")):
@@ -104,7 +104,7 @@ def test_secrets_are_in_no_diff(layout: Layout) -> None:
 
 @pytest.mark.parametrize("directory", ["units", "vendor"])
 def test_a_unit_of_somebody_else_is_in_the_way(layout: Layout, directory: str) -> None:
-    """It is not overwritten, wherever systemd would find it."""
+    """wctl does not overwrite a foreign unit, in whatever directory systemd would find the unit."""
     foreign = layout.configuration / directory / "x@.service"
     foreign.write_text("[Service]\nExecStart=/bin/true\n")
     with pytest.raises(WctlError, match="wctl did not write this file, and does not overwrite it"):
@@ -113,7 +113,7 @@ def test_a_unit_of_somebody_else_is_in_the_way(layout: Layout, directory: str) -
 
 
 def test_orphans_are_ours_alone(layout: Layout) -> None:
-    """What wctl wrote for a program that is gone is deleted, and nothing else."""
+    """wctl deletes the files that it wrote for a removed program, and no others."""
     changes.write(plan(layout, X)[1])
     other = layout.units / "other@.service"
     other.write_text("[Service]\nExecStart=/bin/true\n")
@@ -123,7 +123,7 @@ def test_orphans_are_ours_alone(layout: Layout) -> None:
 
 
 def test_a_write_that_fails_leaves_the_old_text(layout: Layout) -> None:
-    """The error names the file; no temporary file is left."""
+    """A failed write leaves the old text and no temporary file; the error names the file."""
     path = layout.units / "x.target"
     files.write_file(path, "old\n")
     with pytest.raises(UnicodeEncodeError):
@@ -137,7 +137,7 @@ def test_a_write_that_fails_leaves_the_old_text(layout: Layout) -> None:
 
 
 def test_what_a_power_cut_left_is_deleted(layout: Layout) -> None:
-    """Temporary files of what is written now; not those of others."""
+    """wctl deletes temporary files of the files that it writes now, and no others."""
     kept = layout.units / ".other.service.abcdefgh"
     for file in (layout.units / ".x.target.ab_cd12e", kept):
         file.write_text("half of it")

@@ -1,4 +1,4 @@
-"""What an update leaves behind when it is killed."""
+"""pending: what a killed update leaves behind for the next one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def layout(tmp_path: Path) -> Layout:
 
 
 def test_is_kept_until_done(layout: Layout) -> None:
-    """A noted intent is read back whole, and gone when it is done."""
+    """An intent that wctl has written is read back whole, and is gone after clear()."""
     noted = Intent(added=("a",), changed=("b", "c"), rescaled=("d",), new=("d@01.service",))
     pending.write(layout, noted)
     assert pending.read(layout) == noted
@@ -29,6 +29,6 @@ def test_is_kept_until_done(layout: Layout) -> None:
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"x": 1}', '{"added": 3}'])
 def test_what_cannot_be_read_is_nothing(layout: Layout, text: str) -> None:
-    """A file that no update can have written is no reason to fail."""
+    """A file that no update can have written is no intent, and no error."""
     (layout.units / ".wctl-update").write_text(text)
     assert pending.read(layout) == Intent()

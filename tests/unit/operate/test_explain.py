@@ -54,7 +54,7 @@ class Bus:
 
 
 def sentences(**changed: Any) -> dict[str, str]:
-    """Returns what explain says, by the occasion."""
+    """Returns the sentences of explain, by occasion."""
     found = explain(Bus(**changed), "w@00.service")  # type: ignore[arg-type] # the part in use
     return {sentence.when: sentence.then for sentence in found}
 
@@ -110,7 +110,7 @@ def test_variations(changed: dict[str, Any], when: str, then: str) -> None:
 
 
 def test_command_can_be_typed_again() -> None:
-    """Words that a shell would take apart are quoted."""
+    """explain quotes words that a shell would split."""
     command = [
         "python3",
         "/x/wctl/worker.py",
@@ -125,6 +125,6 @@ def test_command_can_be_typed_again() -> None:
 
 
 def test_own_command_of_a_drop_in() -> None:
-    """Where a drop-in has replaced the command, nothing is said of what the wrapper would do."""
+    """If a drop-in has replaced the command, explain does not say what the wrapper would do."""
     said = sentences(ExecStart=[("/bin/sleep", ["sleep", "1000"])])
     assert said["It runs"] == "the command of a drop-in, as www-data in /srv/app"

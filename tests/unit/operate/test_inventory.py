@@ -1,4 +1,4 @@
-"""Selectors: what names which instances."""
+"""inventory: which instances a selector names."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Bus:
 
 @pytest.fixture
 def layout(tmp_path: Path) -> Layout:
-    """Two programs, alpha of two instances in the group g, and beta of one."""
+    """Two programs: alpha, with two instances, in the group g, and beta, with one instance."""
     for name, group, numbers in (("alpha", "g", (0, 1)), ("beta", "beta", (0,))):
         (tmp_path / f"{name}@.service").write_text(
             f"# {MARK} from x.conf.\n[Unit]\nX-Wctl-Group={group}\nX-Wctl-Numprocs={len(numbers)}\n"
@@ -64,17 +64,17 @@ def selected(layout: Layout, *selectors: str, loaded: tuple[str, ...] = ()) -> l
     ],
 )
 def test_selector(layout: Layout, selector: str, expected: list[str]) -> None:
-    """Each form of a selector names what Supervisor's, or a unit's, name would."""
+    """Each form of a selector, Supervisor's and systemd's, names the right instances."""
     assert selected(layout, selector) == expected
 
 
 def test_without_a_selector_everything_is_meant(layout: Layout) -> None:
-    """No selector at all is all, sorted by group and then by name."""
+    """Without a selector, wctl means all instances, sorted by group and then by name."""
     assert selected(layout) == ["beta@00", "alpha@00", "alpha@01"]
 
 
 def test_instances_alive_count_too(layout: Layout) -> None:
-    """An instance that somebody started without enabling it is seen; foreign spellings are not."""
+    """An instance that a user started without enabling it counts; misspelt instances do not."""
     loaded = ("alpha@05.service", "alpha@100.service", "alpha@6.service", "other@00.service")
     found = selected(layout, "alpha", loaded=loaded)
     assert found == ["alpha@00", "alpha@01", "alpha@05", "alpha@100"]
@@ -91,14 +91,14 @@ def test_instances_alive_count_too(layout: Layout) -> None:
     ],
 )
 def test_unknown_selector(layout: Layout, selector: str, message: str) -> None:
-    """What names nothing is an error with exit code 4 and the nearest name."""
+    """An unknown name is an error with exit code 4 and the nearest name."""
     with pytest.raises(WctlError) as caught:
         selected(layout, selector)
     assert (caught.value.message, caught.value.exit_code) == (message, Exit.UNKNOWN)
 
 
 def test_a_range_is_bounded(layout: Layout) -> None:
-    """A range that would fill the memory is refused."""
+    """wctl refuses a range that would fill the memory."""
     with pytest.raises(WctlError) as caught:
         selected(layout, "alpha@{00..999999999}")
     assert caught.value.exit_code == Exit.USAGE

@@ -1,4 +1,4 @@
-"""Jobs: how many systemd is asked for at a time, and what is told of them."""
+"""jobs: how many jobs wctl asks systemd for at a time, and the events that it reports."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from wctl.systemd.manager import JOBS_AT_ONCE
 
 
 class Bus:
-    """Stands in for the manager: of the jobs that it has, the oldest ends next."""
+    """Stands in for the manager: its oldest job ends next."""
 
     def __init__(self, refuses: str = "", slow: bool = False) -> None:
         self.refuses = refuses
@@ -40,7 +40,7 @@ class Bus:
 
 
 def told(bus: Bus, units: Sequence[str], *, wait: bool = True) -> list[Event]:
-    """Returns what happens when these are started."""
+    """Returns the events of a start of these units."""
     return list(run(bus, Verb.START, units, wait=wait))  # type: ignore[arg-type] # what is used
 
 

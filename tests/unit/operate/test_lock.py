@@ -1,4 +1,4 @@
-"""One wctl at a time."""
+"""lock: one wctl at a time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from wctl.operate.lock import exclusive
 
 
 def test_the_second_waits_for_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who comes second is told so, and gets the lock when the first lets go."""
+    """The second wctl learns that it has to wait, and gets the lock when the first releases it."""
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     order = []
     waits = threading.Event()

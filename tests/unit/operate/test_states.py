@@ -1,4 +1,4 @@
-"""The state table: systemd's words, and how a unit ended, to Supervisor's words."""
+"""states: Supervisor's word for systemd's states of a unit, and for how the unit ended."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ RAN = {  # a worker that became RUNNING at 100 and ended at 200, in microseconds
             },
             State.FATAL,
         ),
-        # systemd could not run it, and nobody tries again
+        # systemd could not run it, and does not try again
         ("failed", {"ActiveExitTimestampMonotonic": 0, "ExecMainStatus": 217}, State.FATAL),
         ("failed", {"ExecMainExitTimestampMonotonic": 0, "Result": "resources"}, State.FATAL),
         # after READY such an exit code is the worker's own
@@ -101,12 +101,12 @@ RAN = {  # a worker that became RUNNING at 100 and ended at 200, in microseconds
     ],
 )
 def test_how_it_ended(active: str, changed: dict[str, Any], expected: State) -> None:
-    """An end by itself, by a stop, and by giving up are told apart."""
+    """wctl tells apart a worker that ended by itself, one that was stopped, and one given up."""
     assert of(active, "dead", **{**RAN, **changed}) is expected
 
 
 def test_status_text_tells_back_off_from_a_start() -> None:
-    """While the wrapper waits for its turn, the unit is activating and its STATUS= says so."""
+    """While the wrapper waits before the next try, the unit is activating; STATUS= says BACKOFF."""
     assert of("activating", "start", StatusText="BACKOFF: failed start 1 of 4") is State.BACKOFF
     assert of("activating", "start", StatusText="") is State.STARTING
 

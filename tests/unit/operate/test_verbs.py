@@ -1,4 +1,4 @@
-"""verbs: what comes before each start and after each stop, whoever asks for it."""
+"""verbs: what wctl does before each start and after each stop, for every caller."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ W0, W1 = (Instance("w", "g", f"w@{number:02d}.service") for number in range(2))
 
 
 class Bus:
-    """Stands in for the manager: notes what is asked of it, in order."""
+    """Stands in for the manager: notes the requests in their order."""
 
     def __init__(self, fails: str = "", **active: str) -> None:
         self.active = {f"w@0{name[1]}.service": state for name, state in active.items()}
@@ -62,7 +62,7 @@ class Bus:
 
 @pytest.fixture
 def layout(tmp_path: Path) -> Layout:
-    """The program w of the group g, and another of that group."""
+    """The program w in the group g, and another program in that group."""
     for name in ("w", "other"):
         text = f"# {MARK} from x.conf.\n[Unit]\nX-Wctl-Group=g\n"
         (tmp_path / f"{name}@.service").write_text(text)
@@ -73,7 +73,7 @@ Verb = Callable[..., Iterator[Event]]
 
 
 def asked(bus: Bus, layout: Layout, verb: Verb, *instances: Instance) -> list[tuple[object, ...]]:
-    """Returns what is asked of systemd."""
+    """Returns the requests to systemd."""
     manager: Any = bus
     more = {"batch": 1} if verb is verbs.rolling else {}
     list(verb(manager, Inventory(layout, manager), instances, **more))
@@ -85,14 +85,14 @@ HELD = [("hold", "g.target"), ("hold", "w.target")]
 
 @pytest.mark.parametrize("verb", [verbs.start, verbs.restart])
 def test_starts_forget_failures_and_hold_the_targets(layout: Layout, verb: Verb) -> None:
-    """What systemd gave up is brought back by every verb that starts, and only that is reset."""
+    """Each verb that starts resets failed instances, and only these, and activates the targets."""
     bus = Bus(_0="failed", _1="inactive")
     expected = [("reset", W0.unit), *HELD, (verb.__name__, W0.unit, W1.unit)]
     assert asked(bus, layout, verb, W0, W1) == expected
 
 
 def test_rolling_goes_by_batches_and_stops_at_the_first_failure(layout: Layout) -> None:
-    """What has not been restarted is named."""
+    """wctl names the instances that it has not restarted."""
     manager: Any = Bus(fails=W0.unit, _0="active", _1="active")
     events = list(verbs.rolling(manager, Inventory(layout, manager), [W0, W1], 1))
     assert manager.asked == [("reset",), *HELD, ("restart", W0.unit)]
@@ -102,7 +102,7 @@ def test_rolling_goes_by_batches_and_stops_at_the_first_failure(layout: Layout) 
 
 
 def test_stop_releases_the_targets_of_the_last_instance(layout: Layout) -> None:
-    """A target stays active as long as an instance of it is."""
+    """wctl marks the targets as inactive when the last instance has stopped, and not before."""
     bus = Bus(_0="active", _1="active")
     assert asked(bus, layout, verbs.stop, W0) == [("stop", W0.unit)]
     bus.asked.clear()
@@ -121,7 +121,7 @@ def test_stop_releases_the_targets_of_the_last_instance(layout: Layout) -> None:
     ],
 )
 def test_signal_goes_to_what_runs(state: State, there: bool) -> None:
-    """Whoever is down gets none, and the caller knows."""
+    """wctl sends no signal to an instance that is down, and tells the caller."""
     manager: Any = Bus()
     assert verbs.signal(manager, Process("w", "g", W0.unit, state, ""), 10) is there
     assert manager.asked == ([("kill", W0.unit, 10)] if there else [])

@@ -1,4 +1,4 @@
-"""daemons: what the command line of a supervisord tells."""
+"""daemons: what wctl learns from the command line of a supervisord."""
 
 from __future__ import annotations
 
@@ -19,5 +19,5 @@ from wctl.supervisor import daemons
     ],
 )
 def test_configuration_of_a_supervisord(words: str, file: str) -> None:
-    """It is what supervisord was told, from where it was started."""
+    """The configuration is the file of the option -c, relative to supervisord's directory."""
     assert daemons._configuration(words.split(), Path("/srv")) == Path(file)

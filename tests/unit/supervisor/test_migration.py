@@ -1,4 +1,4 @@
-"""migration: Supervisor's files as wctl has them, the same programs in them."""
+"""migration: wctl's copies of Supervisor's files, with the same programs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ENVIRON = {"HOME": "/root"}
 
 
 def write(directory: Path, **files: str) -> Path:
-    """Writes Supervisor's main file, and others beside it; returns the main one."""
+    """Writes Supervisor's main file, and others in conf.d; returns the path of the main file."""
     (directory / "conf.d").mkdir()
     for name, text in files.items():
         path = directory / ("supervisord.conf" if name == "main" else f"conf.d/{name}.ini")
@@ -23,7 +23,7 @@ def write(directory: Path, **files: str) -> Path:
 
 
 def text_of(found: Migration, name: str) -> str:
-    """Returns what is written to a file, less the line that says where it is from."""
+    """Returns the text of a copy without its first line, which names the source."""
     copy = next(file for file in found.copies if file.target.name == name)
     first, _, rest = copy.text.partition("\n")
     assert first.startswith(f"; Imported from {copy.source}")
@@ -31,7 +31,7 @@ def text_of(found: Migration, name: str) -> str:
 
 
 def test_comments_stay_and_what_has_no_effect_is_commented_out(tmp_path: Path) -> None:
-    """Every line is there still; a value of several lines, and a section, go as a whole."""
+    """The copy has every line; wctl comments out multi-line values and sections as a whole."""
     main = write(
         tmp_path,
         main="; ours\n[unix_http_server]\nfile=/s ; socket\n\n[program:x] ; x\n# why\n"
@@ -52,7 +52,7 @@ def test_comments_stay_and_what_has_no_effect_is_commented_out(tmp_path: Path) -
 
 
 def test_here_is_the_directory_that_it_was(tmp_path: Path) -> None:
-    """%(here)s, in any format, becomes each file's own directory; %% and others stay."""
+    """%(here)s in any format becomes the directory of its file; %% and other names stay."""
     odd = tmp_path / "100% here"
     odd.mkdir()
     main = write(
@@ -72,14 +72,14 @@ def test_here_is_the_directory_that_it_was(tmp_path: Path) -> None:
 
 
 def test_what_only_looks_like_here_stays(tmp_path: Path) -> None:
-    """A comment may say %(here)d, and a key that wctl does not know, too: neither is expanded."""
+    """%(here)d stays in a comment and in the value of an unknown key: wctl expands neither."""
     text = "[program:x]\ncommand=a ; %(here)d\nother=%(here)d\n"
     found = migrate(write(tmp_path, main=text), tmp_path / "wctl", ENVIRON)
     assert text_of(found, "supervisord.conf") == text
 
 
 def test_a_file_without_a_program_is_not_written(tmp_path: Path) -> None:
-    """As Debian's supervisord.conf, which only includes others."""
+    """wctl copies no file without a program, such as Debian's supervisord.conf."""
     main = write(
         tmp_path,
         main="[supervisord]\nlogfile=/l\n[include]\nfiles=conf.d/*.ini\n",
@@ -91,7 +91,7 @@ def test_a_file_without_a_program_is_not_written(tmp_path: Path) -> None:
 
 
 def test_order_is_kept_where_it_matters(tmp_path: Path) -> None:
-    """A section in two files is what it was, though wctl reads files by name."""
+    """If two files share a section, the copies are numbered, because wctl reads files by name."""
     main = write(
         tmp_path,
         main="[program:x]\ncommand=a\nnumprocs=1\nprocess_name=%(process_num)d\n"
@@ -106,7 +106,7 @@ def test_order_is_kept_where_it_matters(tmp_path: Path) -> None:
 
 
 def test_a_secret_stays_one(tmp_path: Path) -> None:
-    """A file that others may not read becomes another such file."""
+    """The copy of a file that others may not read has the same mode."""
     main = write(tmp_path, main='[program:x]\ncommand=a\nenvironment=PASSWORD="p"\n')
     main.chmod(0o640)
     found = migrate(main, tmp_path / "wctl", ENVIRON)
@@ -114,7 +114,11 @@ def test_a_secret_stays_one(tmp_path: Path) -> None:
 
 
 def test_what_wctl_has_already_is_heeded(tmp_path: Path) -> None:
-    """A program of the same name is an error; one that [supervisord] changes is named."""
+    """An import takes account of what wctl has configured already.
+
+    A program of the same name is an error, and so is an imported program that would change. A
+    configured program that the imported [supervisord] changes is named.
+    """
     main = write(tmp_path, main="[supervisord]\nminfds=10\n[program:x]\ncommand=a\n")
     ours = tmp_path / "wctl/conf.d/ours.conf"
     ours.parent.mkdir(parents=True)
@@ -140,13 +144,13 @@ def test_what_wctl_has_already_is_heeded(tmp_path: Path) -> None:
 def test_bad_files_are_refused(
     tmp_path: Path, text: str, error: type[WctlError], message: str
 ) -> None:
-    """Nothing of a configuration with errors is imported."""
+    """A configuration that has errors, or no programs, is not imported."""
     with pytest.raises(error, match=message):
         migrate(write(tmp_path, main=text), tmp_path / "wctl", ENVIRON)
 
 
 def test_changes_are_named(tmp_path: Path) -> None:
-    """What workers will notice: a memory limit, where output goes, other people's variables."""
+    """wctl names the changes for workers: memory limits, log files, and variables from outside."""
     main = write(
         tmp_path,
         main="[program:x]\ncommand=a --memory-limit=64M %(ENV_STAGE)s\n"
@@ -159,7 +163,7 @@ def test_changes_are_named(tmp_path: Path) -> None:
 
 
 def test_outline_and_parser_agree() -> None:
-    """Each key that the parser finds is at a line that the outline says is its."""
+    """For each entry of the parser, the outline has the same section and key at its line."""
     data = (
         b"[a]\nk=1\n # no\n  more\n\n  yet\nK2 : 2 ; [b]\n[b ; c]\n[d] ; e\nx=[y]\n"
         b"systemd.Unit.After = z\n[a]\nk = 3\n"

@@ -1,4 +1,4 @@
-"""supervisorctl: what a Supervisor that still runs is asked, and what its answers mean."""
+"""supervisorctl: what wctl asks a running Supervisor, and what the answers mean."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from wctl.errors import WctlError
 from wctl.supervisor.supervisorctl import Supervisorctl
 
-# Answers as a supervisord would whose processes stop, and start, at once.
+# Answers like a supervisord whose processes stop and start at once.
 STAND_IN = """#!/bin/sh
 cd "$(dirname "$0")"
 shift 2
@@ -39,7 +39,7 @@ def supervisor(directory: Path, states: str = STATES, code: int = 3) -> Supervis
 
 
 def test_states_are_the_first_two_fields(tmp_path: Path) -> None:
-    """Of every process, whatever else its line says."""
+    """wctl reads the name and state of every process, whatever else its line says."""
     assert supervisor(tmp_path).states() == {
         "g:one": "RUNNING",
         "g:two": "RUNNING",
@@ -51,14 +51,17 @@ def test_states_are_the_first_two_fields(tmp_path: Path) -> None:
 
 
 def test_a_whole_group_is_stopped_at_once(tmp_path: Path) -> None:
-    """By names its processes would be stopped one after the other; of a part, they have to be."""
+    """wctl names a whole group as GROUP:*, and otherwise single processes.
+
+    supervisorctl stops single processes one after the other, but a group at once.
+    """
     client = supervisor(tmp_path)
     client.stop(["g:one", "g:two", "h:three"])
     assert "stop g:* h:three\n" in (tmp_path / "asked").read_text()
 
 
 def test_what_did_not_happen_is_an_error(tmp_path: Path) -> None:
-    """The states afterwards count, not what was printed."""
+    """A start or stop has failed if the states afterwards say so, whatever supervisorctl prints."""
     client = supervisor(tmp_path)
     with pytest.raises(WctlError, match="supervisorctl start: exit code 0"):
         client.start(["five"])
@@ -76,7 +79,7 @@ def test_what_did_not_happen_is_an_error(tmp_path: Path) -> None:
     ],
 )
 def test_no_answer_is_an_error(tmp_path: Path, states: str, code: int, message: str) -> None:
-    """supervisorctl's own first line says why; 4 as for a systemd that cannot be reached."""
+    """The error is supervisorctl's first line, with the exit code 4 of an unreachable systemd."""
     with pytest.raises(WctlError, match=message) as caught:
         supervisor(tmp_path, states, code).states()
     assert caught.value.exit_code == 4

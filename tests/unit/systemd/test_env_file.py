@@ -1,4 +1,4 @@
-"""EnvironmentFile= without systemd."""
+"""env_file: wctl reads and writes EnvironmentFile= as systemd does."""
 
 from __future__ import annotations
 
@@ -29,6 +29,6 @@ def test_syntax(text: str, expected: dict[str, str]) -> None:
 
 
 def test_our_own_files_come_back() -> None:
-    """What the generator writes for systemd is read back, whatever the values hold."""
+    """wctl reads back what it has written for systemd, whatever the values hold."""
     values = {"A": 'it\'s "so" $x `y` \\ %i', "B": "a\nb", "C": "", "D": "ü ; # x"}
     assert env_file.parse(environment_file(values.items())) == values

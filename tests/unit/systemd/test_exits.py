@@ -1,4 +1,4 @@
-"""How a worker ended, in words; the journal and the manager are the test's own."""
+"""exits: how a worker ended, in words; the tests have their own journalctl and systemctl."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ GAVE_UP = {**EXIT, "EXIT_CODE": "killed", "EXIT_STATUS": "63"}
 def last_exit(
     directory: Path, monkeypatch: pytest.MonkeyPatch, entries: list[dict[str, str]], limit: str
 ) -> str | None:
-    """Asks with a journal of these entries, the oldest first, and a unit of that MemoryMax."""
+    """Returns the last exit, for these journal entries, the oldest first, and this MemoryMax=."""
     shown = "".join(json.dumps(entry) + "\n" for entry in entries)
     for name, text in (("journalctl", shown), ("systemctl", limit + "\n")):
         (directory / f"{name}.out").write_text(text)
@@ -36,13 +36,13 @@ def last_exit(
 def test_out_of_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, said: str
 ) -> None:
-    """As systemd's entries have it, and with the limit where the unit has one."""
+    """A worker that ran out of memory is named as such, with the limit if the unit has one."""
     found = last_exit(tmp_path, monkeypatch, [KILLED, OOM], limit)
     assert found == f"killed by SIGKILL, out of memory{said}"
 
 
 def test_the_last_end_alone_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was out of memory before says nothing about a later end, nor the wrapper's own."""
+    """An earlier out-of-memory kill does not count, and neither does the wrapper's own end."""
     later = {**EXIT, "EXIT_CODE": "exited", "EXIT_STATUS": "3"}
     entries = [KILLED, OOM, later, GAVE_UP]
     assert last_exit(tmp_path, monkeypatch, entries, "1") == "exit status 3"

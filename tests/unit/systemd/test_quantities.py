@@ -1,4 +1,4 @@
-"""quantities: systemd's infinity, sizes and spans as people read them."""
+"""quantities: systemd's infinity, and sizes and spans as users read them."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from wctl.systemd.quantities import INFINITY, exact_size, known, size_in_words, 
     ],
 )
 def test_sizes_have_three_digits(count: int, words: str) -> None:
-    """A size has the suffix that systemd takes, too, and no more digits than a person reads."""
+    """A size has a suffix that systemd also accepts, and no more digits than a user reads."""
     assert size_in_words(count) == words
 
 
 @pytest.mark.parametrize(("size", "exact"), [("1025", "1025"), ("268435456", "256M"), ("5%", "5%")])
 def test_sizes_in_units_lose_nothing(size: str, exact: str) -> None:
-    """A limit is written with a suffix only where that is the same number of bytes."""
+    """A limit has a suffix only if the number of bytes is exactly the same."""
     assert exact_size(size) == exact
 
 
@@ -43,5 +43,5 @@ def test_spans(seconds: float, words: str) -> None:
 
 
 def test_infinity_is_not_known() -> None:
-    """systemd has the largest number for no limit, and for what it cannot tell."""
+    """systemd uses the largest number for "no limit" and for "unknown"."""
     assert (known(INFINITY), known(0), known("5")) == (None, 0, 5)

@@ -1,4 +1,4 @@
-"""unitfile: text that systemd reads back as what it was, whatever it holds."""
+"""unit_file: systemd reads back every text unchanged, whatever the text holds."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def written(write: Callable[[Section], None]) -> str:
     ],
 )
 def test_set(words: list[Word], expected: str) -> None:
-    """A plain value is as it is but for its %, which begins a specifier."""
+    """A plain value is unchanged except for %, which is doubled: it would begin a specifier."""
     assert written(lambda section: section.set("X", *words)) == expected
 
 
 @pytest.mark.parametrize("value", ["a\nb", "a\x00", "a\x7f", "a\\", "a\r"])
 def test_set_writes_one_line(value: str) -> None:
-    """What would end the line, or continue it, never gets into a unit."""
+    """A value that would end its line, or continue it, never gets into a unit."""
     with pytest.raises(AssertionError):
         Section("Service").set("X", value)
     assert not fits(value)
@@ -67,7 +67,7 @@ def test_set_writes_one_line(value: str) -> None:
     ],
 )
 def test_fits(words: list[Word], expected: bool) -> None:
-    """Blanks at the ends, which systemd strips, do not fit; others do."""
+    """A value with blanks at its ends, which systemd strips, does not fit; other blanks do."""
     assert fits(*words) is expected
 
 
@@ -93,7 +93,7 @@ def test_fits(words: list[Word], expected: bool) -> None:
     ],
 )
 def test_arguments(word: Word, expected: str) -> None:
-    """An argument is quoted only where it must be; % and $ mean nothing but in Raw."""
+    """An argument is quoted only if necessary; % and $ have a meaning only in Raw."""
     assert written(lambda section: section.command("X", [[word]])) == f"X={expected}"
 
 
@@ -104,7 +104,7 @@ def test_words_of_several_parts() -> None:
 
 
 def test_long_commands_are_continued() -> None:
-    """A long one has a line for each group of arguments; to systemd it is one all the same."""
+    """A long command has a line for each group of arguments; to systemd it is one line."""
     groups = [[["a" * 60], ["b"]], [["c" * 60]]]
     text = written(lambda section: section.command("ExecStart", *groups))
     assert text == f"ExecStart={'a' * 60} b \\\n    {'c' * 60}"
@@ -114,14 +114,14 @@ def test_long_commands_are_continued() -> None:
 
 
 def test_environment() -> None:
-    """Environment= quotes as a command does, but a $ is none there (systemd.exec(5))."""
+    """Environment= has the quotes of a command, but $ has no meaning there (systemd.exec(5))."""
     text = written(lambda section: section.environment("A", "$x 50% ", Raw("%i"), '"\n'))
     assert text == 'Environment="A=$x 50%% %i\\"\\n"'
     assert written(lambda section: section.environment("A", "b")) == "Environment=A=b"
 
 
 def test_unit() -> None:
-    """The header, then each section once, in the order of their first lines."""
+    """A unit has its header, then each section once, in the order of their first lines."""
     unit = Unit("x.service", ("Generated", "Do not edit"))
     unit.section("Unit").set("Description", "x")
     service = unit.section("Service")
@@ -137,7 +137,7 @@ def test_unit() -> None:
 
 
 def test_directives() -> None:
-    """The keys of one section alone, in order; comments and the other sections are left out."""
+    """directives() yields the keys of one section in order, without comments."""
     text = "# c\n[Unit]\nA=1\nA=2 = 3\n; B=4\n# C=5\nnothing\n[Service]\nD=6\n[Unit]\nE=\n"
     text += "F=a \\\n  b\n"
     assert list(directives(text, "Unit")) == [
@@ -165,7 +165,7 @@ def unescaped(text: str) -> str:
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_strings_come_back(text: str) -> None:
-    """As an argument on one line that directives() reads, and as a variable of a file."""
+    """A hostile string is unchanged as an argument on one line, and as a variable in a file."""
     line = written(lambda section: section.command("X", [["a"], [text], ["b"]]))
     assert "\n" not in line
     ((key, value),) = directives(f"[Service]\n{line}\n", "Service")
@@ -186,12 +186,12 @@ def test_hostile_strings_come_back(text: str) -> None:
     ],
 )
 def test_environment_file(value: str, expected: str) -> None:
-    """Values are in double quotes; what means something there has a backslash; no specifiers."""
+    """Values are in double quotes; special characters have a backslash; % stays as it is."""
     assert environment_file([("A", value)]) == expected
 
 
 def test_a_shell_reads_the_environment_file_alike(tmp_path: Path) -> None:
-    """The file is one that sh can source, too: every hostile string is what it was."""
+    """sh can also source the file: every hostile string is unchanged."""
     values = {f"V{number}": text for number, text in enumerate(HOSTILE)}
     file = tmp_path / "x.env"
     file.write_bytes(environment_file(values.items()).encode())

@@ -1,7 +1,7 @@
 """Runs the wrapper and measures coverage: covered.py WORKER ARGUMENT...
 
-The wrapper ends by posix._exit() or a signal, or becomes the worker, so that no code runs at its
-end that could save what was measured. It is saved before each of these calls.
+The wrapper ends by posix._exit() or a signal, or becomes the worker, so no code at its end can save
+the measurement. This script saves the measurement before each of these calls.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ measured = coverage.process_startup(force=True)
 
 
 def saving(call: Callable[..., Any]) -> Callable[..., Any]:
-    """Returns a system call that saves first; where it returns, measuring goes on."""
+    """Returns a system call that first saves the measurement; if it returns, measuring goes on."""
 
     def saved(*arguments: object) -> object:
         if measured is None or (call is kill and arguments[0] != posix.getpid()):

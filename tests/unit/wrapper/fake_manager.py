@@ -1,4 +1,4 @@
-"""A service manager of the tests' own for the wrapper to talk to: it only listens."""
+"""A service manager for the wrapper to talk to: it only listens."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from wctl import worker
 
-# tests/run --full measures coverage, also of the wrapper, for which -I and -S leave no room.
+# tests/run --full also measures the coverage of the wrapper, which -I and -S would prevent.
 MEASURED = {name: text for name, text in os.environ.items() if name.startswith("COVERAGE_")}
 FLAGS = [str(Path(__file__).with_name("covered.py"))] if MEASURED else ["-I", "-S"]
 WRAPPER = [sys.executable, *FLAGS, worker.__file__]
@@ -42,7 +42,7 @@ class FakeManager:
             "PATH": os.environ["PATH"],
             "NOTIFY_SOCKET": self.address,
             "RUNTIME_DIRECTORY": str(self.runtime),
-            "JOURNAL_STREAM": "0:0",  # there is a journal, though this is not it
+            "JOURNAL_STREAM": "0:0",  # there is a journal, but stdout is no stream of it
             **MEASURED,
             **more,
         }
@@ -50,7 +50,7 @@ class FakeManager:
     def popen(self, options: str, *command: str, **more: str) -> subprocess.Popen[bytes]:
         """Starts the wrapper as the unit w@00 would."""
         return subprocess.Popen(
-            # CI, or nohup, may have had the tests ignore some signals: env undoes that.
+            # CI, or nohup, may make the tests ignore some signals: env undoes that.
             ["env", "--default-signal", *WRAPPER, *options.split(), "w@00.service", "--", *command],
             env=self.environment(**more),
             stdin=subprocess.DEVNULL,
@@ -65,7 +65,7 @@ class FakeManager:
         return process.returncode, out.decode(), err.decode()
 
     def told(self, timeout: float = 10) -> tuple[str, float] | None:
-        """Returns the next message and when it came; None if none does."""
+        """Returns the next message and the time of its arrival; None if no message comes."""
         try:
             return self._told.get(timeout=timeout)
         except queue.Empty:
@@ -87,7 +87,7 @@ class FakeManager:
                 fds = array.array("i")
                 fds.frombytes(data[: len(data) - len(data) % fds.itemsize])
                 for fd in fds:
-                    os.close(fd)  # a barrier: the sender waits for that
+                    os.close(fd)  # a barrier: the sender waits until this is closed
             if not message:
                 return
             if message != b"BARRIER=1":

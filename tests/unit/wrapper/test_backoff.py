@@ -1,4 +1,4 @@
-"""What follows a failed start; the clock and the manager are the tests' own."""
+"""backoff: what follows a failed start; the tests have their own clock and manager."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class DeathError(Exception):
 
 
 class World:
-    """What retry would do to the rest of the world, written down."""
+    """Writes down what backoff would do to the rest of the world."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.done: list[object] = []
         self.restarts = b"0"
-        self.down, self.up = b"5000000", b"5000400"  # since when, until when
+        self.down, self.up = b"5000000", b"5000400"  # when the unit went down, when it came up
         monkeypatch.setattr("wctl.wrapper.backoff.time.sleep", self.done.append)
         monkeypatch.setattr(
             "wctl.wrapper.sd_notify.status", lambda _to, *what: self.done.append(what)
@@ -46,12 +46,12 @@ class World:
 
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
-    """The rest of the world."""
+    """The world, which writes down what backoff does."""
     return World(monkeypatch)
 
 
 def start(tmp_path: Path, failed: int, restarts: int | None, *options: str) -> Start:
-    """Returns a start after so many failed ones."""
+    """Returns a start after ``failed`` failed starts."""
     runtime = tmp_path / "wctl"
     runtime.mkdir()
     Counter(str(runtime)).begin(failed - 1, restarts)
@@ -60,7 +60,7 @@ def start(tmp_path: Path, failed: int, restarts: int | None, *options: str) -> S
 
 
 def test_waits_longer_each_time_and_says_so(tmp_path: Path, world: World) -> None:
-    """The second wait is of two seconds, and extends the start by as much and a try."""
+    """The second wait takes 2 s; the wrapper extends the start by this wait and another try."""
     backoff.back_off(start(tmp_path, 2, None, "--startsecs=5", "--startretries=3"))
     tries = "failed start 2 of 4, next try in 2 s"
     assert world.done == [
@@ -69,13 +69,13 @@ def test_waits_longer_each_time_and_says_so(tmp_path: Path, world: World) -> Non
 
 
 def test_a_probe_has_its_own_time(tmp_path: Path, world: World) -> None:
-    """With ready=exec a try may take ready_timeout."""
+    """With ready=exec, the start is extended by ready_timeout for a try, not by startsecs."""
     backoff.back_off(start(tmp_path, 1, None, "--ready=exec:x", "--ready-timeout=50"))
     assert world.done[1] == ("BACKOFF: failed start 1 of 4, next try in 1 s", 1 + 50 + 30)
 
 
 def test_gives_up_by_its_signal(tmp_path: Path, world: World) -> None:
-    """Past startretries: the reason in journal and status, death by SIGRTMIN+29, no wait."""
+    """After startretries the wrapper logs the reason, also as status, and dies by SIGRTMIN+29."""
     with pytest.raises(DeathError):
         backoff.back_off(start(tmp_path, 4, None, "--startretries=3"))
     reason = "gave up after 4 failed starts in a row"
@@ -85,7 +85,7 @@ def test_gives_up_by_its_signal(tmp_path: Path, world: World) -> None:
 
 
 def test_no_failed_start_no_wait(tmp_path: Path, world: World) -> None:
-    """After a start by hand the first try is at once."""
+    """After a start by hand, the wrapper does not wait before the first try."""
     this = start(tmp_path, 3, 5)
     backoff.settle(this)
     backoff.back_off(this)
@@ -99,7 +99,7 @@ def test_no_failed_start_no_wait(tmp_path: Path, world: World) -> None:
 def test_the_count_is_kept_over_automatic_restarts_alone(
     tmp_path: Path, world: World, before: int | None, now: bytes, failed: int
 ) -> None:
-    """NRestarts then and now tell; where nobody answers the count is kept."""
+    """The count is kept if NRestarts has risen, or if systemd does not answer."""
     world.restarts = now
     this = start(tmp_path, 2, before)
     backoff.settle(this)
@@ -112,13 +112,13 @@ def test_the_count_is_kept_over_automatic_restarts_alone(
         (None, b"6000001", 0),  # down for more than a second: stopped, and started by hand
         (None, b"5900000", 1),
         (None, b"", 1),
-        (4, b"9000000", 1),  # NRestarts has told
+        (4, b"9000000", 1),  # NRestarts decides
     ],
 )
 def test_a_stop_right_after_the_first_failed_start(
     tmp_path: Path, world: World, before: int | None, up: bytes, failed: int
 ) -> None:
-    """Nobody knows NRestarts from before then; how long the unit was down tells."""
+    """Without an earlier NRestarts, the time for which the unit was down decides."""
     world.restarts, world.up = b"5", up
     this = start(tmp_path, 1, before)
     backoff.settle(this)
@@ -126,7 +126,7 @@ def test_a_stop_right_after_the_first_failed_start(
 
 
 def test_asks_systemctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With a bare environment, for the unit's property, of the right manager."""
+    """ask() runs systemctl without wctl's environment, for the property, on the right manager."""
     fake = tmp_path / "systemctl"
     fake.write_text('#!/bin/sh\necho "$@ ${LD_LIBRARY_PATH-unset}"\necho noise >&2\n')
     fake.chmod(0o755)
@@ -140,7 +140,7 @@ def test_asks_systemctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.mark.parametrize("program", ["/nonesuch", sys.executable + ".none"])
 def test_nobody_to_ask(monkeypatch: pytest.MonkeyPatch, program: str) -> None:
-    """Without systemctl there is no answer, and no error."""
+    """Without systemctl, ask() returns no answer and raises no error."""
     monkeypatch.setattr(backoff, "_SYSTEMCTL", program)
     assert backoff.ask(parse(["w@00.service", "--", "true"]), "NRestarts") == b""
 
@@ -148,7 +148,7 @@ def test_nobody_to_ask(monkeypatch: pytest.MonkeyPatch, program: str) -> None:
 def test_a_manager_that_hangs_is_not_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After a while there is no answer, and no process is left behind."""
+    """After a limit, ask() returns no answer, and leaves no process behind."""
     fake = tmp_path / "systemctl"
     fake.write_text("#!/bin/sh\nexec sleep 1000\n")
     fake.chmod(0o755)

@@ -9,20 +9,20 @@ from wctl.wrapper.command_line import Options, UsageError, log_path, parse
 
 
 def test_defaults_are_supervisors() -> None:
-    """What the generator leaves out has Supervisor's default."""
+    """An option that the generator leaves out has Supervisor's default."""
     parsed = parse(["w@00.service", "--", "true"])
     assert (parsed.startsecs, parsed.startretries, parsed.ready) == (1, 3, "startsecs")
     assert (parsed.stdout_maxbytes, parsed.stdout_backups) == (50 << 20, 10)
 
 
 def test_names_come_from_the_unit() -> None:
-    """Program and instance are what stands before and behind the @."""
+    """The program stands before the @ of the unit's name, the instance after it."""
     parsed = parse(["my-worker@07.service", "--", "true"])
     assert (parsed.name, parsed.program, parsed.instance) == ("my-worker@07", "my-worker", "07")
 
 
 def test_the_command_is_taken_as_it_is() -> None:
-    """Everything behind -- is the worker's, options and empty arguments too."""
+    """Everything after -- belongs to the worker, including options and empty arguments."""
     parsed = parse(["--retry", "w@00.service", "--", "cmd", "", "--startsecs=9", "--", "x@y"])
     assert parsed.command == ["cmd", "", "--startsecs=9", "--", "x@y"]
     assert (parsed.startsecs, parsed.retry) == (1, True)
@@ -41,7 +41,7 @@ def test_the_command_is_taken_as_it_is() -> None:
     ],
 )
 def test_each_kind_of_option(argument: str, name: str, value: object) -> None:
-    """Numbers, texts, lists and flags, by the type of their default."""
+    """The parser reads numbers, texts, lists and flags, by the type of the option's default."""
     assert getattr(parse([argument, "w@00.service", "--", "true"]), name) == value
 
 
@@ -81,19 +81,19 @@ def test_what_the_generator_does_not_write_is_refused(arguments: list[str]) -> N
     ],
 )
 def test_resident_only_where_something_must_stay(arguments: list[str], resident: bool) -> None:
-    """Log files, retries with autorestart=false, and ready=log need somebody beside the worker."""
+    """The wrapper stays for log files, for retries with autorestart=false, and for ready=log."""
     assert parse([*arguments, "w@00.service", "--", "true"]).resident is resident
 
 
 def test_numbers_are_filled_in() -> None:
-    """%(process_num) formats become the instance's number, a doubled % one."""
+    """With --expand, %(process_num) formats become the instance's number, and %% becomes %."""
     parsed = parse(["--expand", "w@07.service", "--", "true"])
     assert parsed.expanded(b"n%(process_num)d-%(process_num)03d-100%%") == b"n7-007-100%"
     assert Options().expanded(b"100%%") == b"100%%"  # without --expand nothing is touched
 
 
 def test_log_files_have_a_name_without_one() -> None:
-    """PROGRAM-NN.log and PROGRAM-NN-error.log in the unit's directory; none without that."""
+    """By default, PROGRAM-NN.log and PROGRAM-NN-error.log are in the unit's directory, if any."""
     parsed = parse(["w@07.service", "--", "true"])
     assert log_path(parsed, "/var/log/wctl/w", stderr=False) == "/var/log/wctl/w/w-07.log"
     assert log_path(parsed, "/var/log/wctl/w", stderr=True) == "/var/log/wctl/w/w-07-error.log"
@@ -101,5 +101,5 @@ def test_log_files_have_a_name_without_one() -> None:
 
 
 def test_every_option_has_a_default() -> None:
-    """Options.__init__ is the list of all options; each is known to the parser by it."""
+    """Options.__init__ lists all options, and the parser knows each option from there."""
     assert {"startsecs", "ready", "log", "retry"} <= set(vars(command_line.Options()))

@@ -1,4 +1,4 @@
-"""What the wrapper imports on the way to a worker: every start of every worker pays for it."""
+"""The imports of the wrapper before the worker: they cost time at every start of every worker."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ import wctl
 WORKER = Path(wctl.__file__).with_name("worker.py")
 
 OURS = {"wrapper", "wrapper.launch", "wrapper.command_line", "wrapper.starts"}
-# Of Python's modules some that take milliseconds to import.
+# Some of Python's modules that take milliseconds to import.
 SLOW = {"argparse", "dataclasses", "enum", "os", "pathlib", "re", "signal", "socket", "subprocess"}
 
 
 @pytest.fixture(scope="module")
 def imported() -> set[str]:
-    """The modules that are imported up to the exec, in the process that execs."""
+    """The modules that the wrapper imports until it executes the worker."""
     shown = subprocess.run(
         [sys.executable, "-I", "-S", "-X", "importtime", WORKER, "--log=none",
          "w@00.service", "--", "/bin/true"],
@@ -36,9 +36,9 @@ def imported() -> set[str]:
 
 
 def test_only_what_the_hand_off_needs_is_ours(imported: set[str]) -> None:
-    """Readiness, retries, residence and logs are imported where they are used, and only there.
+    """A hand-off imports no modules for readiness, retries, residence or logs.
 
-    The notifier, which is forked off, writes to the same list.
+    The notifier, which the wrapper forks, writes its imports to the same list.
     """
     beside = {"wrapper.notifier", "wrapper.sd_notify", "wrapper.readiness"}
     ours = {name for name in imported if name.partition(".")[0] == "wrapper"}
@@ -46,12 +46,12 @@ def test_only_what_the_hand_off_needs_is_ours(imported: set[str]) -> None:
 
 
 def test_nothing_slow_is_imported(imported: set[str]) -> None:
-    """None of the modules that take milliseconds to import."""
+    """A hand-off imports no module that takes milliseconds to import."""
     assert imported & SLOW == set()
 
 
 def _imports(module: str, path: Path, modules: set[str]) -> set[str]:
-    """The modules of ours that one imports anywhere: at its top, in a function, for its types."""
+    """Returns wctl's modules that a module imports: at its top, in functions, or for types."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("wctl"):
@@ -61,7 +61,7 @@ def _imports(module: str, path: Path, modules: set[str]) -> set[str]:
 
 
 def test_imports_go_one_way() -> None:
-    """A module imports only lower floors, the wrapper's late imports included."""
+    """A module imports only from lower floors, also in the wrapper's late imports."""
     root = WORKER.parents[1]
     modules = {
         ".".join(path.relative_to(root).with_suffix("").parts): path

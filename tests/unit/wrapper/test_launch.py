@@ -1,4 +1,4 @@
-"""From systemd's exec of the wrapper to its exec of the worker, under a manager of our own."""
+"""launch: from the start of the wrapper until it executes the worker, under a fake manager."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import pytest
 
 from unit.wrapper.fake_manager import WRAPPER, FakeManager
 
-# What hand-off may import before it execs: its own four modules, and what is built into the
-# interpreter. A library costs milliseconds at every start of every worker.
+# The modules that a hand-off may import before it executes the worker: its own four, and modules
+# that are built into the interpreter. A library costs milliseconds at every start of every worker.
 ALLOWED = {
     "wrapper", "wrapper.launch", "wrapper.command_line", "wrapper.starts", "_signal", "_socket",
 }  # fmt: skip
@@ -30,14 +30,14 @@ def manager(tmp_path: Path) -> Iterator[FakeManager]:
 
 
 def test_becomes_the_worker(manager: FakeManager) -> None:
-    """The same process, with the worker's arguments, output and exit code."""
+    """The wrapper's process becomes the worker, with its arguments, output and exit code."""
     process = manager.popen("--startsecs=1", "sh", "-c", 'echo $$ "$@"; exit 7', "sh", "a b", "")
     out = process.communicate(timeout=60)[0].decode()
     assert (out, process.returncode) == (f"{process.pid} a b \n", 7)
 
 
 def test_ready_after_startsecs(manager: FakeManager) -> None:
-    """READY=1 comes a second after the exec and not before; then the count is gone."""
+    """With startsecs=1, READY=1 comes after a second, not before; then the count is gone."""
     began = time.monotonic()
     process = manager.popen("--startsecs=1", "sleep", "1000")
     told = manager.told()
@@ -49,14 +49,14 @@ def test_ready_after_startsecs(manager: FakeManager) -> None:
 
 
 def test_no_ready_from_a_worker_that_ends_before(manager: FakeManager) -> None:
-    """A start that ended before startsecs stays counted, and is never reported."""
+    """If the worker ends before startsecs, its start stays counted and READY=1 never comes."""
     manager.run("--startsecs=1", "true")
     assert manager.told(timeout=1.5) is None
     assert manager.counter.read_text() == "1"
 
 
 def test_startsecs_0_is_ready_however_soon_it_ends(manager: FakeManager) -> None:
-    """READY=1 is said before the exec; the count stays for a crash to be counted."""
+    """READY=1 comes even if the worker ends at once; the count stays, so that a crash counts."""
     manager.run("--startsecs=0", "true")
     told = manager.told()
     assert told is not None and told[0] == "READY=1"
@@ -75,15 +75,15 @@ def test_startsecs_0_is_ready_however_soon_it_ends(manager: FakeManager) -> None
 def test_what_cannot_be_run_is_127(
     manager: FakeManager, options: str, command: str, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One line that names it, exit code 127, never READY, a failed start."""
-    monkeypatch.chdir("/")  # as systemd does where WorkingDirectory=- is missing
+    """A command that cannot be run is a failed start: one line names it, the exit code is 127."""
+    monkeypatch.chdir("/")  # as systemd does if the directory of WorkingDirectory=- is missing
     code, _, err = manager.run(options, command)
     assert (code, err) == (127, f"w@00.service: cannot start: {said}\n")
     assert (manager.told(timeout=1.2), manager.counter.read_text()) == (None, "1")
 
 
 def test_the_environment_is_the_workers_own(manager: FakeManager) -> None:
-    """Nothing of wctl or Python is added; sockets and directories of wctl's are taken out."""
+    """The wrapper adds nothing to the environment, and removes wctl's socket and directories."""
     other = f"/run/other:{manager.runtime}"
     _, out, _ = manager.run("--startsecs=1", "env", "-0", A="b\nc", RUNTIME_DIRECTORY=other)
     expected = manager.environment(A="b\nc", RUNTIME_DIRECTORY="/run/other")
@@ -92,7 +92,7 @@ def test_the_environment_is_the_workers_own(manager: FakeManager) -> None:
 
 
 def test_formats_of_the_number_are_filled_in(manager: FakeManager) -> None:
-    """In arguments with --expand, in variables that are named."""
+    """--expand fills in the number in arguments, --expand-env in the variables that it names."""
     _, out, _ = manager.run(
         "--startsecs=1 --expand --expand-env=N,M", "sh", "-c", "echo $N %(process_num)d 9%%",
         N="%(process_num)03d",
@@ -102,10 +102,10 @@ def test_formats_of_the_number_are_filled_in(manager: FakeManager) -> None:
 
 @pytest.mark.parametrize("sigpipe", [False, True])
 def test_signals_are_as_the_manager_left_them(manager: FakeManager, sigpipe: bool) -> None:
-    """Nothing is blocked; SIGPIPE alone is ignored, as systemd has it, unless it is not to be."""
+    """No signal is blocked; only SIGPIPE is ignored, as under systemd, and not with --sigpipe."""
     options = "--startsecs=1" + (" --sigpipe" if sigpipe else "")
     _, out, _ = manager.run(options, "grep", "-E", "^Sig(Blk|Ign)", "/proc/self/status")
-    # Not 32 and 33: they are the C library's own, and a child has them as its parent had.
+    # Not 32 and 33: the C library uses them, and a child inherits their state from its parent.
     ours = sum(1 << (number - 1) for number in signal.valid_signals())
     masks = {line.split()[0]: int(line.split()[1], 16) & ours for line in out.splitlines()}
     ignored = 0 if sigpipe else 1 << (signal.SIGPIPE - 1)
@@ -113,13 +113,13 @@ def test_signals_are_as_the_manager_left_them(manager: FakeManager, sigpipe: boo
 
 
 def test_no_descriptor_is_added(manager: FakeManager) -> None:
-    """The worker has its three and nothing of ours; ls has one for the directory."""
+    """The worker has descriptors 0 to 2 and none of wctl's; ls opens the directory as 3."""
     _, out, _ = manager.run("--startsecs=1", "ls", "/proc/self/fd")
     assert out.split() == ["0", "1", "2", "3"]
 
 
 def test_no_child_is_left(manager: FakeManager) -> None:
-    """The notifier is nobody's child: the worker has neither a process nor a zombie."""
+    """The notifier is not a child of the worker, which has neither a child nor a zombie."""
     process = manager.popen("--startsecs=1", "sleep", "1000")
     assert manager.told() is not None
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
@@ -136,7 +136,7 @@ def test_a_wrong_command_line_is_64() -> None:
 
 @pytest.mark.parametrize(("name", "right"), [("w@0", "w@00"), ("w@x", "w@00"), ("w@007", "w@07")])
 def test_another_spelling_gives_up(name: str, right: str) -> None:
-    """An instance that nobody would look for is FATAL at once, with the right name."""
+    """The wrapper gives up a misspelt instance at once, and names the right spelling."""
     done = subprocess.run(
         [*WRAPPER, f"{name}.service", "--", "true"], capture_output=True, text=True, check=False
     )
@@ -145,7 +145,7 @@ def test_another_spelling_gives_up(name: str, right: str) -> None:
 
 
 def test_a_count_that_cannot_be_kept_is_no_obstacle(manager: FakeManager) -> None:
-    """The worker runs, and one line says why it is not counted."""
+    """The worker runs, and one line says why its start is not counted."""
     gone = f"{manager.runtime}/wctl/gone"
     code, out, err = manager.run("--startsecs=1", "echo", "runs", RUNTIME_DIRECTORY=gone)
     assert (code, out) == (0, "runs\n")
@@ -153,7 +153,7 @@ def test_a_count_that_cannot_be_kept_is_no_obstacle(manager: FakeManager) -> Non
 
 
 def test_hand_off_imports_next_to_nothing() -> None:
-    """An import beyond the list would be paid for by every start of every worker."""
+    """Before it executes the worker, a hand-off imports only the modules of the list."""
     script = (
         "import sys; before = set(sys.modules); sys.path.append(sys.argv[1]);"
         "from wrapper import launch; print(*sorted(set(sys.modules) - before))"
@@ -169,7 +169,7 @@ def test_hand_off_imports_next_to_nothing() -> None:
 
 
 def test_a_whole_start_imports_little_more(manager: FakeManager) -> None:
-    """As traced by the interpreter, the notifier's process included."""
+    """Only the notifier imports a few more modules, as Python's own trace shows."""
     python = [sys.executable, "-I", "-S", "-X", "importtime"]
 
     def imported(*arguments: str) -> set[str]:
@@ -186,7 +186,7 @@ def test_a_whole_start_imports_little_more(manager: FakeManager) -> None:
 
 
 def test_signals_during_the_fork_reach_the_worker(manager: FakeManager) -> None:
-    """However early a SIGTERM comes, the process ends by it, as the worker would."""
+    """However early SIGTERM comes, it ends the process, as it would end the worker."""
     for _ in range(10):
         process = manager.popen("--startsecs=1", "sleep", "1000")
         os.kill(process.pid, signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""The process that waits beside a worker."""
+"""notifier: the process that watches a worker until it is READY."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def process() -> Iterator[subprocess.Popen[bytes]]:
 
 
 def test_waits_no_shorter_than_asked(process: subprocess.Popen[bytes]) -> None:
-    """A poll in whole milliseconds must not make a worker READY a fraction of one early."""
+    """gone() waits at least as long as asked, though poll(2) counts in whole milliseconds."""
     worker = Worker(os.pidfd_open(process.pid))
     for within in (0.0, 0.0014, 0.0501):
         began = time.monotonic()
@@ -32,7 +32,7 @@ def test_waits_no_shorter_than_asked(process: subprocess.Popen[bytes]) -> None:
 
 
 def test_notices_the_end_at_once(process: subprocess.Popen[bytes]) -> None:
-    """A worker that ends is gone, also where it is a zombie still."""
+    """gone() returns as soon as the worker ends, even if it is still a zombie."""
     worker = Worker(os.pidfd_open(process.pid))
     process.kill()
     began = time.monotonic()
@@ -41,7 +41,7 @@ def test_notices_the_end_at_once(process: subprocess.Popen[bytes]) -> None:
 
 
 def test_looks_at_a_pipe_too(process: subprocess.Popen[bytes]) -> None:
-    """gone_or() tells output from an end, and an end from neither."""
+    """gone_or() tells apart output, the worker's end, and neither."""
     worker = Worker(os.pidfd_open(process.pid))
     output, tap = os.pipe()
     assert worker.gone_or(output, 0) is False
@@ -53,13 +53,13 @@ def test_looks_at_a_pipe_too(process: subprocess.Popen[bytes]) -> None:
 
 
 def test_stops_with_the_signal_given(process: subprocess.Popen[bytes]) -> None:
-    """The stop signal is enough for a worker that heeds it."""
+    """stop() sends nothing but the stop signal to a worker that ends by it."""
     Worker(os.pidfd_open(process.pid)).stop(signal.SIGUSR1, 60)
     assert process.wait() == -signal.SIGUSR1
 
 
 def test_kills_what_does_not_stop() -> None:
-    """After the grace, SIGKILL."""
+    """stop() sends SIGKILL to a worker that ignores the stop signal for too long."""
     ignores = "trap '' TERM; echo; exec sleep 1000"
     deaf = subprocess.Popen(["sh", "-c", ignores], stdout=subprocess.PIPE)
     assert deaf.stdout is not None

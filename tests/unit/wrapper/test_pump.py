@@ -1,7 +1,7 @@
 """The pump, as the wrapper runs it: exact bytes, a journald that comes and goes, full disks.
 
-The journald here is a socket of the test's own: only the real one has a journal, and the tests of
-that are in e2e, but only this one can stop reading at a chosen byte.
+The journald here is a socket of the test: it can stop reading at a chosen byte. The tests with the
+real journald and its journal are in tests/e2e.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class FakeDaemon:
         return data
 
     def stop(self) -> None:
-        """Goes away, with everything that it has not read."""
+        """Goes away, and loses everything that it has not read."""
         for endpoint in (self._server, *self._streams):
             endpoint.close()
         self._streams = []
@@ -65,7 +65,7 @@ class FakeDaemon:
 
 @pytest.fixture
 def daemon(tmp_path: Path) -> Iterator[FakeDaemon]:
-    """A journald that reads nothing by itself."""
+    """A journald that reads only when the test tells it to."""
     made = FakeDaemon(tmp_path / "stdout")
     yield made
     made.stop()
@@ -73,7 +73,7 @@ def daemon(tmp_path: Path) -> Iterator[FakeDaemon]:
 
 @pytest.fixture
 def spare(tmp_path: Path) -> Path:
-    """The file for the time without a journald."""
+    """The log file for the time without journald."""
     return tmp_path / "spare.log"
 
 
@@ -82,17 +82,17 @@ def output(daemon: FakeDaemon, spare: Path) -> Iterator[Journaled]:
     """An output to the journal with a spare file."""
     journal = Journal(str(daemon.path), "x@00", "x@00.service", 30)
     yield Journaled(journal, "x@00", LogFile("x@00", RotatedFile(str(spare), 0, 0)))
-    daemon.stop()  # nobody waits for what it has not read
+    daemon.stop()  # so that close() does not wait for unread lines
     journal.close()
 
 
 def try_again(output: Journaled) -> None:
-    """Lets the second pass after which journald is looked for."""
+    """Makes the output look for journald at its next write, not after a second."""
     output._journal._next_try = 0.0
 
 
 def test_whole_lines_go_to_the_journal(daemon: FakeDaemon, output: Journaled) -> None:
-    """The beginning of a line waits for its end; the last one goes without."""
+    """journald gets whole lines; the last line goes without a newline when the output closes."""
     output.write(b"one\ntw")
     assert daemon.read() == b"one\n"
     output.write(b"o\nthree")
@@ -102,7 +102,7 @@ def test_whole_lines_go_to_the_journal(daemon: FakeDaemon, output: Journaled) ->
 
 
 def test_unread_lines_are_in_the_file(daemon: FakeDaemon, output: Journaled, spare: Path) -> None:
-    """What a journald that stops has read is not repeated; what it has not read is not lost."""
+    """When journald stops, the lines that it has not read go to the file, and only these."""
     output.write(b"read\n")
     assert daemon.read() == b"read\n"
     output.write(b"unread\n")
@@ -112,7 +112,7 @@ def test_unread_lines_are_in_the_file(daemon: FakeDaemon, output: Journaled, spa
 
 
 def test_read_lines_are_not_repeated(daemon: FakeDaemon, output: Journaled, spare: Path) -> None:
-    """An idle stream that breaks: all was read, so only what comes next goes to the file."""
+    """If journald stops when it has read all lines, only later lines go to the file."""
     output.write(b"read\n")
     assert daemon.read() == b"read\n"
     daemon.stop()
@@ -123,7 +123,7 @@ def test_read_lines_are_not_repeated(daemon: FakeDaemon, output: Journaled, spar
 def test_returns_to_the_journal_at_a_line(
     daemon: FakeDaemon, output: Journaled, spare: Path
 ) -> None:
-    """A line that began in the file ends there; then the journal has the rest."""
+    """A line that began in the file ends there; journald gets the lines after it."""
     daemon.stop()
     output.write(b"one\ntw")
     daemon.start()
@@ -137,7 +137,7 @@ def test_returns_to_the_journal_at_a_line(
 def test_worker_that_ends_leaves_nothing_unsaid(
     daemon: FakeDaemon, output: Journaled, spare: Path
 ) -> None:
-    """Held-back and unread lines are in the file when journald is gone at the end."""
+    """If journald is gone when the worker ends, unread and unfinished lines are in the file."""
     output.write(b"one\ntwo")
     daemon.stop()
     output.close()
@@ -145,7 +145,7 @@ def test_worker_that_ends_leaves_nothing_unsaid(
 
 
 def test_connects_with_systemds_header(daemon: FakeDaemon) -> None:
-    """Identifier, unit, priority with facility, level prefix, no forwards."""
+    """The header has identifier, unit, priority with facility, level prefix, and no forwards."""
     ours = journald.connect(str(daemon.path), "x@00", "x@00.service", 1 << 3 | 5)
     theirs = daemon._server.accept()[0]
     assert theirs.recv(100) == b"x@00\nx@00.service\n13\n1\n0\n0\n0\n"
@@ -156,7 +156,7 @@ def test_connects_with_systemds_header(daemon: FakeDaemon) -> None:
 def test_unwritable_file_drops_whole_lines_and_says_how_many(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first failure and the end of it are told; the line that was cut stays apart."""
+    """The wrapper logs the first failure and its end; the line that was cut stays apart."""
     monkeypatch.delenv("JOURNAL_STREAM", raising=False)
     path = tmp_path / "a.log"
     file = RotatedFile(str(path), 0, 0)
@@ -183,7 +183,7 @@ HOSTILE = [b"\0\xff\xfe\n", b"y" * 200_000 + b"\n", b"<3>prefix\n", b"no end"]
 
 @pytest.mark.parametrize("joined", [False, True])
 def test_a_workers_bytes_are_exact(tmp_path: Path, joined: bool) -> None:
-    """From a process's stdout and stderr to files: binary, long, without a last newline."""
+    """Files get exactly a worker's bytes: binary data, long lines, and no last newline."""
     options = Options()
     options.unit = "x@00.service"
     options.log = "file"
@@ -210,7 +210,7 @@ def test_a_workers_bytes_are_exact(tmp_path: Path, joined: bool) -> None:
 
 
 def test_ends_with_the_worker_though_a_grandchild_holds_the_pipe(tmp_path: Path) -> None:
-    """What was written by then is in the file; a grandchild that lives on is not waited for."""
+    """The pump ends with the worker, whose output is in the file, and not with a grandchild."""
     options = Options()
     options.unit = "x@00.service"
     options.log = "file"

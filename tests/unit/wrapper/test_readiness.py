@@ -1,4 +1,4 @@
-"""Readiness beyond time, without systemd: each probe, its success, its failure, its timeout."""
+"""readiness: the success, the failure and the timeout of each probe, without systemd."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_file(manager: FakeManager, tmp_path: Path) -> None:
 
 
 def test_exec(manager: FakeManager, tmp_path: Path) -> None:
-    """READY when the command exits with 0; it does not get at the notification socket."""
+    """READY when the command exits with 0; the command does not get the notification socket."""
     probe = tmp_path / "probe"
     probe.write_text(f'#!/bin/sh\n[ -z "$NOTIFY_SOCKET" ] && test -e {tmp_path}/up\n')
     probe.chmod(0o755)
@@ -44,7 +44,7 @@ def test_exec(manager: FakeManager, tmp_path: Path) -> None:
 
 
 def test_tcp(manager: FakeManager) -> None:
-    """READY when somebody accepts connections there."""
+    """READY when the port accepts connections."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         assert ready(manager, f"--ready=tcp:127.0.0.1:{port}", "exec sleep 1000")
@@ -52,19 +52,19 @@ def test_tcp(manager: FakeManager) -> None:
 
 @pytest.mark.parametrize("script", ["echo it is up", "echo it is up >&2", "printf 'it is up'"])
 def test_log(manager: FakeManager, script: str) -> None:
-    """READY by a line of stdout or stderr, also one that has no end yet."""
+    """READY when a line of stdout or stderr matches, even before the line ends."""
     assert ready(manager, "--ready=log:is.up", f"echo begin; sleep 0.2; {script}; exec sleep 1000")
 
 
 def test_log_matches_lines_not_their_neighbours(manager: FakeManager) -> None:
-    """A line's end is the end of what a match may span."""
+    """A match never spans two lines."""
     process = manager.popen("--ready=log:a.*b", "sh", "-c", "printf 'a\\nb\\n'; sleep 1")
     process.communicate(timeout=60)
     assert manager.told(timeout=0.1) is None
 
 
 def test_notify_is_over_when_the_count_is_gone(manager: FakeManager) -> None:
-    """The manager clears the count by ExecStartPost=: then nobody stops the worker."""
+    """Once the manager has cleared the count by ExecStartPost=, the notifier stops no worker."""
     process = manager.popen("--ready=notify --ready-timeout=1", "sh", "-c", "rm $COUNT; sleep 2",
                             COUNT=str(manager.counter))  # fmt: skip
     _, err = process.communicate(timeout=60)
@@ -83,7 +83,7 @@ def test_notify_is_over_when_the_count_is_gone(manager: FakeManager) -> None:
     ],
 )
 def test_not_ready_in_time(manager: FakeManager, option: str, missing: str) -> None:
-    """The worker is stopped by its stop signal, and the reason is said."""
+    """After ready_timeout, the notifier stops the worker by its stop signal and says why."""
     began = time.monotonic()
     code, _, err = manager.run(f"--ready={option} --ready-timeout=1 --stopsignal=10", "sleep", "9")
     assert code == -10
@@ -93,6 +93,6 @@ def test_not_ready_in_time(manager: FakeManager, option: str, missing: str) -> N
 
 
 def test_a_worker_that_is_gone_is_not_ready(manager: FakeManager) -> None:
-    """What the probe says no longer matters, and nothing is said about it."""
+    """A worker that has ended is not READY, whatever its probe says; the notifier is silent."""
     assert manager.run("--ready=exec:true", "true") == (0, "", "")
     assert manager.told(timeout=0.3) is None

@@ -1,4 +1,4 @@
-"""The wrapper as the worker's parent, without systemd."""
+"""resident: the wrapper as the worker's parent, without systemd."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def manager(tmp_path: Path) -> Iterator[FakeManager]:
 
 @pytest.mark.parametrize("code", [0, 1, 77, 127, 255])
 def test_the_exit_code_is_the_workers(manager: FakeManager, code: int) -> None:
-    """Whatever it is."""
+    """The resident wrapper exits with the worker's exit code."""
     options = "--retry --startsecs=0"
     assert manager.run(options, "sh", "-c", f"exit {code}")[0] == code
 
 
 @pytest.mark.parametrize("name", ["HUP", "INT", "TERM", "KILL", "SEGV", "PIPE", "USR1", "CHLD"])
 def test_the_death_is_the_workers(manager: FakeManager, name: str) -> None:
-    """By the same signal; one that does not end a process leaves the worker's own exit code."""
+    """The wrapper dies by the signal that killed the worker, otherwise has its exit code."""
     options = "--retry --startsecs=0 --sigpipe"
     code, _, _ = manager.run(options, "sh", "-c", f"kill -{name} $$; exit 3")
     assert code == (3 if name == "CHLD" else -signal.Signals[f"SIG{name}"])
@@ -42,7 +42,7 @@ def test_the_last_real_time_signal_too(manager: FakeManager) -> None:
 
 @pytest.mark.parametrize("name", ["TERM", "USR1", "HUP", "WINCH", "ABRT"])
 def test_signals_are_passed_on(manager: FakeManager, name: str) -> None:
-    """What comes to the wrapper is for the worker, its stop signal in any case."""
+    """The wrapper passes signals on to the worker, in any case its stop signal."""
     number = signal.Signals[f"SIG{name}"]
     script = f"trap 'exit 9' {name}; echo up; while :; do sleep 0.05; done"
     process = manager.popen(f"--retry --startsecs=0 --stopsignal={number}", "sh", "-c", script)
@@ -54,7 +54,7 @@ def test_signals_are_passed_on(manager: FakeManager, name: str) -> None:
 
 
 def test_startsecs_0_is_not_retried(manager: FakeManager) -> None:
-    """With autorestart=false, what ends after READY stays down, however soon."""
+    """With autorestart=false, a worker that ends after READY stays down, however soon."""
     script = "echo run; exit 4"
     code, out, _ = manager.run("--retry --startsecs=0", "sh", "-c", script)
     assert (code, out) == (4, "run\n")
@@ -62,14 +62,14 @@ def test_startsecs_0_is_not_retried(manager: FakeManager) -> None:
 
 
 def test_failed_starts_are_retried_and_given_up(manager: FakeManager) -> None:
-    """startretries=1: a second try a second later, then death by the signal of giving up."""
+    """With startretries=1, there is a second try after a second; then the wrapper gives up."""
     code, out, err = manager.run("--retry --startsecs=5 --startretries=1", "echo", "run")
     assert (code, out) == (-(signal.SIGRTMIN + 29), "run\nrun\n")
     assert "gave up after 2 failed starts in a row" in err
 
 
 def test_a_stop_in_the_backoff_ends_it(manager: FakeManager) -> None:
-    """The stop signal, while the next try is waited for; others are no reason to end."""
+    """The stop signal ends the wrapper while it waits for the next try; other signals do not."""
     process = manager.popen("--retry --startsecs=5", "false")
     while True:
         told = manager.told()

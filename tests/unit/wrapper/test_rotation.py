@@ -1,4 +1,4 @@
-"""Rotated files: limits at line ends, kills at every step, files that somebody takes away."""
+"""rotation: limits at line ends, kills at every step, files that disappear."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ BACKUPS = 3
 
 
 def contents(path: Path) -> list[bytes]:
-    """Returns what the files hold, the oldest first."""
+    """Returns the contents of the files, the oldest first."""
     names = sorted(path.parent.glob(f"{path.name}.*"), key=lambda backup: -int(backup.suffix[1:]))
     return [file.read_bytes() for file in [*names, path] if file.exists()]
 
 
 def test_files_are_cut_at_line_ends_below_the_limit(tmp_path: Path) -> None:
-    """Whatever the sizes of the writes: complete, and above the limit by one write at most."""
+    """Files are complete, and exceed the limit by one write at most, whatever its size."""
     for chunk in (1, 7, 999, 1000, 1001, 1 << 16):
         path = tmp_path / f"{chunk}.log"
         file = RotatedFile(str(path), LIMIT, 20)
@@ -33,7 +33,7 @@ def test_files_are_cut_at_line_ends_below_the_limit(tmp_path: Path) -> None:
             file.write(data[start : start + chunk])
         files = contents(path)
         assert b"".join(files) == data
-        # A line that comes in several writes may end above the limit: by one write, no more.
+        # A line that comes in several writes may end above the limit, by one write at most.
         assert max(map(len, files)) <= LIMIT + min(chunk, 50)
         assert chunk < 50 or all(content.endswith(b"\n") for content in files)
 
@@ -84,7 +84,10 @@ class KilledAt:
 
 
 def write_until_killed(path: Path, lines: list[bytes], number: int) -> tuple[int, bool]:
-    """Writes in a process killed at a step; returns how many writes were complete, and the kill."""
+    """Writes in a process that is killed at a step.
+
+    Returns how many writes were complete, and whether the process was killed.
+    """
     ours, theirs = os.pipe()
     child = os.fork()
     if child == 0:
@@ -102,7 +105,7 @@ def write_until_killed(path: Path, lines: list[bytes], number: int) -> tuple[int
 
 
 def test_killed_at_every_step_no_written_line_is_lost(tmp_path: Path) -> None:
-    """SIGKILL before any system call, then another process goes on: each line is there, once."""
+    """After SIGKILL before any system call, another process goes on; each line is there once."""
     lines = LINES[:150]  # some four rotations
     step = 0
     killed = True
@@ -110,7 +113,7 @@ def test_killed_at_every_step_no_written_line_is_lost(tmp_path: Path) -> None:
         path = tmp_path / str(step) / "a.log"
         path.parent.mkdir()
         complete, killed = write_until_killed(path, lines, step)
-        # A kill between the write and its report: the line is there, too.
+        # After a kill between a write and its report, the line of that write is there.
         there = b"".join(contents(path)).count(b"\n")
         assert complete <= there <= complete + 1
         RotatedFile(str(path), LIMIT, 20).write(b"".join(lines[there:]))
@@ -122,12 +125,12 @@ def test_killed_at_every_step_no_written_line_is_lost(tmp_path: Path) -> None:
 
 
 def later(file: RotatedFile) -> None:
-    """Lets the second pass after which a file looks whether it is still in its place."""
+    """Makes a file check at its next write, not after a second, whether it is in its place."""
     file._next_look = 0.0
 
 
 def test_file_that_is_moved_away_is_made_anew(tmp_path: Path) -> None:
-    """logrotate's rename, or rm: the next lines are in a new file of the old name."""
+    """After logrotate's rename, or rm, the next lines are in a new file of the old name."""
     path = tmp_path / "a.log"
     file = RotatedFile(str(path), LIMIT, 3)
     file.write(b"one\n")
@@ -138,7 +141,7 @@ def test_file_that_is_moved_away_is_made_anew(tmp_path: Path) -> None:
 
 
 def test_truncated_file_has_its_room_back(tmp_path: Path) -> None:
-    """After "wctl clear" a file is filled up again before it is rotated."""
+    """After "wctl clear", the wrapper fills a file up to its limit before it rotates the file."""
     path = tmp_path / "a.log"
     file = RotatedFile(str(path), 10, 3)
     file.write(b"12345678\n")
@@ -149,7 +152,7 @@ def test_truncated_file_has_its_room_back(tmp_path: Path) -> None:
 
 
 def test_directory_that_is_deleted_is_made_anew(tmp_path: Path) -> None:
-    """In a directory that only we, or root, can write to."""
+    """A deleted directory is made again inside one that only we, or root, can write to."""
     tmp_path.chmod(0o755)
     path = tmp_path / "logs" / "a.log"
     file = RotatedFile(str(path), LIMIT, 3)
@@ -163,7 +166,7 @@ def test_directory_that_is_deleted_is_made_anew(tmp_path: Path) -> None:
 
 
 def test_no_directory_is_made_where_others_may_write(tmp_path: Path) -> None:
-    """A directory that everybody can write to, such as /tmp, is no place to create one."""
+    """No directory is made inside one that every user can write to, such as /tmp."""
     tmp_path.chmod(0o777)
     with pytest.raises(FileNotFoundError):
         RotatedFile(str(tmp_path / "logs" / "a.log"), LIMIT, 3).write(b"one\n")
@@ -171,7 +174,7 @@ def test_no_directory_is_made_where_others_may_write(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("what", ["file", "directory"])
 def test_link_in_its_place_is_refused(tmp_path: Path, what: str) -> None:
-    """A link in place of the file, or of its directory, gets nothing."""
+    """The wrapper writes nothing through a link in place of the file or of its directory."""
     directory = tmp_path / "logs"
     directory.mkdir()
     trap = tmp_path / "trap"
@@ -192,7 +195,7 @@ def test_link_in_its_place_is_refused(tmp_path: Path, what: str) -> None:
 
 
 def test_file_of_another_process_is_refused(tmp_path: Path) -> None:
-    """Two instances with one name of a log file: the second writes nothing."""
+    """If two instances have the same log file, the second writes nothing."""
     path = str(tmp_path / "a.log")
     first, second = RotatedFile(path, LIMIT, 3), RotatedFile(path, LIMIT, 3)
     first.write(b"one\n")

@@ -1,4 +1,4 @@
-"""Messages to the service manager."""
+"""sd_notify: messages to the service manager."""
 
 from __future__ import annotations
 
@@ -32,25 +32,25 @@ def test_ready_returns_when_it_was_read(manager: FakeManager) -> None:
 
 
 def test_status_may_extend_the_start(manager: FakeManager) -> None:
-    """A status line, in UTF-8, and in microseconds what the start may take from now on."""
+    """status() sends a line in UTF-8, and the microseconds that the start may still take."""
     sd_notify.status(manager.address, "BACKOFF: é", extend=3)
     assert heard(manager) == "STATUS=BACKOFF: é\nEXTEND_TIMEOUT_USEC=3000000"
 
 
 def test_status_is_not_worth_an_error() -> None:
-    """Without a manager, or with one that is gone, nothing happens."""
+    """Without a manager, or with a manager that is gone, status() does nothing."""
     sd_notify.status(None, "x")
     sd_notify.status("/nonesuch/notify", "x")
 
 
 def test_ready_that_cannot_be_told_is_an_error() -> None:
-    """Its caller says so in the journal."""
+    """ready() raises OSError, which its caller logs."""
     with pytest.raises(OSError):
         sd_notify.ready("/nonesuch/notify")
 
 
 def test_an_abstract_address_is_understood() -> None:
-    """@NAME stands for Linux's abstract name space, as systemd's containers use it."""
+    """@NAME is an address in Linux's abstract name space, as in systemd's containers."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
         server.bind("\0wctl-test-notify")
         sd_notify.BARRIER_TIMEOUT, before = 1, sd_notify.BARRIER_TIMEOUT

@@ -1,4 +1,4 @@
-"""The count of failed starts, and Supervisor's rule for what comes next."""
+"""starts: the count of failed starts, and Supervisor's rule for what comes next."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_counts_from_its_beginning(tmp_path: Path) -> None:
 
 
 def test_without_a_directory_every_start_is_the_first() -> None:
-    """Outside a unit nothing is kept, and nothing fails."""
+    """Outside a unit there is no directory: nothing is counted, and nothing fails."""
     counter = Counter(None)
     counter.begin(5)
     counter.clear()
@@ -32,20 +32,20 @@ def test_without_a_directory_every_start_is_the_first() -> None:
 
 @pytest.mark.parametrize("text", [b"", b"x", b"3 x", b"\0\0", b" 4"])
 def test_a_damaged_count_is_none(tmp_path: Path, text: bytes) -> None:
-    """What is not a count is no count: the worker starts at once."""
+    """A file that holds no count counts as no failed start: the worker starts at once."""
     (tmp_path / "failed-starts").write_bytes(text)
     counter = Counter(str(tmp_path))
     assert (counter.failed(), counter.restarts()) == (0, None)
 
 
 def test_a_count_that_cannot_be_kept_is_an_error(tmp_path: Path) -> None:
-    """The caller decides what to do about a directory that is gone."""
+    """begin() raises OSError if its directory is gone; the caller decides what to do."""
     with pytest.raises(OSError):
         Counter(str(tmp_path / "gone")).begin(0)
 
 
 def test_the_old_count_stands_until_the_new_one_is_whole(tmp_path: Path) -> None:
-    """A wrapper killed between write and rename leaves the old count."""
+    """If the wrapper is killed between write and rename, the old count stays."""
     counter = Counter(str(tmp_path))
     counter.begin(2)
     (tmp_path / "failed-starts.new").write_bytes(b"")
@@ -66,17 +66,17 @@ def test_the_old_count_stands_until_the_new_one_is_whole(tmp_path: Path) -> None
         (3, 0, False),  # systemctl restart, while it ran or waited in the wrapper
         (3, 3, False),  # systemctl restart while systemd waited out RestartSec=
         (3, 6, True),  # in between, systemd itself had failed to start it
-        (3, None, True),  # nobody answers
+        (3, None, True),  # systemd does not answer
         (None, None, True),
     ],
 )
 def test_who_asked_for_a_start(before: int | None, now: int | None, expected: bool) -> None:
-    """Automatic restarts alone raise NRestarts."""
+    """A start is automatic if NRestarts has risen, or if systemd does not answer."""
     assert automatic(before, now) is expected
 
 
 def test_the_rule_is_supervisors() -> None:
-    """startretries=3: four starts, 1, 2 and 3 seconds apart."""
+    """With startretries=3 there are four starts, 1, 2 and 3 seconds apart."""
     assert [delay(failed) for failed in (1, 2, 3)] == [1, 2, 3]
     assert [given_up(failed, 3) for failed in (1, 2, 3, 4)] == [False, False, False, True]
     assert given_up(1, 0)
