@@ -1,4 +1,4 @@
-"""What is fuzzed: from the bytes of a configuration to units and findings, as wctl does it."""
+"""The target of the fuzzing: from the bytes of a configuration to findings and units."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _UNIT_LINE = re.compile(r"|#.*|\[[A-Z][a-z]+\]|[A-Za-z0-9-]+=.*| {4}\S.*")
 
 
 def run(data: bytes, file: Path) -> None:
-    """Read, check and render one configuration; raise if anything is not as it must be."""
+    """Read, check and render one configuration; raise if a rule is broken."""
     file.write_bytes(data)
     config = load([file], VARIABLES)
     for diagnostic in (*config.diagnostics, *checker.check(config, NOWHERE)):
@@ -71,14 +71,14 @@ def _render(config: Config) -> None:
 
 
 def _check_unit(file: File) -> None:
-    """Every line of a unit is one that the generator writes: nothing has broken out of a value."""
+    """Assert that the generator wrote every line of a unit: no value has broken out of its line."""
     for line in file.text.split("\n"):
         assert _UNIT_LINE.fullmatch(line), line
         assert "\0" not in line
 
 
 def mutated(chance: random.Random) -> bytes:
-    """Return a configuration that was right before some of it was changed."""
+    """Return a good configuration with random changes."""
     data = bytearray(chance.choice(SEEDS))
     for _ in range(chance.randint(1, 6)):
         where = chance.randint(0, len(data))

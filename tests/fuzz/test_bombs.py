@@ -1,4 +1,4 @@
-"""What would take forever, or all memory, or never come to an end."""
+"""Configurations that could take forever or fill the memory, and files that never end."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 PKG = Path(__file__).parents[2] / "pkg"
 MOST_MEMORY = 3 << 30  # bytes of address space
-MOST_SECONDS = 60  # of a processor, on a machine that has much else to do
+MOST_SECONDS = 60  # of CPU time, on a busy machine
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Ended:
     code: int
     out: str
     err: str
-    seconds: float  # of a processor
+    seconds: float  # of CPU time
 
 
 def wctl(*arguments: str) -> Ended:
@@ -91,7 +91,7 @@ LARGE: dict[str, Callable[[], str]] = {
 @pytest.mark.full
 @pytest.mark.parametrize("make", LARGE.values(), ids=LARGE)
 def test_ten_megabytes(tmp_path: Path, make: Callable[[], str]) -> None:
-    """A file of 10 MB, whatever it holds, is read in little memory and in finite time."""
+    """wctl reads a file of 10 MB in little memory and in finite time, whatever the file holds."""
     check(tmp_path, make())
 
 
@@ -105,20 +105,20 @@ def test_interpolation_bomb(tmp_path: Path) -> None:
 
 
 def test_bomb_of_many_programs(tmp_path: Path) -> None:
-    """A long variable in very many programs is an error, too."""
+    """A long variable in very many programs is also an error."""
     programs = "".join(f"[program:x{n}]\ncommand=/bin/echo %(ENV_A)s\n" for n in range(2000))
     ended = check(tmp_path, f'[supervisord]\nenvironment=A="{"x" * 99_999}"\n{programs}')
     assert (ended.code, "all programs are too long" in ended.err) == (1, True)
 
 
 def test_wide_numbers(tmp_path: Path) -> None:
-    """A number of a billion digits is not made."""
+    """A number of a billion digits is an error; wctl does not make it."""
     ended = check(tmp_path, "[program:x]\ncommand=/bin/echo %(process_num)1000000000d\n")
     assert (ended.code, "wider than" in ended.err) == (1, True)
 
 
 def test_ten_thousand_programs(tmp_path: Path) -> None:
-    """10,000 programs of an ordinary kind: check and render in 5 s each on an idle machine."""
+    """check and render take at most 5 s each for 10,000 ordinary programs on an idle machine."""
     file = tmp_path / "x.conf"
     file.write_text(
         "".join(
@@ -133,7 +133,7 @@ def test_ten_thousand_programs(tmp_path: Path) -> None:
     rendered = wctl("render", "-c", str(file))
     assert checked.out.splitlines()[-1].startswith("10000 programs, 0 errors")
     assert rendered.out.count("[Service]") == 10_000
-    # Processor time, three times what an idle machine of ours takes: others are at work here.
+    # CPU time, three times that of an idle machine: this machine may have other work.
     assert (checked.seconds < 15, rendered.seconds < 15) == (True, True), (
         checked,
         rendered.seconds,
@@ -141,7 +141,7 @@ def test_ten_thousand_programs(tmp_path: Path) -> None:
 
 
 def test_includes_do_not_nest(tmp_path: Path) -> None:
-    """Files that include each other, and themselves, end: an include in an include is not read."""
+    """Files may include each other and themselves: wctl does not read an include in an include."""
     for name, other in (("x", "y"), ("y", "x")):
         (tmp_path / f"{name}.conf").write_text(
             f"[include]\nfiles=*.conf {other}.conf\n[program:{name}]\ncommand=/bin/cat\n"
@@ -152,7 +152,7 @@ def test_includes_do_not_nest(tmp_path: Path) -> None:
 
 
 def test_one_bad_file_stops_no_other(tmp_path: Path) -> None:
-    """Files that cannot be read, or end never, are reported, all of them; the others are read."""
+    """wctl reports all files that are unreadable or endless, and reads the others."""
     (tmp_path / "a.conf").mkdir()
     os.mkfifo(tmp_path / "b.conf")
     (tmp_path / "c.conf").symlink_to("nonesuch")
@@ -172,7 +172,7 @@ def test_one_bad_file_stops_no_other(tmp_path: Path) -> None:
 
 
 def test_endless_file() -> None:
-    """-c /dev/zero is an error, not all of the memory."""
+    """-c /dev/zero is an error; wctl does not read until its memory is full."""
     ended = wctl("check", "-c", "/dev/zero")
     assert (ended.code, "larger than" in ended.err) == (1, True)
 
@@ -188,7 +188,7 @@ def test_names_that_cannot_be(tmp_path: Path, name: str) -> None:
 
 
 def test_names_that_are_escaped(tmp_path: Path) -> None:
-    """Names that could be taken for others once they are escaped are not."""
+    """Escaped names stay distinct: each program has its own units, however odd its name."""
     names = ["..", ".hidden", "a+b", "a\\x2bb", "a@b", "%n", "wörker", "$(id)", "-", "a'b\"c"]
     file = tmp_path / "x.conf"
     file.write_text("".join(f"[program:{name}]\ncommand=/bin/cat\n" for name in names))

@@ -1,4 +1,4 @@
-"""Supervisor's own parser, kept running beside the tests, and ours in the same words."""
+"""Supervisor's own parser, in a process that keeps running, and wctl's results in the same form."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Oracle:
 
 
 def read(path: Path) -> Processes | str:
-    """Return what Oracle.read() does, read by wctl."""
+    """Return the same as Oracle.read(), but as wctl reads the configuration."""
     config = load([path], VARIABLES)
     if config.errors:
         return "\n".join(map(str, config.errors))
@@ -84,7 +84,7 @@ def read(path: Path) -> Processes | str:
 
 
 def _effective(process: dict[str, Any]) -> dict[str, Any]:
-    """Return a process with what it inherits from supervisord filled in."""
+    """Return a process with the values that it inherits from supervisord."""
     process = dict(process)
     umask, user = process.pop("daemon_umask"), process.pop("daemon_user")
     if process["umask"] is None:
@@ -92,11 +92,11 @@ def _effective(process: dict[str, Any]) -> dict[str, Any]:
     if process["uid"] is None and user is not None:
         process["uid"] = _uid(user)
     for stream in ("stdout", "stderr"):
-        # Written to syslog or to a file of any name: in the journal either way.
+        # Supervisor writes to syslog or to a file of any name; wctl to the journal in both cases.
         if process.pop(f"{stream}_syslog") and process[f"{stream}_logfile"] is None:
             process[f"{stream}_logfile"] = "AUTO"
     if process["socket"] and process["socket"][1] and process["socket"][1][1] == -1:
-        process["socket"][1][1] = os.getgid()  # what supervisord made it with
+        process["socket"][1][1] = os.getgid()  # supervisord's own group
     if process["redirect_stderr"]:
         process["stderr_logfile"] = None
     return process

@@ -31,7 +31,7 @@ joined = st.sampled_from([" ", " ", "", "  ", "\n  ", " ; comment\n   ", " # x\n
 
 @st.composite
 def text(draw: st.DrawFn, most: int = 4, *, odd: bool = False) -> str:
-    """A value of several pieces, blanks, continuation lines and comments between them."""
+    """Draw a value of several pieces, with blanks, continuation lines and comments between them."""
     parts = draw(st.lists(odd_piece if odd else piece, min_size=1, max_size=most))
     return "".join(part + draw(joined) for part in parts).rstrip()
 
@@ -112,7 +112,7 @@ OPTIONS: dict[str, st.SearchStrategy[str]] = {
     "stdout_syslog": boolean,
     "serverurl": st.sampled_from(["AUTO", "unix:///x.sock", "http://localhost:9001"]),
 }  # fmt: skip
-# Values that both accept, so that most configurations get past their first option.
+# Values that both parsers accept, so that most configurations get past their first option.
 SANE = {
     "environment": variables(sane_value, sane_names),
     "stdout_logfile": sane_logfile,
@@ -141,12 +141,12 @@ SANE |= dict.fromkeys(
 
 @st.composite
 def options(draw: st.DrawFn, *, odd: bool) -> list[str]:
-    """The lines of one program's section."""
+    """Draw the lines of one program's section."""
     lines = [f"command = php {draw(text(odd=odd))}"] if not odd or draw(st.integers(0, 9)) else []
     known = OPTIONS if odd else {**OPTIONS, **SANE}
     chosen = draw(st.lists(st.sampled_from(sorted(known)), max_size=8))
     if not odd:
-        # A pair that Supervisor refuses, and a name that several processes need.
+        # Supervisor refuses this pair of options; several processes need a process_name.
         chosen = [*dict.fromkeys(["process_name", *chosen])]
         if "killasgroup" in chosen and "stopasgroup" in chosen:
             chosen.remove("killasgroup")
@@ -160,7 +160,7 @@ def options(draw: st.DrawFn, *, odd: bool) -> list[str]:
 
 @st.composite
 def configuration(draw: st.DrawFn) -> dict[str, str]:
-    """Files by their relative path; supervisord.conf is the main one."""
+    """Draw files by their relative path; supervisord.conf is the main file."""
     odd = draw(st.booleans())
     names = draw(st.lists(st.sampled_from(NAMES), min_size=1, max_size=3, unique=True))
     main = ["[supervisord]"]

@@ -1,4 +1,4 @@
-"""Every difference between Supervisor's reading of a configuration and ours, with its reason."""
+"""Every difference in how Supervisor and wctl read a configuration, with its reason."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from oracle.both import Processes
 
 @dataclass(frozen=True)
 class Difference:
-    """One way to differ.
+    """One kind of difference.
 
-    ``pattern`` matches a line of differences(), ``text`` is in the configuration, ``example`` is
-    the section [program:x], or all sections, of a configuration that is read differently.
+    ``pattern`` matches a line of differences(), ``text`` matches the configuration. ``example`` has
+    all sections, or the lines of [program:x], of a configuration that both read differently.
     """
 
     name: str
@@ -24,7 +24,7 @@ class Difference:
     text: str = ""
 
 
-# "refused by X: why" is what the other one accepts.
+# "refused by X: why" means that the other parser accepts the configuration.
 TABLE: tuple[Difference, ...] = (
     Difference(
         "missing-supervisord",
@@ -210,7 +210,7 @@ def differences(theirs: Processes | str, ours: Processes | str) -> list[str]:
         return [f"refused by Supervisor: {theirs}"]
     if isinstance(ours, str):
         return [f"refused by wctl: {line}" for line in ours.splitlines()]
-    # Names may repeat within a group, hence the rest.
+    # Names may repeat within a group, so we also sort by all other values.
     ordered = [
         sorted(processes, key=lambda p: (_key(p), repr(sorted(p.items()))))
         for processes in (theirs, ours)

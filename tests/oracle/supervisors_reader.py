@@ -1,6 +1,6 @@
 """Reads configurations with Supervisor's own parser: a path per line in, a line of JSON out.
 
-It runs in the virtual environment that has Supervisor, and imports nothing of wctl.
+This script runs in the virtual environment that has Supervisor, and imports nothing of wctl.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ SAME_NAME = (
 
 
 def processes(path: str) -> list[dict[str, Any]]:
-    """Return every process of a configuration, with every value that it would be run with."""
+    """Return every process of a configuration, with all values that Supervisor would use."""
     options = ServerOptions()
     options.here = str(Path(path).parent)  # as supervisord -c does
     section = options.read_config(path)
@@ -84,7 +84,7 @@ def logfile(value: Any) -> Any:
 
 
 def socket(group: Any) -> Any:
-    """Return the socket of a FastCGI program: where, whose, mode, backlog."""
+    """Return the socket of a FastCGI program: URL, owner, mode, backlog."""
     config = getattr(group, "socket_config", None)
     if config is None:
         return None

@@ -1,6 +1,6 @@
 """Configurations written by hand, one for each rule of the dialect.
 
-A line ``--- NAME`` begins another file. [supervisord] is added where it is missing.
+A line ``--- NAME`` begins another file. The test adds [supervisord] where it is missing.
 """
 
 from __future__ import annotations
