@@ -25,7 +25,7 @@ def prepare(machine: Machine) -> None:
     """Installs wctl, Supervisor and the workers."""
     provision.install_wctl(machine, package.build("bookworm"))
     machine.run("rm -f /etc/wctl/conf.d/*")
-    # The package that pip has installed here, for the machine's own Python: that of wctl.
+    # Supervisor as pip has installed it here, but for the machine's own Python, which wctl uses.
     machine.copy_in(Path(sysconfig.get_path("purelib")), f"{HOME}/supervisor", ["supervisor"])
     machine.run(["python3", "-m", "compileall", "-q", f"{HOME}/supervisor"])
     machine.write(f"{HOME}/worker", WORKER, mode=0o755)
@@ -34,7 +34,7 @@ def prepare(machine: Machine) -> None:
 
 
 def measure(bench: Bench) -> None:
-    """Measures everything; the tools take turns, so that a slow minute hits them all."""
+    """Measures everything; the tools take turns, so that a slow minute hits all of them."""
     tools: list[Tool] = [kind(bench.machine) for kind in (Wctl, Supervisor, Systemd)]
     for number in range(bench.scale.rounds):
         for tool in tools:

@@ -15,11 +15,11 @@ import sys
 import time
 from pathlib import Path
 
-_LEAST = 1.2  # seconds that a worker must have lived to count as started: startsecs, and some
+_LEAST = 1.2  # seconds that a worker must have lived to count as started: startsecs and a margin
 
 
 def processes() -> list[Path]:
-    """Returns all processes with memory of their own, but this one."""
+    """Returns the directories in /proc of all processes except this one."""
     found = [entry for entry in Path("/proc").iterdir() if entry.name.isdecimal()]
     return [process for process in found if int(process.name) != os.getpid()]
 
@@ -53,7 +53,7 @@ def activity() -> tuple[int, int]:
 
 
 def idle(seconds: float) -> dict[str, float]:
-    """Returns what happens while nothing is asked for."""
+    """Returns the wake-ups, and the milliseconds of CPU, a minute while the machine is idle."""
     switches, used = activity()
     time.sleep(seconds)
     later, more = activity()

@@ -93,7 +93,7 @@ def run(machine: Machine, tool: str) -> tuple[float, int]:
 
 
 def table(seconds: Mapping[str, Sequence[float]], megabytes: int) -> str:
-    """Returns throughput and ratios; above 1 is faster than wctl's rival."""
+    """Returns throughput and ratios; above 1, wctl's pump is faster."""
     medians = {tool: statistics.median(samples) for tool, samples in seconds.items()}
     ours = medians["wctl's pump"]
     rows = [f"| {megabytes} MB | seconds | MB/s | wctl's pump is |\n|-|-|-|-|"]

@@ -1,4 +1,4 @@
-"""What is measured: one function a figure, each tool by itself, round by round."""
+"""The measurements: one function a figure, each tool by itself, round by round."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Bench:
         few, many = self.scale.workers, self.scale.many
         before = self.inside("cost")
         tool.open()
-        waits = 0 if tool.name == "systemd" else STARTSECS  # its floor has no readiness
+        waits = 0 if tool.name == "systemd" else STARTSECS  # bare units have no readiness
         self.note(f"0 to {few} workers, s", tool.name, tool.up(few) - waits)
         self._settle()
         after = self.inside("cost")
@@ -73,7 +73,7 @@ class Bench:
         return [seconds(self.machine, tool.status()) for _ in range(3)]
 
     def lasting(self, tool: Tool) -> None:
-        """Measures once what takes its time: crashes, and doing nothing."""
+        """Measures once the figures that take long: crashes, and idle workers."""
         few = self.scale.workers
         self.machine.run(f"rm -f {HOME}/started/*")
         tool.open()
@@ -93,14 +93,14 @@ class Bench:
         tool.close()
 
     def help(self) -> None:
-        """Measures how long it takes to show nothing but help."""
+        """Measures how long it takes to show the help."""
         for _ in range(self.scale.rounds * 3):
             self.note("--help, s", "wctl", seconds(self.machine, ["wctl", "--help"]))
             bare = seconds(self.machine, ["systemctl", "--help"])
             self.note("--help, s", "systemd", bare)
 
     def still(self) -> None:
-        """Measures what the machine does with no workers at all: to be taken off."""
+        """Measures the machine without workers; these figures are to be subtracted."""
         found = self.inside("idle", self.scale.idle)
         self.note("wake-ups of the machine alone, a minute", "systemd", found["wakeups"])
         self.note("CPU of the machine alone, ms a minute", "systemd", found["cpu"])

@@ -1,4 +1,4 @@
-"""How fast a worker gets rid of its output, by where that goes."""
+"""How fast a worker can write its output, by where the output goes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def prepare(bench: Bench) -> None:
 
 
 def by_wctl(bench: Bench) -> None:
-    """Measures all three of wctl's ways, one round."""
+    """Measures wctl's three kinds of log, for one round."""
     machine = bench.machine
     for log, more in (("journal", ""), ("file", FILE), ("both", FILE)):
         text = PROGRAMS.format(name="out", home=HOME) + f"log={log}\n{more}"
@@ -43,12 +43,12 @@ def by_wctl(bench: Bench) -> None:
         machine.run(["wctl", "start", "--no-wait", "out@00"], timeout=60)
         _note(bench, f"output to {log}, MB/s", "wctl")
         machine.run("wctl stop out@00; rm /etc/wctl/conf.d/out.conf; wctl remove out", timeout=60)
-        # What was written is not to be paid for by the next.
+        # The next measurement must not pay for what this one wrote.
         machine.run("journalctl --rotate --vacuum-size=1M; sync", timeout=120)
 
 
 def by_supervisor(bench: Bench) -> None:
-    """Measures Supervisor's only way, one round."""
+    """Measures Supervisor's only kind of log, a file, for one round."""
     machine = bench.machine
     supervisor = Supervisor(machine)
     supervisor.more = PROGRAMS.format(name="out", home=HOME) + FILE

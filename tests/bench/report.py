@@ -1,4 +1,4 @@
-"""Figures to a table in Markdown, and a picture."""
+"""Turns figures into a table in Markdown, and a picture."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def table(figures: Figures) -> str:
 
 
 def _with_p99(figures: Figures) -> Figures:
-    """Returns the figures, with the slowest in a hundred crashes in a row of its own."""
+    """Returns the figures, and the 99th percentile of crashes as another figure."""
     found: Figures = {}
     for figure, values in figures.items():
         found[figure] = values
@@ -55,7 +55,7 @@ def _ratio(medians: dict[str, float]) -> str:
 
 
 def machine() -> str:
-    """Says what it ran on."""
+    """Describes the host on which the bench ran."""
     cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     name = cpu[1] if cpu else platform.machine()
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / (1 << 30)
@@ -67,7 +67,7 @@ def machine() -> str:
 
 
 def picture(figures: Figures, file: Path) -> None:
-    """Draws how many times Supervisor's figures wctl's are: left of 1, wctl needs less."""
+    """Draws wctl's figures as multiples of Supervisor's: left of 1, wctl needs less."""
     import matplotlib  # type: ignore[import-not-found,unused-ignore]  # for the bench alone
 
     matplotlib.use("Agg")

@@ -23,7 +23,7 @@ from machine import package, provision
 from machine.driver import Machine, unique_name
 
 INSTALLED = "/usr/lib/python3/dist-packages"
-# Runs in the machine: one process that times the others, without a shell between.
+# Runs in the machine: one process that times the others, without a shell in between.
 TIMER = """
 import json, os, subprocess, sys, time
 rounds, commands = int(sys.argv[1]), json.loads(sys.argv[2])
@@ -67,7 +67,7 @@ def wrapper(directory: str) -> list[str]:
 
 
 def install_commit(machine: Machine, commit: str) -> str:
-    """Copy wctl of a commit into the machine, byte-compiled as Debian does; return where it is."""
+    """Copy wctl of a commit into the machine, byte-compile it as Debian does, return its path."""
     git = ["git", "-c", f"safe.directory={package.TREE}", "-C", str(package.TREE)]
     archive = subprocess.run([*git, "archive", commit, "pkg"], stdout=subprocess.PIPE, check=True)
     directory = f"/opt/{commit}"

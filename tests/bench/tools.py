@@ -1,4 +1,4 @@
-"""The three that are compared, behind the same few verbs; and what they run."""
+"""The three tools that the bench compares, with the same few verbs; and the workers they run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from machine.driver import Machine, wait_for
 
 STARTSECS = 1
 HOME = "/srv/bench"
-# Notes when it starts, and then costs nothing: what is measured is what runs it.
+# Notes its start, and then costs nothing: the bench measures the tool that runs it.
 WORKER = f"""#!/bin/sh
 echo "$$ $(date +%s%N)" >{HOME}/started/$1
 exec sleep infinity
@@ -65,27 +65,27 @@ def seconds(machine: Machine, *commands: Sequence[str]) -> float:
 
 
 class Tool(Protocol):
-    """What runs workers; an idle one holds none."""
+    """A tool that runs workers; an idle tool has none."""
 
     name: str
 
     def open(self) -> None:
-        """Makes it ready for workers."""
+        """Makes the tool ready for workers."""
 
     def close(self) -> None:
-        """Ends it, with all workers."""
+        """Ends the tool, with all workers."""
 
     def up(self, count: int) -> float:
-        """Starts so many workers at once; returns the seconds until all are up."""
+        """Starts ``count`` workers at once; returns the seconds until all are up."""
 
     def down(self) -> None:
         """Stops all workers."""
 
     def status(self) -> Sequence[str]:
-        """The command that shows all workers."""
+        """Returns the command that shows all workers."""
 
     def one_more(self, count: int) -> float:
-        """Has one worker more than ``count``; returns the seconds until all are up."""
+        """Adds one worker to ``count`` workers; returns the seconds until all are up."""
 
 
 class Wctl:
@@ -129,10 +129,10 @@ class Supervisor:
         self._machine = machine
         self._server: subprocess.Popen[str] | None = None
         self._count = 0
-        self.more = ""  # of the configuration
+        self.more = ""  # lines for the configuration
 
     def command(self, *words: str) -> Sequence[str]:
-        """The command line that has supervisorctl do something."""
+        """Returns the command line of supervisorctl with these words."""
         return [*self._control, *words]
 
     def open(self) -> None:
@@ -160,7 +160,7 @@ class Supervisor:
         return [*self._control, "status"]
 
     def one_more(self, count: int) -> float:
-        """As its manual has it: a new numprocs, reread, update; ends when the last one runs."""
+        """Changes numprocs, rereads, and updates, as in Supervisor's manual; waits for the last."""
         self._configure(count + 1, autostart="true")
         self._count = count + 1
         update = [[*self._control, verb] for verb in ("reread", "update")]
@@ -174,7 +174,7 @@ class Supervisor:
 
 
 class Systemd:
-    """The floor: plain units without readiness, by systemctl."""
+    """The floor: plain units without readiness, run by systemctl."""
 
     name = "systemd"
 

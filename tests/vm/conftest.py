@@ -14,7 +14,7 @@ from machine.driver import reap
 from machine.image import CACHE
 from machine.vm import VM
 
-SUITE = "trixie"  # the newest systemd of which the tests have a root file system
+SUITE = "trixie"  # has the newest systemd for which the tests have a root file system
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""What needs a kernel of its own: limits of cgroup version 2, booting, and the loss of power."""
+"""Tests that need their own kernel: limits of cgroup version 2, booting, and power cuts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from machine.vm import VM
 
 SLOW = 300  # seconds; the processor is emulated
 
-# Waits for its file, takes that away, and eats all memory that it gets.
+# Waits for its file, removes the file, and then eats all memory that it gets.
 HOG = """\
 [program:hog]
 command = sh -c 'until rm /run/eat-%(process_num)02d 2>&-; do sleep 0.5; done; tail /dev/zero'
@@ -60,14 +60,14 @@ def in_background(vm: VM, *command: str) -> None:
 
 
 def wait_in(vm: VM, condition: str) -> None:
-    """Waits inside the machine, which is quicker to see that something has happened."""
+    """Waits inside the machine, which sees sooner than we do that the condition is true."""
     vm.run(f"until {condition}; do sleep 0.05; done", timeout=SLOW)
 
 
 def test_memory_limit_kills_that_worker_alone(vm: VM) -> None:
-    """The kernel's OOM killer ends one worker; status says so; it is back, the other untouched.
+    """The kernel's OOM killer ends one worker; systemd restarts it, and no other worker.
 
-    Doctor has it as a finding, until its remedy has raised the limit.
+    status names the reason. doctor has a finding until its remedy has raised the limit.
     """
     configure(vm, "hog", HOG)
     vm.run(["wctl", "update"])
@@ -87,7 +87,7 @@ def test_memory_limit_kills_that_worker_alone(vm: VM) -> None:
     assert (finding["code"], finding["subject"]) == ("out-of-memory", "hog@00")
     assert "memory_max" in finding["what"]
     assert "MemoryMax=40M" in finding["evidence"]
-    # Who reads that raises it, to where what is left suffices.
+    # The user follows the remedy and raises the limit.
     vm.write("/root/edit", 'sed -i "${1#+}s/40M/80M/" "$2"\n')
     vm.run(f"EDITOR='sh /root/edit'; {finding['remedy']}", timeout=SLOW)
     assert json.loads(vm.run(doctor, timeout=SLOW).out) == []
@@ -107,7 +107,7 @@ def test_boot_starts_exactly_what_was_scaled(vm: VM) -> None:
 
 
 def test_power_cut_in_the_middle_of_scale(vm: VM) -> None:
-    """The machine loses its power while five are being started: the next boot starts all five."""
+    """The power is cut while systemd starts five instances: the next boot starts all five."""
     configure(vm, "grow", sleepers("grow"))
     vm.run(["wctl", "update"])
     vm.run(["sync"])
@@ -123,7 +123,7 @@ def test_power_cut_in_the_middle_of_scale(vm: VM) -> None:
 @pytest.mark.parametrize("moment", ["intent", "file", "restart"])
 @pytest.mark.full
 def test_power_cut_in_the_middle_of_update(vm: VM, moment: str) -> None:
-    """Whatever had been done when the power went, another `wctl update` completes it."""
+    """At whatever step of an update the power is cut, another `wctl update` completes it."""
     kept, new = f"kept-{moment}", f"new-{moment}"
     configure(vm, moment, sleepers(kept))
     vm.run(["wctl", "update"])
@@ -156,7 +156,7 @@ def test_power_cut_in_the_middle_of_update(vm: VM, moment: str) -> None:
 @pytest.mark.full
 @pytest.mark.parametrize("level", ["basic", "strict"])
 def test_power_cut_under_load(vm: VM, level: str) -> None:
-    """Symfony workers, hardened, are back after the boot, and they consume what was left."""
+    """After the boot, hardened Symfony workers run again and consume the remaining messages."""
     console = "php bin/console"
     text = SHIPPED.read_text().replace("autostart = false", "autostart = true")
     text = text.replace("[program:messenger-worker]", f"[program:load-{level}]")
@@ -175,7 +175,7 @@ def test_power_cut_under_load(vm: VM, level: str) -> None:
         stats = f"{console} app:stats async --format=json"
         return vm.run(stats, user="www-data", cwd="/srv/app").out
 
-    # A message that a worker had in hand is left for the redelivery an hour later: not counted.
+    # This does not count messages that a worker had taken: Messenger redelivers them in an hour.
     wait_for(lambda: waiting() == '{"async":0}\n', SLOW, "an empty queue", interval=1)
     assert states(vm, f"load-{level}") == ["RUNNING"] * 3
     vm.run(["wctl", "scale", f"load-{level}=0"], timeout=SLOW)
