@@ -1,4 +1,4 @@
-"""One machine for all tests of the wrapper. Its fleets are independent by their names."""
+"""One machine for all tests of the wrapper. Fleets are independent: their names differ."""
 
 from __future__ import annotations
 

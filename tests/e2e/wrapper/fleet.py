@@ -1,4 +1,4 @@
-"""Many programs at once in one machine: what takes seconds each is waited for together."""
+"""Many programs at once in one machine, so that the tests wait for all of them together."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from machine.driver import Machine, wait_for
 PROBE = "/opt/probe"  # scripts that the programs run
 NOTES = "/run/probe"  # what they write down
 
-# NOTE NAME: write down the time, as one line, and return how often that was done.
-# Scripts begin with it, so that every run of a worker counts, however short.
+# note NAME: adds the time to the file NAME, as one line, and sets $runs to the number of lines.
+# Scripts begin with a note, so that every run of a worker counts, however short.
 NOTE = f"""
 note() {{ read -r up _ </proc/uptime; echo "$up" >>{NOTES}/$1; runs=$(wc -l <{NOTES}/$1); }}
 """
@@ -20,7 +20,7 @@ note() {{ read -r up _ </proc/uptime; echo "$up" >>{NOTES}/$1; runs=$(wc -l <{NO
 
 @dataclass
 class Fleet:
-    """Programs of one test module: written, started and looked at together."""
+    """Programs of one test module, which tests write, start and examine together."""
 
     machine: Machine
     name: str
@@ -41,18 +41,18 @@ class Fleet:
         return [f"{program}@00" for program in self.programs]
 
     def install(self) -> None:
-        """Writes the configuration and has `wctl update` make units of it; starts nothing."""
+        """Writes the configuration and makes units with `wctl update`; starts nothing."""
         self.machine.run(["mkdir", "-p", NOTES])
         text = "\n\n".join(self.programs.values()) + "\n"
         self.machine.write(f"/etc/wctl/conf.d/{self.name}.conf", text)
         self.machine.run(["wctl", "update"])
-        # As `wctl start` does: systemd forgets an instance that has ended well and that no active
-        # unit refers to.
+        # As `wctl start` does: systemd forgets an instance that has exited with success, unless an
+        # active unit refers to it.
         targets = [f"{program}.target" for program in self.programs]
         self.systemctl("start", "--job-mode=ignore-dependencies", *targets)
 
     def start(self, units: Iterable[str] = ()) -> None:
-        """Asks for a start of all units, or of some, and does not wait."""
+        """Starts all units, or some, and does not wait."""
         self.systemctl("start", "--no-block", *(units or self.units))
 
     def run(self) -> None:
@@ -99,7 +99,7 @@ class Fleet:
         return {line.split()[0]: line.split()[1] for line in text.splitlines()}
 
     def await_states(self, expected: Mapping[str, str], timeout: float = 60) -> None:
-        """Waits until the units named have these states."""
+        """Waits until these units have these states."""
 
         def differing() -> list[str]:
             states = self.states()
@@ -129,12 +129,12 @@ class Fleet:
         wait_for(lambda: self.one(unit, *before) != before, 20, f"the next start of {unit}")
 
     def journal(self, unit: str) -> str:
-        """Returns what the unit has written, and what was written about it."""
+        """Returns the journal of a unit: what the unit and systemd have written."""
         self.machine.run(["journalctl", "--sync"])
         return self.machine.run(["journalctl", "-b", "-u", unit, "-o", "cat"]).out
 
     def remove(self) -> None:
-        """Ends everything at once, and forgets it."""
+        """Kills all programs at once, and removes them."""
         self.machine.run(["systemctl", "kill", "--signal=KILL", *self.units], check=False)
         self.machine.run(["systemctl", "stop", *self.units], check=False)
         self.machine.run(["rm", "-rf", f"/etc/wctl/conf.d/{self.name}.conf", NOTES])

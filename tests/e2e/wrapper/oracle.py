@@ -1,4 +1,4 @@
-"""Supervisor 4.3 itself, as the oracle for what a program's end leads to."""
+"""Supervisor 4.3 itself, as the oracle for what follows a program's end."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class Supervisor:
             _CONFIGURATION.format(directory=directory) + "\n\n".join(programs.values()) + "\n"
         )
         self._process = subprocess.Popen(
-            # Supervisord and its workers get a PID namespace, which ends with them: asked to stop,
-            # supervisord would take half a second for each of eighty groups.
+            # supervisord and its workers get a PID namespace, which we kill as a whole: a clean
+            # stop would take half a second for each of eighty groups.
             [
                 *("unshare", "--pid", "--fork", "--kill-child", "--mount-proc"),
                 *(sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(self._file)),
@@ -52,6 +52,6 @@ class Supervisor:
         return subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
 
     def stop(self) -> None:
-        """Ends it, with all that it runs."""
+        """Kills supervisord and all its workers."""
         self._process.kill()
         self._process.wait(10)

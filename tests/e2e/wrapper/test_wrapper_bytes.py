@@ -1,4 +1,4 @@
-"""argv and environment arrive byte for byte: INI, unit, systemd, worker."""
+"""argv and environment arrive byte for byte: from the INI file through systemd to the worker."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ WORDS = st.text(
     st.one_of(
         st.sampled_from(NASTY),
         st.sampled_from("abcNn0"),
-        # What cannot be in a file of text, or ends a line in one, is the parser's to refuse.
+        # Without the characters that the parser refuses: those that end a line, for example.
         st.characters(codec="utf-8", exclude_categories=["Cs", "Cc", "Zl", "Zp"]),
     ),
     max_size=12,
 )
 ARGUMENTS = st.lists(WORDS, max_size=4)
-# What Supervisor's own list syntax can say: one kind of quote around the value, none at its ends.
+# Values that Supervisor's list syntax allows: one kind of quote around the value, none at its ends.
 VALUES = WORDS.map(
     lambda text: text.replace('"', "'").replace("\n", "").strip("' \t;#").replace("\t", "")
 ).filter(lambda text: " ;" not in text and " #" not in text)
@@ -48,10 +48,10 @@ CASES = st.lists(st.tuples(ARGUMENTS, VALUES), min_size=AT_ONCE, max_size=AT_ONC
 
 
 def ini(word: str) -> str:
-    """Writes a word for `command`: quoted for the shell syntax, and no comment in it."""
+    """Returns a word for `command`: quoted as in a shell, and without a comment in it."""
     text = shlex.quote(word).replace("%", "%%")
-    # Inside quotes, '' ends them and begins them anew: white space then neither begins a comment
-    # nor ends, or begins, a line.
+    # Inside quotes, '' closes and reopens them: white space then neither begins a comment nor is at
+    # the beginning or end of a line.
     for white in (" ", "\t"):
         text = text.replace(white, f"{white}''")
     return text.replace("\n", "''\n    ''")
@@ -59,12 +59,13 @@ def ini(word: str) -> str:
 
 @pytest.fixture
 def bytes_probe(fleet: Fleet) -> Fleet:
-    """The probe, in place."""
+    """The fleet, with the probe in its machine."""
     fleet.machine.write("/opt/probe/bytes.py", PROBE)
     fleet.machine.run("mkdir -p /run/bytes")
     return fleet
 
 
+# derandomize: the seed depends on the source of this function, docstring included.
 @settings(
     max_examples=3, deadline=None, derandomize=True, phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),

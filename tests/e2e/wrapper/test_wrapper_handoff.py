@@ -49,7 +49,7 @@ Seen = dict[str, dict[str, dict[str, Any]]]
 
 @pytest.fixture(scope="module")
 def seen(fleet: Fleet) -> Seen:
-    """For each kind: what a worker of ours sees, and what one of the same unit without us does."""
+    """What a worker sees, for each kind: in our unit, and in a bare unit without the wrapper."""
     machine = fleet.machine
     machine.write("/opt/probe/probe.py", PROBE)
     machine.run("mkdir -p /run/seen && chmod 1777 /run/seen")
@@ -98,7 +98,7 @@ def test_signals_capabilities_and_ids_are_untouched(seen: Seen, kind: str) -> No
     ours, bare = (
         {key: seen[kind][which]["status"].get(key) for key in STATUS} for which in ("ours", "bare")
     )
-    ours.pop("SigQ"), bare.pop("SigQ")  # how many are queued for the user, everywhere
+    ours.pop("SigQ"), bare.pop("SigQ")  # counts all queued signals of the user
     assert ours == bare
 
 
@@ -113,7 +113,7 @@ def test_the_rest_is_untouched(seen: Seen, kind: str, what: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_descriptor_is_added(seen: Seen, kind: str) -> None:
-    """stdin is /dev/null, stdout and stderr are journald's sockets, and that is all."""
+    """stdin is /dev/null, stdout and stderr are journald's sockets, and there are no others."""
     fds = seen[kind]["ours"]["fds"]
     assert isinstance(fds, dict)
     assert sorted(fds) == sorted(seen[kind]["bare"]["fds"])
@@ -123,7 +123,7 @@ def test_no_descriptor_is_added(seen: Seen, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_environment_is_as_documented(seen: Seen, kind: str) -> None:
-    """A bare unit's, less what is wctl's own: NOTIFY_SOCKET and its two directories."""
+    """The environment is a bare unit's, without wctl's NOTIFY_SOCKET and its two directories."""
     own = ("NOTIFY_SOCKET=", "RUNTIME_DIRECTORY=", "LOGS_DIRECTORY=")
     changing = ("INVOCATION_ID=", "JOURNAL_STREAM=", "SYSTEMD_EXEC_PID=", "MEMORY_PRESSURE")
 

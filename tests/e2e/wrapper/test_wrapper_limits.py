@@ -1,4 +1,4 @@
-"""Limits: each arrives in systemd, and an allocation beyond MemoryMax ends that worker alone."""
+"""Limits: systemd has each limit, and an allocation beyond MemoryMax= ends only that worker."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LIMITS = [
 
 @pytest.fixture(scope="module")
 def limited(fleet: Fleet) -> Fleet:
-    """A worker with every limit, one that was given none, and some that go beyond theirs."""
+    """A worker with every limit, a worker without limits, and workers that exceed their limits."""
     fleet.add("all", "command=/bin/sleep 1000", *(f"{key}={value}" for key, value, *_ in LIMITS))
     soft = fleet.script("soft", "exec sleep 1000")
     fleet.add("derived", f"command={soft} --memory-limit=32M")
@@ -59,13 +59,13 @@ def test_each_limit_arrives(limited: Fleet, option: str, given: str, name: str, 
 
 
 def test_memory_max_is_twice_the_workers_own_limit(limited: Fleet) -> None:
-    """Derived from --memory-limit=32M; without one there is none."""
+    """MemoryMax= is twice --memory-limit=32M; without --memory-limit there is no MemoryMax=."""
     assert limited.one("derived@00", "MemoryMax") == {"MemoryMax": str(64 << 20)}
     assert limited.one("none@00", "MemoryMax") == {"MemoryMax": "infinity"}
 
 
 def test_out_of_memory_ends_that_worker_alone(limited: Fleet) -> None:
-    """It is killed and started again like after any crash; its neighbours do not notice."""
+    """The kernel kills the worker, systemd starts it again, and its neighbour runs on."""
     before = limited.one("neighbour@00", "MainPID")
     wait_for(lambda: len(limited.runs().get("hog", [])) >= 2, 30, "the second start")
     limited.await_states({"hog@00": "RUNNING"})
@@ -74,9 +74,9 @@ def test_out_of_memory_ends_that_worker_alone(limited: Fleet) -> None:
 
 
 def test_status_says_how_it_ended(limited: Fleet) -> None:
-    """Killed, and for want of memory wherever systemd knows that: with cgroup version 2 alone.
+    """status says that the worker was killed, and that memory ran out if systemd knows that.
 
-    There tests/vm has the same for a kernel of its own.
+    systemd knows that only with cgroup version 2: tests/vm has this test with its own kernel.
     """
     wait_for(lambda: len(limited.runs().get("hog", [])) >= 2, 30, "the second start")
     limited.await_states({"hog@00": "RUNNING"})
@@ -87,11 +87,12 @@ def test_status_says_how_it_ended(limited: Fleet) -> None:
 
 
 def test_old_workers_are_recycled_gracefully(limited: Fleet) -> None:
-    """After max_runtime, and up to max_runtime_jitter more, it gets its stop signal and is back."""
+    """After max_runtime and at most max_runtime_jitter, systemd stops and restarts a worker."""
     wait_for(lambda: len(limited.runs().get("old", [])) >= 3, 30, "two recyclings")
     runs = limited.runs()
     assert len(runs["old.TERM"]) >= 2
-    # READY after one second, the signal two and up to one later. A busy shell notes its start late.
+    # READY comes after one second, the signal two to three seconds later. A busy shell notes its
+    # start late.
     for start, end in zip(runs["old"], runs["old.TERM"]):
         assert 1 <= end - start < 4 + LATE
     assert "Service reached runtime time limit. Stopping." in limited.journal("old@00")
@@ -100,9 +101,9 @@ def test_old_workers_are_recycled_gracefully(limited: Fleet) -> None:
 
 @pytest.mark.parametrize("mode", ["handed", "resident"])
 def test_the_default_autorestart_recycles_too(limited: Fleet, mode: str) -> None:
-    """autorestart=unexpected: an end by max_runtime is followed by a start, as often as it comes.
+    """With autorestart=unexpected, systemd starts a worker again after each end by max_runtime.
 
-    Also where the worker does not heed its stop signal and is killed after stopwaitsecs.
+    This is so even if the worker ignores its stop signal and is killed after stopwaitsecs.
     """
     program = f"deaf-{mode}"
     wait_for(lambda: len(limited.runs().get(program, [])) >= 3, 40, "two recyclings")

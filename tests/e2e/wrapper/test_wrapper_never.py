@@ -1,7 +1,7 @@
-"""Hundreds of starts (--full: two thousand): none that failed was RUNNING, not for a moment.
+"""Hundreds of starts (--full: two thousand): no failed start was RUNNING, not for a moment.
 
-A unit keeps the time at which it was last active. So nothing has to be watched while it happens:
-whatever was RUNNING once, and should not have been, shows afterwards.
+systemd keeps the time at which a unit was last active. So the tests need not watch the starts: they
+see afterwards which units were RUNNING.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ INSTANCES = 100
 ROUNDS_OF_FALSE = 10 if FULL else 3
 # Each instance has its own length of life: 41 steps from -20 to +20 ms.
 ROUNDS_NEAR = 10 if FULL else 3
-# One start each, so that no back-off takes time. Nothing else of the unit is changed.
+# One start each, so that no back-off takes time. Nothing else in the unit changes.
 ONCE = ("systemd.Service.Restart=no", "systemd.Unit.StartLimitIntervalSec=0")
 
 
 def run_all(fleet: Fleet, units: list[str]) -> None:
     """Starts units that are down, and waits until each of them is down again."""
-    # Returns when each of them was READY, or has failed.
+    # systemctl returns when each unit was READY, or has failed.
     fleet.machine.run(["systemctl", "start", *units], check=False)
 
     def ended() -> bool:
@@ -30,12 +30,12 @@ def run_all(fleet: Fleet, units: list[str]) -> None:
 
 
 def test_bin_false_is_never_running(fleet: Fleet) -> None:
-    """/bin/false is started a hundred times at once, in several rounds."""
+    """/bin/false, started a hundred times at once, in several rounds, is never active."""
     fleet.add("false", "command=/bin/false", *ONCE)
     fleet.install()
     units = [f"false@{number:02d}" for number in range(INSTANCES)]
     for _ in range(ROUNDS_OF_FALSE):
-        # Each start by hand is a first one, and each ends at its first failure.
+        # Each start by hand begins at zero, and ends at its first failure.
         run_all(fleet, units)
         shown = fleet.show("ActiveEnterTimestampMonotonic", "ExecMainStatus", units=units)
         assert len(shown) == INSTANCES
@@ -44,10 +44,11 @@ def test_bin_false_is_never_running(fleet: Fleet) -> None:
 
 
 def test_who_dies_around_startsecs_is_running_only_after_it(fleet: Fleet) -> None:
-    """A hundred commands at once die at startsecs ± 20 ms, in several rounds.
+    """Of commands that end at startsecs ± 20 ms, only those that reach startsecs become active.
 
-    By systemd's clock: none that lived for less than startsecs, its own start included, was ever
-    active, and none was active before startsecs.
+    By systemd's clock, no command is active before startsecs, and no command is ever active that
+    lived for less than startsecs, including the start of the wrapper. A hundred commands run at
+    once, in several rounds.
     """
     for step in range(INSTANCES):
         life = 0.98 + (step % 41) / 1000
@@ -63,7 +64,7 @@ def test_who_dies_around_startsecs_is_running_only_after_it(fleet: Fleet) -> Non
         ]
         for unit, times in fleet.show(*names, units=units).items():
             entered, began, ended = (int(times[name]) / 1e6 for name in names)
-            ready = entered > began  # else it is from a round before
+            ready = entered > began  # otherwise ActiveEnter is from an earlier round
             active += ready
             assert not ready or entered - began >= 1.0, (unit, entered - began)
             assert not ready or ended - began >= 1.0, (unit, ended - began)

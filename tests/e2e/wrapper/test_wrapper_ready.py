@@ -1,4 +1,4 @@
-"""Readiness beyond time: each way to be READY, each with its timeout and a clear failure."""
+"""Readiness by probes: each way to become READY, its timeout and its failure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LISTEN = (
 NOTIFY = "sleep 0.5; systemd-notify --ready; exec sleep 1000"
 TOUCH = "sleep 0.5; touch /run/probe/%s.ready; exec sleep 1000"
 
-# A worker that becomes READY after half a second, and what it is READY by.
+# A worker that becomes READY after half a second, and the probe that finds it READY.
 GOOD = {
     "notify": (f"sh -c '{NOTIFY}'", "notify"),
     "exec": (f"sh -c '{TOUCH % 'exec'}'", "exec:test -e /run/probe/exec.ready"),
@@ -24,7 +24,7 @@ GOOD = {
     "log": ("sh -c 'echo begin; sleep 0.5; echo up and ready; exec sleep 1000'", "log:up.*ready$"),
     "log-err": ("sh -c 'echo x; sleep 0.5; printf Listening >&2; exec sleep 1000'", "log:Listen"),
 }
-# The same, of a worker that never is; and what the journal then says was missing.
+# The probe of a worker that never becomes READY, and what the journal then says is missing.
 BAD = {
     "notify": ("notify", "it did not send READY=1"),
     "exec": ("exec:test -e /nonesuch", "'test -e /nonesuch' did not exit with 0"),
@@ -33,7 +33,7 @@ BAD = {
     "hung": ("exec:sleep 1000", "'sleep 1000' did not exit with 0"),
     "log": ("log:never", "no line of its output matched 'never'"),
 }
-# Names and patterns with everything that INI, units and systemd give a meaning to.
+# Names and patterns with all characters that have a meaning in INI files, units or systemd.
 ODD = """it's "up" 100%% $HOME ${PATH} \\x41 a;b é"""
 ODD_READY = {
     "file": f"file:/run/probe/{ODD}",
@@ -50,7 +50,7 @@ MODES = {"handed": (), "resident": ("autorestart=false",)}
 
 @pytest.fixture(scope="module")
 def probed(fleet: Fleet) -> Fleet:
-    """Workers that become READY, workers that do not, and workers that end before."""
+    """Workers that become READY, workers that do not, and workers that end before READY."""
     sleeper = fleet.script("sleeper", "note $1; exec sleep 1000")
     for kind, (command, ready) in GOOD.items():
         fleet.add(f"good-{kind}", f"command={command}", f"ready={ready}", "ready_timeout=30")
@@ -72,7 +72,7 @@ def probed(fleet: Fleet) -> Fleet:
 
 @pytest.mark.parametrize("kind", GOOD)
 def test_ready_when_it_says_so(probed: Fleet, kind: str) -> None:
-    """RUNNING half a second after its start, not before; and nothing of wctl is left."""
+    """A worker is RUNNING half a second after its start, not before; then the notifier is gone."""
     unit = f"good-{kind}@00"
     probed.await_states({unit: "RUNNING"}, 30)
     assert probed.time(unit, "ActiveEnter") - probed.time(unit, "ExecMainStart") >= 0.5
@@ -87,28 +87,30 @@ def test_ready_when_it_says_so(probed: Fleet, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ODD_READY)
 def test_what_is_waited_for_arrives_unchanged(probed: Fleet, kind: str) -> None:
-    """Quotes, %, $, backslashes, semicolons and UTF-8 in a path, a command, a pattern."""
+    """Probes get quotes, %, $, backslashes, semicolons and UTF-8 in their values unchanged."""
     probed.await_states({f"odd-{kind}@00": "RUNNING"}, 30)
 
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("kind", BAD)
 def test_not_ready_in_time_is_a_failed_start(probed: Fleet, kind: str, mode: str) -> None:
-    """After ready_timeout the worker is stopped, the journal says what was missing, it is tried
-    again, and FATAL in the end."""
+    """After ready_timeout the wrapper stops the worker, and the journal says what is missing.
+
+    The wrapper tries again; after the last try the instance is FATAL, and was never active.
+    """
     program = f"late-{kind}-{mode}"
     probed.await_states({f"{program}@00": "FATAL"}, 40)
     said = probed.journal(f"{program}@00")
     assert said.count(f"not ready after 2 s: {BAD[kind][1]}") == 2, said
     first, second = probed.runs()[program]
-    assert 1 <= second - first < 3 + LATE  # ready_timeout since the exec, and the first wait
+    assert 1 <= second - first < 3 + LATE  # ready_timeout and the first wait
     entered = probed.one(f"{program}@00", "ActiveEnterTimestampMonotonic")
     assert set(entered.values()) == {"0"}
 
 
 @pytest.mark.parametrize("kind", BAD)
 def test_an_end_before_ready_is_a_failed_start(probed: Fleet, kind: str) -> None:
-    """A worker that ends with 0 before it was READY has failed, and never was RUNNING."""
+    """A worker that exits with 0 before it is READY has failed, and was never RUNNING."""
     unit = f"dead-{kind}@00"
     probed.await_states({unit: "FATAL"}, 30)
     assert probed.one(unit, "ActiveEnterTimestampMonotonic") == {
@@ -117,7 +119,7 @@ def test_an_end_before_ready_is_a_failed_start(probed: Fleet, kind: str) -> None
 
 
 def test_notify_socket_is_for_ready_notify_alone(probed: Fleet) -> None:
-    """A worker sees NOTIFY_SOCKET where it is to use it, and nowhere else."""
+    """A worker has NOTIFY_SOCKET only with ready=notify."""
     for kind, there in (("notify", True), ("exec", False)):
         probed.await_states({f"good-{kind}@00": "RUNNING"}, 30)
         pid = probed.one(f"good-{kind}@00", "MainPID")["MainPID"]

@@ -25,7 +25,7 @@ SAME = ("Result", "ExecMainCode", "ExecMainStatus", "ActiveState", "SubState")
 
 @pytest.fixture(scope="module")
 def ended(fleet: Fleet) -> Fleet:
-    """Each end twice: under the resident wrapper, and as a bare unit of systemd."""
+    """A worker for each end, under the resident wrapper, and the same worker in a bare unit."""
     for end, text in ENDS.items():
         script = fleet.script(end, f"cd /tmp\nsleep 1.5\n{text}\n")
         program = f"end-{end}"
@@ -41,7 +41,7 @@ def ended(fleet: Fleet) -> Fleet:
             f"[Service]\nType=exec\nLimitCORE=infinity\nExecStart={script}\n",
         )
     fleet.run()
-    # A unit that ended well is forgotten, unless another refers to it.
+    # systemd forgets a unit that exited with success, unless another unit refers to it.
     bare = [f"bare-{end}@00.service" for end in ENDS]
     fleet.machine.write("/run/systemd/system/bare.target", "[Unit]\nWants=" + " ".join(bare) + "\n")
     fleet.systemctl("daemon-reload")
@@ -94,13 +94,13 @@ def child(machine: Machine, pid: str) -> str:
     "unit", ["pumped@00", "retried@00", "awaited@00", "busy-file@00", "busy-both@00"]
 )
 def test_memory_is_at_most_10_mib(running: Fleet, unit: str) -> None:
-    """What the wrapper ever had in memory, the shared pages of the interpreter included.
+    """The wrapper has at most 10 MiB in memory, including the interpreter's shared pages.
 
-    With nothing to do, and with megabytes of output through it.
+    This is its peak, both when idle and after megabytes of output have passed through it.
     """
     pid = running.one(unit, "MainPID")["MainPID"]
     if unit.startswith("busy"):
-        # rchar of proc(5): what it has read, the imports included.
+        # rchar of proc(5): the bytes that the wrapper has read, including its imports.
         wait_for(
             lambda: int(running.machine.read(f"/proc/{pid}/io").split()[1]) > 2_000_000, 30, "2 MB"
         )
@@ -111,7 +111,7 @@ def test_memory_is_at_most_10_mib(running: Fleet, unit: str) -> None:
 
 @pytest.mark.parametrize("unit", ["pumped@00", "awaited@00"])
 def test_a_killed_wrapper_takes_the_worker_with_it(running: Fleet, unit: str) -> None:
-    """SIGKILL of the wrapper: the worker does not run on, and both are started again."""
+    """After SIGKILL of the wrapper, the worker ends, and systemd starts both again."""
     wrapper = running.one(unit, "MainPID")["MainPID"]
     worker = child(running.machine, wrapper)
     running.machine.run(["kill", "-KILL", wrapper])
@@ -121,7 +121,7 @@ def test_a_killed_wrapper_takes_the_worker_with_it(running: Fleet, unit: str) ->
 
 
 def test_a_worker_may_close_its_output(running: Fleet) -> None:
-    """The wrapper neither ends nor spins, and reports the worker's end all the same."""
+    """If a worker closes its output, the wrapper neither ends nor spins, and notices its end."""
     unit = "silent@00"
     pid = running.one(unit, "MainPID")["MainPID"]
     ticks = running.machine.read(f"/proc/{pid}/stat").rpartition(")")[2].split()[11:13]
@@ -133,7 +133,7 @@ def test_a_worker_may_close_its_output(running: Fleet) -> None:
 
 
 def test_signals_are_passed_on(running: Fleet) -> None:
-    """What comes to the unit's main process is for the worker: it alone ends by it."""
+    """The wrapper passes a signal on to the worker, and the unit's end is that of the worker."""
     unit = "retried@00"
     running.machine.run(["wctl", "signal", "USR2", unit])
     running.await_property(unit, "ActiveState", "failed")

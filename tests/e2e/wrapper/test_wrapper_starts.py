@@ -48,7 +48,7 @@ def started(fleet: Fleet) -> Fleet:
 
 
 def test_ready_after_startsecs_and_not_before(started: Fleet) -> None:
-    """A worker is READY when startsecs are over since the wrapper's start, not before."""
+    """A worker is READY startsecs after the start of the wrapper, not before."""
     started.await_states({"ready2@00": "RUNNING"})
     lived = started.time("ready2@00", "ActiveEnter") - started.time("ready2@00", "ExecMainStart")
     assert 2.0 <= lived < 2.0 + LATE
@@ -77,7 +77,7 @@ def test_delays_grow_and_then_it_is_given_up(started: Fleet) -> None:
 
 
 def test_a_start_by_hand_begins_at_zero(started: Fleet) -> None:
-    """After FATAL, a start tries as often as the first did, from one second up."""
+    """After FATAL, a start by hand has as many tries as the first start, from one second up."""
     started.await_states({"exits0@00": "FATAL"})
     before = len(started.runs()["exits0"])
     started.start(["exits0@00"])
@@ -87,13 +87,13 @@ def test_a_start_by_hand_begins_at_zero(started: Fleet) -> None:
 
 
 def test_an_exit_0_before_ready_is_a_failed_start(started: Fleet) -> None:
-    """Also with autorestart=false: it is tried again, and given up."""
+    """An exit with 0 before READY is tried again and given up, also with autorestart=false."""
     started.await_states({"exits0@00": "FATAL"})
     assert "gave up after 2 failed starts in a row" in started.journal("exits0@00")
 
 
 def test_running_zeroes_the_counter(started: Fleet) -> None:
-    """A worker that came up at its third try begins at one second again after its next crash."""
+    """A worker that is RUNNING at its third try waits for one second after its next crash."""
     unit = "zeroed@00"
     started.await_states({unit: "RUNNING"})
     assert not started.machine.exists(f"/run/wctl/{unit}.service/failed-starts")
@@ -106,7 +106,7 @@ def test_running_zeroes_the_counter(started: Fleet) -> None:
 
 
 def test_a_crash_now_and_then_is_never_fatal(started: Fleet) -> None:
-    """More crashes than startretries, each from RUNNING: it is always started again."""
+    """systemd always restarts a worker that crashes from RUNNING, however often."""
     unit = "zeroed@00"
     for _ in range(6):
         started.await_states({unit: "RUNNING"})
@@ -127,7 +127,10 @@ def test_planned_exits_wait_for_no_back_off(started: Fleet) -> None:
 
 
 def test_what_fails_before_the_wrapper_runs_is_given_up(started: Fleet) -> None:
-    """An account that is gone fails in systemd, which nobody counts: the start limit ends it."""
+    """The start limit gives up a unit whose user is missing.
+
+    Such a start fails in systemd, before the wrapper can count it.
+    """
     started.await_states({"nouser@00": "FATAL"}, 60)
     assert "Start request repeated too quickly" in started.journal("nouser@00")
     assert started.one("nouser@00", "NRestarts", "ActiveState")["ActiveState"] == "failed"
@@ -146,7 +149,7 @@ def test_what_fails_before_the_wrapper_runs_is_given_up(started: Fleet) -> None:
 def test_status_says_why_systemd_cannot_run_it(
     started: Fleet, unit: str, state: str, why: str
 ) -> None:
-    """FATAL where nobody tries again, BACKOFF where systemd does; the reason in any case."""
+    """status says FATAL, or BACKOFF if systemd tries again, and in both cases the reason."""
     expected = f"{state} systemd cannot run it: {why}"
 
     def said() -> bool:
@@ -158,9 +161,9 @@ def test_status_says_why_systemd_cannot_run_it(
 
 
 def test_planned_exits_of_a_quick_worker_have_no_limit(started: Fleet) -> None:
-    """READY at once and ended at once, with 0: it goes on, though as fast as any start fails.
+    """A worker that is READY at once and exits with 0 at once is restarted for ever.
 
-    So no limit of systemd's would do for those that can never start and are READY at once.
+    Its starts are as frequent as starts that fail in systemd: no limit can tell them apart.
     """
     wait_for(lambda: int(started.one("quick@00", "NRestarts")["NRestarts"]) > 70, 60, "70 restarts")
     shown = started.one("quick@00", "ActiveState")
@@ -169,7 +172,7 @@ def test_planned_exits_of_a_quick_worker_have_no_limit(started: Fleet) -> None:
 
 
 def test_the_start_limit_is_out_of_reach_of_a_worker(started: Fleet) -> None:
-    """What the limit allows in its interval is twice as much as any worker can start."""
+    """The start limit allows twice as many starts in its interval as a worker can ever have."""
     shown = started.one("planned@00", "StartLimitIntervalUSec", "StartLimitBurst")
     assert shown == {"StartLimitIntervalUSec": "30s", "StartLimitBurst": "60"}
 
@@ -189,7 +192,7 @@ def test_what_cannot_be_run_is_a_failed_start(started: Fleet, unit: str, said: s
 
 
 def test_a_restart_in_backoff_begins_at_zero(started: Fleet) -> None:
-    """Restarted by hand while it waits for its third try, it waits for one second again."""
+    """A worker restarted by hand before its third try waits for one second again."""
     unit = "restarted@00"
     started.start([unit])
     for verb in (["systemctl", "restart", "--no-block"], ["wctl", "restart", "--no-wait"]):
@@ -199,7 +202,7 @@ def test_a_restart_in_backoff_begins_at_zero(started: Fleet) -> None:
 
 
 def test_a_restart_within_restartsec_begins_at_zero(started: Fleet) -> None:
-    """Restarted by hand in the moment before systemd does it: the count is not kept either."""
+    """A restart by hand during RestartSec= also resets the count."""
     unit = "restarted@00"
     drop_in = f"/run/systemd/system/{unit}.service.d/slow.conf"
     started.machine.write(drop_in, "[Service]\nRestartSec=3s\n")
@@ -216,7 +219,10 @@ def test_a_restart_within_restartsec_begins_at_zero(started: Fleet) -> None:
 
 
 def test_a_start_after_a_stop_within_restartsec_begins_at_zero(started: Fleet) -> None:
-    """Stopped right after the first failed start of a worker that had been restarted before."""
+    """A stop right after the first failed start resets the count.
+
+    This is so even if systemd had restarted the worker before.
+    """
     unit = "rested@00"
 
     def started_times(runs: int) -> bool:
@@ -239,7 +245,7 @@ def test_a_start_after_a_stop_within_restartsec_begins_at_zero(started: Fleet) -
 
 
 def test_stopped_in_backoff_is_stopped(started: Fleet) -> None:
-    """A stop while the next try is waited for ends it, in residence and out of it."""
+    """A stop during back-off ends the wait, with the resident wrapper and without."""
     for unit in LATER:
         started.start([unit])
         started.await_states({unit: "BACKOFF"})
@@ -249,7 +255,7 @@ def test_stopped_in_backoff_is_stopped(started: Fleet) -> None:
 
 
 def test_instances_of_another_spelling_do_not_start(started: Fleet) -> None:
-    """ready2@2 is refused with the right name, and not tried again."""
+    """The wrapper refuses ready2@2, names the right spelling, and is not started again."""
     result = started.machine.run(["systemctl", "start", "ready2@2"], check=False)
     assert result.code != 0
     assert "try ready2@02" in started.journal("ready2@2")

@@ -1,4 +1,4 @@
-"""Stops: which signal comes to whom, when SIGKILL follows, and that nobody survives."""
+"""Stops: who gets which signal, when SIGKILL follows, and that no process survives."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from e2e.wrapper.fleet import Fleet
 from machine.driver import LATE, wait_for
 from machine.units import processes
 
-# Says what it gets; with "stubborn" it lives on. Its child says what that gets.
+# Notes the signals that it gets; with "stubborn" it lives on. Its child notes its own signals.
 WORKER = """
 trap 'note $1.TERM; [ "$2" ] || exit 0' TERM
 trap 'note $1.USR1; [ "$2" ] || exit 0' USR1
@@ -55,7 +55,7 @@ def workers(fleet: Fleet) -> Fleet:
 
 
 def stop(fleet: Fleet, program: str) -> float:
-    """Stops a unit and returns the seconds that took, by systemd's clock."""
+    """Stops a unit; returns how many seconds the stop took, by systemd's clock."""
     unit = f"{program}@00"
     before = fleet.time(unit, "ExecMainStart")
     assert before
@@ -72,7 +72,7 @@ def stop(fleet: Fleet, program: str) -> float:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_the_stop_signal_is_for_the_worker_alone(workers: Fleet, mode: str) -> None:
-    """SIGTERM comes once, to the worker and not to its children; they are killed after it."""
+    """The worker gets SIGTERM once, its children do not; they are killed after the worker."""
     assert stop(workers, f"polite-{mode}") < 120  # it was not killed
     runs = workers.runs()
     assert len(runs[f"polite-{mode}.TERM"]) == 1
@@ -90,16 +90,16 @@ def test_stopasgroup_signals_the_children_too(workers: Fleet, mode: str) -> None
 
 @pytest.mark.parametrize("mode", MODES)
 def test_a_worker_that_ignores_it_is_killed(workers: Fleet, mode: str) -> None:
-    """After stopwaitsecs=1 SIGKILL follows, and the worker had its second."""
+    """With stopwaitsecs=1, SIGKILL comes a second after the stop signal, not before."""
     assert 1.0 <= stop(workers, f"stubborn-{mode}") < 1 + LATE
     assert len(workers.runs()[f"stubborn-{mode}.TERM"]) == 1
-    # By hand it went, so it is STOPPED, though it was a SIGKILL that ended it.
+    # A user has stopped it, so it is STOPPED, though a SIGKILL ended it.
     assert workers.states()[f"stubborn-{mode}@00"] in ("STOPPED", "EXITED")
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_killasgroup_kills_the_children_and_does_not_ask_them(workers: Fleet, mode: str) -> None:
-    """The stop signal is for the worker; what it leaves behind gets SIGKILL."""
+    """The worker gets the stop signal; the processes that it leaves behind get SIGKILL."""
     stop(workers, f"killed-{mode}")
     runs = workers.runs()
     assert len(runs[f"killed-{mode}.TERM"]) == 1
@@ -108,13 +108,13 @@ def test_killasgroup_kills_the_children_and_does_not_ask_them(workers: Fleet, mo
 
 @pytest.mark.parametrize("mode", MODES)
 def test_stopwaitsecs_0_kills_at_once(workers: Fleet, mode: str) -> None:
-    """Zero means at once, as Supervisor has it, and not for ever, as systemd does."""
+    """With stopwaitsecs=0, SIGKILL comes at once, as in Supervisor; systemd's 0 means no limit."""
     assert stop(workers, f"atonce-{mode}") < LATE
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_the_signal_is_the_configured_one(workers: Fleet, mode: str) -> None:
-    """stopsignal=USR1 is what the worker gets, and nothing else."""
+    """With stopsignal=USR1, the worker gets SIGUSR1 and no SIGTERM."""
     stop(workers, f"usr1-{mode}")
     runs = workers.runs()
     assert (f"usr1-{mode}.USR1" in runs, f"usr1-{mode}.TERM" in runs) == (True, False)
@@ -123,7 +123,7 @@ def test_the_signal_is_the_configured_one(workers: Fleet, mode: str) -> None:
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("kind", ["starting", "retrying"])
 def test_a_stop_during_a_start_is_no_failed_start(workers: Fleet, kind: str, mode: str) -> None:
-    """Stopped before READY, the worker ends and is not tried again."""
+    """A worker that is stopped before READY ends, and is not tried again."""
     program = f"{kind}-{mode}"
     assert stop(workers, program) < 120
     assert workers.states()[f"{program}@00"] == "STOPPED"
@@ -133,7 +133,7 @@ def test_a_stop_during_a_start_is_no_failed_start(workers: Fleet, kind: str, mod
 
 @pytest.mark.parametrize("mode", MODES)
 def test_a_signal_to_a_worker_of_a_group_is_not_swallowed(workers: Fleet, mode: str) -> None:
-    """`wctl signal TERM` reaches the worker where a stop would have been sent to the group."""
+    """`wctl signal TERM` reaches a worker whose stop signal would go to its whole group."""
     program = f"group-{mode}"
     before = workers.runs()
     workers.systemctl("start", f"{program}@00")
@@ -145,7 +145,7 @@ def test_a_signal_to_a_worker_of_a_group_is_not_swallowed(workers: Fleet, mode: 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_a_signal_to_the_whole_unit_does_not_take_ready_away(workers: Fleet, mode: str) -> None:
-    """`systemctl kill` during a start reaches the notifier, too, which goes on."""
+    """`systemctl kill` during a start also reaches the notifier, which goes on."""
     program = f"notifier-{mode}"
     unit = f"{program}@00"
     script = workers.script("deaf", "trap '' USR2; note $1; while :; do sleep 0.1; done")
@@ -159,7 +159,7 @@ def test_a_signal_to_the_whole_unit_does_not_take_ready_away(workers: Fleet, mod
 
 @pytest.mark.parametrize("mode", MODES)
 def test_a_stop_during_a_stop_changes_nothing(workers: Fleet, mode: str) -> None:
-    """Asked for again, the stop neither signals again nor waits longer: one SIGTERM, 3 s."""
+    """A second stop neither signals again nor prolongs the wait: one SIGTERM, then 3 s."""
     program = f"twice-{mode}"
     workers.systemctl("stop", "--no-block", f"{program}@00")
     wait_for(lambda: f"{program}.TERM" in workers.runs(), 20, "the first signal")

@@ -15,7 +15,7 @@ from machine.driver import wait_for
 
 pytestmark = pytest.mark.core
 
-STARTSECS = 2  # one would let Supervisor call a worker RUNNING that has just died
+STARTSECS = 2  # with 1, Supervisor may call a worker RUNNING that has just died
 
 Outcome = tuple[str, int]  # the final state, and how often the worker was started
 AGAIN: Outcome = ("RUNNING", 2)
@@ -32,10 +32,10 @@ ENDS: dict[str, tuple[str, tuple[Outcome, Outcome, Outcome]]] = {
     "sighup": ("kill -HUP $$", (AGAIN, DOWN, AGAIN)),
     "sigkill": ("kill -KILL $$", (AGAIN, DOWN, AGAIN)),
     "sigsegv": ("kill -SEGV $$", (AGAIN, DOWN, AGAIN)),
-    # Supervisor has no limits: there the kernel's SIGKILL is our own.
+    # Supervisor has no limits: there the script itself sends the kernel's SIGKILL.
     "oom": (
-        # The signal that the kernel sends, where nothing enforces a limit: not of Supervisor's
-        # workers, nor in a machine whose cgroups (version 2) are without controllers.
+        # The script sends the kernel's signal where nothing enforces a limit: under Supervisor,
+        # and in a machine whose cgroups (version 2) have no controllers.
         "tree=/sys/fs/cgroup/cgroup.controllers\n"
         "if [ -n '%s' ] || { [ -e $tree ] && ! grep -qw memory $tree; }; then kill -KILL $$; fi\n"
         "exec tail /dev/zero",
@@ -47,7 +47,7 @@ AUTORESTART = ("true", "false", "unexpected")
 
 @dataclass(frozen=True)
 class Case:
-    """One row. `supervisor` is its outcome where ours is another, and `why` says why."""
+    """One row. `supervisor` is Supervisor's outcome if it is not ours, and `why` is the reason."""
 
     autorestart: str
     end: str
@@ -142,7 +142,7 @@ def supervisors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, 
 
 
 def _settled(supervisor: Supervisor, notes: Path) -> dict[str, Outcome]:
-    """Waits until every program has the outcome it should have, or for long enough."""
+    """Waits, up to a limit, until each program has its expected outcome; returns the outcomes."""
 
     def outcomes() -> dict[str, Outcome]:
         return {
@@ -155,7 +155,7 @@ def _settled(supervisor: Supervisor, notes: Path) -> dict[str, Outcome]:
         found = outcomes()
         return all(_same(case.supervisor or case.outcome, found.get(case.name)) for case in CASES)
 
-    with suppress(TimeoutError):  # the tests say which is another
+    with suppress(TimeoutError):  # the tests say which outcomes differ
         wait_for(as_expected, 25, "Supervisor's outcomes", interval=0.5)
     return outcomes()
 
@@ -174,7 +174,7 @@ def ours(supervisors: dict[str, Outcome], fleet: Fleet) -> dict[str, Outcome]:
     for case in CASES:
         fleet.add(case.name, "memory_max=32M", *options(case, "/opt/table"))
     fleet.run()
-    with suppress(AssertionError):  # the tests say which is another
+    with suppress(AssertionError):  # the tests say which outcomes differ
         fleet.await_states({f"{case.name}@00": case.outcome[0] for case in CASES}, 40)
     runs = fleet.runs()
     states = fleet.states()
@@ -194,7 +194,7 @@ def test_our_units_agree_with_the_table(case: Case, ours: dict[str, Outcome]) ->
 
 
 def test_failed_starts_were_never_running(ours: dict[str, Outcome], fleet: Fleet) -> None:
-    """A worker that always ends before READY was not active for a moment."""
+    """A worker that always ends before READY was never active, not for a moment."""
     failing = [case.name for case in CASES if case.when == "before" and case.startsecs]
     shown = fleet.show("ActiveEnterTimestampMonotonic", units=[f"{name}@00" for name in failing])
     assert {unit for unit, times in shown.items() if set(times.values()) != {"0"}} == set()
