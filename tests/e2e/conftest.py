@@ -70,6 +70,6 @@ def new_machine(suite: str) -> Iterator[Callable[[str], Machine]]:
 
 @pytest.fixture(autouse=True)
 def _independent(request: pytest.FixtureRequest) -> None:
-    """Removes what the tests before this one have left in the shared machine."""
+    """Removes what earlier tests have left in the shared machine."""
     if "machine" in request.fixturenames:
         provision.reset(request.getfixturevalue("machine"))

@@ -15,14 +15,14 @@ from machine.driver import Machine, unique_name
 def test_autopkgtest_passes(suite: str, deb: Path) -> None:
     """All of debian/tests pass on the installed .deb, and none is skipped.
 
-    autopkgtest's "null" server tests the machine that it runs on. It says of that machine that it
-    may be changed at will and is thrown away, and of ours this is true. (Since 5.48 it says so
-    no longer: hence --ignore-restrictions.)
+    autopkgtest's "null" server runs the tests on its own machine. Before version 5.48, the server
+    declares that tests may change this machine at will, because it is thrown away. That is true of
+    ours; newer versions do not declare it, hence --ignore-restrictions.
     """
     with Machine.boot(unique_name(f"autopkgtest-{suite}"), f"{suite}/autopkgtest") as machine:
         machine.copy_in(package.TREE, "/srv/wctl", [*package.source_files(), "tests"])
         machine.copy_in(deb.parent, "/srv", [deb.name])
-        # All that is needed is installed: nothing waits for a network that is not there.
+        # Everything needed is installed: apt must not wait for a network that is not there.
         machine.run("rm -f /etc/apt/sources.list.d/*")
         command = ["autopkgtest", "--summary=/srv/summary", f"/srv/{deb.name}", "/srv/wctl"]
         command.append("--ignore-restrictions=isolation-container")

@@ -1,4 +1,4 @@
-"""The bench can still be run: nothing here is about how long anything takes."""
+"""The bench still runs: this test does not judge how long anything takes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TINY = "--rounds=1 --workers=3 --many=0 --kills=2 --idle=1 --megabytes=1"
 
 @pytest.mark.full
 def test_bench_measures_everything(tmp_path: Path) -> None:
-    """With tiny numbers it makes its table, its picture and its raw figures, of all three tools."""
+    """With tiny numbers, the bench makes a table, a picture and raw figures of all three tools."""
     environment = {**os.environ, "MPLCONFIGDIR": str(tmp_path)}
     done = subprocess.run(
         [BENCH, "-o", tmp_path, *TINY.split()],

@@ -1,4 +1,4 @@
-"""wctl doctor: each thing broken for real, found, and healed."""
+"""wctl doctor: the tests break things for real; doctor finds them, and its remedies heal them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EXAMPLE = "/etc/wctl/conf.d/messenger-worker.conf"
 
 
 def examine(machine: Machine, *arguments: str, wait: int = 2) -> list[dict[str, Any]]:
-    """Returns what doctor finds; its exit code agrees."""
+    """Returns doctor's findings; asserts that its exit code agrees."""
     command = ["wctl", "doctor", "--json", f"--wait={wait}", *arguments]
     result = machine.run(command, check=False)
     assert result.err == ""
@@ -44,7 +44,7 @@ def only(findings: list[dict[str, Any]], code: str) -> dict[str, Any]:
 
 
 def paste(machine: Machine, finding: dict[str, Any], **environment: str) -> None:
-    """Does what a finding says mends it."""
+    """Runs the remedy of a finding."""
     machine.run(["bash", "-c", finding["remedy"]], env=environment)
 
 
@@ -61,7 +61,7 @@ def sql(machine: Machine, statement: str) -> str:
 
 
 def restarted(machine: Machine, unit: str, times: int) -> None:
-    """Waits until systemd has restarted a unit so many times."""
+    """Waits until systemd has restarted a unit `times` times."""
     wait_for(lambda: int(show(machine, unit, "NRestarts")["NRestarts"]) >= times, 20, "restarts")
 
 
@@ -87,7 +87,7 @@ def test_healthy_machine_has_no_finding(machine: Machine, worker: str) -> None:
 
 
 def test_names_what_it_is_asked_about(machine: Machine, worker: str) -> None:
-    """A program may be named; one that is not there is an error of its own, with exit code 4."""
+    """doctor examines only the named program; an unknown program is an error with exit code 4."""
     configure(machine, "[program:other]\ncommand=sleep 1000\n")
     assert codes(machine) == {"other": {"not-installed"}}
     assert codes(machine, worker) == {}
@@ -98,19 +98,19 @@ def test_names_what_it_is_asked_about(machine: Machine, worker: str) -> None:
 
 # ---- workers -----------------------------------------------------------------------------------
 
-# What a remedy opens in an editor is answered by this: the very line that it points to is replaced.
+# The user's editor: puts the corrected line in place of the line to which a remedy points.
 EDITOR = """#!/bin/sh
 set -e
 test "$1" = --corrected
 line=${2#+}
 sed -i -e "${line}r /root/corrected" -e "${line}d" "$3"
 """
-LOOK = ("${EDITOR", "wctl logs", "systemctl cat")  # remedies that need somebody who reads
+LOOK = ("${EDITOR", "wctl logs", "systemctl cat")  # remedies that need a user who reads
 
 
 @dataclass(frozen=True)
 class Case:
-    """A program that is broken for real; what heals it, besides the remedies of its findings."""
+    """A program that is broken for real, and what heals it besides the remedies of its findings."""
 
     broken: str
     codes: set[str]
@@ -120,7 +120,7 @@ class Case:
     after: str = "true"  # a command, after the remedies
 
 
-# Once the notifier, a task too, is gone.
+# Waits until the notifier, which is also a task, is gone.
 GIVE_BIRTH = "sleep 1.5; for i in 1 2 3 4 5 6 7 8 9; do sleep 1000 & done; wait"
 OPEN_FILES = "$f=[];for($i=0;$i<62;$i++)$f[]=fopen('/dev/null','r');sleep(1000);"
 GROW = "sleep(1);usleep(200000);$a=str_repeat('x',128<<20);sleep(1000);"
@@ -223,7 +223,7 @@ def sections() -> str:
 
 
 def heal(machine: Machine, name: str, case: Case, findings: list[dict[str, Any]]) -> None:
-    """Does what heals a case: what is outside of wctl, and all that its findings say."""
+    """Heals a case: does what is outside of wctl, and runs the remedies of all its findings."""
     machine.run(case.heal)
     machine.write("/root/corrected", f"{case.line}\n")
     for finding in findings:
@@ -238,7 +238,7 @@ def heal(machine: Machine, name: str, case: Case, findings: list[dict[str, Any]]
 
 
 def test_broken_workers_are_found_and_healed(machine: Machine) -> None:
-    """Every way to be broken gives its findings with the evidence; their remedies mend it."""
+    """doctor finds every broken program, with the evidence; the remedies heal it."""
     machine.write("/root/edit", EDITOR, mode=0o755)
     machine.run("rm -f /run/database; rm -rf /srv/closed /srv/barred /var/log/lodger")
     machine.run("mkdir -m 700 -p /srv/closed /srv/barred; install -d -o www-data /srv/barred/in")
@@ -261,15 +261,15 @@ def test_broken_workers_are_found_and_healed(machine: Machine) -> None:
         lines = "\n".join("\n".join(finding["evidence"]) for finding in mine)
         assert case.evidence in lines, name
         heal(machine, name, case, mine)
-    # What was in BACKOFF tries again when its wait is over.
+    # The instance in BACKOFF tries again when its wait is over.
     wait_for(lambda: states(machine)["backoff@00"] == "RUNNING", 60, "the next try")
     assert examine(machine) == []
 
 
 def test_an_operator_can_read_it(machine: Machine) -> None:
-    """A finding is who and what with its code, the evidence, and a command after a $; no colours.
+    """A finding shows instance, problem, code, evidence, and a command after a $; no colours.
 
-    What a worker writes for a terminal reaches none.
+    Control sequences that a worker writes do not reach the terminal.
     """
     machine.run("rm -f /run/database")
     bell = 'printf "\\033[2J\\007no \\033[31mdatabase\\n"'
@@ -288,7 +288,7 @@ def test_an_operator_can_read_it(machine: Machine) -> None:
 
 
 def test_stopped_and_not_at_boot(machine: Machine, worker: str) -> None:
-    """What is down but starts at boot is found, and so is what would not; the remedies heal."""
+    """doctor finds a stopped instance, and a program not started at boot; remedies heal both."""
     machine.run(["wctl", "stop", f"{worker}@00"])
     machine.run(["systemctl", "disable", f"{worker}.target"])
     findings = examine(machine)
@@ -302,7 +302,7 @@ def test_stopped_and_not_at_boot(machine: Machine, worker: str) -> None:
 
 
 def test_unit_edited_by_hand(machine: Machine, worker: str) -> None:
-    """An edit of the unit is found, with the line, until the remedy undoes it."""
+    """doctor finds an edited unit and shows the line, until the remedy undoes the edit."""
     unit = f"/etc/systemd/system/{worker}@.service"
     machine.run(["sed", "-i", "s/TimeoutStopSec=60s/TimeoutStopSec=1s/", unit])
     finding = only(examine(machine), "unit-edited")
@@ -312,7 +312,7 @@ def test_unit_edited_by_hand(machine: Machine, worker: str) -> None:
 
 
 def test_configuration_newer_than_units(machine: Machine, worker: str) -> None:
-    """A configuration that was changed and not applied is found; the remedy applies it."""
+    """doctor finds a changed configuration that was not applied; the remedy applies it."""
     machine.run(["sed", "-i", "s/stopwaitsecs = 60/stopwaitsecs = 90/", EXAMPLE])
     finding = only(examine(machine), "units-outdated")
     assert "+TimeoutStopSec=90s" in finding["evidence"]
@@ -322,7 +322,7 @@ def test_configuration_newer_than_units(machine: Machine, worker: str) -> None:
 
 
 def test_drop_in_that_systemd_has_not_read(machine: Machine, worker: str) -> None:
-    """A drop-in is the admin's right; one that is not loaded yet is a finding."""
+    """A drop-in is a finding until systemd has loaded it; administrators may have drop-ins."""
     drop_in = f"/etc/systemd/system/{worker}@.service.d/more.conf"
     machine.write(drop_in, "[Service]\nNice=5\n")
     paste(machine, only(examine(machine), "reload-needed"))
@@ -330,7 +330,7 @@ def test_drop_in_that_systemd_has_not_read(machine: Machine, worker: str) -> Non
 
 
 def test_configured_by_half(machine: Machine, worker: str) -> None:
-    """A program that is not installed, one that is left over, and an error in the configuration."""
+    """doctor finds a program that is not installed, a left-over one, and configuration errors."""
     configure(machine, "[program:new]\ncommand=sleep 1000\n")
     paste(machine, only(examine(machine), "not-installed"))
     assert codes(machine) == {}
@@ -344,9 +344,9 @@ def test_configured_by_half(machine: Machine, worker: str) -> None:
 
 
 def test_database_down(machine: Machine, worker: str) -> None:
-    """A database that cannot be opened is found beside what it does to the worker.
+    """doctor finds a database that cannot be opened, and the back-off of the worker.
 
-    The command of the finding is the one that has failed; when it succeeds, all is well.
+    The remedy is the command that has failed; when it succeeds, the machine is healthy.
     """
     database = "/srv/app/var/queue.db"
     machine.run(f"chmod 000 {database}*; wctl stop {worker}@00")
@@ -366,7 +366,7 @@ def test_database_down(machine: Machine, worker: str) -> None:
 
 
 def test_messages_in_a_queue_that_nobody_reads(machine: Machine, worker: str) -> None:
-    """Messages in the queue "default", workers on "async": found, and moved by the remedy."""
+    """doctor finds messages in "default" if workers read "async"; the remedy moves them."""
     other = "doctrine://default?queue_name=default"
     console(machine, "app:dispatch ok:3", MESSENGER_TRANSPORT_DSN=other)
     finding = only(examine(machine), "wrong-queue")
@@ -379,9 +379,9 @@ def test_messages_in_a_queue_that_nobody_reads(machine: Machine, worker: str) ->
 
 
 def test_failed_messages(machine: Machine, worker: str) -> None:
-    """Messages in the failure transport are found, until somebody has dealt with them."""
+    """doctor finds messages in the failure transport, until a user has removed them."""
     console(machine, "app:dispatch reject:2")
-    stats = "app:stats --format=json"  # which has JSON with every Symfony
+    stats = "app:stats --format=json"  # prints JSON with every version of Symfony
     wait_for(lambda: '"failed":2' in console(machine, stats), 10, "both to fail")
     finding = only(examine(machine), "messages-failed")
     assert finding["evidence"] == ["transport failed: 2 messages"]
@@ -394,13 +394,13 @@ def test_failed_messages(machine: Machine, worker: str) -> None:
 
 
 def test_message_stuck_by_a_crash(machine: Machine, worker: str) -> None:
-    """A message that a dead worker had taken is found though no count shows it, and released."""
+    """doctor finds a message that a dead worker had taken; the remedy releases it."""
     console(machine, "app:dispatch slow=1500")
     taken = f"SELECT COUNT(*) AS taken FROM {TABLE} WHERE delivered_at IS NOT NULL"
     wait_for(lambda: re.search(r"^ *1 *$", sql(machine, taken), re.MULTILINE), 10, "it to be taken")
     machine.run(["systemctl", "kill", "--signal=SEGV", f"{worker}@00"])
-    assert examine(machine) == []  # for all that one can know, it is in hand
-    # As if ten minutes had passed; after an hour, Messenger itself releases it.
+    assert examine(machine) == []  # the message could still be in a worker's hands
+    # As if ten minutes had passed; after an hour, Messenger itself would release the message.
     sql(machine, f"UPDATE {TABLE} SET delivered_at = datetime('now', '-600 seconds')")
     finding = only(examine(machine), "messages-stuck")
     assert finding["evidence"][0].startswith("queue async: 1 taken")
@@ -410,7 +410,7 @@ def test_message_stuck_by_a_crash(machine: Machine, worker: str) -> None:
 
 
 def test_running_but_the_queue_stands(machine: Machine, worker: str) -> None:
-    """A worker that is RUNNING and takes nothing, while the queue grows, is found and restarted."""
+    """doctor finds a RUNNING worker that takes nothing while the queue grows; remedy: a restart."""
     machine.run(["systemctl", "kill", "--signal=STOP", f"{worker}@00"])
     console(machine, "app:dispatch ok:3")
     send = f"while :; do {CONSOLE} app:dispatch ok; done"
@@ -427,7 +427,7 @@ def test_running_but_the_queue_stands(machine: Machine, worker: str) -> None:
 
 
 def test_pcntl_missing(machine: Machine, worker: str) -> None:
-    """PHP without pcntl_signal(), as hosting configurations have it, is found."""
+    """doctor finds a PHP without pcntl_signal(), as in configurations of hosting companies."""
     directory = machine.run("ls -d /etc/php/*/cli/conf.d").out.strip()
     machine.write(f"{directory}/99-test.ini", "disable_functions=pcntl_signal\n")
     try:
@@ -441,7 +441,7 @@ def test_pcntl_missing(machine: Machine, worker: str) -> None:
 
 # ---- any other program -------------------------------------------------------------------------
 
-# Takes a file from a directory, one after the other; as busy as a worker that works.
+# Takes files from a directory, one after the other; is as busy as a worker that works.
 TAKER = """[program:taker]
 command = sh -c 'while :; do i=0; while [ $i -lt 30000 ]; do i=$((i+1)); done; {take}; done'
 queue_command = sh -c '{count}'
@@ -457,7 +457,7 @@ FILL = "i=0; while :; do i=$((i+1)); touch /srv/queue/z$i; sleep 0.01; done"
     ("count", "queue"), [(NUMBER, ""), (NUMBERS, "queue files: ")], ids=("number", "json")
 )
 def test_queue_command(machine: Machine, count: str, queue: str) -> None:
-    """A number, or JSON of names and numbers, tells a queue that moves from one that does not."""
+    """From a number, or JSON of names and numbers, doctor knows whether a queue moves."""
     configure(machine, TAKER.replace("{count}", count))
     machine.run("rm -rf /srv/queue; mkdir -p /srv/queue; touch /srv/queue/a /srv/queue/b")
     machine.run(["wctl", "update"])
@@ -471,7 +471,7 @@ def test_queue_command(machine: Machine, count: str, queue: str) -> None:
 
 
 def test_queue_that_grows_though_workers_work(machine: Machine) -> None:
-    """Workers that are busy and cannot keep up are not blamed: the remedy is one more of them."""
+    """doctor does not blame busy workers that cannot keep up: the remedy adds one more."""
     configure(machine, TAKER.replace("{count}", NUMBER))
     machine.run("rm -rf /srv/queue; mkdir -p /srv/queue; touch /srv/queue/a; wctl update")
     filling = machine.popen(FILL)
@@ -485,7 +485,7 @@ def test_queue_that_grows_though_workers_work(machine: Machine) -> None:
     assert examine(machine) == []
 
 
-# What a program's own commands may do instead of answering: the code, what is said, the evidence.
+# What a program's commands may do instead of answering: options, code, problem, evidence.
 COMMANDS = {
     "refused": (
         f"health_command=sh -c '{DATABASE} || {{ echo connection refused >&2; exit 1; }}'",
@@ -575,7 +575,7 @@ COMMANDS = {
 
 
 def test_commands_that_do_not_answer(machine: Machine) -> None:
-    """Each gives one finding, in bounded time, and never a traceback; healed, there is none."""
+    """Each of these commands is one finding, in bounded time, without a traceback, until healed."""
     machine.write("/root/edit", EDITOR, mode=0o755)
     machine.run("rm -f /run/database; rm -f /opt/no-*")
     for name, (text, *_) in COMMANDS.items():
@@ -607,7 +607,7 @@ def test_commands_that_do_not_answer(machine: Machine) -> None:
 
 
 def test_workers_of_a_user_who_does_not_linger(machine: Machine) -> None:
-    """With --user: what would end with the session is found; lingering, all is well."""
+    """With --user, doctor finds workers that would end with the session; the remedy: lingering."""
     machine.run("id bea || useradd --create-home bea; rm -f /var/lib/systemd/linger/bea")
     uid = machine.run("id -u bea").out.strip()
     session = ["systemd-run", "--unit=session-of-bea", "--uid=bea", "-p", "PAMName=login"]
@@ -628,7 +628,7 @@ def test_workers_of_a_user_who_does_not_linger(machine: Machine) -> None:
         code, out = wctl("doctor", "--json")
         finding = only(json.loads(out), "no-linger")
         assert (code, finding["program"]) == (1, "hers")
-        # Not by paste(): logind 257 refuses who is in no unit, as none of our commands is.
+        # Not by paste(): logind 257 refuses a process in no unit, and our commands are in none.
         machine.service_run(["bash", "-c", finding["remedy"]])
         assert wctl("doctor") == (0, "no findings\n")
         wctl("stop", "hers")
@@ -653,7 +653,10 @@ def test_another_configuration_is_not_replaced(machine: Machine) -> None:
 
 
 def test_exit_codes_and_json(machine: Machine, worker: str) -> None:
-    """0 and 1 tell health; 2 and 4 tell that nothing was examined. The keys are the manual's."""
+    """Exit codes 0 and 1 tell the health; with 2 and 4, doctor has examined nothing.
+
+    The keys of the JSON are those of the manual.
+    """
     assert machine.run(["wctl", "doctor", "--json"]).out == "[]\n"
     assert machine.run(["wctl", "doctor", "--wait=soon"], check=False).code == 2
     machine.run(["wctl", "stop", worker])
@@ -668,6 +671,6 @@ def test_exit_codes_and_json(machine: Machine, worker: str) -> None:
 
 
 def test_every_code_is_broken_for_real() -> None:
-    """Each code of doctor's own, but for the one that no systemd has, is seen in a machine."""
+    """Every code of doctor's own is tested in a machine, except the one that no systemd causes."""
     texts = "".join(file.read_text() for file in Path(__file__).parent.glob("test_doctor*.py"))
     assert [code for code in OWN if f'"{code}"' not in texts and code != "unknown"] == []

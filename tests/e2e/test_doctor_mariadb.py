@@ -1,4 +1,4 @@
-"""wctl doctor beside a real MariaDB server, as the workers' database and their queue."""
+"""wctl doctor with a real MariaDB server, which is the workers' database and their queue."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def server(suite: str, deb: Path) -> Iterator[Machine]:
 
 
 def sql(machine: Machine, statement: str, database: str = "queue") -> None:
-    """Runs a statement as the user that the server was made for."""
+    """Runs a statement as www-data, the user for which the server was made."""
     client = ["mariadb", "--socket=/run/mariadb/socket", database, "-e", statement]
     machine.run(client, user="www-data")
 
@@ -74,20 +74,20 @@ def examine(machine: Machine, wait: int = 2) -> list[dict[str, Any]]:
 
 
 def exactly(machine: Machine, *codes: str) -> dict[str, dict[str, Any]]:
-    """Returns what doctor finds, by its codes; nothing if those are not the codes."""
+    """Returns doctor's findings by their codes; nothing if the codes are others."""
     findings = {finding["code"]: finding for finding in examine(machine)}
     return findings if findings.keys() == set(codes) else {}
 
 
 def test_server_that_is_down(server: Machine) -> None:
-    """A stopped server is found, with its error and what it does; started, all is well."""
+    """doctor finds a stopped server, its error and the back-off; after a start, nothing."""
     assert examine(server) == []
     server.run(["systemctl", "stop", "mariadb"])
     server.run(["wctl", "restart", "--no-wait", "messenger-worker"])
-    # Between two tries it is STARTING for a moment, which is no finding.
+    # Between two tries the worker is STARTING for a moment, which is no finding.
     findings = wait_for(lambda: exactly(server, "backoff", "health"), 60, "both findings")
     assert "SQLSTATE[HY000] [2002]" in " ".join(findings["health"]["evidence"])
-    check = ["bash", "-c", findings["health"]["remedy"]]  # which brings DATABASE_URL along
+    check = ["bash", "-c", findings["health"]["remedy"]]  # it sets DATABASE_URL
     assert server.run(check, check=False).code != 0
     assert "SQLSTATE" in server.run(["bash", "-c", findings["backoff"]["remedy"]]).out
     server.run(["systemctl", "start", "mariadb"])
@@ -97,7 +97,7 @@ def test_server_that_is_down(server: Machine) -> None:
 
 
 def test_queue_on_the_server(server: Machine) -> None:
-    """Messages are handled; those of a queue that nobody reads, and stuck ones, are found."""
+    """doctor finds messages in a queue that no worker reads, and stuck messages."""
     console(server, "app:dispatch ok:20")
     assert examine(server, wait=10) == []
     server.run(["systemctl", "kill", "--signal=STOP", "messenger-worker@00"])

@@ -37,7 +37,7 @@ for _ in range(3):
 
 @pytest.fixture(scope="module")
 def machine(suite: str, deb: Path) -> Iterator[Machine]:
-    """A machine with Redis and one worker of RQ, that is well."""
+    """A healthy machine with Redis and one RQ worker."""
     with Machine.boot(unique_name(f"rq-{suite}"), f"{suite}/rq") as booted:
         provision.install_wctl(booted, deb)
         booted.run("rm /etc/wctl/conf.d/*; systemctl start redis-server")
@@ -49,11 +49,11 @@ def machine(suite: str, deb: Path) -> Iterator[Machine]:
 
 @pytest.fixture(autouse=True)
 def _independent() -> None:
-    """Nothing is taken away between these tests: each leaves a machine that is well."""
+    """Removes nothing between these tests: each leaves a healthy machine."""
 
 
 def examine(machine: Machine) -> list[dict[str, Any]]:
-    """Returns what doctor finds; its exit code agrees."""
+    """Returns doctor's findings; asserts that its exit code agrees."""
     result = machine.run(["wctl", "doctor", "--json", "--wait=2"], check=False)
     assert result.err == ""
     findings: list[dict[str, Any]] = json.loads(result.out)
@@ -62,12 +62,12 @@ def examine(machine: Machine) -> list[dict[str, Any]]:
 
 
 def enqueue(machine: Machine, queue: str) -> None:
-    """Sends three jobs that are done at once."""
+    """Sends three jobs that take no time."""
     machine.run(["python3", "-c", QUEUE, queue])
 
 
 def test_broker_that_is_down(machine: Machine) -> None:
-    """Redis down is one finding, what it does to the worker the other; both tell the error."""
+    """A stopped Redis is one finding, the worker's back-off another; both show the error."""
     enqueue(machine, "default")
     assert examine(machine) == []
     machine.run(["systemctl", "stop", "redis-server"])
@@ -86,20 +86,20 @@ def test_broker_that_is_down(machine: Machine) -> None:
 
 
 def test_worker_that_hangs(machine: Machine) -> None:
-    """RUNNING, while jobs wait and none is taken: the remedy restarts it, and it takes them."""
+    """doctor finds a RUNNING worker that takes no jobs; the remedy restarts the worker."""
     (pid,) = pids(machine).values()
     machine.run(["kill", "-STOP", str(pid)])
     enqueue(machine, "default")
     (finding,) = examine(machine)
     assert finding["code"] == "queue-standing"
-    # The first went to the worker, which was waiting for it, before it could know.
+    # Redis gave the first job to the worker, which hangs while it waits for a job.
     assert finding["evidence"][0] == "queue default: 2 messages, 2 after 2 s"
     machine.run(["bash", "-c", finding["remedy"]])
     assert examine(machine) == []
 
 
 def test_jobs_in_a_queue_that_nobody_reads(machine: Machine) -> None:
-    """Jobs in the queue "mail", a worker on "default": which one stands is told by its name."""
+    """doctor names the queue that stands: "mail", while the worker reads "default"."""
     enqueue(machine, "mail")
     (finding,) = examine(machine)
     assert finding["code"] == "queue-standing"

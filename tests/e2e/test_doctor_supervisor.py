@@ -1,4 +1,4 @@
-"""wctl doctor beside Debian's own Supervisor: the same programs there and here."""
+"""wctl doctor on a machine where Debian's Supervisor has the same programs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ serverurl=unix:///srv/supervisor.sock
 
 @pytest.fixture(scope="module")
 def booted(suite: str, deb: Path) -> Iterator[Machine]:
-    """A machine with wctl, and Debian's Supervisor, enabled as its package has it."""
+    """A machine with wctl, and with Debian's Supervisor, which its package enables."""
     with Machine.boot(unique_name(f"beside-{suite}"), f"{suite}/supervisor") as machine:
         provision.install_wctl(machine, deb)
         yield machine
@@ -38,7 +38,7 @@ def booted(suite: str, deb: Path) -> Iterator[Machine]:
 
 @pytest.fixture
 def supervised(booted: Machine) -> Machine:
-    """The machine; Supervisor runs two workers, wctl nothing."""
+    """The machine: Supervisor runs two workers, wctl runs none."""
     provision.reset(booted)
     booted.run("systemctl stop supervisor; rm -f /etc/supervisor/conf.d/*; rm -rf /srv/*")
     booted.write("/etc/supervisor/conf.d/worker.conf", WORKERS)
@@ -53,7 +53,7 @@ def alive(machine: Machine) -> int:
 
 
 def examine(machine: Machine, **environment: str) -> list[dict[str, Any]]:
-    """Returns what doctor finds."""
+    """Returns doctor's findings; asserts that its exit code agrees."""
     result = machine.run(["wctl", "doctor", "--json"], check=False, env=environment)
     assert result.err == ""
     findings: list[dict[str, Any]] = json.loads(result.out)
@@ -62,14 +62,14 @@ def examine(machine: Machine, **environment: str) -> list[dict[str, Any]]:
 
 
 def only(machine: Machine) -> dict[str, Any]:
-    """Returns the one finding, that a Supervisor has the workers, too."""
+    """Returns the one finding: a Supervisor also has the workers."""
     (finding,) = examine(machine)
     assert (finding["code"], finding["program"]) == ("supervisor-too", "worker")
     return finding
 
 
 def test_supervisor_left_enabled_after_a_takeover(supervised: Machine) -> None:
-    """Moved, and nothing runs there, but the next boot would have both; the remedy ends that."""
+    """After a takeover, Supervisor would start again at the next boot; the remedy ends that."""
     machine = supervised
     machine.run(["wctl", "import", "--takeover"])
     assert alive(machine) == 0
@@ -85,7 +85,7 @@ def test_supervisor_left_enabled_after_a_takeover(supervised: Machine) -> None:
 
 
 def test_both_run_the_same_program(supervised: Machine) -> None:
-    """Whoever started both is told which processes of Supervisor consume beside wctl's."""
+    """If both run a program, doctor names Supervisor's processes, and the remedy ends them."""
     machine = supervised
     machine.run(["systemctl", "disable", "supervisor"])
     configure(machine, WORKERS)
@@ -94,7 +94,7 @@ def test_both_run_the_same_program(supervised: Machine) -> None:
     assert finding["what"] == "Supervisor also runs it, so both consume"
     assert finding["evidence"][0].endswith("supervisor.service, runs worker:00, worker:01")
     assert finding["remedy"] == "systemctl disable --now supervisor"
-    # One that hangs is as bad, and holds up nobody.
+    # A Supervisor that hangs is as bad, and does not hold up doctor.
     machine.run(["systemctl", "kill", "--signal=STOP", "supervisor"])
     assert "supervisord does not answer" in only(machine)["what"]
     machine.run(["systemctl", "kill", "--signal=CONT", "supervisor"])
@@ -103,7 +103,7 @@ def test_both_run_the_same_program(supervised: Machine) -> None:
 
 
 def test_half_of_the_programs_have_moved(supervised: Machine) -> None:
-    """Where Supervisor has other work, it is not to be disabled: the section is to go there."""
+    """If Supervisor has other programs, the remedy removes the section and keeps Supervisor."""
     machine = supervised
     machine.write("/etc/supervisor/conf.d/other.conf", OTHER)
     machine.run(["supervisorctl", "update"])
@@ -112,7 +112,7 @@ def test_half_of_the_programs_have_moved(supervised: Machine) -> None:
     finding = only(machine)
     assert finding["evidence"][-1] == "only Supervisor has other"
     assert "disable" not in finding["remedy"]
-    # Who reads that takes the section out.
+    # The user follows the remedy and removes the section.
     machine.write("/root/edit", '#!/bin/sh\ntest "$1" = +1 && rm "$2"\n', mode=0o755)
     machine.run(["bash", "-c", finding["remedy"]], env={"EDITOR": "/root/edit"})
     assert alive(machine) == 1
@@ -120,7 +120,7 @@ def test_half_of_the_programs_have_moved(supervised: Machine) -> None:
 
 
 def test_supervisor_of_no_unit(supervised: Machine) -> None:
-    """One that somebody started in another way is found by its process, and shut down."""
+    """doctor finds a supervisord that is in no unit by its process; the remedy shuts it down."""
     machine = supervised
     machine.run(["systemctl", "disable", "--now", "supervisor"])
     machine.write("/srv/it.conf", ALONE + WORKERS)
@@ -136,7 +136,7 @@ def test_supervisor_of_no_unit(supervised: Machine) -> None:
 
 
 def test_supervisor_with_other_programs_is_no_finding(supervised: Machine) -> None:
-    """Supervisor may go on with what is not wctl's, and with what it does not start by itself."""
+    """Programs that only Supervisor has, or that Supervisor does not autostart, are no finding."""
     machine = supervised
     configure(machine, WORKERS.replace("worker", "mine"))
     machine.run(["wctl", "update"])

@@ -41,14 +41,14 @@ def answering(machine: Machine, where: str) -> set[int]:
     ("socket", "where"), [(UNIX, "/run/php.sock"), (TCP, "localhost:9001")], ids=["unix", "tcp"]
 )
 def test_workers_share_one_socket(machine: Machine, socket: str, where: str) -> None:
-    """All instances answer on it; it outlives each of them, and is gone with the last."""
+    """All instances answer on one socket; it outlives each of them, and is gone with the last."""
     machine.write("/srv/pid.php", SCRIPT)
     configure(machine, PROGRAM + socket)
     machine.run(["wctl", "update"])
     assert states(machine) == {"php@00": "RUNNING", "php@01": "RUNNING"}
     assert answering(machine, where) == set(pids(machine).values())
 
-    # Nobody is refused while the only worker is away: the request waits in the socket.
+    # While the only worker is away, no request is refused: requests wait in the socket.
     machine.run(["wctl", "scale", "1"])
     before = pids(machine)
     machine.run(["wctl", "signal", "KILL", "php"])
@@ -63,7 +63,7 @@ def test_workers_share_one_socket(machine: Machine, socket: str, where: str) -> 
     wait_for(lambda: not listens(machine), 5, "the socket to be gone")
     machine.run(["wctl", "start", "php@00"])
     assert ask(machine, where) == f"pid {pids(machine)['php@00']}"
-    # A connection starts no worker that somebody has stopped.
+    # A connection starts no worker that a user has stopped.
     assert states(machine) == {
         "php@00": "RUNNING",
         "php@01": "STOPPED",
@@ -76,13 +76,13 @@ def test_workers_share_one_socket(machine: Machine, socket: str, where: str) -> 
 
 
 def listens(machine: Machine) -> bool:
-    """Tells whether anybody listens on the sockets of these tests."""
+    """Tells whether a process listens on the sockets of these tests."""
     listening = machine.run("ss --listening --no-header --numeric --tcp --unix").out
     return "/run/php.sock" in listening or ":9001 " in listening
 
 
 def test_socket_has_its_owner_and_mode(machine: Machine) -> None:
-    """socket_owner and socket_mode; others may not connect."""
+    """The socket has socket_owner and socket_mode; other users may not connect."""
     machine.write("/srv/pid.php", SCRIPT)
     configure(machine, PROGRAM + UNIX)
     machine.run(["wctl", "update"])

@@ -1,4 +1,4 @@
-"""hardening = basic, strict: how exposed a worker is, and that it works all the same."""
+"""hardening = basic, strict: how exposed a worker is, and that the worker still works."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def waiting(machine: Machine) -> str:
 def test_symfony_works_within_its_hardening(
     machine: Machine, level: str, user: str, most: float
 ) -> None:
-    """Messages are consumed, also after a restart; systemd-analyze's exposure is low enough."""
+    """Workers consume messages, also after a restart; the exposure in systemd-analyze is low."""
     configure(machine, WORKER.format(level=level, user=user))
     machine.run(["wctl", "update"])
     analyzed = machine.run("systemd-analyze security --no-pager hardened@00.service").out

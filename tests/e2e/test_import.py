@@ -60,7 +60,7 @@ def alive(machine: Machine) -> int:
 
 
 def test_takeover_under_load_loses_no_message(supervised: Machine) -> None:
-    """Each message is handled once; Supervisor's workers go when wctl's are ready, not before."""
+    """Each message is handled once; Supervisor's workers stop when wctl's are ready, not before."""
     machine = supervised
     machine.run("php bin/console app:dispatch slow=20:400", user="www-data", cwd="/srv/app")
     taken = machine.run("wctl import --takeover")
@@ -94,7 +94,10 @@ def test_takeover_under_load_loses_no_message(supervised: Machine) -> None:
 
 
 def test_takeover_goes_back_where_a_start_fails(supervised: Machine) -> None:
-    """Supervisor's processes go on, nothing of wctl's is left, later programs are not tried."""
+    """If a start fails, Supervisor's processes go on, and wctl leaves nothing behind.
+
+    wctl does not try later programs.
+    """
     machine = supervised
     machine.write("/etc/supervisor/conf.d/others.conf", OTHERS)
     machine.run("supervisorctl update")
@@ -108,7 +111,7 @@ def test_takeover_goes_back_where_a_start_fails(supervised: Machine) -> None:
     after = machine.run("supervisorctl status", check=False).out.split()
     assert [word for word in after if word.isdecimal()] == [w for w in before if w.isdecimal()]
 
-    # One that must not run twice: the old one goes first, and comes back if need be.
+    # A program that must not run twice: wctl stops the old one first, and restores it on failure.
     failed = machine.run("wctl import --takeover --stop-first", check=False)
     assert failed.code == 1
     assert alive(machine) == 4
@@ -126,7 +129,7 @@ def test_takeover_goes_back_where_a_start_fails(supervised: Machine) -> None:
 
 
 def test_import_refuses_to_overwrite(supervised: Machine) -> None:
-    """A file that is there with another text stays, unless --force; a dry run writes nothing."""
+    """wctl overwrites a file that differs only with --force; a dry run writes nothing."""
     machine = supervised
     dry = machine.run("wctl import --dry-run")
     assert dry.out.endswith("Nothing was written (--dry-run).\n")
@@ -141,7 +144,7 @@ def test_import_refuses_to_overwrite(supervised: Machine) -> None:
 
 
 def test_takeover_that_was_killed_can_be_run_again(supervised: Machine) -> None:
-    """Killed while wctl's workers start, it leaves Supervisor's alone; another run ends it."""
+    """A killed takeover leaves Supervisor's workers alone; another takeover completes it."""
     machine = supervised
     taking = machine.popen("exec wctl import --takeover")
     wait_for(lambda: states(machine).get("worker@02") == "STARTING", 10, "the workers to start")

@@ -1,4 +1,4 @@
-"""Logs on a real machine: the journal and its absences, files, and the verbs that show them."""
+"""Logs on a real machine: the journal, times without journald, files, and verbs that show logs."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ os.write(1, b"%09d end\n" % number)
 """
 
 JOURNALD = "systemd-journald.service systemd-journald.socket systemd-journald-dev-log.socket"
-# reset-failed: journald's start limit would keep it from coming back so often.
+# reset-failed: otherwise journald's start limit would forbid so many starts.
 STOP_JOURNALD = f"systemctl stop {JOURNALD}"
 START_JOURNALD = f"systemctl reset-failed {JOURNALD}; systemctl start {JOURNALD}"
 SPARE = "/var/log/wctl/{0}/{0}-00.log"
@@ -52,9 +52,9 @@ def numbers(text: str) -> list[int]:
 
 
 def faults(*parts: list[int]) -> list[tuple[int, ...]]:
-    """Returns (number, how often in each part) where a line is not there exactly once.
+    """Returns (number, count in each part) for lines that are not there exactly once.
 
-    The first ten: a list of all lines says nothing to whoever reads that a test failed.
+    Returns at most ten: a list of all lines would say nothing to the reader of a failure.
     """
     counts = [Counter(part) for part in parts]
     last = max(max(part, default=-1) for part in parts)
@@ -65,20 +65,20 @@ def faults(*parts: list[int]) -> list[tuple[int, ...]]:
 def stored_once(logged: list[int]) -> list[int]:
     """Returns the numbers of a journal without those that journald itself has stored twice.
 
-    When its file becomes full within an entry, it writes that entry into the next file, too
-    (systemd issue 29016). The pump cannot do that: what it has to send again goes to the file.
+    If a file of the journal becomes full within an entry, journald also writes the entry into the
+    next file (systemd issue 29016). The pump cannot cause that: it writes unread lines to the file.
     """
     return [number for number, _ in itertools.groupby(logged)]
 
 
 def journal(machine: Machine, program: str) -> str:
-    """Returns what the first instance of a program has in the journal."""
+    """Returns the lines of a program's first instance in the journal."""
     machine.run("journalctl --sync", check=False)
     return machine.run(f"journalctl -b -q -o cat SYSLOG_IDENTIFIER={program}@00").out
 
 
 def files(machine: Machine, path: str) -> str:
-    """Returns what a log file and its older ones hold, the oldest first."""
+    """Returns the contents of a log file and its older ones, the oldest first."""
     return machine.run(f"cat $(ls -v -r {path}*) 2>/dev/null", check=False).out
 
 
@@ -105,7 +105,7 @@ def kill_wrapper(machine: Machine) -> None:
 
 @pytest.fixture(autouse=True)
 def _empty_journal(machine: Machine, _independent: None) -> None:
-    """Removes what other tests have logged, for programs of the same name."""
+    """Removes the logs of other tests, whose programs have the same names."""
     machine.run(START_JOURNALD)
     machine.run("rm -f /var/log/both.log* /var/log/w.log*")
     machine.run("journalctl --sync --quiet; journalctl --rotate --vacuum-size=1 --quiet")
@@ -119,7 +119,7 @@ def counter(machine: Machine) -> str:
 
 
 def test_tail_knows_the_streams_by_more_than_their_priority(machine: Machine) -> None:
-    """A worker's own <3> changes the priority of a line, not the stream that it is shown in."""
+    """A worker's own <3> changes the priority of a line, but not the stream that shows the line."""
     machine.write(
         "/srv/streams.sh",
         "echo out; echo '<3>bad out'; echo err >&2; echo '<7>debug err' >&2;"
@@ -139,7 +139,7 @@ def test_tail_knows_the_streams_by_more_than_their_priority(machine: Machine) ->
 
 
 def test_tail_follows_over_restarts_of_worker_and_journald(machine: Machine) -> None:
-    """tail -f goes on over restarts of the worker and of journald, and over its rotation."""
+    """tail -f goes on after restarts of the worker and of journald, and after a rotation."""
     update(
         machine,
         "[program:w]\nnumprocs=2\nprocess_name=%(program_name)s_%(process_num)02d\n"
@@ -161,7 +161,7 @@ def test_tail_follows_over_restarts_of_worker_and_journald(machine: Machine) -> 
 
 
 def test_logs_shows_what_is_asked_for(machine: Machine) -> None:
-    """Instances merged in the order of time; by instance, time, text, priority, and number."""
+    """logs merges instances by time, and selects by instance, time, text, priority and number."""
     machine.write("/srv/said.sh", "echo begun $1; read -r word < /run/go-$1; echo $word $1 >&2\n")
     machine.run("rm -f /run/go-*; mkfifo /run/go-00 /run/go-01")
     update(
@@ -210,7 +210,7 @@ def test_tail_by_bytes(machine: Machine) -> None:
 
 
 def test_maintail_tells_of_starts_exits_and_back_off(machine: Machine) -> None:
-    """What systemd and the wrapper say, and nothing that the worker does."""
+    """maintail shows what systemd and the wrapper say, and nothing that the worker says."""
     configure(machine, "[program:w]\ncommand=sh -c 'echo mine; exit 3'\nstartretries=1\n")
     machine.run(["wctl", "update"], check=False)
     wait_for(lambda: states(machine) == {"w@00": "FATAL"}, 15, "FATAL")
@@ -231,7 +231,7 @@ def processor_time(machine: Machine, command: str) -> float:
 
 @pytest.mark.parametrize("count", [200_000, pytest.param(1_000_000, marks=pytest.mark.full)])
 def test_a_burst_is_complete_and_its_end_is_found_at_once(machine: Machine, count: int) -> None:
-    """Many lines at once: journald suppresses none; tail -100 takes little of a CPU."""
+    """Of many lines at once, journald suppresses none; tail -100 takes little CPU time."""
     update(machine, f"[program:w]\ncommand=sh -c 'seq -f %%09.0f {count}; exec sleep 1000'\n")
     last = f"{count:09d}\n"
     wait_for(lambda: machine.run("wctl tail -1 w").out == last, 300, "the last", interval=1)
@@ -241,12 +241,12 @@ def test_a_burst_is_complete_and_its_end_is_found_at_once(machine: Machine, coun
     suppressed = machine.run("journalctl -b -q MESSAGE_ID=a596d6fe7bfa4994828e72309e95d61e").out
     assert "w@00" not in suppressed
     assert len(machine.run("wctl tail -100 w").out.splitlines()) == 100
-    # Against what another short command takes, on this machine now: all lines would take seconds.
+    # Compared to another short command on this machine now: all lines would take seconds.
     assert processor_time(machine, "wctl tail -100 w") < 8 * processor_time(machine, "wctl status")
 
 
 def test_nothing_is_lost_when_journald_stops_and_restarts(machine: Machine, counter: str) -> None:
-    """Every line once and in order: in the file, or in the journal and the spare file together."""
+    """Each line is there once, in order: in the file, or in journal and spare file together."""
     update(
         machine,
         f"[program:both]\ncommand={counter}\nstdout_logfile=/var/log/both.log\n"
@@ -276,7 +276,7 @@ def test_nothing_is_lost_when_journald_stops_and_restarts(machine: Machine, coun
 
 
 def test_files_are_exact_when_journald_is_killed(machine: Machine, counter: str) -> None:
-    """SIGKILL loses what journald had read and not stored; files lose nothing, and never stop."""
+    """SIGKILL loses lines that journald has read but not stored; files lose nothing."""
     update(
         machine,
         f"[program:both]\ncommand={counter}\nstdout_logfile=/var/log/both.log\n"
@@ -296,7 +296,7 @@ def test_files_are_exact_when_journald_is_killed(machine: Machine, counter: str)
     machine.run(["wctl", "stop", "all"])
     written = numbers(files(machine, "/var/log/both.log"))
     assert written == list(range(len(written)))
-    # At most the batch that it had read and not stored: the pump has no more than one on the way.
+    # At most one batch is lost, which journald had read and not stored: the pump sends no more.
     stored = stored_once(numbers(journal(machine, "one")))
     logged = sorted(stored + numbers(files(machine, SPARE.format("one"))))
     assert all(map(operator.lt, logged, logged[1:]))
@@ -324,7 +324,7 @@ def test_without_journald_at_start_there_are_files_until_it_returns(
 
 
 def test_full_disk_stops_nothing_and_is_told(machine: Machine, counter: str) -> None:
-    """On a full disk the worker runs on; the journal says what the file misses, and since when."""
+    """On a full disk the worker runs on; the journal says how many lines were dropped, and why."""
     machine.run("mkdir -p /srv/small && mount -t tmpfs -o size=256k none /srv/small")
     try:
         update(
@@ -349,7 +349,7 @@ def test_full_disk_stops_nothing_and_is_told(machine: Machine, counter: str) -> 
 def test_lost_log_directory_is_told_and_the_worker_runs_on(
     machine: Machine, counter: str, what: str
 ) -> None:
-    """The directory goes away under a worker: one clear message, and lines again afterwards."""
+    """If a worker's log directory goes away, there is one clear message, and later lines again."""
     machine.run("mkdir -p /srv/logs /srv/trap && chown daemon /srv/logs && chmod 777 /srv/trap")
     update(
         machine,
@@ -381,7 +381,7 @@ def test_lost_log_directory_is_told_and_the_worker_runs_on(
 
 
 def test_killed_pump_leaves_whole_files(machine: Machine, counter: str) -> None:
-    """kill -9 of the wrapper while it rotates, ten times: every run's lines are there in order."""
+    """After ten kills of the wrapper while it rotates, the lines of each run are in order."""
     update(
         machine,
         f"[program:w]\ncommand={counter}\nlog=file\nautorestart=true\n"
@@ -394,7 +394,7 @@ def test_killed_pump_leaves_whole_files(machine: Machine, counter: str) -> None:
     runs = [index for index, line in enumerate(lines) if line.startswith("000000000")]
     for first, end in zip(runs, [*runs[1:], len(lines)]):
         whole = [line for line in lines[first:end] if re.fullmatch(r"\d{9} x{70}", line)]
-        # The last line of a killed run may be cut, where the kernel was stopped within a write.
+        # The last line of a killed run may be cut, if SIGKILL stopped the kernel within a write.
         assert len(lines[first:end]) - len(whole) <= 1
         assert [int(line[:9]) for line in whole] == list(range(len(whole)))
     sizes = machine.run("stat -c %s /var/log/w.log*").out.split()
@@ -417,7 +417,7 @@ def test_idle_pump_sleeps_and_is_small(machine: Machine) -> None:
 
 @pytest.mark.full
 def test_ten_gigabytes_take_no_memory(machine: Machine) -> None:
-    """The pump is as small after 10 GB as before, and so are the files."""
+    """The pump is as small after 10 GB as before, and the files keep their limits."""
     lines = f"yes {'x' * 89} | head -c {111_111_112 * 90}"
     update(
         machine,
@@ -436,7 +436,7 @@ def test_ten_gigabytes_take_no_memory(machine: Machine) -> None:
 
 
 def test_silent_streams_and_container_names(machine: Machine) -> None:
-    """NONE is nowhere; /dev/stdout and /dev/fd/2, of a container's configuration, the journal."""
+    """NONE means nowhere; /dev/stdout and /dev/fd/2, as in containers, mean the journal."""
     update(
         machine,
         "[program:none]\ncommand=sh -c 'echo out; echo err >&2; exec sleep 1000'\n"
@@ -452,7 +452,7 @@ def test_silent_streams_and_container_names(machine: Machine) -> None:
 
 
 def test_clear_empties_files(machine: Machine, counter: str) -> None:
-    """clear truncates under the running pump, which goes on in the same file."""
+    """clear truncates the file of a running pump, which goes on in the same file."""
     update(machine, f"[program:w]\ncommand={counter} 0.01\nlog=file\n")
     path = SPARE.format("w")
     wait_for(lambda: machine.exists(path) and machine.read(path), 10, "lines")
@@ -464,7 +464,7 @@ def test_clear_empties_files(machine: Machine, counter: str) -> None:
 
 
 def test_run_in_the_foreground(machine: Machine) -> None:
-    """run is the wrapper with the unit's user, directory, variables and umask; codes pass."""
+    """run has the unit's user, directory, variables and umask, and the worker's exit code."""
     machine.run("install -d -o daemon /srv/run")
     configure(
         machine,
@@ -488,7 +488,7 @@ def test_run_in_the_foreground(machine: Machine) -> None:
 
 
 def test_unit_run_and_doctor_give_a_worker_the_same_variables(machine: Machine) -> None:
-    """One list of variables serves the unit, "wctl run" and doctor's commands, in one order."""
+    """The unit, "wctl run" and doctor's commands have the same variables, in the same order."""
     machine.run("install -d -o daemon /run/seen")
     machine.write("/etc/wctl/more.env", "FROM=more\nB=more\n")
     machine.write("/etc/wctl/env/app\\x2bx@01.env", 'ONE="only 01"\n')
@@ -535,7 +535,7 @@ def test_unit_run_and_doctor_give_a_worker_the_same_variables(machine: Machine) 
 
 
 def test_check_refuses_shared_files(machine: Machine) -> None:
-    """Two instances, or two programs, with one log file: an error with its place."""
+    """Two instances, or two programs, with the same log file are an error with its place."""
     configure(
         machine,
         "[program:a]\ncommand=/bin/true\nstdout_logfile=/var/log/a.log\n"
@@ -547,7 +547,7 @@ def test_check_refuses_shared_files(machine: Machine) -> None:
 
 
 def test_scaled_instances_do_not_share_a_file(machine: Machine, counter: str) -> None:
-    """A name without a number is fine for one; scaled, the second drops its lines and says so."""
+    """If scaled instances share a log file, the second drops its lines and says so."""
     update(machine, f"[program:w]\ncommand={counter} 0.01\nstdout_logfile=/var/log/w.log\n")
     machine.run(["wctl", "scale", "w", "2"])
     wait_for(
@@ -559,7 +559,7 @@ def test_scaled_instances_do_not_share_a_file(machine: Machine, counter: str) ->
 
 
 def test_permissions(machine: Machine) -> None:
-    """Files are 0640 and their user's; those of root may be read by the group adm.
+    """Files have mode 0640 and belong to their user; the group adm may read those of root.
 
     systemd drops the access lists of a LogsDirectory= that it gives to another user.
     """

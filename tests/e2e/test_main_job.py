@@ -19,7 +19,7 @@ CONSOLE = "php /srv/app/bin/console"
 
 @pytest.fixture
 def quick(machine: Machine, example: str) -> str:
-    """The example, READY after one second: for tests that are not about startsecs."""
+    """The example, but READY after one second, for tests that are not about startsecs."""
     path = "/etc/wctl/conf.d/messenger-worker.conf"
     machine.run(["sed", "-i", "s/startsecs = 5/startsecs = 1/", path])
     machine.run(["wctl", "update"])
@@ -40,7 +40,7 @@ def waiting(machine: Machine) -> int:
 
 
 def test_check_and_update_start_nothing_of_the_example(machine: Machine, example: str) -> None:
-    """The shipped example is without findings; with autostart=false an update starts nothing."""
+    """The shipped example has no findings; with autostart=false, an update starts nothing."""
     check = machine.run(["wctl", "check"])
     assert (check.out, check.err) == ("1 program, 0 errors, 0 warnings\n", "")
     assert machine.run(["wctl", "update"]).out == f"{example}: added process group\n"
@@ -88,7 +88,7 @@ def test_streams_have_their_own_priorities(machine: Machine, quick: str) -> None
 
 
 def test_scale_touches_only_the_difference(machine: Machine, quick: str) -> None:
-    """scale 3 waits until the new ones are READY and leaves the first its PID; so does scale 1."""
+    """scale 3 waits until the new workers are READY; the first keeps its PID, also at scale 1."""
     machine.run(["wctl", "start", f"{quick}@00"])
     before = pids(machine)
     machine.run(["wctl", "scale", "3"])
@@ -125,7 +125,7 @@ def test_killed_worker_is_back(machine: Machine, quick: str) -> None:
 
 
 def test_worker_that_cannot_start_is_fatal(machine: Machine) -> None:
-    """BACKOFF with the try it is at, then FATAL with the reason, and no more tries."""
+    """The worker is in BACKOFF with its number of tries, then FATAL with the reason, for good."""
     configure(machine, "[program:broken]\ncommand=/bin/false\nstartretries=2\n")
     update = machine.run(["wctl", "update"], check=False)
     assert update.code == 1
@@ -217,7 +217,7 @@ NO_PROGRAM = "[program:x]\ncommand=/bin/true\n"
 def test_bad_input_has_one_clear_line(
     machine: Machine, configuration: str | None, command: str, code: int, message: str
 ) -> None:
-    """Each mistake has its line, its exit code, no traceback; and nothing is written."""
+    """Each mistake has one line and its exit code, without a traceback; wctl writes nothing."""
     if configuration is not None:
         configure(machine, configuration)
     result = machine.run(command, check=False)

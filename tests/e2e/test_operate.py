@@ -1,4 +1,4 @@
-"""Operating: scale, update, rolling restarts, groups, one's own units, interruptions."""
+"""Operating: scale, update, rolling restarts, groups, user units, interruptions."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def known(machine: Machine, program: str) -> list[str]:
 
 
 def test_scale_of_several_programs_at_once(machine: Machine) -> None:
-    """PROGRAM=N for each; 0 is a number, too; enablement follows."""
+    """scale takes PROGRAM=N several times, also with N=0, and enables exactly these instances."""
     configure(machine, SLEEPERS + "[program:other]\ncommand=sleep 1000\n")
     machine.run(["wctl", "update"])
     machine.run(["wctl", "scale", "sleeper=3", "other=0"])
@@ -46,7 +46,7 @@ def test_scale_of_several_programs_at_once(machine: Machine) -> None:
         [],
     )
     misspelt = machine.run(["wctl", "scale", "sleeper=1", "othr=1"], check=False)
-    assert (misspelt.code, len(pids(machine))) == (4, 3)  # nothing is done by half
+    assert (misspelt.code, len(pids(machine))) == (4, 3)  # wctl scales all programs or none
 
 
 def test_scale_beyond_a_hundred(machine: Machine) -> None:
@@ -64,7 +64,7 @@ def test_scale_beyond_a_hundred(machine: Machine) -> None:
 
 
 def test_scale_beyond_what_the_bus_keeps_track_of(machine: Machine) -> None:
-    """600 at once, up and down: the bus takes 512 matches from systemd, one for each job."""
+    """scale can start 600 instances; the bus allows systemd only 512 matches, one for each job."""
     configure(machine, SLEEPERS.replace("numprocs=2", "numprocs=1\nuser=www-data"))
     machine.run(["wctl", "update"])
     machine.run(["wctl", "scale", "600"], timeout=240)
@@ -77,7 +77,7 @@ def test_scale_beyond_what_the_bus_keeps_track_of(machine: Machine) -> None:
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_interrupted_scale_is_finished_by_the_next(machine: Machine, how: signal.Signals) -> None:
-    """A scale that is interrupted while it waits leaves systemd at it, and may be run again."""
+    """If a scale is interrupted while it waits, systemd goes on; another scale completes it."""
     configure(machine, SLEEPERS + "startsecs=3\n")
     machine.run(["wctl", "update"])
     before = pids(machine)
@@ -96,7 +96,7 @@ def test_interrupted_scale_is_finished_by_the_next(machine: Machine, how: signal
 
 
 def test_scale_without_its_bus_can_be_run_again(machine: Machine) -> None:
-    """When the message bus dies under a scale, it says so in one line, and a second one is fine."""
+    """If the message bus dies during a scale, wctl says so in one line; another scale succeeds."""
     configure(machine, SLEEPERS + "startsecs=3\n")
     machine.run(["wctl", "update"])
     scale = machine.popen(["wctl", "scale", "4"])
@@ -111,7 +111,7 @@ def test_scale_without_its_bus_can_be_run_again(machine: Machine) -> None:
 
 
 def test_two_scales_at_once_agree(machine: Machine) -> None:
-    """Two shells that scale at the same time: the number is one of both, and links agree."""
+    """After two scales at the same time, the number is one of both, and the links agree."""
     configure(machine, SLEEPERS)
     machine.run(["wctl", "update"])
     both = [machine.popen(["wctl", "scale", number]) for number in ("6", "3")]
@@ -123,7 +123,7 @@ def test_two_scales_at_once_agree(machine: Machine) -> None:
 
 
 def test_scale_down_waits_for_the_message_in_hand(machine: Machine, example: str) -> None:
-    """A worker that is stopped finishes its message: none is handled by halves, or twice."""
+    """A worker that is stopped finishes its message: each is handled once, and completely."""
     log = "/srv/app/var/run.log"
     configure(
         machine,
@@ -149,7 +149,7 @@ def test_scale_down_waits_for_the_message_in_hand(machine: Machine, example: str
 
 
 def test_update_restarts_only_what_changed(machine: Machine) -> None:
-    """A changed key restarts its program's workers; a comment, and another program's key, none."""
+    """A changed key restarts only the workers of its program; a changed comment restarts none."""
     other = "[program:other]\ncommand=sleep 1000\n"
     configure(machine, SLEEPERS + other)
     machine.run(["wctl", "update"])
@@ -169,7 +169,7 @@ def test_update_restarts_only_what_changed(machine: Machine) -> None:
 
 
 def test_update_never_wakes_what_was_stopped_by_hand(machine: Machine) -> None:
-    """Neither a changed key nor a changed numprocs starts an instance that somebody stopped."""
+    """Neither a changed key nor a changed numprocs starts an instance that a user stopped."""
     configure(machine, SLEEPERS)
     machine.run(["wctl", "update"])
     machine.run(["wctl", "stop", "sleeper@01"])
@@ -198,7 +198,7 @@ def test_scale_outlives_an_update(machine: Machine) -> None:
     configure(machine, SLEEPERS.replace("numprocs=2", "numprocs=1"))
     machine.run(["wctl", "update"])
     assert list(states(machine)) == names("sleeper", 0)
-    # Down to 0, the target is inactive, so that systemd can start it again.
+    # At 0, the target is inactive, so that systemd can start it again.
     configure(machine, SLEEPERS.replace("numprocs=2", "numprocs=0"))
     machine.run(["wctl", "update"])
     shown = machine.run(["systemctl", "is-active", "sleeper.target"], check=False)
@@ -206,7 +206,7 @@ def test_scale_outlives_an_update(machine: Machine) -> None:
 
 
 def test_removed_program_leaves_nothing(machine: Machine) -> None:
-    """Its workers are stopped, its links and units deleted; drop-ins and strangers stay."""
+    """update stops a removed program's workers and deletes its units; drop-ins and others stay."""
     configure(machine, SLEEPERS + 'environment=A="b"\n[group:g]\nprograms=sleeper\n')
     machine.run(["wctl", "update"])
     units = "/etc/systemd/system"
@@ -228,7 +228,7 @@ def test_removed_program_leaves_nothing(machine: Machine) -> None:
 
 
 def test_foreign_unit_is_never_overwritten(machine: Machine) -> None:
-    """A program whose name somebody else's unit has is refused, and nothing is written."""
+    """wctl refuses a program that has the name of another package's unit, and writes nothing."""
     configure(machine, "[program:getty]\ncommand=sleep 1000\n")
     update = machine.run(["wctl", "update"], check=False)
     assert (update.code, "getty@.service exists and is not wctl's" in update.err) == (1, True)
@@ -236,12 +236,12 @@ def test_foreign_unit_is_never_overwritten(machine: Machine) -> None:
 
 
 def test_killed_update_is_finished_by_the_next(machine: Machine) -> None:
-    """Killed at every write and every call of systemd, an update is completed by the next one."""
+    """If an update is killed at any write or call of systemd, the next update completes it."""
     before = SLEEPERS + "startsecs=0\n[program:gone]\ncommand=sleep 1000\n"
     after = SLEEPERS.replace("1000", "2000").replace("numprocs=2", "numprocs=3")
     after += 'startsecs=0\n[program:new]\ncommand=sleep 1000\nenvironment=A="b"\n'
     killed = {"rename": 0, "sendto": 0}
-    # Every file written; of the calls of systemd, most of which only ask, some.
+    # Every write of a file, but only some calls of systemd: most calls only read.
     for system_call, stride in (("rename", 1), ("sendto", 3 if FULL else 9)):
         for step in range(1, 1000, stride):
             configure(machine, before)
@@ -268,7 +268,7 @@ def test_killed_update_is_finished_by_the_next(machine: Machine) -> None:
 
 
 def test_rolling_restart_under_load_loses_no_message(machine: Machine, example: str) -> None:
-    """With real workers and a busy queue, each message is handled exactly once."""
+    """With real workers and a busy queue, workers handle each message exactly once."""
     log = "/srv/app/var/run.log"
     configure(
         machine,
@@ -291,7 +291,7 @@ def test_rolling_restart_under_load_loses_no_message(machine: Machine, example: 
 
 
 def test_rolling_restart_stops_at_the_first_failure(machine: Machine) -> None:
-    """When a batch does not come back, the rest stay as they are, and are named."""
+    """If a batch does not come back, wctl leaves the other instances alone and names them."""
     machine.run(["touch", "/run/good"])
     configure(
         machine,
@@ -335,7 +335,7 @@ def test_lines_are_those_of_supervisorctl(machine: Machine) -> None:
 
 
 def test_groups_are_targets(machine: Machine) -> None:
-    """A group is operated by its name, and by systemctl as its target."""
+    """wctl operates a group by its name, and systemctl by its target."""
     configure(
         machine,
         SLEEPERS + "[program:other]\ncommand=sleep 1000\n[group:g]\nprograms=sleeper,other\n",
@@ -347,7 +347,7 @@ def test_groups_are_targets(machine: Machine) -> None:
     wait_for(lambda: set(states(machine).values()) == {"RUNNING"}, 10, "all to run")
     machine.run(["systemctl", "stop", "g.target"])
     assert set(states(machine).values()) == {"STOPPED"}
-    # Whoever starts an instance marks its targets, else systemd would not stop them with it.
+    # Every start marks the targets as active, otherwise systemd could not stop instances by them.
     for verb in ("start", "restart"):
         machine.run(["wctl", verb, "sleeper"])
         for target in ("sleeper", "g"):
@@ -358,7 +358,7 @@ def test_groups_are_targets(machine: Machine) -> None:
 
 
 def test_progress_is_a_bar_on_a_terminal_only(machine: Machine) -> None:
-    """A bar on a terminal shows what is waited for; a pipe gets plain lines, with -q none."""
+    """On a terminal, a bar shows the progress; a pipe gets plain lines, and none with -q."""
     configure(machine, SLEEPERS)
     machine.run(["wctl", "update"])
     terminal = machine.run(["script", "-qec", "wctl restart all", "/dev/null"])
@@ -371,7 +371,7 @@ def test_progress_is_a_bar_on_a_terminal_only(machine: Machine) -> None:
     assert machine.run(["wctl", "-q", "restart", "all"]).out == ""
 
 
-# ---- one's own units -----------------------------------------------------------------------------
+# ---- user units ----------------------------------------------------------------------------------
 
 
 def test_user_manages_own_units(machine: Machine) -> None:
@@ -396,7 +396,7 @@ def test_user_manages_own_units(machine: Machine) -> None:
 
 
 def test_completion_knows_verbs_programs_and_instances(machine: Machine) -> None:
-    """What the shells' scripts ask for: verbs, programs, and instances after an @."""
+    """Shells can complete verbs, programs, and instances after an @."""
     configure(machine, SLEEPERS)
     machine.run(["wctl", "update"])
 
@@ -415,7 +415,7 @@ def test_completion_knows_verbs_programs_and_instances(machine: Machine) -> None
 
 
 def test_explain_goes_by_the_loaded_unit(machine: Machine) -> None:
-    """explain says what is in force on the machine: an administrator's drop-in counts."""
+    """explain says what is in force on the machine, including an administrator's drop-in."""
     configure(machine, SLEEPERS + "autorestart=true\nmemory_max=256M\n")
     machine.run(["wctl", "update"])
     machine.run(
@@ -460,7 +460,7 @@ def test_status_json_has_stable_keys(machine: Machine) -> None:
 
 
 def test_without_privileges_one_may_look(machine: Machine) -> None:
-    """Anybody may see the status; changes are refused, and what is not shown is told of."""
+    """Any user may see the status; wctl refuses changes, and says what it cannot show."""
     configure(machine, SLEEPERS)
     machine.run(["wctl", "update"])
     assert len(machine.run(["wctl", "status"], user="nobody").out.splitlines()) == 2

@@ -48,7 +48,7 @@ def test_completion_in_bash(machine: Machine, example: str) -> None:
 
 
 def test_starts_and_enables_nothing(new_machine: Callable[[str], Machine], deb: Path) -> None:
-    """After the installation no unit of ours is loaded, wanted or enabled by anything."""
+    """After the installation, no unit of wctl is loaded, wanted or enabled."""
     machine = new_machine("fresh")
     provision.install_wctl(machine, deb)
     active = machine.run("systemctl list-units --all --plain --no-legend 'messenger-worker*'").out
@@ -58,7 +58,7 @@ def test_starts_and_enables_nothing(new_machine: Callable[[str], Machine], deb: 
 
 @pytest.mark.parametrize("script", ["postinst", "prerm", "postrm"])
 def test_maintainer_scripts_of_ours_say_why(machine: Machine, script: str) -> None:
-    """debhelper writes them; where it cannot do what is needed, a comment at the top says why."""
+    """debhelper writes the scripts; our own parts begin with a comment that says why."""
     text = machine.read(f"/var/lib/dpkg/info/wctl.{script}")
     ours = re.sub(
         r"# Automatically added by .*?# End automatically added section", "", text, flags=re.S
@@ -67,7 +67,7 @@ def test_maintainer_scripts_of_ours_say_why(machine: Machine, script: str) -> No
 
 
 def test_example_is_a_conffile(machine: Machine) -> None:
-    """An administrator's changes to the example survive upgrades."""
+    """The example is a conffile, so an administrator's changes to it survive upgrades."""
     conffiles = machine.run("dpkg-query -W -f '${Conffiles}' wctl").out.split()
     assert "/etc/wctl/conf.d/messenger-worker.conf" in conffiles
 
@@ -92,14 +92,14 @@ def test_worker_is_byte_compiled(machine: Machine) -> None:
 
 
 def test_version_is_the_packages(machine: Machine) -> None:
-    """One version, in one place: the changelog follows the code."""
+    """The version of the package, which is in the changelog, is the version of the code."""
     packaged = machine.run("dpkg-query -W -f '${Version}' wctl").out
     assert packaged in machine.run(["wctl", "--version"]).out
 
 
 @pytest.mark.parametrize("unit", UNITS)
 def test_systemd_finds_nothing_to_say_about_the_units(machine: Machine, unit: str) -> None:
-    """systemd-analyze exits 0 on unknown keys, so its stderr must be empty too."""
+    """systemd-analyze exits with 0 even on unknown keys, so its stderr must also be empty."""
     name = unit.replace("@", "@00")
     verified = machine.run(
         ["systemd-analyze", "verify", "--man=no", "--recursive-errors=yes", name], check=False
@@ -110,7 +110,7 @@ def test_systemd_finds_nothing_to_say_about_the_units(machine: Machine, unit: st
 def test_example_runs_right_after_the_installation(
     new_machine: Callable[[str], Machine], deb: Path
 ) -> None:
-    """`systemctl start` of the shipped unit returns after startsecs, php is its main process."""
+    """`systemctl start` of the shipped unit returns after startsecs, with php as main process."""
     machine = new_machine("example")
     provision.install_wctl(machine, deb)
     provision.install_app(machine)
@@ -130,12 +130,12 @@ def test_example_runs_right_after_the_installation(
 def test_without_the_application_one_line_names_the_file_to_edit(
     new_machine: Callable[[str], Machine], deb: Path, prepare: str, problem: str
 ) -> None:
-    """`systemctl start` fails at once; what the journal says is one line with the way out."""
+    """`systemctl start` fails at once; one line in the journal says which file to edit."""
     machine = new_machine("no-app")
     provision.install_wctl(machine, deb)
     machine.run(prepare)
     start = machine.run(["systemctl", "start", WORKER], check=False)
-    machine.run(["systemctl", "stop", WORKER])  # the tries after it
+    machine.run(["systemctl", "stop", WORKER])  # ends the further tries
     machine.run(["journalctl", "--sync"])
     said = machine.run(f"journalctl -b -u {WORKER} -o cat -p err | grep -v '^Failed to start'").out
     source = "/etc/wctl/conf.d/messenger-worker.conf"
@@ -162,7 +162,7 @@ def apt(machine: Machine, *arguments: str) -> Result:
 
 
 def other_version(machine: Machine, deb: Path, version: str) -> str:
-    """Makes the package anew as another version, whose example and units are different ones."""
+    """Makes another version of the package, with another example and other units."""
     target = f"/root/wctl_{version}_all.deb"
     machine.run(
         f"""
@@ -198,7 +198,7 @@ def main_pids(machine: Machine) -> list[str]:
 
 
 def test_upgrade_leaves_running_workers_alone(running: Machine, deb: Path) -> None:
-    """Messages flow on, no worker is restarted, and the next start is that of the new units."""
+    """Messages flow on, no worker is restarted, and systemd has loaded the new units."""
     before = main_pids(running)
     dispatch = "php bin/console app:dispatch --shuffle slow=20:300"
     running.run(dispatch, user="www-data", cwd="/srv/app")
@@ -220,7 +220,7 @@ def test_upgrade_leaves_running_workers_alone(running: Machine, deb: Path) -> No
 
 
 def test_upgrade_respects_what_the_administrator_wrote(running: Machine, deb: Path) -> None:
-    """An example that nobody has touched is replaced, a changed one stays."""
+    """An upgrade replaces an unchanged example, and keeps a changed one."""
     conf = "/etc/wctl/conf.d/messenger-worker.conf"
     assert running.read(conf).endswith("; of version 0.0.1\n")
     apt(running, "install", f"{provision.KEPT}/{deb.name}")
@@ -232,7 +232,10 @@ def test_upgrade_respects_what_the_administrator_wrote(running: Machine, deb: Pa
 
 
 def test_remove_reinstall_purge(running: Machine, deb: Path) -> None:
-    """Removed: what has its unit file runs on, the example stops. Purged: nothing is left."""
+    """After a removal, workers with a unit file run on, and the example stops.
+
+    After a purge, nothing is left.
+    """
     before = main_pids(running)
     apt(running, "remove", "wctl")
     assert main_pids(running) == ["0", before[1]]
@@ -284,7 +287,10 @@ def test_lintian_has_no_hints(suite: str, deb: Path) -> None:
 
 @pytest.mark.full
 def test_build_is_reproducible(suite: str, deb: Path) -> None:
-    """Built again elsewhere, at another time, with its unit tests: the same package, no hints."""
+    """A build with unit tests, elsewhere, at another time, makes the same package.
+
+    lintian has no hints for that package.
+    """
     with Machine.boot(unique_name(f"rebuild-{suite}"), f"{suite}/build") as machine:
         files = [*package.source_files(), *package.unit_tests()]
         machine.copy_in(package.TREE, "/srv/elsewhere", files)

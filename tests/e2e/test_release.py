@@ -24,7 +24,7 @@ def tree(tmp_path: Path) -> Path:
 
 
 def release(tree: Path, version: str, tests: str = "true") -> subprocess.CompletedProcess[str]:
-    """Runs it with another command for the tests."""
+    """Runs debian/release with another command in place of the tests."""
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     return subprocess.run(
         [tree / "debian/release", version],
@@ -49,7 +49,7 @@ def git(tree: Path, *arguments: str) -> str:
 
 
 def test_refusals_are_one_line_and_change_nothing(tree: Path) -> None:
-    """A bad version, one without news, one that is older, and a tree with changes."""
+    """debian/release refuses bad versions, versions without news, older ones, and changed trees."""
     before = git(tree, "rev-parse", "HEAD")
     for version, why in (
         ("1.2", "expected a version such as 1.2.3, not '1.2'"),
@@ -67,7 +67,7 @@ def test_refusals_are_one_line_and_change_nothing(tree: Path) -> None:
 
 @pytest.mark.full
 def test_release_is_tagged_when_all_is_built(tree: Path) -> None:
-    """Red tests leave a commit and no tag; called again, it builds all, and tags."""
+    """Failed tests leave a commit and no tag; a second call builds everything, and tags it."""
     news(tree, "9.9.9")
     assert release(tree, "9.9.9", tests="false").returncode == 1
     assert (git(tree, "tag"), git(tree, "log", "-1", "--format=%s")) == ("", "wctl 9.9.9\n")

@@ -16,7 +16,7 @@ GATES = "/run/gates"
 
 @contextmanager
 def gates(machine: Machine, *names: str) -> Iterator[None]:
-    """Makes FIFOs: what reads one waits until the test opens it."""
+    """Makes FIFOs: a process that reads from a FIFO waits until the test opens it."""
     machine.run(f"mkdir -p {GATES} && cd {GATES} && mkfifo {' '.join(names)}")
     try:
         yield
@@ -34,7 +34,7 @@ def open_gate(machine: Machine, name: str) -> None:
 
 
 def reach(machine: Machine, sub_state: str) -> str:
-    """Waits for a sub-state; returns the word for it."""
+    """Waits for a sub-state; returns wctl's word for it."""
     wait_for(lambda: show(machine, UNIT, "SubState")["SubState"] == sub_state, 10, sub_state)
     word = states(machine)[UNIT]
     assert show(machine, UNIT, "SubState")["SubState"] == sub_state
@@ -100,7 +100,7 @@ def test_states_of_a_stop(machine: Machine) -> None:
 
 
 def test_a_stop_that_had_to_kill_is_stopped(machine: Machine) -> None:
-    """A worker that ignores SIGTERM is killed: systemd says failed, an operator STOPPED."""
+    """A worker that ignores SIGTERM is killed: systemd says failed, wctl says STOPPED."""
     configure(
         machine, program("""sh -c 'trap "" TERM; while :; do sleep 1; done'""", "stopwaitsecs=1")
     )
@@ -162,7 +162,7 @@ def test_active_without_a_process_is_exited(machine: Machine) -> None:
 
 
 def test_a_unit_that_systemd_cannot_run_is_fatal(machine: Machine) -> None:
-    """A start that fails before any code of ours runs ends as FATAL; restart brings it back."""
+    """A start that fails before the wrapper runs ends as FATAL; a restart brings the unit back."""
     configure(machine, program("sleep 1000", "user=www-data"))
     machine.run(["wctl", "update"])
     machine.run(

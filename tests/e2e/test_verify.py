@@ -1,4 +1,4 @@
-"""The golden units, read by the systemd of each release: it knows every key that it is given."""
+"""The golden units, read by the systemd of each release, which must know every key in them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from machine.driver import Machine
 
 pytestmark = pytest.mark.core
 
-# The units of a case, the templates as an instance, then those of the machine.
+# The units of a case, each template also as an instance, then the units of the machine.
 VERIFY = """
 cd {directory}
 for template in *@.service; do cp "$template" "${{template%.service}}00.service"; done
@@ -19,7 +19,7 @@ SYSTEMD_UNIT_PATH={directory}: systemd-analyze verify --man=no --recursive-error
 
 
 def test_no_unit_has_a_key_that_systemd_does_not_know(machine: Machine) -> None:
-    """systemd-analyze is silent, and exits with 0, for each case written for it or an older one."""
+    """systemd-analyze is silent, and exits with 0, for each case of its own or an older version."""
     version = int(machine.run("systemctl --version").out.split()[1])
     verified = 0
     for source in (render.SHIPPED, *render.sources()):

@@ -1,4 +1,4 @@
-"""wctl from its wheel, by pip alone: without the Debian package, with and without its extra."""
+"""wctl from its wheel, installed by pip: without the Debian package, with and without its extra."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from machine.package import TREE
 from machine.units import configure, show
 
 SOURCES = ["pyproject.toml", "README.md", "LICENSE", "pkg"]
-# A reader of its own for each: "plain" runs journalctl, "full" has systemd-python.
+# Each reads the journal in its own way: "plain" runs journalctl, "full" uses systemd-python.
 PLAIN, FULL = "/opt/plain/bin", "/opt/full/bin"
 TALKS = 'seq -f "line %%g" 300; echo trouble >&2; printf "\\\\377 no text\\\\n"; exec sleep 1000'
 TALKER = f"[program:talker]\ncommand = sh -c '{TALKS}'\nstartsecs = 1\n"
@@ -49,7 +49,7 @@ def wheels(suite: str) -> Iterator[Machine]:
 
 
 def test_wheel_runs_workers(wheels: Machine) -> None:
-    """Unit, wrapper and command are those of the virtual environment."""
+    """wctl from the wheel runs workers with the Python and the wrapper of its own environment."""
     configure(wheels, TALKER)
     wheels.run(f"{PLAIN}/wctl update")
     wheels.run(f"{PLAIN}/wctl scale 2")
@@ -74,7 +74,7 @@ def test_wheel_runs_workers(wheels: Machine) -> None:
     ],
 )
 def test_both_readers_show_the_same(wheels: Machine, arguments: str) -> None:
-    """journalctl, run where systemd-python is not installed, gives the same bytes."""
+    """Without systemd-python, wctl runs journalctl and prints the same bytes."""
     probe = "-c 'import systemd'"
     assert wheels.run(f"{PLAIN}/python {probe}", check=False).code == 1
     wheels.run(f"{FULL}/python {probe}")
@@ -88,7 +88,7 @@ def test_both_readers_show_the_same(wheels: Machine, arguments: str) -> None:
 
 @pytest.mark.parametrize("directory", [PLAIN, FULL])
 def test_both_readers_follow(wheels: Machine, directory: str) -> None:
-    """tail -f shows what is there, then what comes, across a restart of the worker."""
+    """tail -f shows the last lines, then new lines, also after a restart of the worker."""
     configure(wheels, TALKER)
     wheels.run(f"{PLAIN}/wctl update; {PLAIN}/wctl scale 1; journalctl --sync; >/tmp/followed")
     follow = wheels.popen(f"exec {directory}/wctl tail -f -3 talker@00 stdout >/tmp/followed")
@@ -99,7 +99,7 @@ def test_both_readers_follow(wheels: Machine, directory: str) -> None:
 
 
 def test_wheel_for_a_user(wheels: Machine) -> None:
-    """--user from a virtual environment, for somebody who is not root."""
+    """wctl --user works from a virtual environment, for a user who is not root."""
     environment = provision.lingering(wheels, "ann")
     wheels.write("/home/ann/.config/wctl/wctl.conf", TALKER.replace("talker", "mine"))
     wheels.run("chown -R ann: /home/ann")
