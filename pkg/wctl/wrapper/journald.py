@@ -53,9 +53,14 @@ def behind(fd: int) -> "str | None":
     A unit with LogNamespace= has a journald of its own.
     """
     try:
-        sock = _socket.socket(fileno=posix.dup(fd))
+        copy = posix.dup(fd)
     except OSError:
-        return None
+        return None  # it is closed
+    try:
+        sock = _socket.socket(fileno=copy)
+    except OSError:
+        posix.close(copy)
+        return None  # it is no socket
     try:
         peer = sock.getpeername()
     except OSError:

@@ -54,9 +54,14 @@ def _imports(module: str, path: Path, modules: set[str]) -> set[str]:
     """Returns wctl's modules that a module imports: at its top, in functions, or for types."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("wctl"):
-            names = {f"{node.module}.{alias.name}" for alias in node.names}
-            found |= names & modules or {str(node.module)}
+        if not isinstance(node, ast.ImportFrom):
+            continue
+        source = node.module or ""
+        if node.level:  # within the wrapper, which imports itself relatively
+            source = f"{module.rpartition('.')[0]}.{source}".rstrip(".")
+        if source.startswith("wctl"):
+            names = {f"{source}.{alias.name}" for alias in node.names}
+            found |= names & modules or {source}
     return found - {module}
 
 
