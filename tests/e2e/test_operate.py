@@ -320,6 +320,7 @@ def test_lines_are_those_of_supervisorctl(machine: Machine) -> None:
     machine.run(["wctl", "update"])
     running = machine.run(["wctl", "status"])
     line = r"sleeper@0[01] {23}RUNNING   pid \d+, uptime 0:00:\d\d"
+    assert len(running.out.splitlines()) == 2
     assert all(re.fullmatch(line, status) for status in running.out.splitlines()), running.out
     stop = machine.run(["wctl", "stop", "sleeper:*"])
     assert sorted(stop.out.splitlines()) == ["sleeper@00: stopped", "sleeper@01: stopped"]

@@ -62,7 +62,9 @@ def test_refusals_are_one_line_and_change_nothing(tree: Path) -> None:
     git(tree, "checkout", "-q", "README.md")
     assert (git(tree, "rev-parse", "HEAD"), git(tree, "status", "--porcelain")) == (before, "")
     news(tree, "0.0.1")
+    before = git(tree, "rev-parse", "HEAD")
     assert "0.0.1 is older than" in release(tree, "0.0.1").stderr
+    assert (git(tree, "rev-parse", "HEAD"), git(tree, "status", "--porcelain")) == (before, "")
 
 
 @pytest.mark.full

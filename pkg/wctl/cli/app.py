@@ -208,7 +208,7 @@ def at_least(
         _context: click.Context, _parameter: click.Parameter, value: float | None
     ) -> float | None:
         if value is not None and value < lowest:
-            raise click.BadParameter(f"{value} is too small, expected {lowest} or more")
+            raise click.BadParameter(f"{value:g} is too small, expected {lowest} or more")
         return value
 
     return callback

@@ -256,7 +256,7 @@ def test_everything_that_is_wrong_is_found_at_once(tmp_path: Path) -> None:
 
 
 def test_passed_through(tmp_path: Path) -> None:
-    """systemd.SECTION.KEY goes into the unit unchanged, in its own case; the last value counts."""
+    """systemd.SECTION.KEY goes into the unit unchanged, in its own case."""
     found = program(
         tmp_path,
         f"{LEAST}systemd.Service.ReadWritePaths = /a %%i \"%i\" ö ; comment\n  /b\n"

@@ -25,8 +25,17 @@ def test_command_has_the_workers_surroundings(tmp_path: Path) -> None:
 def test_command_that_hangs_is_killed_with_its_children(tmp_path: Path) -> None:
     """After the timeout, doctor kills the command with its children, and keeps what it wrote."""
     runner = Runner(program(tmp_path, "command=true"), tmp_path, timeout=2, user=True)
-    answer = runner.run(["sh", "-c", "echo begun; sleep 1000 & wait"])
+    child = tmp_path / "child"
+    answer = runner.run(
+        ["sh", "-c", 'echo begun; sleep 1000 & echo $! >"$1"; wait', "sh", str(child)]
+    )
     assert (answer.code, answer.out) == (None, "begun\n")
+    stat = Path(f"/proc/{child.read_text().strip()}/stat")
+    # The kill is over for the kernel when the signal is sent; the child may still be a zombie.
+    deadline = time.monotonic() + 30
+    while stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z":
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_endless_output_ends_with_its_time(tmp_path: Path) -> None:

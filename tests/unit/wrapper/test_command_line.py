@@ -102,4 +102,10 @@ def test_log_files_have_a_name_without_one() -> None:
 
 def test_every_option_has_a_default() -> None:
     """Options.__init__ lists all options, and the parser knows each option from there."""
-    assert {"startsecs", "ready", "log", "retry"} <= set(vars(command_line.Options()))
+    for name, default in vars(command_line.Options()).items():
+        if name in ("unit", "command"):
+            continue
+        option = f"--{name.replace('_', '-')}"
+        words = [option] if default is False else [f"{option}=1"]
+        parsed = parse([*words, "w@00.service", "--", "true"])
+        assert getattr(parsed, name) != default or default == 1, name
