@@ -12,6 +12,7 @@ from machine import provision
 from machine.driver import FULL, Machine, wait_for
 from machine.units import configure, pids, show, states
 
+LIST_JOBS = ["systemctl", "list-jobs", "--no-legend", "sleeper@*"]
 SLEEPERS = "[program:sleeper]\ncommand=sleep 1000\nnumprocs=2\nprocess_name=%(process_num)d\n"
 
 
@@ -120,6 +121,33 @@ def test_two_scales_at_once_agree(machine: Machine) -> None:
     running = {name for name, state in states(machine).items() if state == "RUNNING"}
     assert len(running) in (3, 6)
     assert sorted(running) == enabled(machine, "sleeper")
+
+
+def test_scale_down_stops_what_is_about_to_start(machine: Machine) -> None:
+    """An instance whose start is still queued does not run after a scale to fewer, or to none."""
+    configure(machine, SLEEPERS)
+    machine.run(["wctl", "update"])
+    slow = "[Service]\nType=oneshot\nExecStart=sleep 1000\n"
+    machine.write("/run/systemd/system/slow.service", slow)
+    late = "/run/systemd/system/sleeper@.service.d/late.conf"
+    machine.write(late, "[Unit]\nAfter=slow.service\n")
+    machine.run(["systemctl", "daemon-reload"])
+    machine.run(["systemctl", "start", "--no-block", "slow.service"])
+    for running, fewer in ((2, 3), (3, 0)):
+        machine.run(["wctl", "scale", "6", "--no-wait"])
+        jobs = [line.split()[1:] for line in machine.run(LIST_JOBS).out.splitlines()]
+        queued = names("sleeper", *range(running, 6))
+        assert sorted(jobs) == [[f"{name}.service", "start", "waiting"] for name in queued]
+        machine.run(["wctl", "scale", str(fewer), "--no-wait"])
+        machine.run(["systemctl", "kill", "slow.service"])
+        wait_for(lambda: not machine.run(LIST_JOBS).out, 30, "no job to be left")
+        left = names("sleeper", *range(fewer))
+        assert sorted(pids(machine)) == left == enabled(machine, "sleeper")
+        machine.run(["systemctl", "start", "--no-block", "slow.service"])
+    machine.run(["systemctl", "stop", "slow.service"])
+    assert show(machine, "sleeper.target", "ActiveState") == {"ActiveState": "inactive"}
+    machine.run("rm -r /run/systemd/system/slow.service /run/systemd/system/sleeper@.service.d")
+    machine.run(["systemctl", "daemon-reload"])
 
 
 def test_scale_down_waits_for_the_message_in_hand(machine: Machine, example: str) -> None:

@@ -204,7 +204,11 @@ def remove(session: Session, programs: tuple[str, ...]) -> int:
     Example: wctl stop old-worker: && wctl remove old-worker
     """
     chosen = [session.inventory.program(name) for name in programs]
-    still = [program for program in chosen if jobs.alive(session.manager, program.name)]
+    still = [
+        program
+        for program in chosen
+        if any(not unit.down for unit in jobs.units_of(session.manager, program.name))
+    ]
     for program in still:
         click.echo(f"{program.name}: ERROR (process/group still running)")
     with exclusive(user=session.user, waiting=lambda: click.echo("waiting for another wctl")):

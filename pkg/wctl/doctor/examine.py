@@ -18,7 +18,6 @@ from wctl.operate.inventory import Inventory
 from wctl.operate.states import Process, State
 from wctl.supervisor import daemons
 from wctl.systemd import unit_name
-from wctl.systemd.manager import ALIVE
 from wctl.units.host import Host
 
 _LOOKS = 5
@@ -125,7 +124,7 @@ class Examination:
             return
         installed = {program.name for program in self._inventory.programs}
         loaded = self._manager.units([f"{name}@*.service" for name in installed])
-        here = {unit.name.partition("@")[0] for unit in loaded if unit.active in ALIVE}
+        here = {unit.name.partition("@")[0] for unit in loaded if unit.alive}
         here |= {program.name for program in self._inventory.programs if program.enabled}
         for daemon in daemons.daemons(self._manager):
             rivals = supervisor.programs(daemon, timeout=self._timeouts.command)

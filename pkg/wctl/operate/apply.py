@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from wctl.config.model import Config, Program
@@ -12,9 +12,9 @@ from wctl.install.installed import Installed, Instance, Layout
 from wctl.install.pending import Intent
 from wctl.operate import verbs
 from wctl.operate.inventory import Inventory
-from wctl.operate.jobs import Event, Said, alive
+from wctl.operate.jobs import Event, Said, units_of
 from wctl.operate.scaling import rescale
-from wctl.systemd.manager import Manager
+from wctl.systemd.manager import Manager, Unit
 
 
 def with_unfinished(plan: Plan, config: Config, layout: Layout) -> Plan:
@@ -134,7 +134,8 @@ def _told(plan: Plan) -> Iterator[Event]:
 def _restart(manager: Manager, inventory: Inventory, plan: Plan, *, wait: bool) -> Iterator[Event]:
     for program in plan.changed:
         yield Said(program.name, "updated process group")
-        yield from verbs.restart(manager, inventory, _alive(manager, program), wait=wait)
+        alive = [unit for unit in units_of(manager, program.name) if unit.alive]
+        yield from verbs.restart(manager, inventory, _instances(program, alive), wait=wait)
 
 
 def _start_added(
@@ -151,17 +152,16 @@ def _start_added(
     yield from verbs.start(manager, inventory, instances, wait=wait)
 
 
-def _alive(manager: Manager, program: Program | Installed) -> list[Instance]:
-    units = alive(manager, program.name)
-    return [Instance(program.name, program.group, unit) for unit in units]
-
-
 def _remove(manager: Manager, inventory: Inventory, program: Installed) -> Iterator[Event]:
-    instances = _alive(manager, program)
-    yield from verbs.stop(manager, inventory, instances)
-    if not instances:
+    running = [unit for unit in units_of(manager, program.name) if not unit.down]
+    yield from verbs.stop(manager, inventory, _instances(program, running))
+    if not running:
         verbs.release(manager, inventory, [(program.name, program.group)])
-    units = [program.instance(number) for number in inventory.numbers(program)]
-    manager.disable([*units, f"{program.name}.target"])
-    manager.reset_failed(units)
+    instances = [program.instance(number) for number in inventory.numbers(program)]
+    manager.disable([*instances, f"{program.name}.target"])
+    manager.reset_failed(instances)
     yield Said(program.name, "removed process group")
+
+
+def _instances(program: Program | Installed, chosen: Iterable[Unit]) -> list[Instance]:
+    return [Instance(program.name, program.group, unit.name) for unit in chosen]

@@ -10,7 +10,7 @@ from pathlib import Path
 from wctl.errors import Exit, WctlError, nearest
 from wctl.install.installed import Installed, Instance, Layout, programs
 from wctl.systemd import unit_name
-from wctl.systemd.manager import Manager
+from wctl.systemd.manager import Manager, Unit
 
 _BRACES = re.compile(r"\{(\d+)\.\.(\d+)\}")
 _MOST = 100_000  # how many instances one {A..B} may name
@@ -32,11 +32,11 @@ class Inventory:
         self._numbers = {program.name: set(program.enabled) for program in self.programs}
         patterns = [f"{program.name}@*.service" for program in self.programs]
         loaded = manager.units(patterns) if patterns else []
-        self._active = {unit.name: unit.active for unit in loaded}
+        self._units = {unit.name: unit for unit in loaded}
         for unit in loaded:
             program = self._by_name.get(unit.name.partition("@")[0])
             number = program.number(unit.name) if program else None
-            if program and number is not None and unit.active != "inactive":
+            if program and number is not None and (unit.active == "failed" or not unit.down):
                 self._numbers[program.name].add(number)
         self._add_packaged()
 
@@ -58,9 +58,9 @@ class Inventory:
         """Return the numbers of the instances of ``program``."""
         return tuple(sorted(self._numbers[program.name]))
 
-    def active(self, unit: str) -> str:
-        """Return the ActiveState= that the unit of an instance had at the last refresh."""
-        return self._active.get(unit, "inactive")
+    def unit(self, name: str) -> Unit:
+        """Return the unit of an instance as it was at the last refresh, loaded or not."""
+        return self._units.get(name) or Unit(name, load="not-found", active="inactive", sub="dead")
 
     def program(self, name: str | None) -> Installed:
         """Return the program ``name``; without a name, the only program.

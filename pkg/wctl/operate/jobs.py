@@ -6,12 +6,12 @@ operation again, because systemd, or a file, holds everything that it has done s
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Union
 
-from wctl.systemd.manager import ALIVE, JOBS_AT_ONCE, UP, Manager
+from wctl.systemd.manager import JOBS_AT_ONCE, Manager, Unit
 
 _TICK = 1.0  # seconds between two signs of life while jobs run
 
@@ -133,15 +133,6 @@ def run(
     yield from jobs.ended() if wait else jobs.begun()
 
 
-def ready(manager: Manager, program: str) -> list[str]:
-    """Return the units of ``program`` that are READY."""
-    return sorted(_units(manager, program, UP))
-
-
-def alive(manager: Manager, program: str) -> list[str]:
-    """Return the units of ``program`` that are READY, starting, or waiting for a restart."""
-    return sorted(_units(manager, program, ALIVE))
-
-
-def _units(manager: Manager, program: str, states: Collection[str]) -> set[str]:
-    return {unit.name for unit in manager.units([f"{program}@*.service"]) if unit.active in states}
+def units_of(manager: Manager, program: str) -> list[Unit]:
+    """Return the loaded units of ``program``, as they are now."""
+    return sorted(manager.units([f"{program}@*.service"]), key=lambda unit: unit.name)

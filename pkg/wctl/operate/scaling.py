@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from wctl.install.files import make_durable
 from wctl.install.installed import Installed
 from wctl.operate.inventory import Inventory
-from wctl.operate.jobs import Event, Jobs, Said, Verb, alive, run
+from wctl.operate.jobs import Event, Jobs, Said, Verb, run, units_of
 from wctl.operate.lock import exclusive
 from wctl.operate.verbs import prepare, release
-from wctl.systemd.manager import ALIVE, JOBS_AT_ONCE, UP, Manager
+from wctl.systemd.manager import JOBS_AT_ONCE, Manager
 
 
 def scale(
@@ -29,7 +29,7 @@ def scale(
         with exclusive(user=manager.user, waiting=lambda: said.append(waits)):
             change = _resize(manager, inventory, program, range_of(program, count))
             # Starting an instance that is already starting just waits for it.
-            up = {unit for unit in change.all if inventory.active(unit) in UP}
+            up = {unit for unit in change.all if inventory.unit(unit).up}
             missing = [unit for unit in change.wanted if unit not in up]
             # While systemd reloads it does nothing else, not even the rest of a start that has just
             # begun, and a reload takes longer the more units are loaded. So for a few new instances
@@ -41,8 +41,8 @@ def scale(
             if count:
                 prepare(manager, inventory, missing, [(program.name, program.group)])
             starts = Jobs(manager, Verb.START, missing)
-            stopped = [unit for unit in change.surplus if inventory.active(unit) in ALIVE]
-            stops = Jobs(manager, Verb.STOP, stopped)
+            running = [unit for unit in change.surplus if not inventory.unit(unit).down]
+            stops = Jobs(manager, Verb.STOP, running)
             yield from said
             yield from starts.asked()
             yield from stops.asked()
@@ -120,12 +120,12 @@ def rescale(
     change = _resize(manager, inventory, inventory.program(name), numbers)
     if change.stale:
         manager.reload()
-    active = alive(manager, name)
-    missing = [unit for unit in new if unit not in active]
+    loaded = {unit.name: unit for unit in units_of(manager, name)}
+    missing = [unit for unit in new if not (unit in loaded and loaded[unit].up)]
     if missing:
         prepare(manager, inventory, missing, [(name, inventory.program(name).group)])
     yield from run(manager, Verb.START, missing, wait=wait)
-    surplus = [unit for unit in change.surplus if unit in active]
+    surplus = [unit for unit in change.surplus if unit in loaded and not loaded[unit].down]
     yield from run(manager, Verb.STOP, surplus, wait=wait)
     if not numbers:
         release(manager, inventory, [(name, inventory.program(name).group)])

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from wctl.install.installed import Instance
 from wctl.operate.inventory import Inventory
-from wctl.operate.jobs import Ended, Event, Said, Verb, alive, run
+from wctl.operate.jobs import Ended, Event, Said, Verb, run, units_of
 from wctl.operate.states import RUNNING_STATES, Process
 from wctl.systemd import unit_name
 from wctl.systemd.manager import Manager
@@ -76,7 +76,7 @@ def prepare(
 ) -> None:
     """Prepare a start of ``units``: clear their failures, and mark their targets as active."""
     # systemd refuses to start a unit that it has given up, until StartLimitIntervalSec= is over.
-    manager.reset_failed([unit for unit in units if inventory.active(unit) == "failed"])
+    manager.reset_failed([unit for unit in units if inventory.unit(unit).active == "failed"])
     hold(manager, members)
 
 
@@ -99,7 +99,7 @@ def release(manager: Manager, inventory: Inventory, members: Iterable[Member]) -
         programs = [
             program.name for program in inventory.programs if name in (program.name, program.group)
         ]
-        if not any(alive(manager, program) for program in programs):
+        if not any(unit.alive for program in programs for unit in units_of(manager, program)):
             manager.activate(f"{name}.target", False)
 
 

@@ -46,7 +46,7 @@ class Takeover:
         theirs = running(program, self.supervisor.states())
         added = yield from self._install(program)
         # An instance that waits for its next try is not READY: a start makes that try.
-        ours = jobs.ready(self.manager, program.name)
+        ours = [unit.name for unit in jobs.units_of(self.manager, program.name) if unit.up]
         units = [unit for number in theirs if (unit := program.instance(number)) not in ours]
         names = list(theirs.values())
         if names and self.stop_first:
@@ -74,7 +74,8 @@ class Takeover:
             self.manager.reload()
         self.inventory.refresh()
         if program in part.changed:
-            alive = _instances(program, jobs.alive(self.manager, program.name))
+            units = jobs.units_of(self.manager, program.name)
+            alive = _instances(program, [unit.name for unit in units if unit.alive])
             yield from verbs.restart(self.manager, self.inventory, alive)
         return program in part.added
 

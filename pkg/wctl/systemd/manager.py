@@ -54,20 +54,41 @@ _AT_ONCE = 50  # calls that are sent together, which saves the bus a wake-up for
 JOBS_AT_ONCE = 200
 
 
-# The ActiveState of units that have been READY (UP); ALIVE adds units that are on their way or wait
-# for the next try (org.freedesktop.systemd1(5)).
-UP = frozenset({"active", "reloading", "refreshing"})
-ALIVE = UP | {"activating"}
+# The ActiveState of units that have been READY (org.freedesktop.systemd1(5)).
+_UP = frozenset({"active", "reloading", "refreshing"})
+_DOWN = frozenset({"inactive", "failed"})
+# The types of the jobs after which a unit runs (org.freedesktop.systemd1(5), Job objects).
+_STARTS = frozenset({"start", "restart", "reload-or-start"})
 
 
 @dataclass(frozen=True)
 class Unit:
-    """A loaded unit, as ListUnits shows it."""
+    """A loaded unit, as ListUnits shows it.
+
+    A job that systemd has taken but not begun does not show in ``active`` and ``sub``. On a busy
+    machine, or behind another unit (After=), a job can wait for long.
+    """
 
     name: str
     load: str
     active: str
     sub: str
+    job: str = ""  # the type of its job, if systemd has one
+
+    @property
+    def up(self) -> bool:
+        """Whether the unit is READY, and is not about to stop or restart."""
+        return self.active in _UP and self.job not in ("stop", "restart")
+
+    @property
+    def alive(self) -> bool:
+        """Whether the unit runs, or is about to start or restart; not if it is to stop."""
+        return self.job in _STARTS or (self.active not in _DOWN and self.job != "stop")
+
+    @property
+    def down(self) -> bool:
+        """Whether the unit does not run, and is not about to start."""
+        return self.active in _DOWN and self.job not in _STARTS
 
 
 class CallError(WctlError):
@@ -115,7 +136,10 @@ class Manager:
     def units(self, patterns: Sequence[str]) -> list[Unit]:
         """Return the loaded units whose names match one of ``patterns`` (globs)."""
         rows = self._call("ListUnitsByPatterns", "asas", ([], list(patterns)))[0]
-        return [Unit(name=row[0], load=row[2], active=row[3], sub=row[4]) for row in rows]
+        return [
+            Unit(name=name, load=load, active=active, sub=sub, job=job)
+            for name, _description, load, active, sub, _following, _path, _job_id, job, _job in rows
+        ]
 
     def properties(
         self, wanted: Iterable[tuple[str, Iterable[str]]]
