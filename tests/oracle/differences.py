@@ -211,10 +211,7 @@ def differences(theirs: Processes | str, ours: Processes | str) -> list[str]:
     if isinstance(ours, str):
         return [f"refused by wctl: {line}" for line in ours.splitlines()]
     # Names may repeat within a group, so we also sort by all other values.
-    ordered = [
-        sorted(processes, key=lambda p: (_key(p), repr(sorted(p.items()))))
-        for processes in (theirs, ours)
-    ]
+    ordered = [sorted(processes, key=_order) for processes in (theirs, ours)]
     if list(map(_key, ordered[0])) != list(map(_key, ordered[1])):
         return [f"processes: {list(map(_key, ordered[0]))} and {list(map(_key, ordered[1]))}"]
     return [

@@ -46,6 +46,7 @@ def told(bus: Bus, units: Sequence[str], *, wait: bool = True) -> list[Event]:
 
 @pytest.mark.parametrize("count", [1, JOBS_AT_ONCE, JOBS_AT_ONCE + 1, 5 * JOBS_AT_ONCE])
 def test_all_are_asked_for_and_never_too_many_at_a_time(count: int) -> None:
+    """systemd never has more than JOBS_AT_ONCE jobs of ours, and all units get theirs."""
     bus = Bus()
     units = tuple(f"w@{number:02d}.service" for number in range(count))
     expected = [Begun(Verb.START, units), *(Ended(Verb.START, unit, "done") for unit in units)]
@@ -54,10 +55,12 @@ def test_all_are_asked_for_and_never_too_many_at_a_time(count: int) -> None:
 
 
 def test_nothing_happens_to_no_units() -> None:
+    """Without units there are no events."""
     assert told(Bus(), ()) == []
 
 
 def test_without_waiting_it_ends_as_soon_as_all_are_asked_for() -> None:
+    """Without waiting, only the jobs end that make room for the last."""
     bus = Bus()
     units = tuple(f"w@{number:02d}.service" for number in range(JOBS_AT_ONCE + 10))
     assert len(told(bus, units, wait=False)) == 1 + 10
@@ -66,6 +69,7 @@ def test_without_waiting_it_ends_as_soon_as_all_are_asked_for() -> None:
 
 @pytest.mark.parametrize("wait", [True, False])
 def test_what_systemd_refuses_has_ended(wait: bool) -> None:
+    """A refused job has ended, with systemd's reason as its result."""
     bus = Bus(refuses="b")
     assert told(bus, ("a", "b"), wait=wait)[:2] == [
         Begun(Verb.START, ("a", "b")),
@@ -74,5 +78,6 @@ def test_what_systemd_refuses_has_ended(wait: bool) -> None:
 
 
 def test_a_tick_without_news_names_what_is_waited_for() -> None:
+    """If no job ends within a tick, the event names the units whose jobs still run."""
     events = told(Bus(slow=True), ("a", "b"))
     assert events[1] == Waiting(Verb.START, ("a", "b"))

@@ -29,6 +29,8 @@ class FakeManager:
         self.address = str(directory / "notify")
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(self.address)
+        self.reads = threading.Event()  # cleared: it is slow to read a barrier
+        self.reads.set()
         self._told: queue.Queue[tuple[str, float]] = queue.Queue()
         self._thread = threading.Thread(target=self._listen, daemon=True)
         self._thread.start()
@@ -87,6 +89,7 @@ class FakeManager:
                 fds = array.array("i")
                 fds.frombytes(data[: len(data) - len(data) % fds.itemsize])
                 for fd in fds:
+                    self.reads.wait()
                     os.close(fd)  # a barrier: the sender waits until this is closed
             if not message:
                 return

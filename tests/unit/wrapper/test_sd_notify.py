@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,9 +27,15 @@ def heard(manager: FakeManager) -> str | None:
 
 
 def test_ready_returns_when_it_was_read(manager: FakeManager) -> None:
-    """The barrier that follows READY=1 is over before ready() returns."""
-    sd_notify.ready(manager.address)
+    """ready() does not return before the manager has read the barrier that follows READY=1."""
+    manager.reads.clear()
+    sender = threading.Thread(target=sd_notify.ready, args=(manager.address,))
+    sender.start()
     assert heard(manager) == "READY=1"
+    sender.join(timeout=0.3)
+    assert sender.is_alive()
+    manager.reads.set()
+    sender.join()
 
 
 def test_status_may_extend_the_start(manager: FakeManager) -> None:
