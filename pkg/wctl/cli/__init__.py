@@ -9,7 +9,11 @@ import gc
 import os
 import sys
 from contextlib import suppress
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from wctl.cli.app import Session
+    from wctl.errors import WctlError
 
 
 def main() -> NoReturn:
@@ -28,11 +32,12 @@ def run(arguments: list[str]) -> int:
     """Run one command line; return its exit code. Only this function prints raised errors."""
     import click  # lazy: a program may import main() and never call it
 
-    from wctl.cli.app import wctl
+    from wctl.cli.app import Session, wctl
     from wctl.errors import ConfigError, Exit, WctlError
 
+    session = Session()  # the options that stand before or after the verb fill it
     try:
-        result = wctl.main(arguments, prog_name="wctl", standalone_mode=False)
+        result = wctl.main(arguments, prog_name="wctl", standalone_mode=False, obj=session)
         sys.stdout.flush()
         return int(result or 0)
     except click.exceptions.Exit as stop:
@@ -43,9 +48,9 @@ def run(arguments: list[str]) -> int:
     except ConfigError as error:
         for diagnostic in error.diagnostics:
             click.echo(diagnostic, err=True)
-        return _failed(error)
+        return _failed(error, session)
     except WctlError as error:
-        return _failed(error)
+        return _failed(error, session)
     except (KeyboardInterrupt, click.Abort):
         click.echo("wctl: interrupted; systemd still does what wctl asked for", err=True)
         return Exit.INTERRUPTED
@@ -54,16 +59,14 @@ def run(arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.FAILURE
     except OSError as error:  # about a file, which no lower function has explained
-        return _failed(WctlError(f"{error.filename or 'wctl'}: {error.strerror or error}"))
+        message = f"{error.filename or 'wctl'}: {error.strerror or error}"
+        return _failed(WctlError(message), session)
 
 
-def _failed(error: Exception) -> int:
+def _failed(error: WctlError, session: Session) -> int:
     import click
 
-    from wctl.errors import WctlError
-
-    assert isinstance(error, WctlError)
-    if os.environ.get("WCTL_DEBUG"):
+    if session.debug:
         raise error
     click.echo(f"wctl: {error.message}", err=True)
     if error.hint:

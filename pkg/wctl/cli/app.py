@@ -65,6 +65,7 @@ class Session:
 
     user: bool = False
     quiet: bool = False
+    debug: bool = False
     files: list[Path] = field(default_factory=list)
 
     @cached_property
@@ -172,6 +173,10 @@ def shared(command: F) -> F:
         click.option(
             "-q", "--quiet", is_flag=True, expose_value=False, callback=_set("quiet"),
             help="Print only results and errors.",
+        ),
+        click.option(
+            "--debug", is_flag=True, expose_value=False, callback=_set("debug"),
+            help="Print the traceback of an error.",
         ),
     )  # fmt: skip
     for option in reversed(options):

@@ -48,6 +48,17 @@ def test_version() -> None:
     assert run("--version").stdout == f"wctl {__version__}\n"
 
 
+def test_debug_shows_the_traceback(tmp_path: Path) -> None:
+    """--debug, before or after the verb, shows where an error was raised, and its cause."""
+    missing = str(tmp_path / "nonesuch.conf")
+    plain = run("-c", missing, "render")
+    assert (plain.returncode, plain.stderr.count("\n")) == (1, 2), plain.stderr
+    for arguments in (("--debug", "-c", missing, "render"), ("-c", missing, "render", "--debug")):
+        shown = run(*arguments)
+        assert shown.stderr.startswith(plain.stderr.splitlines()[0] + "\nTraceback ")
+        assert "ConfigError" in shown.stderr.splitlines()[-1]
+
+
 def test_options_stand_before_or_after_the_verb(tmp_path: Path) -> None:
     """-c FILE means the same on both sides of the verb."""
     file = tmp_path / "x.conf"
