@@ -136,15 +136,28 @@ def locked(name: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def atomic_directory(target: Path) -> Iterator[Path]:
-    """Yields a directory next to `target`: renamed to `target` on success, otherwise removed."""
+    """Yields a directory next to `target`: renamed to `target` on success, otherwise removed.
+
+    The caller holds the lock of `target`, so another such directory is left from a killed run.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
+    for left in target.parent.glob(f".{target.name}.*"):
+        remove(left)
     work = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
         work.chmod(0o755)
         yield work
         work.rename(target)
     finally:
-        shutil.rmtree(work, ignore_errors=True)
+        remove(work)
+
+
+def remove(directory: Path) -> None:
+    """Removes a directory, but nothing that is mounted in it.
+
+    While mmdebstrap works, and after it was killed, the /proc and /sys of this host are there.
+    """
+    subprocess.run(["rm", "-rf", "--one-file-system", "--", directory], check=False)
 
 
 def touch_used(entry: Path) -> None:
@@ -155,12 +168,13 @@ def touch_used(entry: Path) -> None:
 
 def remove_unused() -> None:
     """Removes roots and layers that other hosts, or earlier lists of packages, have left behind."""
-    for entry in [*CACHE.glob("roots/*"), *CACHE.glob("layers/*")]:
+    # Not the hidden ones, which other runs are making: mmdebstrap gives them the date of a package.
+    for entry in [*CACHE.glob("roots/[!.]*"), *CACHE.glob("layers/[!.]*")]:
         stamp = CACHE / "used" / entry.name
         newest = max(path.stat().st_mtime for path in (entry, stamp) if path.exists())
         if time.time() - newest > UNUSED_DAYS * 86400:
             say(f"removing {entry.name}, unused for {UNUSED_DAYS} days")
-            shutil.rmtree(entry)
+            remove(entry)
             stamp.unlink(missing_ok=True)
 
 

@@ -8,14 +8,13 @@ The result is cached by the content of the source files: nothing is built twice.
 from __future__ import annotations
 
 import hashlib
-import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 from machine.driver import Machine, MachineError, unique_name
-from machine.image import CACHE, ImageError, atomic_directory, digest, locked, say
+from machine.image import CACHE, ImageError, atomic_directory, digest, locked, remove, say
 from machine.sources import SourceError, host_release
 
 TREE = Path(__file__).resolve().parents[2]
@@ -96,7 +95,7 @@ def remove_old_builds(keep: Path) -> None:
     for path in builds[:-KEPT_BUILDS]:
         # Another test run may still be using a recent package.
         if path != keep and path.stat().st_mtime < time.time() - DAY:
-            shutil.rmtree(path)
+            remove(path)
 
 
 def main(arguments: list[str]) -> int:

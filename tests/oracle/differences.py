@@ -67,7 +67,7 @@ TABLE: tuple[Difference, ...] = (
     Difference(
         "value-on-the-next-line",
         "a value that begins on the line below its key is that value, for every kind of option",
-        r"refused by Supervisor: .*'\\n|serverurl: '\\n|refused by Supervisor: .*path \n",
+        r"refused by Supervisor: .*'\\n|\w+: '\\n|refused by Supervisor: .*path \n",
         "command=/bin/cat\nautostart=\n  no",
     ),
     Difference(

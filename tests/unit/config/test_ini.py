@@ -157,7 +157,8 @@ def test_a_file_that_is_no_configuration_has_a_hundred_diagnostics() -> None:
 def test_more_sections_than_memory_is_for() -> None:
     """wctl leaves out the 100,001st section and all after it, with an error at its line."""
     document = parse("".join(f"[{number}]\n" for number in range(100_002)))
-    assert findings(document) == [f"{FILE}:100001: more than 100,000 sections [syntax]"]
+    message = "more than 100,000 sections, expected fewer [syntax]"
+    assert findings(document) == [f"{FILE}:100001: {message}"]
     assert len(document.sections) == 100_000
 
 
