@@ -360,7 +360,8 @@ def test_lost_log_directory_is_told_and_the_worker_runs_on(
     lose, complaint, back = {
         "deleted": ("mv /srv/logs /srv/away", "No such file", "mv /srv/away /srv/logs"),
         "read-only": (
-            "rm /srv/logs/w.log; chown root /srv/logs",
+            # In this order: otherwise the wrapper may make the file anew in between.
+            "chown root /srv/logs; rm /srv/logs/w.log",
             "Permission denied",
             "chown daemon /srv/logs",
         ),
@@ -487,6 +488,7 @@ def test_run_in_the_foreground(machine: Machine) -> None:
     assert machine.run("wctl run w@0", check=False).code == 2
 
 
+@pytest.mark.core  # systemd 255 and newer refuse some names of directories that 252 takes
 def test_unit_run_and_doctor_give_a_worker_the_same_variables(machine: Machine) -> None:
     """The unit, "wctl run" and doctor's commands have the same variables, in the same order."""
     machine.run("install -d -o daemon /run/seen")

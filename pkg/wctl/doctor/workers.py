@@ -16,7 +16,7 @@ from wctl.doctor.history import Event, History
 from wctl.install.installed import Installed
 from wctl.operate.log_files import of_units
 from wctl.operate.states import Process, State
-from wctl.systemd import exits, journal
+from wctl.systemd import exits, journal, unit_name
 from wctl.systemd.manager import Manager
 from wctl.systemd.quantities import INFINITY, size_in_words
 from wctl.wrapper.starts import Counter
@@ -150,7 +150,7 @@ class Workers:
         if process.state is not State.STARTING:
             return process.state is State.BACKOFF
         runtime = os.environ.get("XDG_RUNTIME_DIR", "") if self._manager.user else "/run"
-        return Counter(f"{runtime}/wctl/{process.unit}").failed() > 1
+        return Counter(f"{runtime}/wctl/{unit_name.directory(process.unit)}").failed() > 1
 
     def _amiss(self, process: Process) -> bool:
         """Tell whether an EXITED instance should still run; a job that is done should not."""

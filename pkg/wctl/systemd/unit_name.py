@@ -48,6 +48,16 @@ def short(unit: str) -> str:
     return unit.removesuffix(".service")
 
 
+def directory(name: str) -> str:
+    """Return the name of a unit, or of a program, as it appears in names of directories.
+
+    That is the same name, unless it has escapes: ``app\\x2bx`` becomes ``app%2bx``. From version
+    255 on, systemd does not start a unit whose RuntimeDirectory= or LogsDirectory= has a backslash
+    (its issue 41853).
+    """
+    return name.replace("\\x", "%")
+
+
 def is_unit(name: str) -> bool:
     """Tell whether ``name`` can be the name of a unit, with its suffix."""
     return bool(_UNIT.fullmatch(name))

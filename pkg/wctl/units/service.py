@@ -6,7 +6,8 @@ import signal
 from collections.abc import Mapping
 
 from wctl.config.model import Program, log_file
-from wctl.systemd.unit_file import SINCE, Raw, Section, Unit, fits
+from wctl.systemd import unit_name
+from wctl.systemd.unit_file import SINCE, Raw, Section, Unit, Word, fits
 from wctl.units import environment, hardening, limits
 from wctl.units.exec_start import INSTANCE, Arguments
 from wctl.units.host import Host
@@ -110,16 +111,22 @@ class Service:
             [*self._arguments.options(), [Raw("%n")], ["--"]],
             self._arguments.command(),
         )
-        counter = [Raw("%t/wctl/%n/failed-starts")]
+        counter = [Raw("%t/"), *self._runtime_directory(), "/failed-starts"]
         if program.ready == "notify":
             service.command("ExecStartPost", [["/bin/rm"], ["-f"], counter])
         elif program.startsecs == 0:
             service.comment("READY at once; the start counts as failed only if the worker crashes.")
             test = '[ "$EXIT_CODE:$EXIT_STATUS" != exited:0 ] || rm -f "$1"'
             service.command("ExecStopPost", [["/bin/sh"], ["-c"], [test], ["sh"], counter])
-        service.set("RuntimeDirectory", "wctl/", Raw("%n"))
+        service.set("RuntimeDirectory", *self._runtime_directory())
         service.set("RuntimeDirectoryPreserve", "restart")
         service.set("TimeoutStartSec", f"{self._start_timeout()}s")
+
+    def _runtime_directory(self) -> list[Word]:
+        name = self._program.name
+        if unit_name.directory(name) == name:
+            return ["wctl/", Raw("%n")]
+        return [f"wctl/{unit_name.directory(name)}@", INSTANCE, ".service"]
 
     def _start_timeout(self) -> int:
         program = self._program
@@ -202,9 +209,7 @@ class Service:
                 " (0 would select that default.)"
             )
             service.set("LogRateLimitIntervalSec", "1us")
-            # systemd would unquote a name with a backslash; it does not unquote %p, the same name.
-            plain = "\\" not in program.name
-            service.set("LogsDirectory", "wctl/", program.name if plain else Raw("%p"))
+            service.set("LogsDirectory", f"wctl/{unit_name.directory(program.name)}")
             service.set("LogsDirectoryMode", "0750")
 
     def _hardening(self, service: Section) -> None:

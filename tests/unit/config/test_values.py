@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -175,8 +175,9 @@ BAD: Mapping[Parser, tuple[str, Sequence[str]]] = {
 }  # fmt: skip
 
 
-def cases(table: Mapping[Parser, Any]) -> Iterator[Any]:
-    """Yields a parameter for each input of each parser."""
+def cases(table: Mapping[Parser, Any]) -> list[Any]:
+    """Returns a parameter for each input of each parser."""
+    found: list[Any] = []
     for parse, of_parser in table.items():
         if isinstance(of_parser, tuple):
             expected, inputs = of_parser
@@ -184,7 +185,8 @@ def cases(table: Mapping[Parser, Any]) -> Iterator[Any]:
         else:
             rows = list(of_parser.items())
         name = getattr(parse, "__name__", "")
-        yield from (pytest.param(parse, *row, id=f"{name}-{row[0][:20]!r}") for row in rows)
+        found += [pytest.param(parse, *row, id=f"{name}-{row[0][:20]!r}") for row in rows]
+    return found
 
 
 @pytest.mark.parametrize(("parse", "value", "expected"), cases(GOOD))
