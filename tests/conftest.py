@@ -28,6 +28,22 @@ def pytest_configure(config: pytest.Config) -> None:
     # Markers of plugins that are missing where Debian builds the package.
     config.addinivalue_line("markers", "xdist_group(name): tests that one lane runs in order")
     config.addinivalue_line("markers", "timeout(seconds): a test's limit")
+    config.pluginmanager.register(Prompt(config.pluginmanager))
+
+
+class Prompt:
+    """Names a failed or flaky test as soon as it is known: a long run may never come to its end."""
+
+    def __init__(self, plugins: pytest.PytestPluginManager) -> None:
+        self._plugins = plugins
+
+    @pytest.hookimpl(trylast=True)  # after the letter that shows the progress
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Adds a line to the progress."""
+        outcome = str(report.outcome)
+        reporter = self._plugins.get_plugin("terminalreporter")  # a lane of xdist has none
+        if reporter is not None and outcome in ("failed", "flaky"):
+            reporter.write_line(f"\n{outcome.upper()} {report.nodeid} ({report.when})")
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist, which reads the groups
@@ -68,9 +84,13 @@ def _group(items: list[pytest.Item]) -> None:
 
 
 def _limit(item: pytest.Item) -> None:
-    """Gives an end-to-end test a longer limit than --timeout gives the others (pytest-timeout)."""
-    if _is_end_to_end(item.path) and item.get_closest_marker("timeout") is None:
-        item.add_marker(pytest.mark.timeout(1800 if item.get_closest_marker("full") else 600))
+    """Gives long and end-to-end tests a longer limit than --timeout gives (pytest-timeout)."""
+    if item.get_closest_marker("timeout") is not None:
+        return
+    if item.get_closest_marker("full") is not None:
+        item.add_marker(pytest.mark.timeout(1800))
+    elif _is_end_to_end(item.path):
+        item.add_marker(pytest.mark.timeout(600))
 
 
 # ---- a second try ------------------------------------------------------------------------------
@@ -119,7 +139,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     flaky = terminalreporter.stats.get("flaky", [])
     for report in flaky:
         terminalreporter.section(f"FLAKY: {report.nodeid} ({report.when})")
-        report.toterminal(terminalreporter._tw)
+        terminalreporter._outrep_summary(report)  # with its sections: what the machines did
     if flaky:
         terminalreporter.line(
             f"FLAKY: {len(flaky)} passed only at the second try; {MOST_FLAKY + 1} fail the run",
