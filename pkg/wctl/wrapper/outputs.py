@@ -82,6 +82,7 @@ class LogFile:
         self._lines = 0
         self._mid_line = False  # the dropped bytes end within a line
         self._next_try = 0.0
+        self._reason: "str | None" = None  # of the latest failure, since the last success
 
     def write(self, data: bytes) -> None:
         """Append ``data``, or drop it, in whole lines: a full disk must not stop the worker."""
@@ -99,6 +100,7 @@ class LogFile:
         except OSError as error:
             self._fail(error, data[self._file.written :])
             return
+        self._reason = None
         if resumes and data:
             self._tell_dropped()
 
@@ -110,8 +112,9 @@ class LogFile:
 
     def _fail(self, error: OSError, data: bytes) -> None:
         self._next_try = time.monotonic() + _RETRY
-        if not self._dropped:
-            journald.say(f"<3>{self._unit}: {self.path}: {error.strerror}: lines are dropped")
+        if error.strerror != self._reason:
+            self._reason = error.strerror
+            journald.say(f"<3>{self._unit}: {self.path}: {self._reason}: lines are dropped")
         self._drop(data)
 
     def _drop(self, data: bytes) -> None:

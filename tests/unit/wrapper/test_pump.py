@@ -178,6 +178,38 @@ def test_unwritable_file_drops_whole_lines_and_says_how_many(
     ]
 
 
+def test_a_new_reason_is_told(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While lines are dropped, the wrapper logs each reason when it begins, and not at each try."""
+    monkeypatch.delenv("JOURNAL_STREAM", raising=False)
+    directory = tmp_path / "logs"
+    directory.mkdir()
+    path = directory / "a.log"
+    file = RotatedFile(str(path), 0, 0)
+    log = LogFile("x@00", file)
+
+    def write() -> None:
+        file._next_look = log._next_try = 0.0
+        log.write(b"line\n")
+
+    write()
+    path.unlink()
+    path.mkdir()
+    write()
+    write()
+    path.rmdir()
+    directory.rmdir()
+    directory.symlink_to(tmp_path)
+    write()
+    write()
+    assert capfd.readouterr().err.splitlines() == [
+        f"x@00: {path}: Is a directory: lines are dropped",
+        f"x@00: {path}: its directory was replaced by a link: lines are dropped",
+    ]
+    log.close()
+
+
 HOSTILE = [b"\0\xff\xfe\n", b"y" * 200_000 + b"\n", b"<3>prefix\n", b"no end"]
 
 
