@@ -13,6 +13,7 @@ its disk is lost, as on a real machine that loses its power.
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import shutil
 import signal
@@ -108,9 +109,11 @@ class VM:
         self.close()
 
     def _command(self, console: Path) -> list[str]:
-        command = ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2"]
-        command += ["-m", MEMORY, "-nodefaults", "-no-user-config", "-display", "none"]
-        command += ["-no-reboot", "-serial", f"file:{self._directory}/serial"]
+        # No more CPUs than we may use: with two on one core, the guest's kernel locks up at boot.
+        cpus = min(2, len(os.sched_getaffinity(0)))
+        command = ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max"]
+        command += ["-smp", str(cpus), "-m", MEMORY, "-nodefaults", "-no-user-config"]
+        command += ["-display", "none", "-no-reboot", "-serial", f"file:{self._directory}/serial"]
         command += ["-kernel", str(self._base / "vmlinuz"), "-initrd", str(self._base / "initrd")]
         command += ["-append", KERNEL_ARGUMENTS]
         command += ["-drive", f"if=none,id=disk,file={self._directory}/disk.qcow2,format=qcow2"]
