@@ -12,6 +12,7 @@ from wctl.check.codes import Check, Problem
 from wctl.config.model import Program, log_file
 from wctl.install import changes
 from wctl.install.installed import Layout
+from wctl.trust import accounts
 
 
 def checks(layout: Layout) -> tuple[Check, ...]:
@@ -91,7 +92,7 @@ def _may(path: str, wanted: int, account: pwd.struct_passwd) -> bool:
 
 @cache
 def _groups(account: pwd.struct_passwd) -> list[int]:
-    return os.getgrouplist(account.pw_name, account.pw_gid)
+    return accounts.groups(account)
 
 
 @cache
@@ -101,10 +102,7 @@ def _which(name: str, path: str) -> bool:
 
 @cache
 def _account(user: str) -> pwd.struct_passwd | None:
-    try:
-        return pwd.getpwuid(int(user)) if user.isdecimal() else pwd.getpwnam(user)
-    except (KeyError, OverflowError):
-        return None
+    return accounts.find(user)
 
 
 @cache

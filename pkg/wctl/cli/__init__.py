@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 def main() -> NoReturn:
     """Run wctl and exit with its documented code."""
+    _open_standard_streams()
     # Ten thousand programs are a million objects without a cycle. Python would spend a third of the
     # time looking for cycles in them.
     gc.set_threshold(100_000)
@@ -28,11 +29,25 @@ def main() -> NoReturn:
     os._exit(code)
 
 
+def _open_standard_streams() -> None:
+    """Open /dev/null as each standard stream that is closed: wctl >&- does its work, silently.
+
+    Otherwise the next file that we open, the bus's socket, would be stdout.
+    """
+    for fd, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is fd
+            setattr(sys, name, os.fdopen(fd, "r" if name == "stdin" else "w", closefd=False))
+
+
 def run(arguments: list[str]) -> int:
     """Run one command line; return its exit code. Only this function prints raised errors."""
     import click  # lazy: a program may import main() and never call it
 
     from wctl.cli.app import Session, wctl
+    from wctl.cli.output import echo
     from wctl.errors import ConfigError, Exit, WctlError
 
     session = Session()  # the options that stand before or after the verb fill it
@@ -47,12 +62,12 @@ def run(arguments: list[str]) -> int:
         return error.exit_code
     except ConfigError as error:
         for diagnostic in error.diagnostics:
-            click.echo(diagnostic, err=True)
+            echo(diagnostic, err=True)
         return _failed(error, session)
     except WctlError as error:
         return _failed(error, session)
     except (KeyboardInterrupt, click.Abort):
-        click.echo("wctl: interrupted; systemd still does what wctl asked for", err=True)
+        echo("wctl: interrupted; systemd still does what wctl asked for", err=True)
         return Exit.INTERRUPTED
     except BrokenPipeError:
         # Otherwise the next flush of stdout would raise BrokenPipeError once more.
@@ -64,11 +79,11 @@ def run(arguments: list[str]) -> int:
 
 
 def _failed(error: WctlError, session: Session) -> int:
-    import click
+    from wctl.cli.output import echo
 
     if session.debug:
         raise error
-    click.echo(f"wctl: {error.message}", err=True)
+    echo(f"wctl: {error.message}", err=True)
     if error.hint:
-        click.echo(f"      {error.hint}", err=True)
+        echo(f"      {error.hint}", err=True)
     return error.exit_code

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from wctl.cli.output import echo
+
 if TYPE_CHECKING:
     from wctl.config.model import Config
     from wctl.install.installed import Layout
@@ -223,7 +225,7 @@ def _version(context: click.Context, _parameter: click.Parameter, value: bool) -
     if value:
         from wctl import __version__
 
-        click.echo(f"wctl {__version__}")
+        echo(f"wctl {__version__}")
         context.exit()
 
 

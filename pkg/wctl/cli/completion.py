@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from wctl.cli.app import Session
+from wctl.cli.output import echo
 
 if TYPE_CHECKING:
     from wctl.install.installed import Installed
@@ -31,7 +32,7 @@ def completion(context: click.Context, shell: str) -> None:
     root = context.find_root().command
     made = get_completion_class(shell)
     assert made is not None
-    click.echo(made(root, {}, "wctl", _VARIABLE).source())
+    echo(made(root, {}, "wctl", _VARIABLE).source())
 
 
 def complete_programs(

@@ -11,6 +11,7 @@ import click
 from wctl.check import checker, codes
 from wctl.cli.app import Session, at_least, pass_session, shared
 from wctl.cli.completion import complete_programs
+from wctl.cli.output import echo
 from wctl.cli.progress import Progress
 from wctl.config import load as configuration
 from wctl.config.model import Config
@@ -39,14 +40,14 @@ def check(session: Session, as_json: bool, strict: bool) -> int:
     findings = [*config.diagnostics, *checker.check(config, session.layout)]
     findings.sort(key=lambda finding: (finding.place.file, finding.place.line))
     if as_json:
-        click.echo(json.dumps([_record(finding) for finding in findings], indent=2))
+        echo(json.dumps([_record(finding) for finding in findings], indent=2))
     else:
         for finding in findings:
-            click.echo(finding, err=finding.error)
+            echo(finding, err=finding.error)
     errors = sum(finding.error for finding in findings)
     if not as_json and not session.quiet:
         programs = len(config.programs)
-        click.echo(
+        echo(
             f"{_count(programs, 'program')}, {_count(errors, 'error')},"
             f" {_count(len(findings) - errors, 'warning')}"
         )
@@ -95,14 +96,14 @@ def render(
         config = configuration.only(config, program)
     files = render_files(config, session.host(target_systemd))
     if as_diff:
-        click.echo(changes.diff(changes.plan(config, files, session.layout)), nl=False)
+        echo(changes.diff(changes.plan(config, files, session.layout)), nl=False)
     elif output is not None:
         for file in files:
             directory = output / "env" if file.secret else output
             write_file(directory / file.name, file.text, secret=file.secret)
-            click.echo(directory / file.name)
+            echo(directory / file.name)
     else:
-        click.echo("\n".join(_shown(file) for file in files), nl=False)
+        echo("\n".join(_shown(file) for file in files), nl=False)
 
 
 def _shown(file: File) -> str:
@@ -126,9 +127,9 @@ def reread(session: Session) -> None:
         **{program.name: "disappeared" for program in plan.removed},
     }
     for name in sorted(words):
-        click.echo(f"{name}: {words[name]}")
+        echo(f"{name}: {words[name]}")
     if not words:
-        click.echo("No config updates to processes")
+        echo("No config updates to processes")
 
 
 dry_run_option = click.option(
@@ -175,15 +176,15 @@ def add(session: Session, programs: tuple[str, ...], dry_run: bool, no_wait: boo
 def _update(session: Session, programs: tuple[str, ...], *, dry_run: bool, wait: bool) -> int:
     plan = _plan(session, programs)
     if dry_run:
-        click.echo(changes.diff(plan), nl=False)
+        echo(changes.diff(plan), nl=False)
         _show_actions(plan)
         return Exit.OK
     if plan.empty:
         if not session.quiet:
-            click.echo("No config updates to processes")
+            echo("No config updates to processes")
         return Exit.OK
     manager, inventory = session.manager, session.inventory
-    with exclusive(user=session.user, waiting=lambda: click.echo("waiting for another wctl")):
+    with exclusive(user=session.user, waiting=lambda: echo("waiting for another wctl")):
         plan = _plan(session, programs)  # once more: the other wctl may have applied it
         events = apply.update(manager, inventory, session.layout, plan, session.config, wait=wait)
         failed = Progress(session).show(events)
@@ -210,8 +211,8 @@ def remove(session: Session, programs: tuple[str, ...]) -> int:
         if any(not unit.down for unit in jobs.units_of(session.manager, program.name))
     ]
     for program in still:
-        click.echo(f"{program.name}: ERROR (process/group still running)")
-    with exclusive(user=session.user, waiting=lambda: click.echo("waiting for another wctl")):
+        echo(f"{program.name}: ERROR (process/group still running)")
+    with exclusive(user=session.user, waiting=lambda: echo("waiting for another wctl")):
         gone = [program for program in chosen if program not in still]
         plan = changes.removal(gone, session.layout)
         events = apply.update(
@@ -239,4 +240,4 @@ def _show_actions(plan: changes.Plan) -> None:
         (plan.rescaled, "would get a different number of processes"),
     ):
         for program in programs:
-            click.echo(f"{program.name}: {action}")
+            echo(f"{program.name}: {action}")

@@ -6,6 +6,7 @@ import click
 
 from wctl.cli.app import Session, at_least, pass_session, shared
 from wctl.cli.completion import complete_names
+from wctl.cli.output import echo
 from wctl.cli.progress import Progress
 from wctl.errors import Exit, WctlError
 from wctl.install.installed import Installed
@@ -42,7 +43,7 @@ def scale(session: Session, words: tuple[str, ...], no_wait: bool) -> int:
             scaling.scale(session.manager, session.inventory, program, count, wait=not no_wait)
         )
         if not session.quiet:
-            click.echo(f"{program.name}: scaled to {count}{_at_boot(program)}")
+            echo(f"{program.name}: scaled to {count}{_at_boot(program)}")
     return Exit.FAILURE if failed else Exit.OK
 
 
@@ -83,7 +84,7 @@ def _start(session: Session, names: tuple[str, ...], *, wait: bool) -> int:
     idle = [process for process in processes if process.state not in RUNNING_STATES]
     for process in processes:
         if process not in idle:
-            click.echo(f"{process.name}: ERROR (already started)")
+            echo(f"{process.name}: ERROR (already started)")
     events = verbs.start(session.manager, session.inventory, idle, wait=wait)
     return Exit.NOT_STARTED if Progress(session).show(events) else Exit.OK
 
@@ -106,7 +107,7 @@ def _stop(session: Session, names: tuple[str, ...], *, wait: bool) -> int:
     running = [process for process in processes if process.state in RUNNING_STATES]
     for process in processes:
         if process not in running:
-            click.echo(f"{process.name}: ERROR (not running)")
+            echo(f"{process.name}: ERROR (not running)")
     events = verbs.stop(session.manager, session.inventory, running, wait=wait)
     return Exit.FAILURE if Progress(session).show(events) else Exit.OK
 
@@ -166,9 +167,9 @@ def signal(session: Session, signal_name: str, names: tuple[str, ...]) -> int:
     code = Exit.OK
     for process in _processes(session, _required(names)):
         if verbs.signal(session.manager, process, number):
-            click.echo(f"{process.name}: signalled")
+            echo(f"{process.name}: signalled")
         else:
-            click.echo(f"{process.name}: ERROR (not running)")
+            echo(f"{process.name}: ERROR (not running)")
             code = Exit.NOT_STARTED
     return code
 

@@ -9,9 +9,11 @@ import click
 
 from wctl.cli.app import Session, at_least, pass_session, shared
 from wctl.cli.completion import complete_programs
+from wctl.cli.output import echo
 from wctl.doctor.examine import Examination, Timeouts
-from wctl.doctor.finding import Commands, Finding, printable
+from wctl.doctor.finding import Commands, Finding
 from wctl.errors import Exit
+from wctl.trust.text import printable
 
 
 @click.command()
@@ -61,12 +63,11 @@ def doctor(
         if not as_json:
             _show(finding)  # at once: watching queues takes a while
     if as_json:
-        click.echo(json.dumps([_record(finding) for finding in findings], indent=2))
+        echo(json.dumps([_record(finding) for finding in findings], indent=2))
     elif not session.quiet:
-        click.echo(f"{len(findings) or 'no'} finding{'' if len(findings) == 1 else 's'}")
-    if examination.unexamined:
-        names = ", ".join(examination.unexamined)
-        click.echo(f"wctl: doctor could not examine all of {names}; run it as root", err=True)
+        echo(f"{len(findings) or 'no'} finding{'' if len(findings) == 1 else 's'}")
+    for reason in examination.unexamined:
+        echo(f"wctl: {reason}", err=True)
     return Exit.FAILURE if findings else Exit.OK
 
 
@@ -76,7 +77,7 @@ def _record(finding: Finding) -> dict[str, object]:
 
 def _show(finding: Finding) -> None:
     who = click.style(finding.subject or "configuration", bold=True)
-    click.echo(f"{who}: {printable(finding.what)} [{finding.code}]")
+    echo(f"{who}: {printable(finding.what)} [{finding.code}]")
     for line in finding.evidence:
-        click.echo(f"    {printable(line)}")
-    click.echo(f"    $ {click.style(finding.remedy, fg='green')}")
+        echo(f"    {printable(line)}")
+    echo(f"    $ {click.style(finding.remedy, fg='green')}")

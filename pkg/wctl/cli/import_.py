@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import click
 
 from wctl.check import checker
 from wctl.cli.app import Session, pass_session, shared
+from wctl.cli.output import echo
 from wctl.cli.progress import Progress
 from wctl.config import load
 from wctl.config.model import Program
@@ -20,6 +20,7 @@ from wctl.supervisor import migration
 from wctl.supervisor.migration import Migration
 from wctl.supervisor.supervisorctl import ALIVE, Supervisorctl, process_name
 from wctl.supervisor.takeover import Takeover
+from wctl.trust.text import shell_join
 
 
 @click.command("import")
@@ -77,13 +78,11 @@ def import_(
     if takeover and not dry_run:
         return _take_over(session, found, supervisor, stop_first=stop_first)
     if dry_run:
-        click.echo("Nothing was written (--dry-run).")
+        echo("Nothing was written (--dry-run).")
     elif not session.quiet:
         words = ["wctl", *(["--user"] if session.user else []), "import", "--takeover"]
-        again = shlex.join([*words, *([str(named)] if named else [])])
-        click.echo(
-            f"Next: run '{again}', or stop these programs in Supervisor and run 'wctl update'"
-        )
+        again = shell_join([*words, *([str(named)] if named else [])])
+        echo(f"Next: run '{again}', or stop these programs in Supervisor and run 'wctl update'")
     return Exit.OK
 
 
@@ -102,7 +101,7 @@ def _report(session: Session, found: Migration) -> None:
 def _list(title: str, lines: Iterable[str]) -> None:
     lines = list(lines)
     if lines:
-        click.echo("\n  ".join([title, *lines]))
+        echo("\n  ".join([title, *lines]))
 
 
 def _carried_over(program: Program) -> str:
@@ -135,9 +134,9 @@ def _write(found: Migration, *, dry_run: bool, force: bool, keep: bool) -> None:
     for copy in changed:
         if not dry_run:
             files.write_file(copy.target, copy.text, mode=copy.mode)
-        click.echo(f"{copy.target}: from {copy.source}")
+        echo(f"{copy.target}: from {copy.source}")
     for path in found.unused:
-        click.echo(f"{path}: contains nothing that wctl uses")
+        echo(f"{path}: contains nothing that wctl uses")
 
 
 def _take_over(
@@ -154,15 +153,15 @@ def _take_over(
         session.manager, session.inventory, session.layout, session.host(), ours, supervisor,
         stop_first,
     )  # fmt: skip
-    with exclusive(user=session.user, waiting=lambda: click.echo("waiting for another wctl")):
+    with exclusive(user=session.user, waiting=lambda: echo("waiting for another wctl")):
         for level in ours.levels():
             for program in level:
                 if program.title in titles:
                     Progress(session).show(move.move(program))
     left = [name for name, state in supervisor.states().items() if state in ALIVE]
     if left:
-        click.echo(f"Supervisor still runs {', '.join(left)}")
+        echo(f"Supervisor still runs {', '.join(left)}")
     else:
-        click.echo("Supervisor runs nothing now, but would start its programs at the next boot.")
-        click.echo("Next: run 'systemctl disable --now supervisor' (on some systems: supervisord)")
+        echo("Supervisor runs nothing now, but would start its programs at the next boot.")
+        echo("Next: run 'systemctl disable --now supervisor' (on some systems: supervisord)")
     return Exit.OK

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import click
 
+from wctl.cli.output import Lines, is_terminal
 from wctl.systemd import unit_name
 from wctl.systemd.journal import Line
+from wctl.trust.text import printable
 
 FORMATS = ("short", "json", "cat")
 
@@ -26,8 +28,8 @@ class Printer:
     def __init__(self, form: str, units: Sequence[str], *, named: bool) -> None:
         self._form = form
         self._named = named
-        self._out = sys.stdout.buffer
-        self._colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+        self._out = Lines()
+        self._colour = is_terminal() and "NO_COLOR" not in os.environ
         self._colours = {unit: _COLOURS[i % len(_COLOURS)] for i, unit in enumerate(units)}
         self._second = (0, b"")
         self._flushed = 0.0
@@ -47,23 +49,26 @@ class Printer:
 
     def _short(self, line: Line) -> bytes:
         who = self._name(line) if self._named else line.identifier
-        return self._clock(line.time) + self._styled(who, line.unit) + b": " + self._text(line)
+        head = self._clock(line.time) + self._styled(who, line.unit) + b": "
+        return _with(head, [self._coloured(text, line) for text in _texts(line)])
 
     def _cat(self, line: Line) -> bytes:
-        data = line.data + b"\n"
-        return self._styled(self._name(line), line.unit) + b": " + data if self._named else data
-
-    def _text(self, line: Line) -> bytes:
-        if not self._colour or line.priority > _WARNING:
+        if not self._named:
             return line.data + b"\n"
+        return _with(self._styled(self._name(line), line.unit) + b": ", _texts(line))
+
+    def _coloured(self, text: bytes, line: Line) -> bytes:
+        if not self._colour or line.priority > _WARNING:
+            return text
         start = click.style("", fg="red" if line.priority <= _ERR else "yellow", reset=False)
-        return start.encode() + line.data + b"\x1b[0m\n"
+        return start.encode() + text + b"\x1b[0m"
 
     def _name(self, line: Line) -> str:
         name = _instance(line)
         return f"{name} wctl" if line.identifier == "wctl" else name
 
     def _styled(self, name: str, unit: str) -> bytes:
+        name = printable(name)
         if self._colour:
             name = click.style(name, fg=self._colours.get(unit))
         return name.encode(errors="replace")
@@ -74,6 +79,38 @@ class Printer:
             text = time.strftime("%b %d %H:%M:%S", time.localtime(second))
             self._second = second, text.encode()
         return self._second[1] + b".%03d " % (rest // 1000)
+
+
+class FileLines:
+    """Prints pieces of log files; if there are several, a line names the file, as with tail(1)."""
+
+    def __init__(self, *, named: bool) -> None:
+        self._named = named
+        self._out = Lines()
+        self._file: Path | None = None
+        self._in_line = False
+
+    def write(self, file: Path, data: bytes) -> None:
+        """Print ``data``, which comes from ``file``."""
+        if self._named and file != self._file:
+            before = b"" if self._file is None else b"\n\n" if self._in_line else b"\n"
+            self._out.write(before + f"==> {file} <==\n".encode(errors="surrogateescape"))
+        self._file = file
+        self._in_line = not data.endswith(b"\n")
+        self._out.write(data)
+
+    def flush(self) -> None:
+        """Write out what still waits."""
+        self._out.flush()
+
+
+def _with(head: bytes, texts: Iterable[bytes]) -> bytes:
+    """Put ``head`` before each line of a message, so that none passes for another instance's."""
+    return b"".join(head + text + b"\n" for text in texts)
+
+
+def _texts(line: Line) -> list[bytes]:
+    return line.data.split(b"\n")
 
 
 def _instance(line: Line) -> str:

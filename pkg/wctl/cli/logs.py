@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from collections.abc import Iterable, Sequence
-from pathlib import Path
+from contextlib import ExitStack, suppress
 
 import click
 
 from wctl.cli import when
 from wctl.cli.app import Session, at_least, pass_session, shared
 from wctl.cli.completion import complete_names
-from wctl.cli.log_lines import FORMATS, Printer
+from wctl.cli.log_lines import FORMATS, FileLines, Printer
+from wctl.cli.output import Lines, echo
 from wctl.errors import Exit, WctlError
-from wctl.operate import log_files
-from wctl.operate.log_files import Logs
+from wctl.operate import file_tail, log_files
+from wctl.operate.file_tail import FileTail
+from wctl.operate.log_files import LogFile, Logs
 from wctl.systemd import journal, unit_name
+from wctl.trust import files
 
 _LINES = 20  # Supervisor shows 1600 bytes: twenty lines of a terminal
 _LEVELS = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug")
@@ -68,12 +70,12 @@ def tail(
         raise click.UsageError("--bytes works for one instance only")
     places = log_files.of_units(session.manager, units)
     if not any(place.journal for place in places):
-        files = [file for place in places for file in place.present(stream)]
-        _show_files(files, f"--lines={lines}" if size is None else f"--bytes={size}", follow)
+        found = [file for place in places for file in place.present(stream)]
+        _show_files(found, lines, size, follow=follow)
         return
     query = journal.Query(tuple(units), user=session.user, stream=stream, output=True)
     if size is not None:
-        sys.stdout.buffer.write(_last_bytes(query, size))
+        Lines().write(_last_bytes(query, size))
         return
     _show(query, lines, follow, Printer("cat", units, named=len(units) > 1))
     if not follow:
@@ -91,26 +93,32 @@ def _last_bytes(query: journal.Query, size: int) -> bytes:
         count *= 4
 
 
-def _show_files(files: Sequence[Path], count: str, follow: bool) -> None:
-    """Become tail(1), which follows files across rotation and knows when to end."""
-    if not files:
+def _show_files(logs: Sequence[LogFile], lines: int, size: int | None, *, follow: bool) -> None:
+    """Print the end of log files, as tail(1) does; with ``follow`` go on until Ctrl-C."""
+    if not logs:
         raise WctlError("nothing has been logged yet")
-    sys.stdout.flush()
-    options = [count, *(["--follow=name", "--retry"] if follow else [])]
-    try:
-        os.execvp("tail", ["tail", *options, "--", *map(str, files)])
-    except OSError as error:
-        raise WctlError(f"tail: {error.strerror}") from None
+    out = FileLines(named=len(logs) > 1)
+    with ExitStack() as stack:
+        tails = [stack.enter_context(FileTail(log)) for log in logs]
+        for tail in tails:
+            for data in tail.last_lines(lines) if size is None else tail.last_bytes(size):
+                out.write(tail.log.path, data)
+        out.flush()
+        with suppress(KeyboardInterrupt):
+            for tail, data in file_tail.follow(tails) if follow else ():
+                out.write(tail.log.path, data)
+                out.flush()
 
 
 def _point_to_files(places: Iterable[Logs]) -> None:
     """Name the fallback files: while journald was away, the wrapper wrote lines there."""
     for place in places:
         for file in place.present() if place.journal else []:
-            if file.parent.parent.name == "wctl" and file.stat().st_size:
+            if file.path.parent.parent.name == "wctl" and file.path.stat().st_size:
                 name = unit_name.short(place.unit)
-                click.echo(
-                    f"{name}: while journald was away, the wrapper wrote lines to {file}", err=True
+                echo(
+                    f"{name}: while journald was away, the wrapper wrote lines to {file.path}",
+                    err=True,
                 )
 
 
@@ -259,20 +267,15 @@ def clear(session: Session, names: tuple[str, ...]) -> int:
     for place in log_files.of_units(session.manager, units):
         name = unit_name.short(place.unit)
         try:
-            files = place.present()
-            for file in files:
-                _truncate(file)
+            present = place.present()
+            for log in present:
+                files.truncate(log.path, log.writer)
         except OSError as error:
-            click.echo(f"{name}: ERROR ({error.filename}: {error.strerror})")
+            echo(f"{name}: ERROR ({error.filename}: {error.strerror})")
             code = Exit.FAILURE
             continue
-        click.echo(f"{name}: cleared" if files else f"{name}: nothing to clear, it has no log file")
+        echo(f"{name}: cleared" if present else f"{name}: nothing to clear, it has no log file")
     return code
-
-
-def _truncate(file: Path) -> None:
-    # Never follow a link: the worker's user may have put it in place of the file.
-    os.close(os.open(file, os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC))
 
 
 def _units(session: Session, names: tuple[str, ...]) -> list[str]:
@@ -297,7 +300,7 @@ def _show(query: journal.Query, lines: int | None, follow: bool, printer: Printe
     finally:
         printer.flush()
     if not shown and lines != 0 and not _may_read():
-        click.echo(
+        echo(
             "no lines to show; only root and the groups adm and systemd-journal may read all lines",
             err=True,
         )

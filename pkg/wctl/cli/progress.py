@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterable
 
-import click
-
 from wctl.cli.app import Session
+from wctl.cli.output import draw, echo, is_terminal
 from wctl.operate.jobs import Begun, Ended, Event, Said, Verb, Waiting
 from wctl.systemd import unit_name
+from wctl.trust.text import printable
 
 _DONE = {Verb.START: "started", Verb.STOP: "stopped", Verb.RESTART: "restarted"}
 _DOING = {Verb.START: "starting", Verb.STOP: "stopping", Verb.RESTART: "restarting"}
@@ -29,7 +28,7 @@ class Progress:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._terminal = not session.quiet and sys.stderr.isatty()
+        self._terminal = not session.quiet and is_terminal(err=True)
         self._begun = 0.0
         self._all = 0
         self._left: set[str] = set()
@@ -66,21 +65,21 @@ class Progress:
 
     def _fail(self, event: Ended) -> None:
         reason = _FAILED.get(event.result, event.result)
-        click.echo(f"{unit_name.short(event.unit)}: ERROR ({reason})")
+        echo(f"{unit_name.short(event.unit)}: ERROR ({reason})")
         if event.result != "failed":
             return
         from wctl.systemd import exits, journal  # lazy: failures are rare
 
         how = exits.last_exit(event.unit, user=self._session.user)
         if how:
-            click.echo(f"    {how}; its last lines:", err=True)
+            echo(f"    {how}; its last lines:", err=True)
         wrote = journal.last([event.unit], _LAST_LINES, user=self._session.user)
-        for text in [line.text for line in wrote] or ["(none)"]:
-            click.echo(f"    {text}", err=True)
+        for text in [printable(line.text) for line in wrote] or ["(none)"]:
+            echo(f"    {text}", err=True)
 
     def _line(self, text: str) -> None:
         if not self._session.quiet:
-            click.echo(text)
+            echo(text)
 
     def _draw(self, event: Event) -> None:
         """Show the units that we still wait for, in one line that the next event overwrites."""
@@ -95,10 +94,8 @@ class Progress:
         waits = ", ".join(sorted(map(unit_name.short, self._left)))
         text = f"{bar} {done}/{self._all} {seconds:3.0f} s, {_DOING[event.verb]} {waits}"
         width = shutil.get_terminal_size().columns - 1
-        click.echo(
-            "\r" + (text if len(text) <= width else text[: width - 1] + "…"), err=True, nl=False
-        )
+        draw(text if len(text) <= width else text[: width - 1] + "…")
 
     def _clear(self) -> None:
         if self._terminal:
-            click.echo("\r\x1b[K", err=True, nl=False)
+            draw("")

@@ -12,11 +12,13 @@ from pathlib import Path
 import click
 
 from wctl.cli.app import Session, pass_session, shared
+from wctl.cli.output import echo
 from wctl.config.load import only
 from wctl.config.model import Program
 from wctl.errors import WctlError
 from wctl.systemd import env_file
 from wctl.systemd.unit_file import Raw, Word
+from wctl.trust import accounts, files
 from wctl.units import environment
 from wctl.units.exec_start import Arguments
 
@@ -48,9 +50,7 @@ def run(session: Session, instance: str, log: str | None) -> None:
     arguments = _arguments(session, program, number, log)
     missing = [name for name in _NEEDS_SYSTEMD if getattr(program, name)]
     if missing and not session.quiet:
-        click.echo(
-            f"wctl: without systemd, these options have no effect: {', '.join(missing)}", err=True
-        )
+        echo(f"wctl: without systemd, these options have no effect: {', '.join(missing)}", err=True)
     account = _account(program)
     variables = {
         **os.environ,
@@ -101,7 +101,7 @@ def _arguments(session: Session, program: Program, number: int, log: str | None)
 
 def _read(file: Path, optional: bool) -> dict[str, str]:
     try:
-        return env_file.parse(file.read_text(errors="surrogateescape"))
+        return env_file.parse(files.read(file).decode(errors="surrogateescape"))
     except OSError as error:
         if optional:
             return {}
@@ -129,11 +129,10 @@ def _account(program: Program) -> pwd.struct_passwd | None:
     """Return the account of the program's user; None if the program does not name a user."""
     if program.user is None:
         return None
-    try:
-        numeric = program.user.isdecimal()
-        return pwd.getpwuid(int(program.user)) if numeric else pwd.getpwnam(program.user)
-    except KeyError:
-        raise WctlError(f"user={program.user}: no such user") from None
+    account = accounts.find(program.user)
+    if account is None:
+        raise WctlError(f"user={program.user}: no such user")
+    return account
 
 
 def _become(account: pwd.struct_passwd) -> None:

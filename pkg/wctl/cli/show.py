@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Sequence
 
@@ -10,6 +9,7 @@ import click
 
 from wctl.cli.app import Session, pass_session, shared
 from wctl.cli.completion import complete_names, complete_programs
+from wctl.cli.output import clear, echo, is_terminal
 from wctl.errors import Exit
 from wctl.operate import states
 from wctl.operate.states import STOPPED_STATES, Details, Process, State
@@ -54,14 +54,14 @@ def status(session: Session, names: tuple[str, ...], long: bool, as_json: bool, 
             text = "\n".join(_lines(processes, more))
         if not watch:
             if text:
-                click.echo(text)
+                echo(text)
             return (
                 Exit.NOT_RUNNING
                 if any(process.state in STOPPED_STATES for process in processes)
                 else Exit.OK
             )
-        click.clear()
-        click.echo(text)
+        clear()
+        echo(text)
         time.sleep(_REDRAW)
         session.inventory.refresh()
 
@@ -100,7 +100,7 @@ def _lines(processes: Sequence[Process], more: _More) -> list[str]:
     """Return a line per process, as supervisorctl prints it; terminals get a header and colours."""
     width = max([_NAME_WIDTH, *(len(process.name) for process in processes)]) + 3
     lines = []
-    if sys.stdout.isatty() and processes:
+    if is_terminal() and processes:
         lines.append(click.style(f"{'NAME':<{width}}{'STATE':<10}DESCRIPTION", dim=True))
     for process in processes:
         word = click.style(f"{process.state:<10}", fg=_COLOURS.get(process.state))
@@ -134,7 +134,7 @@ def pid(session: Session, names: tuple[str, ...]) -> None:
     Example: kill -USR2 $(wctl pid messenger-worker@00)
     """
     for process in states.processes(session.manager, session.inventory.select(names)):
-        click.echo(process.pid)
+        echo(process.pid)
 
 
 @click.command()
@@ -154,9 +154,9 @@ def explain(session: Session, program: str | None) -> None:
     unit = installed.instance(installed.numprocs_start)
     sentences = explanation.explain(session.manager, unit)
     width = max(len(sentence.when) for sentence in sentences) + 2
-    click.echo(f"{installed.name}, from {installed.source}:")
+    echo(f"{installed.name}, from {installed.source}:")
     for sentence in sentences:
-        click.echo(f"  {sentence.when:<{width}}{sentence.then}")
+        echo(f"  {sentence.when:<{width}}{sentence.then}")
 
 
 @click.command()
@@ -168,4 +168,4 @@ def version() -> None:
     """
     from wctl import __version__
 
-    click.echo(__version__)
+    echo(__version__)

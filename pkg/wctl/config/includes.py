@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import os
-import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,8 +12,8 @@ from wctl.config import ini
 from wctl.config.expansion import expand
 from wctl.config.ini import Entry
 from wctl.errors import Diagnostics, Place
+from wctl.trust import files
 
-_LARGEST_FILE = 64 << 20  # bytes; configurations are shorter, /dev/zero never ends
 _MOST_FILES = 10_000  # in one [include]
 
 
@@ -34,15 +33,16 @@ class Sections:
     by_name: dict[str, Merged] = field(default_factory=dict)
     defaults: dict[str, Entry] = field(default_factory=dict)
     files: list[Path] = field(default_factory=list)  # the files that we have read, in order
+    included: list[Path] = field(default_factory=list)  # patterns of included files, absolute
 
 
-def read(files: Iterable[Path], names: Mapping[str, object], findings: Diagnostics) -> Sections:
-    """Read ``files`` and the files that they include. An [include] may use ``names``.
+def read(paths: Iterable[Path], names: Mapping[str, object], findings: Diagnostics) -> Sections:
+    """Read ``paths`` and the files that they include. An [include] may use ``names``.
 
     A file that we cannot read or understand becomes a finding; we still read the others.
     """
     reader = _Reader(names, findings)
-    for file in files:
+    for file in paths:
         reader.read(file, included_by=None)
     return reader.sections
 
@@ -61,10 +61,10 @@ class _Reader:
 
     def read(self, file: Path, *, included_by: Path | None) -> None:
         try:
-            data = _contents(file, any_kind=included_by is None)
-        except (OSError, ValueError) as error:
-            why = error.strerror if isinstance(error, OSError) else str(error)
-            problem = f"cannot read this configuration file: {why}"
+            # Who names a file may name a pipe: -c <(make-configuration).
+            data = files.read(file, any_kind=included_by is None)
+        except OSError as error:
+            problem = f"cannot read this configuration file: {error.strerror}"
             self._findings.error("unreadable", Place(str(file)), "", "", problem)
             return
         self.sections.files.append(file)
@@ -103,6 +103,7 @@ class _Reader:
             return
         read = 0
         for pattern in patterns:
+            self.sections.included.append(Path(directory, pattern))
             found = sorted(glob.glob(str(Path(directory, pattern))))  # noqa: PTH207 - absolute
             if not found:
                 self._findings.warning(
@@ -117,20 +118,12 @@ class _Reader:
                 self.read(Path(path), included_by=file)
 
 
-def _contents(file: Path, *, any_kind: bool) -> bytes:
-    """Return a file's bytes. An included file must be a regular file: others may never end.
-
-    Raises:
-        OSError: the kernel refuses to open or read the file.
-        ValueError: the included file is not a regular file, or the file is too large.
-    """
-    if not any_kind and not stat.S_ISREG(file.stat().st_mode):
-        raise ValueError("not a regular file")
-    with file.open("rb") as opened:
-        data = opened.read(_LARGEST_FILE + 1)
-    if len(data) > _LARGEST_FILE:
-        raise ValueError(f"larger than {_LARGEST_FILE >> 20} MiB")
-    return data
+def directories(sections: Sections) -> set[Path]:
+    """Return the directories in which other files would be included, too, if they were there."""
+    return {
+        next(parent for parent in pattern.parents if not glob.has_magic(str(parent)))
+        for pattern in sections.included
+    }
 
 
 def _same(file: Path, other: Path | None) -> bool:

@@ -44,10 +44,14 @@ def default_files(config_directory: Path) -> tuple[Path, ...]:
 
 def load(files: Iterable[Path], environ: Mapping[str, str]) -> Config:
     """Read ``files`` and the files that they include. ``environ`` has the values of %(ENV_X)s."""
-    names: dict[str, object] = {f"ENV_{name}": text for name, text in environ.items()}
-    names["host_node_name"] = platform.node()
-    findings = Diagnostics()
+    findings, names = Diagnostics(), names_of(environ)
     return _Loader(includes.read(files, names, findings), Shared(findings, names)).config()
+
+
+def names_of(environ: Mapping[str, str]) -> dict[str, object]:
+    """Return the names that every section may use in its values, as Supervisor has them."""
+    names: dict[str, object] = {f"ENV_{name}": text for name, text in environ.items()}
+    return {**names, "host_node_name": platform.node()}
 
 
 class _Loader:

@@ -10,7 +10,7 @@ from wctl.check import checker
 from wctl.config.model import Config
 from wctl.doctor import history, messenger, queues, supervisor, units
 from wctl.doctor.finding import Commands, Finding, few
-from wctl.doctor.runner import CANNOT_RUN, Answer, NotPermittedError, Runner
+from wctl.doctor.runner import Runner, identity
 from wctl.doctor.workers import ExaminedProgram, Workers
 from wctl.errors import Exit, WctlError, nearest
 from wctl.operate import states
@@ -18,6 +18,7 @@ from wctl.operate.inventory import Inventory
 from wctl.operate.states import Process, State
 from wctl.supervisor import daemons
 from wctl.systemd import unit_name
+from wctl.trust.commands import CANNOT_RUN, Answer, RefusedError
 from wctl.units.host import Host
 
 _LOOKS = 5
@@ -51,7 +52,7 @@ class Examination:
         self._host = host
         self._timeouts = timeouts
         self._commands = commands
-        self.unexamined: list[str] = []  # programs whose commands only root can run
+        self.unexamined: list[str] = []  # what we left out, and why
 
     def findings(self, chosen: Sequence[str]) -> Iterator[Finding]:
         """Yield the findings about the programs and groups in ``chosen``; if empty, about all.
@@ -127,6 +128,8 @@ class Examination:
         here = {unit.name.partition("@")[0] for unit in loaded if unit.alive}
         here |= {program.name for program in self._inventory.programs if program.enabled}
         for daemon in daemons.daemons(self._manager):
+            if daemon.doubt:
+                self.unexamined.append(f"{daemon.who}: not asked: {daemon.doubt}")
             rivals = supervisor.programs(daemon, timeout=self._timeouts.command)
             yield from supervisor.findings(daemon, rivals, here & names, installed)
 
@@ -135,8 +138,10 @@ class Examination:
         program = examined.program
         environment = self._layout.environment
         timeout, user = self._timeouts.command, self._layout.user
-        runner = Runner(program, environment, timeout=timeout, user=user)
+        unit = examined.installed.instance(examined.installed.numprocs_start)
         try:
+            who = identity(self._manager, unit)
+            runner = Runner(program, environment, who, timeout=timeout, user=user)
             yield from units.log_directories(runner, self._commands)
             unhealthy = list(_health(runner, self._commands))
             yield from unhealthy
@@ -148,8 +153,8 @@ class Examination:
             if console is not None:
                 symfony = messenger.Messenger(runner, console, examined, self._manager)
                 yield from symfony.findings(self._timeouts.queue, consumed)
-        except NotPermittedError:
-            self.unexamined.append(program.name)
+        except RefusedError as refused:
+            self.unexamined.append(f"{program.name}: doctor runs none of its commands: {refused}")
 
 
 def _waits(process: Process) -> bool:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import re
-import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from wctl.config.model import Program
 from wctl.doctor import codes
 from wctl.errors import Place
+from wctl.trust.text import printable, shell_join, shell_quote
 
 MOST_LINES = 6  # of evidence; "wctl logs" shows more
-_LONGEST = 300  # characters of a line
-# Sequences that a terminal obeys (ECMA-48): a worker's colours, or worse.
-_ESCAPE_SEQUENCE = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|[@-Z\\-_])")
 
 
 @dataclass(frozen=True)
@@ -51,7 +47,7 @@ class Commands:
 
     def wctl(self, *words: str) -> str:
         """Return a wctl command."""
-        return shlex.join(["wctl", *(["--user"] if self.user else []), *words])
+        return shell_join(["wctl", *(["--user"] if self.user else []), *words])
 
     def update(self) -> str:
         """Return "wctl update" with the same files: with other files it would remove programs."""
@@ -59,7 +55,7 @@ class Commands:
 
     def systemctl(self, *words: str) -> str:
         """Return a systemctl command."""
-        return shlex.join(["systemctl", *(["--user"] if self.user else []), *words])
+        return shell_join(["systemctl", *(["--user"] if self.user else []), *words])
 
     def edit(self, place: Place) -> str:
         """Return the command that opens a configuration file in an editor, then applies it."""
@@ -76,7 +72,7 @@ class Commands:
 
 def editor(place: Place) -> str:
     """Return the command that opens a file at a line. $EDITOR may contain options of its own."""
-    return f"${{EDITOR:-vi}} +{place.line or 1} {shlex.quote(place.file)}"
+    return f"${{EDITOR:-vi}} +{place.line or 1} {shell_quote(place.file)}"
 
 
 def few(lines: Iterable[str]) -> tuple[str, ...]:
@@ -87,13 +83,6 @@ def few(lines: Iterable[str]) -> tuple[str, ...]:
         if clean and kept[-1:] != [clean]:
             kept.append(clean)
     return tuple(kept[-MOST_LINES:])
-
-
-def printable(line: str) -> str:
-    """Return ``line`` for a terminal: shortened, without anything that a terminal obeys."""
-    text = _ESCAPE_SEQUENCE.sub("", line[: 4 * _LONGEST])
-    text = "".join(character if character.isprintable() else " " for character in text).rstrip()
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def names(program: str, instances: Sequence[str]) -> Sequence[str]:

@@ -18,9 +18,10 @@ from wctl.config.model import Program
 from wctl.doctor import queues
 from wctl.doctor.finding import Finding, few
 from wctl.doctor.queues import Counts
-from wctl.doctor.runner import CANNOT_RUN, Answer, Runner
+from wctl.doctor.runner import Runner
 from wctl.doctor.workers import ExaminedProgram, cpu
 from wctl.systemd.manager import Manager
+from wctl.trust.commands import CANNOT_RUN, Answer
 
 _CONSUME = ("messenger:consume", "messenger:consume-messages")
 # Options of messenger:consume whose value may be the next word.

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from wctl.doctor.finding import Finding, few
-from wctl.doctor.runner import CANNOT_RUN, Answer, Runner
+from wctl.doctor.runner import Runner
 from wctl.doctor.workers import ExaminedProgram, cpu
 from wctl.systemd.manager import Manager
+from wctl.trust.commands import CANNOT_RUN, Answer
 
 Counts = Mapping[str, int]
 """The number of waiting messages by the queue's name; "" names the only queue of a command."""

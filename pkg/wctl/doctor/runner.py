@@ -2,54 +2,66 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import pwd
-import selectors
-import shlex
-import signal
-import subprocess
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from wctl.config.model import Program
 from wctl.systemd import env_file
+from wctl.systemd.manager import Manager
+from wctl.trust import accounts, commands, files
+from wctl.trust.commands import Answer, RefusedError
+from wctl.trust.text import shell_join, shell_quote
 from wctl.units import environment
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # systemd's default
-NOT_FOUND = 127  # the exit code of a shell that finds no such command
-CANNOT_RUN = (126, NOT_FOUND)
-_MOST = 1 << 20  # bytes that we keep of each output, from its end
-_CHUNK = 1 << 16  # bytes: the capacity of a pipe (pipe(7))
-_REAPED = 1.0  # seconds within which a killed process is gone, if it goes at all
 
 
 @dataclass(frozen=True)
-class Answer:
-    """How a command ended: its exit code (None: we killed it after the timeout), and its output."""
+class Identity:
+    """The user and group that systemd runs a unit as; None: the manager's own."""
 
-    code: int | None
-    out: str
-    err: str
-
-    @property
-    def lines(self) -> list[str]:
-        """All lines of output; stderr last, because it explains a failure."""
-        return [*self.out.splitlines(), *self.err.splitlines()]
+    account: pwd.struct_passwd | None = None
+    group: int | None = None
 
 
-class NotPermittedError(Exception):
-    """Only root can run a command as another user."""
+def identity(manager: Manager, unit: str) -> Identity:
+    """Return as whom systemd runs ``unit``, drop-ins included.
+
+    Raises:
+        RefusedError: we cannot tell, or the user exists only while the unit runs.
+    """
+    found = manager.properties([(unit, ("LoadState", "User", "Group", "DynamicUser"))])[unit]
+    if found["LoadState"] != "loaded":
+        raise RefusedError(f"systemd cannot load {unit}, so its user is unknown")
+    if found["DynamicUser"]:
+        raise RefusedError("its user exists only while it runs (DynamicUser=)")
+    user, group = str(found["User"]), str(found["Group"])
+    if not (user or manager.user or os.geteuid() == 0):
+        raise RefusedError(commands.NEEDS_ROOT)
+    account = accounts.find(user) if user else None
+    gid = accounts.group(group) if group else None
+    if (user and account is None) or (group and gid is None):
+        missing = f"user {user}" if user and account is None else f"group {group}"
+        raise RefusedError(f"its {missing} is unknown")
+    return Identity(account, gid)
 
 
 class Runner:
     """Runs commands for one program."""
 
-    def __init__(self, program: Program, environment: Path, *, timeout: float, user: bool) -> None:
-        """Prepare commands of at most ``timeout`` seconds.
+    def __init__(
+        self,
+        program: Program,
+        environment: Path,
+        identity: Identity,
+        *,
+        timeout: float,
+        user: bool,
+    ) -> None:
+        """Prepare commands of at most ``timeout`` seconds, as the user of ``identity``.
 
         ``environment`` is the directory with the variables of instances. ``user`` means that the
         user's own systemd runs the program.
@@ -58,18 +70,19 @@ class Runner:
         self.timeout = timeout
         self._environment = environment
         self._user = user
-        self._account = None if user or program.user is None else _account(program.user)
+        self._account = identity.account
+        self._group = identity.group
 
     def shown(self, command: Sequence[str]) -> str:
         """Return the line that root types to run ``command`` as run() does."""
         files = self._files()
         if files:
-            return shlex.join([*self._service(files), *command])
+            return shell_join([*self._service(files), *command])
         directory = self._directory()
-        inside = f"cd {shlex.quote(directory)} && " if directory else ""
+        inside = f"cd {shell_quote(directory)} && " if directory else ""
         if self._account is None or self._account.pw_uid == os.geteuid():
-            return f"{inside}{shlex.join(command)}"
-        return f"{inside}runuser -u {shlex.quote(self._account.pw_name)} -- {shlex.join(command)}"
+            return f"{inside}{shell_join(command)}"
+        return f"{inside}runuser -u {shell_quote(self._account.pw_name)} -- {shell_join(command)}"
 
     def _service(self, files: Sequence[str]) -> list[str]:
         """Return systemd-run's words; systemd reads the variables from files, so we show none."""
@@ -92,24 +105,16 @@ class Runner:
         """Run ``command`` in a session of its own; kill its process group after the timeout.
 
         Raises:
-            NotPermittedError: we are neither root nor the program's user.
+            RefusedError: we are neither root nor the program's user.
         """
-        try:
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                cwd=self._directory() or self._default_directory(),
-                env=self._variables(),
-                start_new_session=True,
-                **self._identity(),
-            )
-        except OSError as error:
-            if isinstance(error, PermissionError) and self._account and os.geteuid() != 0:
-                raise NotPermittedError from None
-            return Answer(NOT_FOUND, "", f"{error.filename or command[0]}: {error.strerror}")
-        return _answer(process, self.timeout)
+        return commands.run(
+            command,
+            self._account,
+            group=self._group,
+            timeout=self.timeout,
+            directory=self._directory() or self._default_directory(),
+            environ=self._variables(),
+        )
 
     def _directory(self) -> str | None:
         directory = self.program.directory
@@ -118,16 +123,6 @@ class Runner:
     def _default_directory(self) -> str:
         """Return where systemd runs a unit without WorkingDirectory= (systemd.exec(5))."""
         return str(Path.home()) if self._user else "/"
-
-    def _identity(self) -> dict[str, Any]:
-        if self._account is None or self._account.pw_uid == os.geteuid():
-            return {}
-        name, group = self._account.pw_name, self._account.pw_gid
-        return {
-            "user": self._account.pw_uid,
-            "group": group,
-            "extra_groups": os.getgrouplist(name, group),
-        }
 
     def _variables(self) -> dict[str, str]:
         """Return the variables that systemd gives the worker of the first instance."""
@@ -141,75 +136,8 @@ class Runner:
         }
 
 
-def _answer(process: subprocess.Popen[bytes], timeout: float) -> Answer:
-    """Wait for a process and collect its output, within limits of time and size.
-
-    Processes that it leaves behind may hold its pipes open for ever. So we wait for the end of the
-    process, not for the end of its pipes.
-    """
-    assert process.stdout is not None and process.stderr is not None
-    out, err = bytearray(), bytearray()
-    pidfd = os.pidfd_open(process.pid)
-    try:
-        with selectors.DefaultSelector() as selector:
-            selector.register(process.stdout, selectors.EVENT_READ, out)
-            selector.register(process.stderr, selectors.EVENT_READ, err)
-            selector.register(pidfd, selectors.EVENT_READ)
-            ended = _take_in(selector, pidfd, time.monotonic() + timeout)
-    except BaseException:  # Ctrl-C, for example: its SIGINT does not reach another session
-        _kill(process)
-        raise
-    finally:
-        os.close(pidfd)
-    if not ended:
-        _kill(process)
-    process.stdout.close()
-    process.stderr.close()
-    return Answer(process.wait() if ended else None, _text(out), _text(err))
-
-
-def _take_in(selector: selectors.BaseSelector, pidfd: int, end: float) -> bool:
-    """Read until the process behind ``pidfd`` ends (return True) or its time is over (False)."""
-    ended, left = False, _MOST
-    while True:
-        ready = selector.select(0 if ended else max(0.0, end - time.monotonic()))
-        pipes = [key for key, _ in ready if key.fd != pidfd]
-        ended = ended or len(pipes) < len(ready)
-        for key in pipes:
-            chunk = os.read(key.fd, _CHUNK)
-            key.data.extend(chunk)
-            del key.data[: -2 * _MOST]
-            left -= len(chunk) if ended else 0
-            if not chunk:
-                selector.unregister(key.fileobj)
-        # After the process ends we read what the pipes still hold; later output is not its own.
-        if ended and (not pipes or left <= 0):
-            return True
-        if not ended and time.monotonic() >= end:
-            return False
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    """Kill a process and its children. We have not reaped it, so its PID is still its own."""
-    with contextlib.suppress(OSError):
-        os.killpg(process.pid, signal.SIGKILL)
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(_REAPED)  # SIGKILL does not end a process that hangs in the kernel
-
-
-def _text(output: bytearray) -> str:
-    return output[-_MOST:].decode(errors="replace")
-
-
 def _read(file: Path, _optional: bool) -> Mapping[str, str]:
     try:
-        return env_file.parse(file.read_text(errors="surrogateescape"))
+        return env_file.parse(files.read(file).decode(errors="surrogateescape"))
     except OSError:
         return {}
-
-
-def _account(user: str) -> pwd.struct_passwd | None:
-    try:
-        return pwd.getpwuid(int(user)) if user.isdecimal() else pwd.getpwnam(user)
-    except KeyError:
-        return None  # "wctl check" reports the missing user

@@ -7,7 +7,6 @@ the administrator has not disabled supervisord after the move.
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +17,7 @@ from wctl.errors import WctlError
 from wctl.supervisor.daemons import Daemon
 from wctl.supervisor.supervisorctl import Supervisorctl, running
 from wctl.systemd import unit_name
+from wctl.trust.text import shell_join
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Rival:
 def programs(daemon: Daemon, *, timeout: float) -> list[Rival]:
     """Return the programs that ``daemon`` runs or starts at boot; wait ``timeout`` seconds."""
     # Path.exists() raises if we may not enter a directory.
-    if daemon.file is None or not os.path.exists(daemon.file):  # noqa: PTH110 - does not raise
+    if daemon.doubt or daemon.file is None or not os.path.exists(daemon.file):  # noqa: PTH110
         return []
     states: dict[str, str] | None = {}
     if daemon.pid:
@@ -57,17 +57,15 @@ def findings(
         program = rival.program
         if program.name not in here:
             continue
-        who = f"supervisord, pid {daemon.pid}" if daemon.pid else "supervisord"
-        who += f", {daemon.unit}" if daemon.unit else ""
         if rival.processes:
             what = "Supervisor also runs it, so both consume"
-            evidence = [f"{who}, runs {', '.join(rival.processes)}"]
+            evidence = [f"{daemon.who}, runs {', '.join(rival.processes)}"]
         elif rival.processes is None:
             what = "Supervisor also has it, and both may consume; supervisord does not answer"
-            evidence = [f"{who}, does not answer {daemon.control}"]
+            evidence = [f"{daemon.who}, does not answer {daemon.control}"]
         else:
             what = "Supervisor also starts it at the next boot, and then both consume"
-            evidence = [f"{who}, is enabled"]
+            evidence = [f"{daemon.who}, is enabled"]
         evidence.append(f"{program.place} has [{program.section}]")
         if others:
             what += "; remove it there, but keep Supervisor's other programs"
@@ -79,11 +77,11 @@ def findings(
 def _end(daemon: Daemon) -> str:
     """Return the command that stops a supervisord for good."""
     if daemon.unit:
-        return shlex.join(["systemctl", "disable", "--now", unit_name.short(daemon.unit)])
-    return shlex.join([daemon.control, "-c", str(daemon.file), "shutdown"])
+        return shell_join(["systemctl", "disable", "--now", unit_name.short(daemon.unit)])
+    return shell_join([daemon.control, "-c", str(daemon.file), "shutdown"])
 
 
 def _without(daemon: Daemon, program: Program) -> str:
     """Return the command that opens Supervisor's configuration, then makes supervisord apply it."""
-    update = shlex.join([daemon.control, "-c", str(daemon.file), "update", program.group_title])
+    update = shell_join([daemon.control, "-c", str(daemon.file), "update", program.group_title])
     return f"{editor(program.place)}{f' && {update}' if daemon.pid else ''}"

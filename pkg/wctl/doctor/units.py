@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pwd
-import shlex
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from wctl.install.changes import Plan, Write
 from wctl.install.installed import Installed, Layout
 from wctl.systemd import unit_name
 from wctl.systemd.manager import Manager
+from wctl.trust.text import shell_join, shell_quote
 from wctl.units.host import Host
 from wctl.units.render import render
 
@@ -153,7 +153,7 @@ def lingering(layout: Layout, programs: Iterable[str]) -> Iterator[Finding]:
     if layout.user and not (_LINGER / user).exists():
         for name in programs:
             what = "stops when you log out, and does not start at boot"
-            remedy = f"loginctl enable-linger {shlex.quote(user)}"
+            remedy = f"loginctl enable-linger {shell_quote(user)}"
             yield Finding("no-linger", name, what, (f"{_LINGER / user}: no such file",), remedy)
 
 
@@ -185,14 +185,14 @@ def _closed(runner: Runner, directory: Path, key: str, commands: Commands) -> Fi
         what = (
             f"its user {user} cannot reach its log files in {directory}; let {user} enter {barred}"
         )
-        remedy = f"chmod a+x {shlex.quote(str(barred))}"
+        remedy = f"chmod a+x {shell_quote(str(barred))}"
     elif _is_its_own(directory, program):
         what += f"; make {user} its owner"
-        remedy = shlex.join(["install", "-d", "-o", user, "-m", "0750", str(directory)])
+        remedy = shell_join(["install", "-d", "-o", user, "-m", "0750", str(directory)])
     else:  # others use a directory like /var/log: do not give it to one user
         own = str(directory / program.name)
         what += f"; other programs use that directory, so set {key} to a file in {own}"
-        make = shlex.join(["install", "-d", "-o", user, "-m", "0750", own])
+        make = shell_join(["install", "-d", "-o", user, "-m", "0750", own])
         remedy = f"{make} && {commands.edit_option(program, key)}"
     found = (barred or directory).stat()
     evidence = f"{barred or directory}: mode {found.st_mode & 0o7777:04o}, {_owner(found)}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,11 +13,13 @@ from wctl.config.model import Program
 from wctl.doctor.finding import Commands, Finding, few, names
 from wctl.doctor.history import Event, History
 from wctl.install.installed import Installed
-from wctl.operate.log_files import of_units
+from wctl.operate.log_files import LogFile, of_units
 from wctl.operate.states import Process, State
 from wctl.systemd import exits, journal, unit_name
 from wctl.systemd.manager import Manager
 from wctl.systemd.quantities import INFINITY, size_in_words
+from wctl.trust import files
+from wctl.trust.text import shell_join
 from wctl.wrapper.starts import Counter
 
 _DIRECTIVE = "systemd.Service.{}"  # a passed-through directive in the configuration
@@ -30,7 +31,7 @@ _MANY = 3  # this many crashes are no accident
 # exits until then.
 _SETTLED = 5.0
 _NEARLY = 0.9  # of a limit
-_TAIL = 4096  # bytes at the end of a log file
+_END = 4096  # bytes at the end of a log file
 _PROPERTIES = (
     "DropInPaths",
     "ExecMainCode",
@@ -178,8 +179,7 @@ class Workers:
         if logs.journal:
             lines = [line.text for line in found if line.identifier != "wctl"]
         else:
-            newest = sorted(logs.present(), key=lambda file: file.stat().st_mtime)
-            lines = _tail(newest[-1]) if newest else []
+            _, lines = max(map(_end, logs.present()), default=(0.0, []))
         own = [line.text for line in found if line.identifier == "wctl" and line.priority <= _ERR]
         whys = [text.partition(": ")[2] for text in own if _GAVE_UP not in text]
         # Tries that fail in the same way write the same lines: keep the last of each.
@@ -285,7 +285,7 @@ class Workers:
         self, code: str, who: Sequence[Process], what: str, evidence: tuple[str, ...], verb: str
     ) -> Finding:
         instances = tuple(process.name for process in who)
-        remedy = f"{verb} {shlex.join(names(self._program.name, instances))}"
+        remedy = f"{verb} {shell_join(names(self._program.name, instances))}"
         return Finding(code, self._program.name, what, evidence, remedy, instances)
 
     def _past(
@@ -310,8 +310,8 @@ def cpu(manager: Manager, units: Iterable[str]) -> float:
 def _processor_time(pid: int) -> float:
     """Return the processor seconds of a process and its children, also of ended children."""
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        fields = files.read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+        children = files.read(f"/proc/{pid}/task/{pid}/children").split()
     except OSError:
         return 0.0
     own = sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")  # utime to cstime, proc(5)
@@ -345,10 +345,12 @@ def _open_files(pid: int) -> int:
         return 0  # the process has just ended, or belongs to another user
 
 
-def _tail(file: Path) -> list[str]:
+def _end(log: LogFile) -> tuple[float, list[str]]:
+    """Return when a log file was last written (seconds since the epoch), and its last lines."""
     try:
-        with file.open("rb") as log:
-            log.seek(max(0, file.stat().st_size - _TAIL))
-            return log.read().decode(errors="replace").splitlines()
-    except OSError:
-        return []
+        with files.open_log(log.path, log.writer) as file:
+            found = os.fstat(file.fileno())
+            file.seek(max(0, found.st_size - _END))
+            return found.st_mtime, file.read(_END).decode(errors="replace").splitlines()
+    except OSError as error:
+        return 0.0, [f"({error.filename}: {error.strerror})"]

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from wctl.install.files import write_file
 from wctl.install.installed import Layout
+from wctl.trust import files
 
 _NAME = ".wctl-update"  # systemd reads no file whose name begins with a dot
 
@@ -33,7 +34,7 @@ class Intent:
 def read(layout: Layout) -> Intent:
     """Return the intent of an unfinished update; an empty intent if all updates are finished."""
     try:
-        found = json.loads(_path(layout).read_text(encoding="utf-8"))
+        found = json.loads(files.read(_path(layout)))
         return Intent(**{key: tuple(map(str, names)) for key, names in found.items()})
     except (OSError, ValueError, TypeError, AttributeError):
         return Intent()  # no file, or a file that a user has edited

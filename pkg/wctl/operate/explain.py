@@ -6,7 +6,6 @@ older than the configuration is still in force.
 
 from __future__ import annotations
 
-import shlex
 import signal
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any
 from wctl.operate import wrapped
 from wctl.systemd.manager import Manager
 from wctl.systemd.quantities import INFINITY, size_in_words, span_in_words
+from wctl.trust.text import shell_join
 from wctl.wrapper.command_line import Options
 
 _PROPERTIES = (
@@ -70,7 +70,7 @@ def _command(properties: Mapping[str, Any], options: Options) -> str:
     user = properties["User"] or "root"
     directory = str(properties["WorkingDirectory"]).lstrip("!-")
     place = f" in {directory}" if directory else ""
-    return f"{shlex.join(options.command) or 'the command of a drop-in'}, as {user}{place}"
+    return f"{shell_join(options.command) or 'the command of a drop-in'}, as {user}{place}"
 
 
 def _ready(options: Options) -> str:

@@ -9,9 +9,20 @@ from pathlib import Path
 
 from wctl.operate import wrapped
 from wctl.systemd.manager import Manager
+from wctl.trust import accounts
 from wctl.wrapper.command_line import log_path
 
 _STREAMS = ("stdout", "stderr")
+_PROPERTIES = ("ExecStart", "LogsDirectory", "User", "DynamicUser")
+
+
+@dataclass(frozen=True)
+class LogFile:
+    """A log file of one instance."""
+
+    stream: str
+    path: Path  # the first output creates it
+    writer: int | None  # the ID of the user who writes it; None: we cannot tell
 
 
 @dataclass(frozen=True)
@@ -20,18 +31,17 @@ class Logs:
 
     unit: str
     journal: bool  # whether it logs to the journal; if not, to its files alone
-    files: tuple[tuple[str, Path], ...]  # stream, file; the first output creates it
+    files: tuple[LogFile, ...]
 
-    def present(self, stream: str | None = None) -> list[Path]:
-        """Return the files that exist and that we can see, of one stream or of both."""
-        wanted = [file for name, file in self.files if stream in (None, name)]
-        # Path.is_file() raises if we may not enter a directory.
-        return [file for file in wanted if os.path.isfile(file)]  # noqa: PTH113 - does not raise
+    def present(self, stream: str | None = None) -> list[LogFile]:
+        """Return the files that exist, of one stream or of both; links and others as well."""
+        wanted = [file for file in self.files if stream in (None, file.stream)]
+        return [file for file in wanted if os.path.lexists(file.path)]
 
 
 def of_units(manager: Manager, units: Sequence[str]) -> list[Logs]:
     """Return where each of ``units`` logs."""
-    properties = manager.properties([(unit, ("ExecStart", "LogsDirectory")) for unit in units])
+    properties = manager.properties([(unit, _PROPERTIES) for unit in units])
     return [_of_unit(unit, properties[unit], user=manager.user) for unit in units]
 
 
@@ -49,8 +59,16 @@ def _of_unit(unit: str, properties: Mapping[str, object], *, user: bool) -> Logs
     for name in _STREAMS:
         path = log_path(options, directory, stderr=name == "stderr")
         if path is not None and not (options.redirect_stderr and name == "stderr"):
-            files.append((name, Path(path)))
+            files.append(LogFile(name, Path(path), _writer(properties, user=user)))
     return Logs(unit, options.log != "file", tuple(files))
+
+
+def _writer(properties: Mapping[str, object], *, user: bool) -> int | None:
+    name = str(properties["User"])
+    if properties["DynamicUser"] or user or not name:
+        return None if properties["DynamicUser"] else os.geteuid() if user else 0
+    account = accounts.find(name)
+    return None if account is None else account.pw_uid
 
 
 def _base(*, user: bool) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 from wctl.install.installed import Instance
 from wctl.systemd.manager import Manager, Unit
 from wctl.systemd.quantities import known
+from wctl.trust.text import printable
 from wctl.wrapper.exits import GIVE_UP_SIGNAL
 
 
@@ -233,7 +234,8 @@ def _reason(properties: Mapping[str, Any]) -> str:
     """Return why a start failed: the wrapper's STATUS=, without the state at its beginning."""
     status = str(properties.get("StatusText", ""))
     if status.startswith(("BACKOFF: ", "FATAL: ")):
-        return "Exited too quickly: " + status.partition(": ")[2]
+        # Every process of the unit may send a status (NotifyAccess=all).
+        return "Exited too quickly: " + printable(status.partition(": ")[2])
     if _limit_hit(properties) or _never_ran(properties):
         code = -1 if _lacks_resources(properties) else int(properties["ExecMainStatus"])
         return "systemd cannot run it: " + _SYSTEMD_CODES.get(code, "see 'systemctl status'")

@@ -1,30 +1,30 @@
-"""The supervisord processes that run on this machine, or that its next boot starts."""
+"""The supervisord processes that run on this machine, or that its next boot starts.
+
+Every user may run a process that calls itself supervisord. We run and read only what root alone
+can change, for a process that root alone runs; of any other we only say that it is there.
+"""
 
 from __future__ import annotations
 
 import os
 import re
-import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from wctl.errors import WctlError
 from wctl.supervisor import migration
+from wctl.supervisor.supervisorctl import doubt
 from wctl.systemd.manager import Manager
+from wctl.trust import accounts, commands, files
 
 # Names of supervisord's unit in Debian and elsewhere. We find a unit with another name only while
 # its supervisord runs.
 _UNITS = ("supervisor.service", "supervisord.service")
-
-
 _AT_BOOT = {"enabled", "enabled-runtime", "generated"}  # "generated": from a SysV init script
-
-
 _NAMES = ("supervisord", "supervisord.py")
-
-
 _UNIT = re.compile(r":/system\.slice/(?:[^/\n]+\.slice/)*([^/\n]+\.service)$", re.MULTILINE)
+_UIDS = re.compile(r"^Uid:\s*(.+)$", re.MULTILINE)  # real, effective, saved, file system: proc(5)
 
 
 @dataclass(frozen=True)
@@ -36,61 +36,106 @@ class Daemon:
     pid: int = 0  # 0: it does not run
     unit: str = ""  # "": no unit started it
     at_boot: bool = False
+    doubt: str = ""  # why we do not ask it; "": we may
+
+    @property
+    def who(self) -> str:
+        """The process and its unit, for people to read."""
+        who = f"supervisord, pid {self.pid}" if self.pid else "supervisord"
+        return f"{who}, {self.unit}" if self.unit else who
 
 
 def daemons(manager: Manager) -> list[Daemon]:
     """Return every supervisord of this machine, except those in containers."""
     alive = list(_alive())
-    units = {*_UNITS, *(unit for _, unit, _, _ in alive if unit)}
-    wanted = ("FragmentPath", "ExecStart")
+    units = {*_UNITS, *(process.unit for process in alive if process.unit)}
+    wanted = ("FragmentPath", "ExecStart", "MainPID")
     properties = manager.properties([(unit, wanted) for unit in sorted(units)])
     enabled = {
         unit for unit, values in properties.items() if values["FragmentPath"] and _enabled(unit)
     }
+    # A unit is root's word, whoever its supervisord runs as; a process may say what it wants.
+    words = {
+        unit: _from_supervisord(command[1])
+        for unit, values in properties.items()
+        for command in values["ExecStart"][:1]
+    }
     found = [
-        Daemon(_configuration(words, directory), _control(words), pid, unit, unit in enabled)
-        for pid, unit, words, directory in alive
+        process.daemon(at_boot=process.unit in enabled)
+        for process in alive
+        if not words.get(process.unit)
     ]
-    for unit in sorted(enabled - {daemon.unit for daemon in found}):
-        commands = properties[unit]["ExecStart"]
-        words = commands[0][1] if commands else []
-        found.append(Daemon(_configuration(words, Path("/")), _control(words), 0, unit, True))
+    for unit in sorted(properties.keys() - {daemon.unit for daemon in found}):
+        pid = int(properties[unit]["MainPID"]) if words.get(unit) else 0
+        if pid or unit in enabled:
+            found.append(
+                _daemon(words.get(unit, ()), Path("/"), pid, unit, at_boot=unit in enabled)
+            )
     return found
 
 
-def _alive() -> Iterator[tuple[int, str, list[str], Path]]:
-    """Yield the process ID, unit, command line and working directory of each supervisord."""
+def _daemon(
+    words: Sequence[str], directory: Path, pid: int, unit: str, *, at_boot: bool, why: str = ""
+) -> Daemon:
+    file = None if why else _configuration(words, directory)
+    control = "supervisorctl" if why else _control(words, directory)
+    return Daemon(file, control, pid, unit, at_boot, why or doubt(file, control))
+
+
+@dataclass(frozen=True)
+class _Process:
+    """A running process that calls itself supervisord."""
+
+    pid: int
+    uids: frozenset[int]
+    unit: str
+    words: tuple[str, ...]  # of its command line, from "supervisord" on
+    directory: Path  # its working directory
+
+    def daemon(self, *, at_boot: bool) -> Daemon:
+        """Return what the process says about itself, if it is ours."""
+        others = self.uids - {os.geteuid()}
+        why = f"it belongs to {accounts.name(max(others))}" if others else ""
+        return _daemon(self.words, self.directory, self.pid, self.unit, at_boot=at_boot, why=why)
+
+
+def _alive() -> Iterator[_Process]:
     root = _identity(Path("/"))
     for name in os.listdir("/proc"):
-        words = _words(Path("/proc", name)) if name.isdecimal() else []
-        if words and _identity(Path("/proc", name, "root")) == root:
-            process = Path("/proc", name)
+        process = Path("/proc", name)
+        words = _words(process) if name.isdecimal() else ()
+        if words and _identity(process / "root") == root:
             try:
-                unit = _UNIT.search((process / "cgroup").read_text())
-                yield int(name), unit[1] if unit else "", words, (process / "cwd").resolve()
+                unit = _UNIT.search(files.read(process / "cgroup").decode(errors="replace"))
+                uids = _UIDS.search(files.read(process / "status").decode(errors="replace"))
+                directory = (process / "cwd").resolve()
             except OSError:
                 continue  # the process has just ended
+            # The owner of /proc/PID is root, too, if a process is not dumpable (proc(5)).
+            ids = frozenset(map(int, uids[1].split())) if uids else frozenset({-1})
+            yield _Process(int(name), ids, unit[1] if unit else "", words, directory)
 
 
 def _enabled(unit: str) -> bool:
-    command = ["systemctl", "is-enabled", unit]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
-    except (OSError, subprocess.SubprocessError):
-        return False
-    return done.stdout.strip() in _AT_BOOT
+    shown = commands.output(["systemctl", "is-enabled", "--", unit])
+    return shown is not None and shown.strip() in _AT_BOOT
 
 
-def _words(process: Path) -> list[str]:
-    """Return the command line of a supervisord, from "supervisord" on; [] for other processes."""
+def _words(process: Path) -> tuple[str, ...]:
+    """Return the command line of a supervisord, from "supervisord" on; () for other processes."""
     try:
-        words = os.fsdecode((process / "cmdline").read_bytes()).split("\0")[:-1]
+        return _from_supervisord(os.fsdecode(files.read(process / "cmdline")).split("\0")[:-1])
     except OSError:
-        return []
+        return ()
+
+
+def _from_supervisord(words: Sequence[str]) -> tuple[str, ...]:
+    """Return a command line from "supervisord" on; () for other commands."""
     names = [word.rpartition("/")[2] for word in words[:4]]
     if names and (names[0] in _NAMES or names[0].startswith("python")):
-        return next((words[index:] for index, name in enumerate(names) if name in _NAMES), [])
-    return []
+        found = (words[index:] for index, name in enumerate(names) if name in _NAMES)
+        return tuple(next(found, ()))
+    return ()
 
 
 def _identity(root: Path) -> tuple[int, int] | None:
@@ -117,9 +162,14 @@ def _configuration(words: Sequence[str], directory: Path) -> Path | None:
         return None
 
 
-def _control(words: Sequence[str]) -> str:
-    """Return the supervisorctl of a supervisord; a virtual environment has both in one place."""
-    sibling = Path(words[0]).with_name("supervisorctl") if words else Path("supervisorctl")
-    usual = "/usr/bin/supervisorctl"
-    found = os.path.isfile(sibling)  # noqa: PTH113 - does not raise
-    return str(sibling) if str(sibling) != usual and found else "supervisorctl"
+def _control(words: Sequence[str], directory: Path) -> str:
+    """Return the supervisorctl of a supervisord; a virtual environment has both in one place.
+
+    If another user than root can change that one, return the one in our own PATH.
+    """
+    script = Path(directory, words[0]) if words and "/" in words[0] else None
+    if script is not None and script.parent != Path("/usr/bin"):
+        sibling = script.with_name("supervisorctl")
+        if os.path.isfile(sibling) and not doubt(None, str(sibling)):  # noqa: PTH113 - no errors
+            return str(sibling)
+    return "supervisorctl"

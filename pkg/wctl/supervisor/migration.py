@@ -19,6 +19,8 @@ from wctl.config.expansion import fill
 from wctl.config.model import Config, Program, log_file
 from wctl.config.options import OPTIONS
 from wctl.errors import ConfigError, Diagnostic, Diagnostics, Place, WctlError
+from wctl.install.files import write_file
+from wctl.trust import files
 
 # Where Supervisor's own programs look for their configuration, in this order.
 PLACES = ("/etc/supervisord.conf", "/etc/supervisor/supervisord.conf")
@@ -44,10 +46,12 @@ class Copy:
             WctlError: the target cannot be read.
         """
         try:
-            return self.target.read_text(encoding="utf-8")
+            return files.read(self.target).decode()
         except FileNotFoundError:
             return None
-        except (OSError, UnicodeDecodeError) as error:
+        except OSError as error:
+            raise WctlError(f"{self.target}: {error.strerror}") from None
+        except UnicodeDecodeError as error:
             raise WctlError(f"{self.target}: {error}") from None
 
 
@@ -92,8 +96,8 @@ def migrate(file: Path, directory: Path, environ: Mapping[str, str]) -> Migratio
     left_out = tuple(
         diagnostic for diagnostic in found.diagnostics if diagnostic.code == "no-effect"
     )
-    read = includes.read([file], _names(environ), Diagnostics()).files
-    lines = {path: ini.outline(path.read_bytes()) for path in read}
+    read = includes.read([file], load.names_of(environ), Diagnostics()).files
+    lines = {path: ini.outline(files.read(path)) for path in read}
     out = _left_out(lines, left_out)
     copies, unused = [], []
     for path, target in zip(read, _targets(read, lines, directory / "conf.d")):
@@ -124,9 +128,9 @@ def _others(
         WctlError: a program that would be imported is among them.
     """
     written = {copy.target for copy in copies}
-    files = [path for path in sorted(directory.glob("conf.d/*.conf")) if path not in written]
+    paths = [path for path in sorted(directory.glob("conf.d/*.conf")) if path not in written]
     main = directory / "wctl.conf"
-    others = load.load([main, *files] if main.exists() else files, environ).programs
+    others = load.load([main, *paths] if main.exists() else paths, environ).programs
     titles = {program.title: program.place for program in others}
     for program in found.programs:
         if program.title in titles:
@@ -135,10 +139,6 @@ def _others(
                 hint=f"remove it there, or from {program.place.file}",
             )
     return others
-
-
-def _names(environ: Mapping[str, str]) -> dict[str, object]:
-    return {f"ENV_{name}": text for name, text in environ.items()}
 
 
 def _targets(
@@ -200,13 +200,13 @@ def _staged(copies: Sequence[Copy], directory: Path, environ: Mapping[str, str])
         ConfigError: the configuration has errors.
     """
     with tempfile.TemporaryDirectory(prefix="wctl-import-") as stage:
-        files = {path.name: path for path in directory.glob("conf.d/*.conf")}
+        by_name = {path.name: path for path in directory.glob("conf.d/*.conf")}
         for copy in copies:
             staged = Path(stage, copy.target.name)
-            staged.write_text(copy.text, encoding="utf-8")
-            files[copy.target.name] = staged
+            write_file(staged, copy.text)
+            by_name[copy.target.name] = staged
         main = directory / "wctl.conf"
-        ordered = [files[name] for name in sorted(files)]
+        ordered = [by_name[name] for name in sorted(by_name)]
         found = load.load([main, *ordered] if main.exists() else ordered, environ)
         real = {str(Path(stage, copy.target.name)): str(copy.target) for copy in copies}
 

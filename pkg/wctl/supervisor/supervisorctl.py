@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from wctl.config import includes, load
 from wctl.config.model import Program
-from wctl.errors import Exit, WctlError
+from wctl.errors import Diagnostics, Exit, WctlError
 from wctl.operate.states import STOPPED_STATES, State
+from wctl.trust import commands, files
+from wctl.trust.commands import NOT_FOUND, Answer
 
 ALIVE = frozenset(state.value for state in State if state not in STOPPED_STATES)
 # Exit codes of "status" that are answers: 3 if a process is stopped (Supervisor 3 and newer).
@@ -25,7 +27,8 @@ class Supervisorctl:
     def __init__(
         self, file: Path, path: str = "supervisorctl", timeout: float | None = None
     ) -> None:
-        self._command = (path, "-c", str(file))
+        self._file = Path(os.path.abspath(file))  # noqa: PTH100 - follows no links
+        self._path = os.path.abspath(path) if "/" in path else path  # noqa: PTH100
         self._timeout = timeout
 
     def states(self) -> dict[str, str]:
@@ -35,9 +38,9 @@ class Supervisorctl:
             WctlError: supervisorctl cannot be run, or supervisord does not answer.
         """
         done = self._run("status")
-        rows = [line.split() for line in done.stdout.splitlines()]
+        rows = [line.split() for line in done.out.splitlines()]
         states = {row[0]: row[1] for row in rows if len(row) > 1 and row[1].isupper()}
-        if done.returncode not in _ANSWERED or (rows and not states):
+        if done.code not in _ANSWERED or (rows and not states):
             raise self._error("status", done)
         return states
 
@@ -63,31 +66,31 @@ class Supervisorctl:
         if any(states.get(name) not in ALIVE for name in names):
             raise self._error("start", done)
 
-    def _run(self, *words: str) -> subprocess.CompletedProcess[str]:
-        try:
-            return subprocess.run(
-                [*self._command, *words],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                encoding="utf-8",
-                errors="replace",
-                check=False,
-                env={**os.environ, "LC_ALL": "C.UTF-8"},
-                timeout=self._timeout,
+    def _run(self, *words: str) -> Answer:
+        why = doubt(self._file, self._path)
+        if why:
+            raise WctlError(
+                f"{self._path} would run as root what another user may have written: {why}",
+                hint="make root the owner, and let nobody else write there",
+                exit_code=Exit.UNKNOWN,
             )
-        except subprocess.TimeoutExpired:
+        command = [self._path, "-c", str(self._file), *words]
+        environ = {**os.environ, "LC_ALL": "C.UTF-8"}
+        answer = commands.run(command, None, timeout=self._timeout, environ=environ)
+        if answer.code is None:
             raise WctlError(
                 f"supervisord did not answer within {self._timeout:g} s", exit_code=Exit.UNKNOWN
-            ) from None
-        except OSError as error:
+            )
+        if answer.code == NOT_FOUND and not answer.out:
             raise WctlError(
-                f"{self._command[0]}: {error.strerror}",
+                answer.err.strip(),
                 hint="give its path with --supervisorctl PATH",
                 exit_code=Exit.UNKNOWN,
-            ) from None
+            )
+        return answer
 
-    def _error(self, verb: str, done: subprocess.CompletedProcess[str]) -> WctlError:
-        said = (done.stdout + done.stderr).strip().splitlines() or [f"exit code {done.returncode}"]
+    def _error(self, verb: str, done: Answer) -> WctlError:
+        said = [line for line in done.lines if line.strip()] or [f"exit code {done.code}"]
         return WctlError(f"supervisorctl {verb}: {said[0]}", exit_code=Exit.UNKNOWN)
 
 
@@ -115,3 +118,22 @@ def running(program: Program, states: Mapping[str, str]) -> dict[int, str]:
     """Return the numbers of the instances that Supervisor runs, with their process names."""
     names = {number: process_name(program, number) for number in program.numbers}
     return {number: name for number, name in names.items() if states.get(name) in ALIVE}
+
+
+def doubt(file: Path | None, control: str) -> str:
+    """Return why root must not run ``control`` with the configuration ``file``; "" if it may.
+
+    supervisorctl imports the modules that its configuration names, so both must be root's alone.
+    """
+    if os.geteuid() != 0:
+        return ""  # we cannot do more than the user who runs us
+    try:
+        why = files.not_roots(control) if "/" in control else None
+        why = why or (None if file is None else files.not_roots(file))
+        if file is None or why is not None:
+            return why or ""
+        found = includes.read([file], load.names_of(load.environ()), Diagnostics())
+        places = (*found.files, *includes.directories(found))
+        return next(filter(None, map(files.not_roots, places)), "")
+    except OSError as error:
+        return f"{error.filename}: {error.strerror}"

@@ -6,16 +6,14 @@ is the last process. The journal has all exits (systemd.journal-fields(7)).
 
 from __future__ import annotations
 
-import json
 import signal
-import subprocess
 
+from wctl.systemd import entries
 from wctl.systemd.quantities import size_in_words
+from wctl.trust import commands
 from wctl.wrapper.exits import GIVE_UP_SIGNAL
 
-_PROCESS_EXIT = "98e322203f7a4ed290d09fe03c09fe15"  # SD_MESSAGE_UNIT_PROCESS_EXIT
 GAVE_UP = ("killed", str(int(GIVE_UP_SIGNAL)))  # EXIT_CODE, EXIT_STATUS of a wrapper
-_UNIT_FAILED = "d9b373ed55a64feb8242e02dbe79a49c"  # SD_MESSAGE_UNIT_FAILURE_RESULT, after the exit
 _LOOK_BACK = 6  # entries: systemd logs up to two for each exit
 
 
@@ -26,35 +24,27 @@ def last_exit(unit: str, *, user: bool) -> str | None:
     the limit as it is now. With cgroup version 1 the cause stays unknown: systemd does not look
     there, and the kernel's count is gone with the cgroup when the worker is started again.
     """
-    field = "USER_UNIT" if user else "UNIT"
-    command = ["journalctl", "--quiet", "--output=json", f"--lines={_LOOK_BACK}"]
-    command += [f"{field}={unit}", f"MESSAGE_ID={_PROCESS_EXIT}", f"MESSAGE_ID={_UNIT_FAILED}"]
-    try:
-        shown = subprocess.run(command, capture_output=True, timeout=10, check=False).stdout
-    except (OSError, subprocess.SubprocessError):
-        return None
+    kinds = (entries.PROCESS_EXIT, entries.UNIT_FAILED)
+    found = entries.read(kinds, f"--lines={_LOOK_BACK}", user=user, unit=unit)
     why = ""
-    for line in reversed(shown.splitlines()):
-        entry = json.loads(line)
-        if entry.get("MESSAGE_ID") == _UNIT_FAILED:
-            why = entry.get("UNIT_RESULT", "")
+    for entry in reversed(list(found)):
+        if entry["MESSAGE_ID"] == entries.UNIT_FAILED:
+            why = entry["UNIT_RESULT"]
             continue
-        code, status = entry.get("EXIT_CODE"), str(entry.get("EXIT_STATUS"))
+        code, status = entry["EXIT_CODE"], entry["EXIT_STATUS"]
         if (code, status) != GAVE_UP:
             memory = ", out of memory" + _limit(unit, user=user) if why == "oom-kill" else ""
-            return words(str(code), status) + memory
+            return words(code, status) + memory
     return None
 
 
 def _limit(unit: str, *, user: bool) -> str:
     """Return the memory limit of ``unit`` in words; "" if the unit has none or it is unknown."""
     scope = "--user" if user else "--system"
-    command = ["systemctl", scope, "show", "--property=MemoryMax", "--value", "--", unit]
-    try:
-        shown = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    size = shown.stdout.strip()
+    shown = commands.output(
+        ["systemctl", scope, "show", "--property=MemoryMax", "--value", "--", unit]
+    )
+    size = (shown or "").strip()
     return f" (limit {size_in_words(int(size))})" if size.isdecimal() else ""
 
 

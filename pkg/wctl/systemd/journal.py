@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 import re
 import select
-import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from wctl.errors import WctlError
-from wctl.systemd import unit_name
+from wctl.systemd import journal_fields, unit_name
+from wctl.systemd.journal_fields import UNIT_FIELDS
+from wctl.trust import commands
 from wctl.wrapper import journald
 
 _INFO = 6
@@ -23,11 +24,6 @@ _IDENTIFIER = "SYSLOG_IDENTIFIER"
 # stdout has any facility but stderr's: the administrator may choose one (SyslogFacility=).
 _STDOUT = tuple(facility for facility in range(24) if facility != journald.USER)
 _FIELDS = (_IDENTIFIER, "MESSAGE", "PRIORITY", "SYSLOG_FACILITY", "_TRANSPORT", "_PID")
-# The fields that may hold the name of the unit, the most significant first.
-_UNIT_FIELDS = {
-    False: ("UNIT", "OBJECT_SYSTEMD_UNIT", "COREDUMP_UNIT", "_SYSTEMD_UNIT"),
-    True: ("USER_UNIT", "OBJECT_SYSTEMD_USER_UNIT", "COREDUMP_USER_UNIT", "_SYSTEMD_USER_UNIT"),
-}
 _PROGRAM = "WCTL_PROGRAM"  # the field of the notes that "wctl scale" and others write (log.py)
 
 
@@ -64,30 +60,31 @@ class Query:
     until: int | None = None
     grep: re.Pattern[bytes] | None = field(default=None)
 
-    def groups(self, uid: int) -> list[tuple[str, ...]]:
+    def groups(self) -> list[tuple[str, ...]]:
         """Return groups of matches: a message needs a listed value for each field of one group."""
-        own = _UNIT_FIELDS[self.user][-1]
+        own = UNIT_FIELDS[self.user][-1]
         units = tuple(f"{own}={unit}" for unit in self.units)
         if not self.about:
-            groups = [units, *([self._of_children(uid)] if self.user else [])]
+            groups = [units, *([self._of_children()] if self.user else [])]
             return [(*group, *self._stream(), *self._priorities()) for group in groups]
-        trusted = f"_UID={uid if self.user else 0}"
+        trusted = journal_fields.of_administrator(user=self.user)
         wctl = f"{_IDENTIFIER}=wctl"
         groups = [(wctl, *units)]
-        for name in _UNIT_FIELDS[self.user][:-1]:
-            groups.append((trusted, *(f"{name}={unit}" for unit in self.units)))
+        for name in UNIT_FIELDS[self.user][:-1]:
+            groups.append((*trusted, *(f"{name}={unit}" for unit in self.units)))
         if self.programs:
-            groups.append((trusted, wctl, *(f"{_PROGRAM}={name}" for name in self.programs)))
+            groups.append((*trusted, wctl, *(f"{_PROGRAM}={name}" for name in self.programs)))
         return [(*group, *self._priorities()) for group in groups]
 
-    def _of_children(self, uid: int) -> tuple[str, ...]:
+    def _of_children(self) -> tuple[str, ...]:
         """Return the matches for lines of processes that were gone before journald looked.
 
         journald takes the unit of a stream only from the system manager. For user units it looks at
         the process that wrote, which may be gone. The stream's identifier stays, so match that.
         """
         names = (unit_name.short(unit) for unit in self.units)
-        return (f"_UID={uid}", "_TRANSPORT=stdout", *(f"{_IDENTIFIER}={name}" for name in names))
+        own = journal_fields.of_administrator(user=True)
+        return (*own, "_TRANSPORT=stdout", *(f"{_IDENTIFIER}={name}" for name in names))
 
     def _stream(self) -> tuple[str, ...]:
         if not (self.output or self.stream):
@@ -145,10 +142,8 @@ class Native:
         self, query: Query, count: int | None, *, idle: Callable[[], None] | None = None
     ) -> Iterator[Line]:
         """Yield the last ``count`` messages, then new ones."""
-        import os
-
         reader = self._reader
-        for index, group in enumerate(query.groups(os.getuid())):
+        for index, group in enumerate(query.groups()):
             if index:
                 reader.add_disjunction()
             for match in group:
@@ -205,7 +200,7 @@ class Native:
             if query.grep is not None and not query.grep.search(self._get("MESSAGE") or b""):
                 return None  # most lines of a search end here: the other fields cost more
             values = {name: self._get(name) for name in _FIELDS}
-            for name in (*_UNIT_FIELDS[query.user], _PROGRAM):
+            for name in (*UNIT_FIELDS[query.user], _PROGRAM):
                 unit = self._get(name)
                 if unit is not None and (name[0] == "_" or query.about):
                     break
@@ -256,14 +251,12 @@ class Journalctl:
         *options: str,
         idle: Callable[[], None] = lambda: None,
     ) -> Iterator[Line]:
-        import os
-
         command = ["journalctl", "--quiet", "--all", "--output=json", *options]
-        for index, group in enumerate(query.groups(os.getuid())):
+        for index, group in enumerate(query.groups()):
             command += ["+"] if index else []
             command += group
         try:
-            process = subprocess.Popen(command, stdout=subprocess.PIPE)
+            process = commands.stream(command)
         except FileNotFoundError:
             raise WctlError("journalctl is not installed") from None
         with process:
@@ -299,7 +292,7 @@ def _span(query: Query) -> list[str]:
 
 def _line_of_json(entry: dict[str, Any], query: Query) -> Line:
     values = {name: _bytes(entry.get(name)) for name in _FIELDS}
-    names = [name for name in (*_UNIT_FIELDS[query.user], _PROGRAM) if name in entry]
+    names = [name for name in (*UNIT_FIELDS[query.user], _PROGRAM) if name in entry]
     names = [name for name in names if name[0] == "_" or query.about]
     unit = _bytes(entry[names[0]]) if names else None
     return _line(values, unit, int(entry["__REALTIME_TIMESTAMP"]))

@@ -32,6 +32,7 @@ _OF_UNIT = {
     "FragmentPath",
     "InactiveEnterTimestamp",
     "InactiveExitTimestampMonotonic",
+    "LoadState",
     "NeedDaemonReload",
     "StartLimitBurst",
     "StartLimitIntervalUSec",

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import re
-import subprocess
 
 from wctl.systemd.unit_file import OLDEST_SYSTEMD
+from wctl.trust import commands
 
 
 def version() -> int:
     """Return the version of the installed systemd; without systemd, the oldest supported one."""
-    try:
-        shown = subprocess.run(
-            ["systemctl", "--version"], capture_output=True, text=True, timeout=10, check=False
-        ).stdout
-    except (OSError, subprocess.SubprocessError):
-        return OLDEST_SYSTEMD
-    return number(shown.removeprefix("systemd "))
+    shown = commands.output(["systemctl", "--version"])
+    return OLDEST_SYSTEMD if shown is None else number(shown.removeprefix("systemd "))
 
 
 def number(shown: str) -> int:

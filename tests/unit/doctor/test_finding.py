@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from wctl.doctor.finding import Commands, Finding, few, printable
+from wctl.doctor.finding import Commands, Finding, few
 from wctl.errors import Place
+from wctl.trust.text import printable
 
 
 def test_lines_are_shown_without_what_a_terminal_obeys() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from unit.doctor.programs import program
 from wctl.doctor import messenger
-from wctl.doctor.runner import Runner
+from wctl.doctor.runner import Identity, Runner
 
 ROWS = """
  ------------ --------------------- -------- -------- ---------------------
@@ -80,7 +80,7 @@ def test_other_workers_have_no_console(tmp_path: Path) -> None:
 def test_where_php_is_missing_nothing_is_said_of_the_database(tmp_path: Path) -> None:
     """A console that cannot be run is no finding: "wctl check" reports the missing command."""
     found = program(tmp_path, "command=/nonesuch/php bin/console messenger:consume async")
-    runner = Runner(found, tmp_path, timeout=5, user=True)
+    runner = Runner(found, tmp_path, Identity(), timeout=5, user=True)
     console = messenger.console_of(found)
     assert console is not None
     nobody: Any = None  # neither workers nor systemd are asked

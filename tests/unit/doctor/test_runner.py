@@ -11,20 +11,20 @@ from pathlib import Path
 import pytest
 
 from unit.doctor.programs import program
-from wctl.doctor.runner import Runner
+from wctl.doctor.runner import Identity, Runner
 
 
 def test_command_has_the_workers_surroundings(tmp_path: Path) -> None:
     """A health_command sees the program's directory and variables, and none of wctl's own."""
     found = program(tmp_path, f'command=true\ndirectory={tmp_path}\nenvironment=A="b c"')
-    runner = Runner(found, tmp_path, timeout=5, user=True)
+    runner = Runner(found, tmp_path, Identity(), timeout=5, user=True)
     answer = runner.run(["sh", "-c", 'echo "$PWD $A $VIRTUAL_ENV$PYTHONPATH"'])
     assert (answer.code, answer.out) == (0, f"{tmp_path} b c \n")
 
 
 def test_command_that_hangs_is_killed_with_its_children(tmp_path: Path) -> None:
     """After the timeout, doctor kills the command with its children, and keeps what it wrote."""
-    runner = Runner(program(tmp_path, "command=true"), tmp_path, timeout=2, user=True)
+    runner = Runner(program(tmp_path, "command=true"), tmp_path, Identity(), timeout=2, user=True)
     child = tmp_path / "child"
     answer = runner.run(
         ["sh", "-c", 'echo begun; sleep 1000 & echo $! >"$1"; wait', "sh", str(child)]
@@ -40,13 +40,13 @@ def test_command_that_hangs_is_killed_with_its_children(tmp_path: Path) -> None:
 
 def test_endless_output_ends_with_its_time(tmp_path: Path) -> None:
     """doctor stops a command that writes without end after the timeout."""
-    runner = Runner(program(tmp_path, "command=true"), tmp_path, timeout=0.5, user=True)
+    runner = Runner(program(tmp_path, "command=true"), tmp_path, Identity(), timeout=0.5, user=True)
     assert runner.run(["sh", "-c", "yes & yes >&2"]).code is None
 
 
 def test_of_much_output_the_end_is_kept(tmp_path: Path) -> None:
     """doctor keeps the last megabyte of each stream."""
-    runner = Runner(program(tmp_path, "command=true"), tmp_path, timeout=60, user=True)
+    runner = Runner(program(tmp_path, "command=true"), tmp_path, Identity(), timeout=60, user=True)
     much = "yes | head -c 3000000; echo end"
     answer = runner.run(["sh", "-c", f"({much}) & ({much}) >&2; wait"])
     assert (answer.code, len(answer.out), len(answer.err)) == (0, 1 << 20, 1 << 20)
@@ -56,7 +56,7 @@ def test_of_much_output_the_end_is_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize("left", ["sleep 1000 &", "setsid sleep 1000 &", "yes &"])
 def test_what_a_command_leaves_behind_is_not_waited_for(tmp_path: Path, left: str) -> None:
     """doctor does not wait for a child that keeps the pipes open, or even goes on writing."""
-    runner = Runner(program(tmp_path, "command=true"), tmp_path, timeout=60, user=True)
+    runner = Runner(program(tmp_path, "command=true"), tmp_path, Identity(), timeout=60, user=True)
     begun = time.monotonic()
     child = tmp_path / "child"  # not stdout: "yes" may write more than the answer keeps
     answer = runner.run(["sh", "-c", f'{left} echo $! >"$1"; echo 3 >&2', "sh", str(child)])
@@ -68,7 +68,7 @@ def test_what_a_command_leaves_behind_is_not_waited_for(tmp_path: Path, left: st
 
 def test_child_that_escapes_its_group_is_not_waited_for(tmp_path: Path) -> None:
     """A child in its own session outlives the kill, but doctor does not wait for it."""
-    runner = Runner(program(tmp_path, "command=true"), tmp_path, timeout=2, user=True)
+    runner = Runner(program(tmp_path, "command=true"), tmp_path, Identity(), timeout=2, user=True)
     begun = time.monotonic()
     answer = runner.run(["sh", "-c", "setsid sleep 1000 & echo $!; sleep 1000"])
     assert time.monotonic() - begun < 60
@@ -78,7 +78,7 @@ def test_child_that_escapes_its_group_is_not_waited_for(tmp_path: Path) -> None:
 
 def test_command_that_is_not_there(tmp_path: Path) -> None:
     """A command that cannot be run has the exit code 127, as in a shell; the error names it."""
-    runner = Runner(program(tmp_path, "command=true"), tmp_path, timeout=5, user=True)
+    runner = Runner(program(tmp_path, "command=true"), tmp_path, Identity(), timeout=5, user=True)
     answer = runner.run(["no-such-command"])
     assert answer.code == 127
     assert "no-such-command" in answer.err

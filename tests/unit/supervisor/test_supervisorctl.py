@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -85,3 +86,29 @@ def test_no_answer_is_an_error(tmp_path: Path, states: str, code: int, message: 
     assert caught.value.exit_code == 4
     with pytest.raises(WctlError, match="/nonesuch: No such file or directory"):
         Supervisorctl(Path("/s.conf"), "/nonesuch").states()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has something to lose")
+def test_root_runs_only_what_root_alone_can_change(tmp_path: Path) -> None:
+    """supervisorctl, its configuration and what that includes must be root's, with directories."""
+    client = supervisor(tmp_path)
+    client.states()
+    control = tmp_path / "supervisorctl"
+    os.chown(control, 12345, 0)
+    with pytest.raises(WctlError, match="supervisorctl belongs to 12345"):
+        client.states()
+    os.chown(control, 0, 0)
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    os.chown(theirs, 12345, 0)
+    main = tmp_path / "s.conf"
+    main.write_text(f"[include]\nfiles={tmp_path}/none/*.conf {theirs}/*.conf\n")
+    with pytest.raises(WctlError, match=r"as root what another user .*theirs belongs to 12345"):
+        Supervisorctl(main, str(control)).states()
+    # An include of what root itself may create is nobody else's.
+    main.write_text(f"[include]\nfiles={tmp_path}/none/*.conf\n")
+    Supervisorctl(main, str(control)).states()
+    main.chmod(0o666)
+    with pytest.raises(WctlError, match=r"s\.conf is writable by all users"):
+        Supervisorctl(main, str(control)).states()
+    assert (tmp_path / "asked").read_text() == "status\nstatus\n"

@@ -1,0 +1,60 @@
+"""Entries in the journal about units, with all their fields, from those who know.
+
+journal.py has what workers write, line by line; this module has what systemd reports about them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+
+from wctl.systemd import journal_fields
+from wctl.trust import commands
+
+# Message IDs of systemd's catalog, which describes each message (journalctl --catalog).
+PROCESS_EXIT = "98e322203f7a4ed290d09fe03c09fe15"  # SD_MESSAGE_UNIT_PROCESS_EXIT
+UNIT_FAILED = "d9b373ed55a64feb8242e02dbe79a49c"  # SD_MESSAGE_UNIT_FAILURE_RESULT, after the exit
+START_FAILED = "be02cf6855d2428ba40df7e9d022f03d"  # SD_MESSAGE_UNIT_FAILED, after the two above
+OUT_OF_MEMORY = "fe6faa94e7774663a0da52717891d8ef"  # SD_MESSAGE_UNIT_OUT_OF_MEMORY
+DROPPED = "a596d6fe7bfa4994828e72309e95d61e"  # SD_MESSAGE_JOURNAL_DROPPED
+
+_TIMEOUT = 30.0  # seconds
+
+
+class Entry:
+    """One entry; a field that it does not have as one text, is ""."""
+
+    def __init__(self, fields: Mapping[str, object]) -> None:
+        """Take over the fields as "journalctl --output=json" prints them."""
+        self._fields = fields
+
+    def __getitem__(self, name: str) -> str:
+        """Return the text of a field."""
+        value = self._fields.get(name)
+        return value if isinstance(value, str) else ""
+
+    @property
+    def time(self) -> float:
+        """Seconds since the epoch."""
+        return int(self["__REALTIME_TIMESTAMP"]) / 1e6
+
+
+def read(
+    kinds: Sequence[str], *options: str, user: bool, unit: str | None = None
+) -> Iterator[Entry]:
+    """Yield the entries of ``kinds`` (message IDs), oldest first, about ``unit`` or all units.
+
+    ``options`` are journalctl's. Without a journal, or if it does not answer, there are no entries.
+    """
+    command = ["journalctl", "--quiet", "--output=json", *options]
+    about = [] if unit is None else [f"{'USER_UNIT' if user else 'UNIT'}={unit}"]
+    systemds = [kind for kind in kinds if kind != DROPPED]
+    command += [*_kinds(systemds), *about, *journal_fields.of_manager(user=user)]
+    if DROPPED in kinds:
+        command += ["+", *_kinds([DROPPED]), *about, *journal_fields.of_journald()]
+    shown = commands.output(command, _TIMEOUT) or ""
+    yield from (Entry(json.loads(line)) for line in shown.splitlines())
+
+
+def _kinds(kinds: Sequence[str]) -> list[str]:
+    return [f"MESSAGE_ID={kind}" for kind in kinds]

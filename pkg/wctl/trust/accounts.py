@@ -1,0 +1,38 @@
+"""Users by their names or numbers."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+
+
+def find(user: str) -> pwd.struct_passwd | None:
+    """Return the account of ``user``, a name or a number; None if the machine has no such user."""
+    try:
+        return pwd.getpwuid(int(user)) if user.isdecimal() else pwd.getpwnam(user)
+    except (KeyError, OverflowError, ValueError):
+        return None
+
+
+def name(uid: int) -> str:
+    """Return the name of a user for people to read: the number, if the user has no name."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def group(name: str) -> int | None:
+    """Return the ID of a group, a name or a number; None if the machine has no such group."""
+    if name.isdecimal():
+        return int(name)
+    try:
+        return grp.getgrnam(name).gr_gid
+    except KeyError:
+        return None
+
+
+def groups(account: pwd.struct_passwd) -> list[int]:
+    """Return the IDs of all groups of an account."""
+    return os.getgrouplist(account.pw_name, account.pw_gid)

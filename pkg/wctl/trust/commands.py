@@ -1,0 +1,177 @@
+"""Run other programs: systemd's own tools as ourselves, a program's commands as its user.
+
+No other module of wctl starts a process, except the wrapper, and "wctl run", which becomes one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import selectors
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from wctl.trust import accounts
+
+NEEDS_ROOT = "only root can run commands as its user"
+NOT_FOUND = 127  # the exit code of a shell that finds no such command
+CANNOT_RUN = (126, NOT_FOUND)
+_MOST = 1 << 20  # bytes that we keep of each output, from its end
+_CHUNK = 1 << 16  # bytes: the capacity of a pipe (pipe(7))
+_REAPED = 1.0  # seconds within which a killed process is gone, if it goes at all
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How a command ended: its exit code (None: we killed it after the timeout), and its output."""
+
+    code: int | None
+    out: str
+    err: str
+
+    @property
+    def lines(self) -> list[str]:
+        """All lines of output; stderr last, because it explains a failure."""
+        return [*self.out.splitlines(), *self.err.splitlines()]
+
+
+class RefusedError(Exception):
+    """We do not run a command, because we could not run it as the user it belongs to."""
+
+
+def output(command: Sequence[str], timeout: float = 10.0) -> str | None:
+    """Return what one of systemd's tools prints; None if it does not end in ``timeout`` seconds."""
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            encoding="utf-8",
+            errors="replace",
+            timeout=timeout,
+            check=False,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout
+
+
+def stream(command: Sequence[str]) -> subprocess.Popen[bytes]:
+    """Start one of systemd's tools; read its output from ``stdout``.
+
+    Raises:
+        OSError: the tool cannot be started.
+    """
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+
+
+def run(
+    command: Sequence[str],
+    account: pwd.struct_passwd | None,
+    *,
+    timeout: float | None,
+    directory: str = "/",
+    environ: Mapping[str, str],
+    group: int | None = None,
+) -> Answer:
+    """Run ``command`` in a session of its own; kill its process group after ``timeout`` seconds.
+
+    ``account`` is the user to run it as, None for ourselves; ``group`` replaces the user's group.
+
+    Raises:
+        RefusedError: we are neither root nor that user.
+    """
+    try:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=directory,
+            env=environ,
+            start_new_session=True,
+            **_identity(account, group),
+        )
+    except OSError as error:
+        if isinstance(error, PermissionError) and account is not None and os.geteuid() != 0:
+            raise RefusedError(NEEDS_ROOT) from None
+        return Answer(NOT_FOUND, "", f"{error.filename or command[0]}: {error.strerror}")
+    return _answer(process, timeout)
+
+
+def _identity(account: pwd.struct_passwd | None, group: int | None) -> dict[str, Any]:
+    if account is None or (account.pw_uid == os.geteuid() and group is None):
+        return {}
+    return {
+        "user": account.pw_uid,
+        "group": account.pw_gid if group is None else group,
+        "extra_groups": accounts.groups(account),
+    }
+
+
+def _answer(process: subprocess.Popen[bytes], timeout: float | None) -> Answer:
+    """Wait for a process and collect its output, within limits of time and size.
+
+    Processes that it leaves behind may hold its pipes open for ever. So we wait for the end of the
+    process, not for the end of its pipes.
+    """
+    assert process.stdout is not None and process.stderr is not None
+    out, err = bytearray(), bytearray()
+    pidfd = os.pidfd_open(process.pid)
+    end = None if timeout is None else time.monotonic() + timeout
+    try:
+        with selectors.DefaultSelector() as selector:
+            selector.register(process.stdout, selectors.EVENT_READ, out)
+            selector.register(process.stderr, selectors.EVENT_READ, err)
+            selector.register(pidfd, selectors.EVENT_READ)
+            ended = _take_in(selector, pidfd, end)
+    except BaseException:  # Ctrl-C, for example: its SIGINT does not reach another session
+        _kill(process)
+        raise
+    finally:
+        os.close(pidfd)
+    if not ended:
+        _kill(process)
+    process.stdout.close()
+    process.stderr.close()
+    return Answer(process.wait() if ended else None, _text(out), _text(err))
+
+
+def _take_in(selector: selectors.BaseSelector, pidfd: int, end: float | None) -> bool:
+    """Read until the process behind ``pidfd`` ends (return True) or its time is over (False)."""
+    ended, left = False, _MOST
+    while True:
+        rest = None if end is None else max(0.0, end - time.monotonic())
+        ready = selector.select(0 if ended else rest)
+        pipes = [key for key, _ in ready if key.fd != pidfd]
+        ended = ended or len(pipes) < len(ready)
+        for key in pipes:
+            chunk = os.read(key.fd, _CHUNK)
+            key.data.extend(chunk)
+            del key.data[: -2 * _MOST]
+            left -= len(chunk) if ended else 0
+            if not chunk:
+                selector.unregister(key.fileobj)
+        # After the process ends we read what the pipes still hold; later output is not its own.
+        if ended and (not pipes or left <= 0):
+            return True
+        if not ended and end is not None and time.monotonic() >= end:
+            return False
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process and its children. We have not reaped it, so its PID is still its own."""
+    with contextlib.suppress(OSError):
+        os.killpg(process.pid, signal.SIGKILL)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(_REAPED)  # SIGKILL does not end a process that hangs in the kernel
+
+
+def _text(output: bytearray) -> str:
+    return output[-_MOST:].decode(errors="replace")

@@ -1,0 +1,214 @@
+"""Open files in directories that other users control, without being led astray or made to wait.
+
+We go to a file step by step, through descriptors. A user who owns a directory or a link on the way
+may lead us to that user's own files, and nowhere else. That is the rule of systemd's
+tmpfiles (systemd-tmpfiles(8), "unsafe path transitions").
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from wctl.trust import accounts
+
+_LARGEST = 64 << 20  # bytes that read() returns; /dev/zero never ends
+_MOST_LINKS = 40  # as the kernel follows (path_resolution(7))
+_PLAIN = os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC
+_PATH = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
+_GROUP, _OTHERS = stat.S_IWGRP, stat.S_IWOTH
+
+
+class UnsafeError(OSError):
+    """A user who controls a part of the path may have led us elsewhere."""
+
+
+def read(path: Path | str, *, any_kind: bool = False) -> bytes:
+    """Return the bytes of a regular file, or with ``any_kind`` of a pipe, too; follow all links.
+
+    This is for files that root names and that we only parse: configuration, variables, units.
+
+    Raises:
+        OSError: the file cannot be read, is not of that kind, or is larger than 64 MiB.
+    """
+    fd = os.open(path, _PLAIN if any_kind else os.O_PATH | os.O_CLOEXEC)
+    try:
+        opened = os.dup(fd) if any_kind else _reopened(fd, str(path), os.O_RDONLY)
+    finally:
+        os.close(fd)
+    with os.fdopen(opened, "rb") as file:
+        data = file.read(_LARGEST + 1)
+    if len(data) > _LARGEST:
+        raise OSError(errno.EFBIG, f"larger than {_LARGEST >> 20} MiB", str(path))
+    return data
+
+
+def open_log(path: Path | str, writer: int | None, flags: int = os.O_RDONLY) -> BinaryIO:
+    """Open the log file of a worker; the worker's user may have replaced it by anything.
+
+    The file must belong to the owner of its directory, or to the user with the ID ``writer``.
+
+    Raises:
+        UnsafeError: a user may have led us to a file of somebody else.
+        OSError: the file cannot be opened, or is no regular file.
+    """
+    with _follow(str(path), writer) as fd:
+        opened = _reopened(fd, str(path), flags)
+    return os.fdopen(opened, "rb" if flags == os.O_RDONLY else "wb", buffering=0)
+
+
+def truncate(path: Path | str, writer: int | None) -> None:
+    """Empty a log file.
+
+    Raises:
+        OSError: as from open_log().
+    """
+    with open_log(path, writer, os.O_WRONLY) as file:
+        file.truncate(0)
+
+
+def not_roots(path: Path | str) -> str | None:
+    """Return why a user other than root can change what ``path`` leads to; None if none can.
+
+    The path may lead nowhere: then no other user can create what it names.
+
+    Raises:
+        OSError: we cannot go there.
+    """
+    for step in _existing(str(path)):
+        if step.owner != 0:
+            return f"{step.place} belongs to {accounts.name(step.owner)}"
+        writers = step.found.st_mode & (_OTHERS if step.found.st_gid == 0 else _GROUP | _OTHERS)
+        # Nobody but the owner of an entry replaces the entry of a sticky directory (inode(7)).
+        sticky = step.found.st_mode & stat.S_ISVTX and stat.S_ISDIR(step.found.st_mode)
+        if writers and not sticky and not step.is_link:
+            who = "all users" if writers & _OTHERS else f"group {step.found.st_gid}"
+            return f"{step.place} is writable by {who}"
+    return None
+
+
+def _reopened(fd: int, path: str, flags: int) -> int:
+    """Open the regular file behind ``fd``, a descriptor with O_PATH.
+
+    To open a FIFO would wait, and to open some devices has effects; to examine them has none. What
+    we have examined is what we open, whatever the path leads to by now.
+
+    Raises:
+        OSError: the file is no regular file, or cannot be opened.
+    """
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        raise OSError(errno.EINVAL, "not a regular file", path)
+    try:
+        return os.open(f"/proc/self/fd/{fd}", flags | _PLAIN)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path) from None
+
+
+@dataclass(frozen=True)
+class _Step:
+    """A directory, link or file on the way to a file."""
+
+    place: str
+    fd: int  # opened with O_PATH, until the next step
+    found: os.stat_result
+
+    @property
+    def owner(self) -> int:
+        return self.found.st_uid
+
+    @property
+    def is_link(self) -> bool:
+        return stat.S_ISLNK(self.found.st_mode)
+
+
+def _steps(path: str) -> Generator[_Step, None, None]:
+    """Yield each step from the root directory to what ``path`` leads to, following links.
+
+    Raises:
+        OSError: the path leads nowhere.
+    """
+    left = os.path.abspath(path).split("/")[::-1]  # noqa: PTH100 - a str
+    links = 0
+    step = _root()
+    try:
+        yield step
+        while left:
+            name = left.pop()
+            if name in ("", "."):
+                continue
+            following = _step(name, step)
+            if following.is_link:
+                try:
+                    yield following
+                    target = os.readlink("", dir_fd=following.fd)
+                finally:
+                    os.close(following.fd)
+                links += 1
+                if links > _MOST_LINKS:
+                    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
+                left += target.split("/")[::-1]
+                if not target.startswith("/"):
+                    continue
+                following = _root()
+            os.close(step.fd)
+            step = following
+            yield step
+    finally:
+        os.close(step.fd)
+
+
+def _existing(path: str) -> Iterator[_Step]:
+    with contextlib.suppress(FileNotFoundError):
+        yield from _steps(path)
+
+
+def _root() -> _Step:
+    fd = os.open("/", _PATH)
+    return _Step("/", fd, os.fstat(fd))
+
+
+def _step(name: str, before: _Step) -> _Step:
+    place = os.path.normpath(os.path.join(before.place, name))  # noqa: PTH118 - str
+    try:
+        fd = os.open(name, _PATH, dir_fd=before.fd)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, place) from None
+    return _Step(place, fd, os.fstat(fd))
+
+
+@contextmanager
+def _follow(path: str, writer: int | None) -> Iterator[int]:
+    """Go to a log file safely; the descriptor (O_PATH) of the file is good in the context."""
+    before: _Step | None = None
+    steps = _steps(path)
+    with contextlib.closing(steps):
+        for step in steps:
+            if stat.S_ISREG(step.found.st_mode):
+                if before is not None and not _safe(before, step):
+                    mine = step.owner == writer and step.found.st_nlink == 1
+                    if not mine:
+                        raise _unsafe(path, before, step)
+                yield step.fd
+                return
+            if before is not None and not _safe(before, step):
+                raise _unsafe(path, before, step)
+            before = step
+    raise OSError(errno.EINVAL, "not a regular file", path)
+
+
+def _safe(before: _Step, after: _Step) -> bool:
+    """Tell whether the owner of ``before`` may lead us to ``after``."""
+    return before.owner in (0, os.geteuid(), after.owner)
+
+
+def _unsafe(path: str, before: _Step, after: _Step) -> UnsafeError:
+    who, whose = accounts.name(before.owner), accounts.name(after.owner)
+    why = f"unsafe: {before.place} belongs to {who}, {after.place} to {whose}"
+    return UnsafeError(errno.ELOOP, why, path)

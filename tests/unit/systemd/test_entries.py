@@ -1,0 +1,55 @@
+"""entries: what journalctl is asked for; the tests have their own journalctl."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from wctl.systemd import entries
+
+
+def stand_in(directory: Path, monkeypatch: pytest.MonkeyPatch, shown: str) -> Path:
+    """Puts a journalctl into PATH that prints ``shown``; returns the file with its arguments."""
+    (directory / "shown").write_text(shown)
+    script = f'#!/bin/sh\nprintf "%s\\n" "$@" >{directory}/asked\nexec /bin/cat {directory}/shown\n'
+    (directory / "journalctl").write_text(script)
+    (directory / "journalctl").chmod(0o755)
+    monkeypatch.setenv("PATH", str(directory))
+    return directory / "asked"
+
+
+def test_every_alternative_has_trusted_fields(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each group of matches names fields that journald itself adds, for who may write it."""
+    asked = stand_in(tmp_path, monkeypatch, "")
+    kinds = (entries.PROCESS_EXIT, entries.DROPPED)
+    assert list(entries.read(kinds, "--lines=3", user=False, unit="w@00.service")) == []
+    words = asked.read_text().split()
+    assert words == [
+        "--quiet", "--output=json", "--lines=3",
+        f"MESSAGE_ID={entries.PROCESS_EXIT}", "UNIT=w@00.service", "_PID=1", "_UID=0",
+        "+", f"MESSAGE_ID={entries.DROPPED}", "UNIT=w@00.service", "_TRANSPORT=driver",
+    ]  # fmt: skip
+    list(entries.read((entries.PROCESS_EXIT,), user=True))
+    assert f"_UID={os.getuid()}" in asked.read_text().split()
+
+
+def test_fields_are_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A field that is binary, given twice or missing is no text; journalctl has other JSON then."""
+    shown = {"__REALTIME_TIMESTAMP": "1500000", "UNIT": ["a", "b"], "MESSAGE": [1, 2], "X": "y"}
+    stand_in(tmp_path, monkeypatch, json.dumps(shown) + "\n")
+    (entry,) = entries.read((entries.PROCESS_EXIT,), user=False)
+    assert (entry.time, entry["X"]) == (1.5, "y")
+    assert (entry["UNIT"], entry["MESSAGE"], entry["NONE"]) == ("", "", "")
+
+
+def test_without_a_journal_there_are_no_entries(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A missing journalctl is no error: wctl then knows less."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert list(entries.read((entries.PROCESS_EXIT,), user=False)) == []

@@ -1,0 +1,177 @@
+"""files: which files root opens where other users have a say."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from wctl.trust import files
+from wctl.trust.files import UnsafeError
+
+ALICE, BOB = 12345, 12346  # IDs of users
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files to other users")
+
+
+def make(path: Path, owner: int = 0, text: str = "secret\n", mode: int = 0o640) -> Path:
+    """Writes a file of a user."""
+    path.write_text(text)
+    os.chown(path, owner, owner)
+    path.chmod(mode)
+    return path
+
+
+def directory(path: Path, owner: int, mode: int = 0o755) -> Path:
+    """Makes a directory of a user."""
+    path.mkdir(parents=True)
+    path.chmod(mode)
+    os.chown(path, owner, owner)
+    return path
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A directory of root that all users may enter."""
+    return directory(tmp_path / "srv", 0)
+
+
+@pytest.fixture
+def app(root: Path) -> Path:
+    """Alice's directory."""
+    return directory(root / "app", ALICE)
+
+
+def read(path: Path, writer: int | None = ALICE) -> str:
+    """Returns the text of a log file."""
+    with files.open_log(path, writer) as log:
+        return log.read().decode()
+
+
+def test_log_of_its_user(root: Path, app: Path) -> None:
+    """A file of the worker's user is read, in that user's directory or in root's."""
+    assert read(make(app / "log", ALICE)) == "secret\n"
+    assert read(make(root / "log", ALICE)) == "secret\n"
+    assert read(make(root / "roots"), 0) == "secret\n"
+
+
+def test_roots_links_are_followed(root: Path, app: Path) -> None:
+    """The administrator's links lead where they lead, relative ones, too."""
+    make(app / "log", ALICE)
+    (root / "current").symlink_to(app)
+    (root / "relative").symlink_to("../srv/./current/log")
+    assert read(root / "current" / "log") == "secret\n"
+    assert read(root / "relative") == "secret\n"
+
+
+def test_links_of_a_user_lead_to_that_users_files_only(root: Path, app: Path) -> None:
+    """A link in the worker's directory never makes root open a file of somebody else."""
+    make(directory(root / "bob", BOB) / "log", BOB)
+    shadow = make(root / "shadow")
+    for name, target in (("a", shadow), ("b", "../shadow"), ("c", root / "bob" / "log")):
+        (app / name).symlink_to(target)
+        os.chown(app / name, ALICE, ALICE, follow_symlinks=False)
+        with pytest.raises(UnsafeError, match=r"unsafe: .* belongs to"):
+            read(app / name)
+        with pytest.raises(UnsafeError):
+            files.truncate(app / name, ALICE)
+    (app / "d").symlink_to("../bob")
+    os.chown(app / "d", ALICE, ALICE, follow_symlinks=False)
+    with pytest.raises(UnsafeError):
+        read(app / "d" / "log")
+    # Alice could move this link of root's to the name of the log.
+    (app / "e").symlink_to(shadow)
+    with pytest.raises(UnsafeError):
+        read(app / "e")
+    assert shadow.read_text() == (root / "bob" / "log").read_text() == "secret\n"
+
+
+def test_link_of_a_user_in_a_directory_for_all(root: Path) -> None:
+    """A link in a directory like /tmp is its owner's, not root's."""
+    make(root / "shadow")
+    tmp = directory(root / "tmp", 0, 0o1777)
+    (tmp / "log").symlink_to(root / "shadow")
+    os.chown(tmp / "log", ALICE, ALICE, follow_symlinks=False)
+    with pytest.raises(UnsafeError):
+        read(tmp / "log")
+
+
+def test_files_of_others_in_a_users_directory(app: Path) -> None:
+    """A user can move files of others within the own directories, so they are not that user's."""
+    with pytest.raises(UnsafeError, match=r"app belongs to 12345, .*env to root"):
+        read(make(app / "env"))
+    with pytest.raises(UnsafeError):
+        read(make(app / "bobs", BOB))
+    # A worker of root logs to a directory of somebody else: its own file, and no second name of
+    # another file.
+    log = make(app / "log")
+    assert read(log, writer=0) == "secret\n"
+    os.link(log, app / "other")
+    with pytest.raises(UnsafeError):
+        read(log, writer=0)
+
+
+def test_nothing_blocks(app: Path) -> None:
+    """A FIFO, a device, a directory and a socket are refused at once."""
+    os.mkfifo(app / "fifo")
+    (app / "directory").mkdir()
+    os.mknod(app / "device", 0o600 | 0o020000, os.makedev(5, 0))
+    for name in ("fifo", "directory", "device"):
+        os.chown(app / name, ALICE, ALICE)
+        with pytest.raises(OSError, match="not a regular file"):
+            read(app / name)
+        with pytest.raises(OSError, match="not a regular file"):
+            files.read(app / name)
+    with pytest.raises(FileNotFoundError):
+        read(app / "none")
+    (app / "loop").symlink_to("loop")
+    os.chown(app / "loop", ALICE, ALICE, follow_symlinks=False)
+    with pytest.raises(OSError, match="Too many levels of symbolic links"):
+        read(app / "loop")
+
+
+def test_truncate(app: Path) -> None:
+    """A log file is emptied in place; its owner and mode stay."""
+    log = make(app / "log", ALICE)
+    before = log.stat()
+    files.truncate(log, ALICE)
+    after = log.stat()
+    assert (after.st_ino, after.st_uid, after.st_mode) == (before.st_ino, ALICE, before.st_mode)
+    assert after.st_size == 0
+
+
+def test_what_root_alone_can_change(root: Path, app: Path) -> None:
+    """A file is root's if each directory and link on the way is, and nobody else may write."""
+    assert files.not_roots(make(root / "file")) is None
+    assert files.not_roots(root / "missing") is None
+    assert files.not_roots(make(app / "file")) == f"{app} belongs to 12345"
+    assert files.not_roots(make(root / "hers", ALICE)) == f"{root}/hers belongs to 12345"
+    assert files.not_roots(app / "missing") == f"{app} belongs to 12345"
+    open_file = make(root / "open", mode=0o666)
+    assert files.not_roots(open_file) == f"{open_file} is writable by all users"
+    shared = make(root / "shared", mode=0o660)
+    assert files.not_roots(shared) is None  # by root's own group
+    os.chown(shared, 0, BOB)
+    assert files.not_roots(shared) == f"{shared} is writable by group {BOB}"
+    (root / "link").symlink_to(app / "file")
+    assert files.not_roots(root / "link") == f"{app} belongs to 12345"
+    drop = directory(root / "drop", 0, 0o777)
+    assert files.not_roots(make(drop / "file")) == f"{drop} is writable by all users"
+    sticky = directory(root / "sticky", 0, 0o1777)
+    assert files.not_roots(make(sticky / "file")) is None
+
+
+def test_descriptors_are_closed(app: Path) -> None:
+    """No way through a path leaves a descriptor open."""
+    make(app / "log", ALICE)
+    (app / "out").symlink_to("/etc/passwd")
+    os.chown(app / "out", ALICE, ALICE, follow_symlinks=False)
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        read(app / "log")
+        files.not_roots(app / "log")
+        for name in ("out", "none"):
+            with pytest.raises(OSError):
+                read(app / name)
+    assert len(os.listdir("/proc/self/fd")) == before
