@@ -1,0 +1,70 @@
+"""Commands that doctor runs for a program: as the worker's user, or not at all."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from machine.driver import Machine
+from machine.units import configure
+
+RAN = "/tmp/ran"
+PROGRAM = f"""[program:x]
+command=sleep 1000
+health_command=sh -c 'id >>{RAN}'
+"""
+
+
+def examine(machine: Machine, options: str, drop_in: str = "") -> tuple[str, list[str], str]:
+    """Returns what doctor's command says about its user, doctor's findings, and its stderr."""
+    machine.run(["rm", "-f", RAN])
+    configure(machine, PROGRAM + options)
+    machine.run("wctl update", check=False)
+    if drop_in:
+        machine.write("/etc/systemd/system/x@.service.d/user.conf", f"[Service]\n{drop_in}\n")
+        machine.run("systemctl daemon-reload; systemctl restart x@00", check=False)
+    result = machine.run("wctl doctor --json", check=False)
+    ran = machine.read(RAN) if machine.exists(RAN) else ""
+    return ran, [finding["code"] for finding in json.loads(result.out)], result.err
+
+
+@pytest.mark.parametrize(
+    ("options", "drop_in", "why"),
+    [
+        ("user=ghost", "", "its user ghost is unknown"),
+        ("systemd.Service.User=ghost", "", "its user ghost is unknown"),
+        ("user=www-data", "User=ghost", "its user ghost is unknown"),
+        ("user=www-data", "Group=ghosts", "its group ghosts is unknown"),
+        ("systemd.Service.DynamicUser=yes", "", "its user exists only while it runs"),
+        ("user=www-data", "User=\nDynamicUser=yes", "its user exists only while it runs"),
+    ],
+)
+def test_nothing_is_run_as_root_for_want_of_a_user(
+    machine: Machine, options: str, drop_in: str, why: str
+) -> None:
+    """If doctor cannot become the worker's user, it runs nothing, and says why."""
+    ran, codes, said = examine(machine, options, drop_in)
+    assert ran == ""
+    assert said.startswith(f"wctl: x: doctor runs none of its commands: {why}")
+    assert "user-missing" in codes or options != "user=ghost"
+
+
+@pytest.mark.parametrize(
+    ("options", "drop_in", "who"),
+    [
+        ("user=www-data", "", "uid=33(www-data) gid=33(www-data) groups=33(www-data)"),
+        ("", "User=www-data", "uid=33(www-data) gid=33(www-data) groups=33(www-data)"),
+        ("systemd.Service.User=33", "", "uid=33(www-data) gid=33(www-data) groups=33(www-data)"),
+        ("user=www-data", "User=nobody", "uid=65534(nobody) gid=65534(nogroup)"),
+        ("user=www-data", "Group=adm", "uid=33(www-data) gid=4(adm)"),
+        ("", "", "uid=0(root)"),
+    ],
+)
+def test_commands_run_as_the_worker_runs(
+    machine: Machine, options: str, drop_in: str, who: str
+) -> None:
+    """doctor runs commands as systemd runs the worker, whatever sets the user."""
+    ran, codes, said = examine(machine, options, drop_in)
+    assert ran.startswith(who)
+    assert (codes, said) == ([], "")
