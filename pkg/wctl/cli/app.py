@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -61,6 +62,22 @@ _INSTEAD = {
 }
 
 
+def _refuse_to_be_root_for_others(configuration: Path) -> None:
+    """Raise WctlError if we are root, and ``configuration`` or our runtime directory are not."""
+    from wctl.errors import WctlError
+    from wctl.trust import files
+
+    if os.geteuid() != 0:
+        return
+    for directory in (configuration, os.environ.get("XDG_RUNTIME_DIR") or "/run/user/0"):
+        why = files.not_roots(directory)
+        if why is not None:
+            raise WctlError(
+                f"--user manages your own workers, and you are root, but {why}",
+                hint="run wctl as that user, without sudo",
+            )
+
+
 @dataclass
 class Session:
     """One run of wctl. It makes expensive objects when a verb first asks for them."""
@@ -72,10 +89,18 @@ class Session:
 
     @cached_property
     def layout(self) -> Layout:
-        """The directories of units, configuration and variables."""
+        """The directories of units, configuration and variables.
+
+        Raises:
+            WctlError: root would act in another user's directories.
+        """
         from wctl.install.installed import Layout
 
-        return Layout.of_user() if self.user else Layout.of_system()
+        if not self.user:
+            return Layout.of_system()
+        layout = Layout.of_user()
+        _refuse_to_be_root_for_others(layout.configuration)
+        return layout
 
     @cached_property
     def config(self) -> Config:

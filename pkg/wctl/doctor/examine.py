@@ -139,6 +139,7 @@ class Examination:
         environment = self._layout.environment
         timeout, user = self._timeouts.command, self._layout.user
         unit = examined.installed.instance(examined.installed.numprocs_start)
+        console = messenger.console_of(program)
         try:
             who = identity(self._manager, unit)
             runner = Runner(program, environment, who, timeout=timeout, user=user)
@@ -149,12 +150,13 @@ class Examination:
                 return  # no queue moves while a service that the program needs is down
             if program.queue_command is not None:
                 yield from queues.by_command(runner, examined, self._manager, self._timeouts.queue)
-            console = messenger.console_of(program)
             if console is not None:
                 symfony = messenger.Messenger(runner, console, examined, self._manager)
                 yield from symfony.findings(self._timeouts.queue, consumed)
         except RefusedError as refused:
-            self.unexamined.append(f"{program.name}: doctor runs none of its commands: {refused}")
+            if program.health_command or program.queue_command or console:
+                reason = f"doctor runs none of its commands: {refused}"
+                self.unexamined.append(f"{program.name}: {reason}")
 
 
 def _waits(process: Process) -> bool:

@@ -21,10 +21,10 @@ _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # system
 
 @dataclass(frozen=True)
 class Identity:
-    """The user and group that systemd runs a unit as; None: the manager's own."""
+    """The user and group that systemd runs a unit as."""
 
-    account: pwd.struct_passwd | None = None
-    group: int | None = None
+    account: pwd.struct_passwd | None = None  # None: the manager's own
+    group: str = ""  # "": that of the account
 
 
 def identity(manager: Manager, unit: str) -> Identity:
@@ -42,11 +42,11 @@ def identity(manager: Manager, unit: str) -> Identity:
     if not (user or manager.user or os.geteuid() == 0):
         raise RefusedError(commands.NEEDS_ROOT)
     account = accounts.find(user) if user else None
-    gid = accounts.group(group) if group else None
-    if (user and account is None) or (group and gid is None):
-        missing = f"user {user}" if user and account is None else f"group {group}"
-        raise RefusedError(f"its {missing} is unknown")
-    return Identity(account, gid)
+    if user and account is None:
+        raise RefusedError(f"its user {user} is unknown")
+    if group and accounts.group(group) is None:
+        raise RefusedError(f"its group {group} is unknown")
+    return Identity(account, group)
 
 
 class Runner:
@@ -82,13 +82,16 @@ class Runner:
         inside = f"cd {shell_quote(directory)} && " if directory else ""
         if self._account is None or self._account.pw_uid == os.geteuid():
             return f"{inside}{shell_join(command)}"
-        return f"{inside}runuser -u {shell_quote(self._account.pw_name)} -- {shell_join(command)}"
+        user = self._account.pw_name
+        group = ["-g", self._group] if self._group else []
+        return inside + shell_join(["runuser", "-u", user, *group, "--", *command])
 
     def _service(self, files: Sequence[str]) -> list[str]:
         """Return systemd-run's words; systemd reads the variables from files, so we show none."""
         words = ["systemd-run", "--quiet", "--wait", "--pipe", "--collect"]
         words += ["--user"] if self._user else []
         words += [f"--uid={self._account.pw_name}"] if self._account is not None else []
+        words += [f"--gid={self._group}"] if self._group else []
         directory = self._directory()
         words += [f"--working-directory={directory}"] if directory else []
         return [*words, *(f"--property=EnvironmentFile={file}" for file in files)]
@@ -110,7 +113,7 @@ class Runner:
         return commands.run(
             command,
             self._account,
-            group=self._group,
+            group=accounts.group(self._group) if self._group else None,
             timeout=self.timeout,
             directory=self._directory() or self._default_directory(),
             environ=self._variables(),

@@ -18,6 +18,7 @@ from wctl.install.changes import Plan, Write
 from wctl.install.installed import Installed, Layout
 from wctl.systemd import unit_name
 from wctl.systemd.manager import Manager
+from wctl.trust import accounts, files
 from wctl.trust.text import shell_join, shell_quote
 from wctl.units.host import Host
 from wctl.units.render import render
@@ -160,17 +161,17 @@ def lingering(layout: Layout, programs: Iterable[str]) -> Iterator[Finding]:
 def log_directories(runner: Runner, commands: Commands) -> Iterator[Finding]:
     """Report directories of log files into which the program's user cannot write."""
     program = runner.program
-    files: dict[Path, str] = {}
+    keys: dict[Path, str] = {}
     for key in ("stdout_logfile", "stderr_logfile"):
         path = log_file(getattr(program, key))
         if path is not None and not (key == "stderr_logfile" and program.redirect_stderr):
-            files.setdefault(Path(path.text(program.numprocs_start)), key)
-    for directory in sorted({file.parent for file in files}):
+            keys.setdefault(Path(path.text(program.numprocs_start)), key)
+    for directory in sorted({file.parent for file in keys}):
         if not os.path.isdir(directory):  # noqa: PTH112 - Path.is_dir() may raise
             continue  # "wctl check" reports the missing directory
         test = 'test -w "$1" && test -x "$1"'
         if runner.run(["/bin/sh", "-c", test, "sh", str(directory)]).code != 0:
-            key = next(key for file, key in files.items() if file.parent == directory)
+            key = next(key for file, key in keys.items() if file.parent == directory)
             yield _closed(runner, directory, key, commands)
 
 
@@ -194,8 +195,13 @@ def _closed(runner: Runner, directory: Path, key: str, commands: Commands) -> Fi
         what += f"; other programs use that directory, so set {key} to a file in {own}"
         make = shell_join(["install", "-d", "-o", user, "-m", "0750", own])
         remedy = f"{make} && {commands.edit_option(program, key)}"
-    found = (barred or directory).stat()
-    evidence = f"{barred or directory}: mode {found.st_mode & 0o7777:04o}, {_owner(found)}"
+    place = barred or directory
+    why = files.unsafe(place)
+    if why is not None:  # the remedies above would act on what another user chooses
+        what = f"its user {user} cannot write log files into {directory}; {why}"
+        remedy = shell_join(["namei", "-l", str(directory)])
+    found = place.stat()
+    evidence = f"{place}: mode {found.st_mode & 0o7777:04o}, owner {accounts.name(found.st_uid)}"
     return Finding("log-directory-closed", program.name, what, (evidence,), remedy)
 
 
@@ -212,10 +218,3 @@ def _is_its_own(directory: Path, program: Program) -> bool:
         return all(entry.name.startswith(mine) for entry in directory.iterdir())
     except OSError:
         return False  # we may not read the directory
-
-
-def _owner(found: os.stat_result) -> str:
-    try:
-        return f"owner {pwd.getpwuid(found.st_uid).pw_name}"
-    except KeyError:
-        return f"owner {found.st_uid}"

@@ -74,6 +74,20 @@ def truncate(path: Path | str, writer: int | None) -> None:
         file.truncate(0)
 
 
+def unsafe(path: Path | str) -> str | None:
+    """Return how another user may lead us elsewhere on the way to ``path``; None if none can.
+
+    Raises:
+        OSError: the path leads nowhere, or we cannot go there.
+    """
+    before: _Step | None = None
+    for step in _steps(str(path)):
+        if before is not None and not _safe(before, step):
+            return _unsafe(str(path), before, step).strerror
+        before = step
+    return None
+
+
 def not_roots(path: Path | str) -> str | None:
     """Return why a user other than root can change what ``path`` leads to; None if none can.
 

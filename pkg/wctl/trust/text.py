@@ -7,7 +7,6 @@ Characters that reverse the direction of text make it read as something else.
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterable
 
 _LONGEST = 300  # characters of a line
@@ -51,6 +50,8 @@ def shell_join(words: Iterable[str]) -> str:
 
 def shell_quote(word: str) -> str:
     """Return a word quoted for the shell; what is not printable is spelt out, as in $'\\x1b'."""
+    import shlex  # lazy: "wctl status" needs none
+
     if word.isprintable():
         return shlex.quote(word)
     data = word.encode(errors="surrogateescape")

@@ -71,6 +71,17 @@ def test_link_to_a_directory_of_another_user(worker: Machine) -> None:
     assert worker.read("/srv/bob/log/worker.log") == "bob's\n"
 
 
+def test_remedies_do_not_act_where_a_link_leads(worker: Machine) -> None:
+    """doctor suggests no command that would give root's directory to the worker's user."""
+    worker.run("cd /srv/app1 && mv log log.old && ln -s /etc log", user="www-data")
+    shown = worker.run("wctl doctor", check=False).out
+    assert (
+        "[log-directory-closed]" in shown and "unsafe: /srv/app1/log belongs to www-data" in shown
+    )
+    assert "install -d" not in shown
+    assert "$ namei -l /srv/app1/log\n" in shown
+
+
 def test_file_of_root_moved_in_place_of_the_log(worker: Machine) -> None:
     """A user can move root's files within the own directories; root does not show them."""
     worker.write("/srv/app1/.env", "SECRET=1\n", mode=0o600)

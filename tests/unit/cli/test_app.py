@@ -157,6 +157,24 @@ def test_help_imports_no_verb() -> None:
     )
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be misled into others' files")
+@pytest.mark.parametrize("variable", ["XDG_CONFIG_HOME", "XDG_RUNTIME_DIR"])
+def test_root_acts_in_no_other_users_directories(tmp_path: Path, variable: str) -> None:
+    """sudo may keep HOME and the like: --user would then write where links of the user lead."""
+    own = {"XDG_CONFIG_HOME": str(tmp_path), "XDG_RUNTIME_DIR": str(tmp_path)}
+    theirs = tmp_path / "alice"
+    theirs.mkdir()
+    os.chown(theirs, 12345, 12345)
+    (theirs / "wctl").mkdir()
+    own[variable] = str(theirs)
+    shown = run("--user", "check", cwd=None, **own)
+    assert shown.returncode == 1
+    assert shown.stderr == (
+        f"wctl: --user manages your own workers, and you are root, but {theirs} belongs to 12345\n"
+        "      run wctl as that user, without sudo\n"
+    )
+
+
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
 def test_closed_standard_streams(tmp_path: Path, closed: str) -> None:
     """Without stdin, stdout or stderr, wctl does what it should, and shows no traceback."""

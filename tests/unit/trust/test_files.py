@@ -141,6 +141,16 @@ def test_truncate(app: Path) -> None:
     assert after.st_size == 0
 
 
+def test_ways_that_others_could_change(root: Path, app: Path) -> None:
+    """A directory of a user's is safe to name to root; what that user's links lead to is not."""
+    assert files.unsafe(app) is None
+    (app / "etc").symlink_to("/etc")
+    os.chown(app / "etc", ALICE, ALICE, follow_symlinks=False)
+    assert files.unsafe(app / "etc") == f"unsafe: {app}/etc belongs to 12345, / to root"
+    (root / "etc").symlink_to("/etc")
+    assert files.unsafe(root / "etc") is None
+
+
 def test_what_root_alone_can_change(root: Path, app: Path) -> None:
     """A file is root's if each directory and link on the way is, and nobody else may write."""
     assert files.not_roots(make(root / "file")) is None
