@@ -500,3 +500,34 @@ def test_without_privileges_one_may_look(machine: Machine) -> None:
         assert (refused.code, refused.out) == (code, ""), refused.err
         assert "Traceback" not in refused.err
     assert len(pids(machine)) == 2
+
+
+FIRST, SECOND = "no database", "no queue"
+
+
+@pytest.mark.parametrize("log", ["journal", "file"])
+def test_failed_start_is_explained_by_this_start(machine: Machine, log: str) -> None:
+    """What an earlier start wrote, and how it ended, is no reason of this start."""
+
+    def start(script: str) -> tuple[str, str]:
+        """Starts the script, in vain; returns what start says, and what doctor says later."""
+        machine.write("/srv/worker", f"#!/bin/sh\n{script}\n", mode=0o755)
+        said = machine.run("wctl start w@00", check=False).err
+        wait_for(lambda: states(machine) == {"w@00": "FATAL"}, 20, "FATAL")
+        return said, machine.run("wctl doctor", check=False).out
+
+    options = f"command=/srv/worker\nautostart=false\nstartretries=0\nlog={log}\n"
+    configure(machine, f"[program:w]\n{options}")
+    machine.run("wctl update")
+    said, found = start(f"echo {FIRST}; exit 3")
+    assert said.startswith(f"    exit status 3; its last lines:\n    {FIRST}\n")
+    assert f"wrote: {FIRST}" in found
+    # Now the worker ends with success, silently, before it is ready.
+    said, found = start("exit 0")
+    assert said.startswith("    exit status 0, before it was ready; its last lines:\n    (none)\n")
+    assert "last exit: exit status 0, before it was ready" in found
+    assert FIRST not in said + found
+    said, found = start(f"echo {SECOND}; exit 4")
+    assert said.startswith(f"    exit status 4; its last lines:\n    {SECOND}\n") or log == "file"
+    assert SECOND in said and f"wrote: {SECOND}" in found
+    assert "last exit: exit status 4" in found

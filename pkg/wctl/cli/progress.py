@@ -30,6 +30,7 @@ class Progress:
         self._session = session
         self._terminal = not session.quiet and is_terminal(err=True)
         self._begun = 0.0
+        self._since = 0.0
         self._all = 0
         self._left: set[str] = set()
 
@@ -57,6 +58,7 @@ class Progress:
 
     def _begin(self, event: Begun) -> None:
         self._begun = time.monotonic()
+        self._since = event.since
         self._all = len(event.units)
         self._left = set(event.units)
 
@@ -68,14 +70,15 @@ class Progress:
         echo(f"{unit_name.short(event.unit)}: ERROR ({reason})")
         if event.result != "failed":
             return
-        from wctl.systemd import exits, journal  # lazy: failures are rare
+        from wctl.operate.last_words import last_words  # lazy: failures are rare
+        from wctl.systemd import exits
 
-        how = exits.last_exit(event.unit, user=self._session.user)
+        how = exits.last_exit(event.unit, user=self._session.user, since=self._since)
         if how:
             echo(f"    {how}; its last lines:", err=True)
-        wrote = journal.last([event.unit], _LAST_LINES, user=self._session.user)
-        for text in [printable(line.text) for line in wrote] or ["(none)"]:
-            echo(f"    {text}", err=True)
+        said = last_words(self._session.manager, event.unit, since=self._since)
+        for text in (*(said.worker[-_LAST_LINES:] or ["(none)"]), *said.wrapper[-1:]):
+            echo(f"    {printable(text)}", err=True)
 
     def _line(self, text: str) -> None:
         if not self._session.quiet:

@@ -13,17 +13,16 @@ from wctl.config.model import Program
 from wctl.doctor.finding import Commands, Finding, few, names
 from wctl.doctor.history import Event, History
 from wctl.install.installed import Installed
-from wctl.operate.log_files import LogFile, of_units
+from wctl.operate.last_words import last_words
 from wctl.operate.states import Process, State
-from wctl.systemd import exits, journal, unit_name
+from wctl.systemd import exits, unit_name
 from wctl.systemd.manager import Manager
 from wctl.systemd.quantities import INFINITY, size_in_words
 from wctl.trust import files
-from wctl.trust.text import shell_join
+from wctl.trust.text import printable, shell_join
 from wctl.wrapper.starts import Counter
 
 _DIRECTIVE = "systemd.Service.{}"  # a passed-through directive in the configuration
-_ERR = 3  # the priority LOG_ERR of syslog(3)
 _GAVE_UP = "gave up after"  # words of the wrapper that the description repeats
 _NOT_RUN = "systemd cannot run it"  # the description begins so, see states.py
 _MANY = 3  # this many crashes are no accident
@@ -31,7 +30,6 @@ _MANY = 3  # this many crashes are no accident
 # exits until then.
 _SETTLED = 5.0
 _NEARLY = 0.9  # of a limit
-_END = 4096  # bytes at the end of a log file
 _PROPERTIES = (
     "DropInPaths",
     "ExecMainCode",
@@ -162,7 +160,8 @@ class Workers:
     def _last_exit(self, process: Process) -> str | None:
         """Return how the worker last ended; the journal has no entry for a clean exit."""
         if process.state is not State.EXITED:
-            return exits.last_exit(process.unit, user=self._manager.user)
+            since = self._first_start(process)
+            return exits.last_exit(process.unit, user=self._manager.user, since=since)
         found = self._properties[process.unit]
         how = _HOW.get(int(found["ExecMainCode"]))
         return None if how is None else exits.words(how, str(found["ExecMainStatus"]))
@@ -174,17 +173,17 @@ class Workers:
 
     def _last_lines(self, process: Process) -> tuple[str, ...]:
         """Return the wrapper's last error, and the last lines of the worker from where it logs."""
-        (logs,) = of_units(self._manager, [process.unit])
-        found = journal.last([process.unit], 20, user=self._manager.user)
-        if logs.journal:
-            lines = [line.text for line in found if line.identifier != "wctl"]
-        else:
-            _, lines = max(map(_end, logs.present()), default=(0.0, []))
-        own = [line.text for line in found if line.identifier == "wctl" and line.priority <= _ERR]
-        whys = [text.partition(": ")[2] for text in own if _GAVE_UP not in text]
+        said = last_words(self._manager, process.unit, since=self._first_start(process))
+        whys = [text.partition(": ")[2] for text in said.wrapper if _GAVE_UP not in text]
         # Tries that fail in the same way write the same lines: keep the last of each.
-        said = [*(f"wctl: {why}" for why in whys[-1:]), *(f"wrote: {line}" for line in few(lines))]
-        return tuple(reversed(dict.fromkeys(reversed(said))))[-3:]
+        wrote = (f"wrote: {line}" for line in few(said.worker))
+        shown = [*(f"wctl: {printable(why)}" for why in whys[-1:]), *wrote]
+        return tuple(reversed(dict.fromkeys(reversed(shown))))[-3:]
+
+    def _first_start(self, process: Process) -> float:
+        """Return when somebody last started the instance by hand (seconds since the epoch)."""
+        restarts = int(self._properties[process.unit]["NRestarts"])
+        return exits.first_start(process.unit, restarts, user=self._manager.user)
 
     # ---- the past ------------------------------------------------------------------------
 
@@ -343,14 +342,3 @@ def _open_files(pid: int) -> int:
         return len(os.listdir(f"/proc/{pid}/fd"))
     except OSError:
         return 0  # the process has just ended, or belongs to another user
-
-
-def _end(log: LogFile) -> tuple[float, list[str]]:
-    """Return when a log file was last written (seconds since the epoch), and its last lines."""
-    try:
-        with files.open_log(log.path, log.writer) as file:
-            found = os.fstat(file.fileno())
-            file.seek(max(0, found.st_size - _END))
-            return found.st_mtime, file.read(_END).decode(errors="replace").splitlines()
-    except OSError as error:
-        return 0.0, [f"({error.filename}: {error.strerror})"]

@@ -6,8 +6,9 @@ operation again, because systemd, or a file, holds everything that it has done s
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Union
 
@@ -30,6 +31,8 @@ class Begun:
 
     verb: Verb
     units: tuple[str, ...]
+    # Seconds since the epoch; what was logged before is not about these jobs.
+    since: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,7 @@ class Jobs:
         self._waiting: dict[str, str] = {}  # unit by job
         self._refused: dict[str, str] = {}  # systemd's reason by unit
         self._begun = not units
+        self._since = time.time()
         self._ask()
 
     def asked(self) -> Iterator[Event]:
@@ -98,7 +102,7 @@ class Jobs:
         """Yield Begun, once, and an Ended for each job that systemd refused."""
         if not self._begun:
             self._begun = True
-            yield Begun(self._verb, self._units)
+            yield Begun(self._verb, self._units, self._since)
         while self._refused:
             yield Ended(self._verb, *self._refused.popitem())
 

@@ -14,28 +14,46 @@ from wctl.trust import commands
 from wctl.wrapper.exits import GIVE_UP_SIGNAL
 
 GAVE_UP = ("killed", str(int(GIVE_UP_SIGNAL)))  # EXIT_CODE, EXIT_STATUS of a wrapper
+_NOT_READY = "protocol"  # UNIT_RESULT: the worker ended with success, but before READY
+_MANY = 100
 _LOOK_BACK = 6  # entries: systemd logs up to two for each exit
 
 
-def last_exit(unit: str, *, user: bool) -> str | None:
+def last_exit(unit: str, *, user: bool, since: float = 0.0) -> str | None:
     """Return how the worker last ended: "exit status 3", "killed by SIGSEGV"; None if unknown.
 
-    If the kernel killed the worker for want of memory, ", out of memory (limit 256M)" follows, with
-    the limit as it is now. With cgroup version 1 the cause stays unknown: systemd does not look
-    there, and the kernel's count is gone with the cgroup when the worker is started again.
+    An end before ``since`` (seconds since the epoch) does not count. If the kernel killed the
+    worker for want of memory, ", out of memory (limit 256M)" follows, with the limit as it is now.
+    With cgroup version 1 the cause stays unknown: systemd does not look there, and the kernel's
+    count is gone with the cgroup when the worker is started again.
     """
     kinds = (entries.PROCESS_EXIT, entries.UNIT_FAILED)
-    found = entries.read(kinds, f"--lines={_LOOK_BACK}", user=user, unit=unit)
+    options = (f"--lines={_LOOK_BACK}", f"--since=@{since:.6f}")
     why = ""
-    for entry in reversed(list(found)):
+    for entry in reversed(list(entries.read(kinds, *options, user=user, unit=unit))):
         if entry["MESSAGE_ID"] == entries.UNIT_FAILED:
+            if why == _NOT_READY:
+                break
             why = entry["UNIT_RESULT"]
             continue
         code, status = entry["EXIT_CODE"], entry["EXIT_STATUS"]
         if (code, status) != GAVE_UP:
             memory = ", out of memory" + _limit(unit, user=user) if why == "oom-kill" else ""
             return words(code, status) + memory
-    return None
+        why = ""
+    # systemd logs no exit with status 0; before READY, the unit has failed all the same.
+    return "exit status 0, before it was ready" if why == _NOT_READY else None
+
+
+def first_start(unit: str, restarts: int, *, user: bool) -> float:
+    """Return when the start began that ``restarts`` automatic restarts followed, by hand that is.
+
+    The result is in seconds since the epoch: of many restarts, the last hundred count; 0 if the
+    journal does not know.
+    """
+    options = (f"--lines={min(restarts, _MANY) + 1}",)
+    starts = list(entries.read((entries.STARTING,), *options, user=user, unit=unit))
+    return starts[0].time if starts else 0.0
 
 
 def _limit(unit: str, *, user: bool) -> str:

@@ -126,9 +126,13 @@ def reader() -> Reader:
     return Native(_reader)
 
 
-def last(units: Sequence[str], count: int, *, user: bool) -> list[Line]:
-    """Return the last ``count`` lines of ``units``, with the lines that wctl wrote in between."""
-    return list(reader().read(Query(tuple(units), user=user), count))
+def last(units: Sequence[str], count: int, *, user: bool, since: float = 0.0) -> list[Line]:
+    """Return the last ``count`` lines of ``units``, with the lines that wctl wrote in between.
+
+    Lines before ``since`` (seconds since the epoch) are left out.
+    """
+    query = Query(tuple(units), user=user, since=int(since * 1_000_000))
+    return list(reader().read(query, count))
 
 
 class Native:

@@ -47,3 +47,30 @@ def test_the_last_end_alone_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     entries = [KILLED, OOM, later, GAVE_UP]
     assert last_exit(tmp_path, monkeypatch, entries, "1") == "exit status 3"
     assert last_exit(tmp_path, monkeypatch, [], "1") is None
+
+
+def test_clean_end_before_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """systemd logs no clean exit, only that the unit failed; that is not the end before it."""
+    early = {**FAILED, "UNIT_RESULT": "protocol"}
+    clean = "exit status 0, before it was ready"
+    signalled = {**FAILED, "UNIT_RESULT": "signal"}
+    assert last_exit(tmp_path, monkeypatch, [early], "1") == clean
+    assert last_exit(tmp_path, monkeypatch, [early, early, GAVE_UP, signalled], "1") == clean
+    failed = {**EXIT, "EXIT_CODE": "exited", "EXIT_STATUS": "3"}
+    result = {**FAILED, "UNIT_RESULT": "exit-code"}
+    assert last_exit(tmp_path, monkeypatch, [failed, result, early], "1") == clean
+    assert last_exit(tmp_path, monkeypatch, [early, failed, result], "1") == "exit status 3"
+
+
+def test_first_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The start by hand is the one before all automatic restarts: the oldest that we ask for."""
+    (tmp_path / "journalctl").write_text(
+        f'#!/bin/sh\necho "$@" >{tmp_path}/asked\n'
+        'echo \'{"__REALTIME_TIMESTAMP": "1500000"}\'; echo \'{"__REALTIME_TIMESTAMP": "9"}\'\n'
+    )
+    (tmp_path / "journalctl").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert exits.first_start("w@00.service", 1, user=False) == 1.5
+    assert "--lines=2 " in (tmp_path / "asked").read_text()
+    exits.first_start("w@00.service", 12345, user=False)
+    assert "--lines=101 " in (tmp_path / "asked").read_text()
