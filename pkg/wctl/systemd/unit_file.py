@@ -56,6 +56,10 @@ class Section:
         assert not _BROKEN.search(line), line
         self.lines.append(line)
 
+    def listed(self, key: str, *words: Word) -> None:
+        """Add one word of a directive that takes a list, in which blanks separate words."""
+        self.set(key, Raw(_quoted(words)))
+
     def flag(self, key: str, value: bool) -> None:
         """Add a boolean directive."""
         self.set(key, "yes" if value else "no")
@@ -112,11 +116,12 @@ def fits(*words: Word) -> bool:
 
 
 def _argument(words: Iterable[Word]) -> str:
-    """Return one argument of a command line, quoted only if necessary: people read these files."""
+    """Return one argument of a command line."""
     return _quoted([word.replace("$", "$$") if isinstance(word, str) else word for word in words])
 
 
 def _quoted(words: Iterable[Word]) -> str:
+    """Return one word, quoted only if necessary: people read these files."""
     escaped = "".join(map(_escaped, words))
     return escaped if _PLAIN.fullmatch(escaped) else f'"{escaped}"'
 

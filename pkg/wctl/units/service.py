@@ -220,7 +220,7 @@ class Service:
             service.set(key, value)
         if program.hardening == "strict":
             for directory in sorted(_log_directories(program)):
-                service.set("ReadWritePaths", f"-{directory}")
+                service.listed("ReadWritePaths", f"-{directory}")
 
 
 def _log_directories(program: Program) -> set[str]:

@@ -120,6 +120,23 @@ def test_environment() -> None:
     assert written(lambda section: section.environment("A", "b")) == "Environment=A=b"
 
 
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["-/srv/logs"], "X=-/srv/logs"),
+        (["-/etc x"], 'X="-/etc x"'),
+        (["/it's 50%/", Raw("%i")], 'X="/it\'s 50%%/%i"'),
+        (['/a "b\\'], 'X="/a \\"b\\\\"'),
+    ],
+)
+def test_listed(words: list[Word], expected: str) -> None:
+    """A value of a list stays one word, whatever blanks it has: no other path gets into the list.
+
+    extract_first_word() of systemd takes away one backslash before any character.
+    """
+    assert written(lambda section: section.listed("X", *words)) == expected
+
+
 def test_unit() -> None:
     """A unit has its header, then each section once, in the order of their first lines."""
     unit = Unit("x.service", ("Generated", "Do not edit"))
