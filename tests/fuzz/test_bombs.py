@@ -160,7 +160,7 @@ def test_one_bad_file_stops_no_other(tmp_path: Path) -> None:
     (tmp_path / "e.conf").write_bytes(b"[program:e]\ncommand=/bin/cat\0\n")
     (tmp_path / "f.conf").write_bytes(b"[program:f]\ncommand=\xff\n")
     (tmp_path / "g.conf").write_bytes(b"\xef\xbb\xbf[program:g]\n")
-    (tmp_path / "h.conf").write_text("[program:h]\ncommand=/bin/nonesuch\n")
+    (tmp_path / "h.conf").write_text("[program:h]\nuser=root\ncommand=/bin/nonesuch\n")
     (tmp_path / "i.conf").symlink_to("/dev/zero")
     file = tmp_path / "main"
     file.write_text("[include]\nfiles=*.conf\n")

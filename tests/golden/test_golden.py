@@ -43,7 +43,7 @@ def test_verify(source: Path, directory: Path, host: Host, tmp_path: Path) -> No
 
 @pytest.mark.parametrize(("source", "directory", "host"), DIRECTORIES)
 def test_secrets(source: Path, directory: Path, host: Host) -> None:
-    """Values of `environment` are only in secret files, for root alone, never in a unit."""
+    """Variables and a URL with a password are only in secret files, never in a unit."""
     files = render.rendered(source, host)
     config = load([source], render.VARIABLES)
     values = {
@@ -52,6 +52,7 @@ def test_secrets(source: Path, directory: Path, host: Host) -> None:
         for _, text in program.environment
         if len(text.text(0)) > 3
     }
+    values |= {url for program in config.programs if "@" in (url := program.serverurl or "")}
     for file in files:
         assert file.secret == file.name.endswith(".env")
         if not file.secret:

@@ -7,13 +7,12 @@ import re
 from collections.abc import Iterator
 
 from wctl.check.codes import Check, Problem
-from wctl.config import frameworks
+from wctl.config import frameworks, secrets
 from wctl.config.model import MOST_EARLIER, Config, Program, log_file
 from wctl.config.values import byte_size
 
-_SECRET = re.compile(r"PASS(WORD|WD)?|SECRET|TOKEN|API_?KEY|PRIVATE_?KEY", re.IGNORECASE)
-_URL_PASSWORD = re.compile(r"://[^/:@\s]+:[^/@\s]+@")
 _SHORT_STOP = 10  # seconds: Supervisor's default; many messages take longer
+_WRAPPER_NEEDS = 10 << 20  # bytes: an interpreter that has imported the wrapper
 _OPERATORS = {"|", "||", "&&", "&", ">", ">>", "<", "2>", "2>&1", ";"}
 _SHELL_VARIABLE = re.compile(r"\$(\w+|\{\w+\}|\(.*)", re.ASCII)
 # Directives that determine the state of an instance.
@@ -101,6 +100,18 @@ def _memory_below_own_limit(program: Program) -> Iterator[Problem]:
         )
 
 
+def _memory_below_wrapper(program: Program) -> Iterator[Problem]:
+    for key in ("memory_max", "memory_high"):
+        limit = getattr(program, key)
+        if limit is not None and limit.isdecimal() and int(limit) < _WRAPPER_NEEDS:
+            yield Problem(
+                "memory-below-wrapper",
+                key,
+                f"{limit} bytes, but the Python that starts the worker needs up to"
+                f" {_WRAPPER_NEEDS >> 20}M, and the kernel kills it; use what the worker needs",
+            )
+
+
 def _memory_high_crawls(program: Program) -> Iterator[Problem]:
     if program.memory_high is not None and program.memory_high.isdecimal():
         soft = frameworks.soft_limit(program)
@@ -167,25 +178,39 @@ def _log_files(program: Program) -> Iterator[tuple[str, str]]:
 
 def _open_secret(program: Program) -> Iterator[Problem]:
     for directive in program.passed_through:
-        if directive.key == "Environment" and _looks_secret(directive.value):
+        name, _, value = directive.value.partition("=")
+        if directive.key == "Environment" and secrets.in_assignment(name, value):
             yield Problem(
                 "open-secret",
                 f"systemd.{directive.section}.{directive.key}",
                 "every user can read Environment= over D-Bus; use environment or environment_file",
             )
     for name, text in program.environment:
-        if _looks_secret(f"{name}={text.text(0)}"):
+        if secrets.in_assignment(name, text.text(0)):
             yield Problem(
                 "secret-in-configuration",
                 "environment",
                 f"{name} looks like a secret in a file that others may read; move the secret to a"
                 " file of mode 0600, and name that file in environment_file",
             )
+    if program.serverurl is not None and secrets.in_assignment("", program.serverurl):
+        yield Problem(
+            "secret-in-configuration",
+            "serverurl",
+            "has a password, in a file that others may read; move it as SUPERVISOR_SERVER_URL to a"
+            " file of mode 0600, and name that file in environment_file",
+        )
 
 
-def _looks_secret(assignment: str) -> bool:
-    name, _, value = assignment.partition("=")
-    return bool(value and (_SECRET.search(name) or _URL_PASSWORD.search(value)))
+def _secret_in_command(program: Program) -> Iterator[Problem]:
+    found = secrets.in_command(word.text(0) for word in program.command)
+    if found is not None:
+        yield Problem(
+            "secret-in-command",
+            "command",
+            f"{found} looks like a secret, and every user can read command lines; let the command"
+            " read it from a variable of environment_file, or from a file",
+        )
 
 
 def _restart_steps(program: Program) -> Iterator[Problem]:
@@ -238,10 +263,12 @@ CHECKS: tuple[Check, ...] = (
     _abrupt_stop,
     _shell_syntax,
     _memory_below_own_limit,
+    _memory_below_wrapper,
     _memory_high_crawls,
     _never_ready,
     _shared_log_file,
     _open_secret,
+    _secret_in_command,
     _restart_steps,
     _overridden,
 )

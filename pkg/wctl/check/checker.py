@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wctl.check import advice, machine
+from wctl.check import advice, foreign, machine
 from wctl.check.codes import CODES
 from wctl.config.model import Config, Program
 from wctl.errors import Diagnostic, nearest
@@ -14,7 +14,7 @@ from wctl.install.installed import Layout
 def check(config: Config, layout: Layout) -> list[Diagnostic]:
     """Return every finding about the programs of ``config`` on this machine."""
     checks = (*advice.checks(config), *machine.checks(layout))
-    found = [*_taken(config, layout)]
+    found = [*foreign.configuration(config, layout), *_taken(config, layout)]
     for program in config.programs:
         found += _unknown_codes(program)
         for program_check in checks:

@@ -91,6 +91,18 @@ TABLE: tuple[Code, ...] = (
         "Every start fails until the command exists.",
         "Install the command, or give its whole path.",
     ),
+    _warning(
+        "foreign-configuration",
+        "Whoever can change a configuration file, or a directory above it, can run commands as"
+        " root.",
+        "Give the file or directory to root, and take the write permission from others (chmod"
+        " go-w). If these others may be root, set wctl_ignore in [supervisord].",
+    ),
+    _warning(
+        "root-worker",
+        "Without user, a worker runs as root, and so does whoever finds a hole in it.",
+        "Set user to the account that the worker needs; user = root says that it must be root.",
+    ),
     _warning("user-missing", "Every start fails until the user exists.", "Create the user."),
     _warning(
         "directory-missing",
@@ -111,6 +123,11 @@ TABLE: tuple[Code, ...] = (
         "log-directory-closed",
         "The program's user may not write to the log file's directory; the journal has the output.",
         "Change the owner or mode of the directory.",
+    ),
+    _warning(
+        "log-directory-foreign",
+        "A worker that runs as root writes log files where another user can replace them by links.",
+        "Give the directory to root, or set user to the directory's owner.",
     ),
     _warning(
         "planned-end-is-final",
@@ -141,6 +158,11 @@ TABLE: tuple[Code, ...] = (
         "Set memory_max to twice that limit, or leave memory_max out.",
     ),
     _warning(
+        "memory-below-wrapper",
+        "The kernel kills wctl's wrapper, a Python program that needs up to 10M, at every start.",
+        "Set memory_max, and memory_high, to what the worker needs.",
+    ),
+    _warning(
         "memory-high-crawls",
         "Above memory_high, the kernel slows the worker, which then never reaches its own limit.",
         "Leave memory_high out.",
@@ -159,6 +181,11 @@ TABLE: tuple[Code, ...] = (
         "secret-in-configuration",
         "Every user can read configuration files, and backups and repositories contain them.",
         "Move the secret to a file of mode 0600, and name that file in environment_file.",
+    ),
+    _warning(
+        "secret-in-command",
+        "Every user can read command lines: in ps, in the unit, and over D-Bus.",
+        "Let the command read the secret from a variable of environment_file, or from a file.",
     ),
     _warning(
         "restart-steps",

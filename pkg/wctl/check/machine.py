@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from functools import cache
 
+from wctl.check import foreign
 from wctl.check.codes import Check, Problem
 from wctl.config.model import Program, log_file
 from wctl.install import changes
@@ -17,7 +18,7 @@ from wctl.trust import accounts
 
 def checks(layout: Layout) -> tuple[Check, ...]:
     """Return the checks against this machine, whose units are in ``layout``."""
-    own = () if layout.user else (_user_missing, _directory_closed, _log_directory_closed)
+    own = () if layout.user else _OF_SYSTEM
     # We look up each path and each account once: thousands of programs share a few.
     for cached in (_which, _account, _is_directory, _may, _groups):
         cached.cache_clear()
@@ -29,6 +30,22 @@ def _command_not_found(program: Program) -> Iterator[Problem]:
     path = dict(program.environment).get("PATH")
     if not _which(name, path.text(0) if path else os.defpath):
         yield Problem("command-not-found", "command", f"{name}: no such command on this machine")
+
+
+def _root_worker(program: Program) -> Iterator[Problem]:
+    if program.user is None and not _own_user(program):
+        yield Problem(
+            "root-worker",
+            "user",
+            "missing, so the worker runs as root; expected the account that it needs, or root if"
+            " it needs that",
+        )
+
+
+def _own_user(program: Program) -> bool:
+    """Tell whether the user is that of a directive which wctl passes through."""
+    keys = {directive.key for directive in program.passed_through}
+    return bool(keys & {"User", "DynamicUser"})
 
 
 def _user_missing(program: Program) -> Iterator[Problem]:
@@ -67,11 +84,34 @@ def _log_directory_closed(program: Program) -> Iterator[Problem]:
             yield Problem("log-directory-closed", key, f"{problem}; expected permission w")
 
 
+def _log_directory_foreign(program: Program) -> Iterator[Problem]:
+    account = _account(program.user or "root")
+    if account is None or account.pw_uid != 0 or _own_user(program):
+        return
+    for key, directory in _log_directories(program):
+        whole = os.path.abspath(directory)  # noqa: PTH100 - resolve() would follow links
+        for place, who in foreign.others(whole, foreign.ROOT, shared=True):
+            problem = f"the worker runs as root, but {who} can change {place}"
+            expected = "expected a directory of root alone, or the owner as user"
+            yield Problem("log-directory-foreign", key, f"{problem}; {expected}")
+            break
+
+
 def _log_directories(program: Program) -> Iterator[tuple[str, str]]:
     for key in ("stdout_logfile", "stderr_logfile"):
         template = log_file(getattr(program, key))
         if template is not None and not (key == "stderr_logfile" and program.redirect_stderr):
             yield key, template.text(program.numprocs_start).rpartition("/")[0] or "/"
+
+
+# What only the system's manager can do: run workers of several users.
+_OF_SYSTEM: tuple[Check, ...] = (
+    _root_worker,
+    _user_missing,
+    _directory_closed,
+    _log_directory_closed,
+    _log_directory_foreign,
+)
 
 
 @cache

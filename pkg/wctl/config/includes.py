@@ -33,7 +33,7 @@ class Sections:
     by_name: dict[str, Merged] = field(default_factory=dict)
     defaults: dict[str, Entry] = field(default_factory=dict)
     files: list[Path] = field(default_factory=list)  # the files that we have read, in order
-    included: list[Path] = field(default_factory=list)  # patterns of included files, absolute
+    searched: list[str] = field(default_factory=list)  # directories that a pattern has searched
 
 
 def read(paths: Iterable[Path], names: Mapping[str, object], findings: Diagnostics) -> Sections:
@@ -103,8 +103,9 @@ class _Reader:
             return
         read = 0
         for pattern in patterns:
-            self.sections.included.append(Path(directory, pattern))
-            found = sorted(glob.glob(str(Path(directory, pattern))))  # noqa: PTH207 - absolute
+            whole = str(Path(directory, pattern))
+            found = sorted(glob.glob(whole))  # noqa: PTH207 - absolute
+            self.sections.searched += _searched(whole, found)
             if not found:
                 self._findings.warning(
                     "include", entry.place, "include", "files", f"{pattern}: no such file"
@@ -118,12 +119,14 @@ class _Reader:
                 self.read(Path(path), included_by=file)
 
 
-def directories(sections: Sections) -> set[Path]:
-    """Return the directories in which other files would be included, too, if they were there."""
-    return {
-        next(parent for parent in pattern.parents if not glob.has_magic(str(parent)))
-        for pattern in sections.included
-    }
+def _searched(pattern: str, found: Iterable[str]) -> list[str]:
+    """Return the directories whose entries decide what ``pattern`` matches."""
+    parts = Path(pattern).parts
+    magic = [index for index, part in enumerate(parts) if glob.has_magic(part)]
+    # Also if it is empty: another file may be there tomorrow.
+    first = [str(Path(*parts[:index])) for index in magic[:1] or [-1][: not found]]
+    inner = [str(Path(*Path(path).parts[:index])) for path in found for index in magic[1:]]
+    return list(dict.fromkeys(first + inner))
 
 
 def _same(file: Path, other: Path | None) -> bool:

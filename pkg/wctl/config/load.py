@@ -79,6 +79,9 @@ class _Loader:
                 sorted((grouping.group for grouping in groups), key=lambda group: group.name)
             ),
             diagnostics=tuple(sorted(self._kept(), key=_by_place)),
+            files=tuple(map(str, self._sections.files)),
+            searched=tuple(self._sections.searched),
+            wctl_ignore=self._ignored("supervisord"),
         )
 
     def _supervisord(self) -> None:
@@ -213,18 +216,19 @@ class _Loader:
 
     def _kept(self) -> list[Diagnostic]:
         """Return all diagnostics but the warnings that a section silences with wctl_ignore."""
-        ignored: dict[str, set[str]] = {}
-        if SILENCER in self._sections.defaults:
-            ignored["DEFAULT"] = {*values.words(self._sections.defaults[SILENCER].value)}
-        for name, section in self._sections.by_name.items():
-            for entry in (self._sections.defaults.get(SILENCER), section.entries.get(SILENCER)):
-                if entry is not None:
-                    ignored.setdefault(name, set()).update(values.words(entry.value))
+        ignored = {name: self._ignored(name) for name in ("DEFAULT", *self._sections.by_name)}
         return [
             diagnostic
             for diagnostic in self._findings.found
             if diagnostic.error or diagnostic.code not in ignored.get(diagnostic.section, ())
         ]
+
+    def _ignored(self, name: str) -> tuple[str, ...]:
+        """Return the codes in wctl_ignore of [DEFAULT] and of the section ``name``."""
+        section = self._sections.by_name.get(name)
+        entries = [self._sections.defaults.get(SILENCER)]
+        entries += [section.entries.get(SILENCER)] if section is not None else []
+        return tuple(word for entry in entries if entry for word in values.words(entry.value))
 
 
 @dataclass(frozen=True)

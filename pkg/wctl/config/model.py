@@ -159,6 +159,9 @@ class Config:
     programs: tuple[Program, ...]
     groups: tuple[Group, ...]
     diagnostics: tuple[Diagnostic, ...]
+    files: tuple[str, ...] = ()  # that were read
+    searched: tuple[str, ...] = ()  # directories in which [include] has looked for files
+    wctl_ignore: tuple[str, ...] = ()  # of [supervisord] and [DEFAULT]: for the configuration
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:

@@ -221,7 +221,8 @@ OPTIONS: tuple[Option, ...] = (
         values.server_url,
         None,
         "Environment=",
-        "The worker's SUPERVISOR_SERVER_URL; with AUTO it has none, as there is no supervisord.",
+        "The worker's SUPERVISOR_SERVER_URL; with AUTO it has none, as there is no supervisord. A"
+        " URL with a password is kept in a file that only root can read.",
     ),
     _own(
         "memory_max",

@@ -100,7 +100,7 @@ class Runner:
         """Return the files of variables; a later file overrides an earlier one."""
         program = self.program
         files = list(program.environment_file)
-        if program.environment:
+        if environment.has_file(program):
             files.append("-" + env_file.pattern(f"{self._environment}/{program.name}.env"))
         return files
 

@@ -133,7 +133,7 @@ def doubt(file: Path | None, control: str) -> str:
         if file is None or why is not None:
             return why or ""
         found = includes.read([file], load.names_of(load.environ()), Diagnostics())
-        places = (*found.files, *includes.directories(found))
+        places = (*found.files, *found.searched)
         return next(filter(None, map(files.not_roots, places)), "")
     except OSError as error:
         return f"{error.filename}: {error.strerror}"

@@ -38,14 +38,19 @@ def add(service: Section, program: Program, directory: str) -> None:
         service.environment(name, *words)
     for file in program.environment_file:
         service.set("EnvironmentFile", file)
-    if program.environment:
+    if has_file(program):
         own = env_file.pattern(f"{directory}/{program.name}")
         service.set("EnvironmentFile", f"-{own}.env")
         service.set("EnvironmentFile", f"-{own}@", INSTANCE, ".env")
 
 
+def has_file(program: Program) -> bool:
+    """Tell whether the program has variables that only root, or the user, may read."""
+    return bool(program.environment) or _secret_url(program)
+
+
 def file_text(program: Program) -> str:
-    """Return the text of PROGRAM.env, which holds `environment`: its values may be secrets."""
+    """Return the text of PROGRAM.env, which holds the variables whose values may be secrets."""
     lines = header(program.place.file, f"{program.name}.env")
     variables = env_file.environment_file(_written(program))
     return "".join(f"# {line}\n" for line in lines) + variables
@@ -62,7 +67,7 @@ def of_instance(program: Program, number: int, directory: Path, read: Reader) ->
     }
     for file in program.environment_file:
         found.update(read(Path(file.removeprefix("-")), file.startswith("-")))
-    if program.environment:
+    if has_file(program):
         found.update(_written(program))  # PROGRAM.env, which need not be installed
         found.update(read(directory / f"{program.name}@{number:02d}.env", True))
     return found
@@ -92,12 +97,19 @@ def _fixed(program: Program) -> Iterator[tuple[str, Template]]:
     """Yield the variables that Supervisor sets."""
     yield "SUPERVISOR_ENABLED", Template(("1",))
     yield "SUPERVISOR_GROUP_NAME", Template((program.group_title,))
-    if program.serverurl is not None:
+    if program.serverurl is not None and not _secret_url(program):
         yield "SUPERVISOR_SERVER_URL", Template((program.serverurl,))
     yield "SUPERVISOR_PROCESS_NAME", program.process_name
 
 
+def _secret_url(program: Program) -> bool:
+    """Tell whether serverurl has a user and a password: every user can read Environment=."""
+    return "@" in (program.serverurl or "")
+
+
 def _written(program: Program) -> Iterator[tuple[str, str]]:
-    """Yield `environment` as PROGRAM.env has it: systemd expands no specifiers in that file."""
+    """Yield the variables as PROGRAM.env has them: systemd expands no specifiers in that file."""
+    if program.serverurl is not None and _secret_url(program):
+        yield "SUPERVISOR_SERVER_URL", program.serverurl
     for name, text in program.environment:
         yield name, for_wrapper(text) if text.numbers else text.text(0)

@@ -51,7 +51,7 @@ def _render_program(
     ]
     if program.socket is not None:
         files += map(_file, socket_unit.units(program, program.socket, host))
-    if program.environment:
+    if environment.has_file(program):
         files.append(File(f"{program.name}.env", environment.file_text(program), secret=True))
     return files
 

@@ -14,11 +14,13 @@ from wctl.config.load import load
 from wctl.errors import Diagnostic
 from wctl.install.installed import Layout
 
-X = "[program:x]\ncommand=/bin/cat\n"
-Y = "[program:y]\ncommand=/bin/cat\n"
-CONSUME = "[program:x]\ncommand=/bin/cat messenger:consume\n"
-LIMITED = "[program:x]\ncommand=/bin/cat --memory-limit=64M\nautorestart=true\nstopwaitsecs=60\n"
-PLANNED = "[program:x]\ncommand=/bin/cat --time-limit=3600\n"
+ANYBODY = "[program:x]\ncommand=/bin/cat\n"
+CAT = "command=/bin/cat\nuser=root\n"
+X = f"[program:x]\n{CAT}"
+Y = f"[program:y]\n{CAT}"
+CONSUME = "[program:x]\nuser=root\ncommand=/bin/cat messenger:consume\n"
+LIMITED = f"{X}autorestart=true\nstopwaitsecs=60\n".replace("cat", "cat --memory-limit=64M")
+PLANNED = "[program:x]\nuser=root\ncommand=/bin/cat --time-limit=3600\n"
 OTHER = next(
     account for account in pwd.getpwall() if account.pw_uid not in (0, os.getuid())
 ).pw_name
@@ -35,15 +37,15 @@ class Case:
 
 CASES = (
     Case("syntax", f"{X}key\n", f"{X}; key\n"),
-    Case("unreadable", f"{X}[include]\nfiles=open\n", f"{X}[include]\nfiles=open/*\n"),
+    Case("unreadable", f"{X}[include]\nfiles=readable\n", f"{X}[include]\nfiles=readable/*\n"),
     Case("missing", "[program:x]\n", X),
     Case("missing", "[group:g]\n", f"{X}[group:g]\nprograms=x\n"),
-    Case("missing", "[include]\n", "[include]\nfiles=open/*\n"),
-    Case("missing", "[fcgi-program:x]\ncommand=/bin/cat\n",
-         "[fcgi-program:x]\ncommand=/bin/cat\nsocket=unix:///s\n"),
+    Case("missing", "[include]\n", "[include]\nfiles=readable/*\n"),
+    Case("missing", f"[fcgi-program:x]\n{CAT}",
+         f"[fcgi-program:x]\n{CAT}socket=unix:///s\n"),
     Case("bad-value", f"{X}startsecs=soon\n", f"{X}startsecs=5\n"),
     Case("bad-value", "[supervisord]\nminfds=0\n", "[supervisord]\nminfds=1\n"),
-    Case("name", "[program:a b]\ncommand=/bin/cat\n", "[program:a+b]\ncommand=/bin/cat\n"),
+    Case("name", f"[program:a b]\n{CAT}", f"[program:a+b]\n{CAT}"),
     Case("name", f"{X}{Y}[group:x]\nprograms=y\n", f"{X}{Y}[group:z]\nprograms=y\n"),
     Case("process-name", f"{X}numprocs=2\nprocess_name=p\n",
          f"{X}numprocs=2\nprocess_name=p%(process_num)d\n"),
@@ -51,13 +53,13 @@ CASES = (
     Case("unknown-program", f"{X}[group:g]\nprograms=x,y\n", f"{X}[group:g]\nprograms=x\n"),
     Case("two-groups", f"{X}[group:g]\nprograms=x\n[group:h]\nprograms=x\n",
          f"{X}{Y}[group:g]\nprograms=x\n[group:h]\nprograms=y\n"),
-    Case("shared-log-file", f"{X}numprocs=2\nstdout_logfile=%(here)s/open/l\n",
-         f"{X}numprocs=2\nstdout_logfile=%(here)s/open/%(process_num)02d\n"),
-    Case("name-taken", "[program:taken]\ncommand=/bin/cat\n", "[program:ours]\ncommand=/bin/cat\n"),
+    Case("shared-log-file", f"{X}numprocs=2\nstdout_logfile=/l\n",
+         f"{X}numprocs=2\nstdout_logfile=/%(process_num)02d\n"),
+    Case("name-taken", f"[program:taken]\n{CAT}", f"[program:ours]\n{CAT}"),
     Case("name-taken", f"{X}[group:packaged]\nprograms=x\n", f"{X}[group:g]\nprograms=x\n"),
-    Case("name-taken", "[fcgi-program:busy]\ncommand=/bin/cat\nsocket=unix:///s\n",
-         "[program:busy]\ncommand=/bin/cat\n"),
-    Case("include", f"{X}[include]\nfiles=*.none\n", f"{X}[include]\nfiles=open/*\n"),
+    Case("name-taken", f"[fcgi-program:busy]\n{CAT}socket=unix:///s\n",
+         f"[program:busy]\n{CAT}"),
+    Case("include", f"{X}[include]\nfiles=*.none\n", f"{X}[include]\nfiles=readable/*\n"),
     Case("unknown-key", f"{X}autostrat=1\n", f"{X}autostart=1\n"),
     Case("unknown-key", "[supervisord]\nuserr=u\n", f"[supervisord]\nuser={OTHER}\n"),
     Case("unknown-section", "[programme:x]\n", "[supervisord]\n"),
@@ -66,37 +68,48 @@ CASES = (
     Case("repeated-key", f"{X}nice=1\nnice=1\n", f"{X}nice=1\n"),
     Case("no-effect", f"{X}stdout_events_enabled=1\n", f"{X}redirect_stderr=1\n"),
     Case("no-effect", "[supervisord]\nlogfile=/l\n", "[supervisord]\numask=022\n"),
-    Case("command-not-found", "[program:x]\ncommand=/bin/nonesuch\n", X),
-    Case("command-not-found", "[program:x]\ncommand=cat\nenvironment=PATH=/nonesuch\n",
-         "[program:x]\ncommand=cat\nenvironment=PATH=/bin:/usr/bin\n"),
-    Case("user-missing", f"{X}user=nonesuch\n", f"{X}user={OTHER}\n"),
-    Case("user-missing", f"{X}user=99999999999999\n", f"{X}user=0\n"),
+    Case("command-not-found", "[program:x]\nuser=0\ncommand=/bin/nonesuch\n", X),
+    Case("command-not-found", "[program:x]\nuser=0\ncommand=cat\nenvironment=PATH=/nonesuch\n",
+         "[program:x]\nuser=0\ncommand=cat\nenvironment=PATH=/bin:/usr/bin\n"),
+    Case("foreign-configuration", f"{X}[include]\nfiles=open/*\n",
+         f"{X}[include]\nfiles=readable/*\n"),
+    Case("root-worker", ANYBODY, X),
+    Case("root-worker", ANYBODY, f"{ANYBODY}[supervisord]\nuser={OTHER}\n"),
+    Case("root-worker", f"{ANYBODY}systemd.Service.Group=nogroup\n",
+         f"{ANYBODY}systemd.Service.DynamicUser=yes\n"),
+    Case("user-missing", f"{ANYBODY}user=nonesuch\n", f"{ANYBODY}user={OTHER}\n"),
+    Case("user-missing", f"{ANYBODY}user=99999999999999\n", f"{ANYBODY}user=0\n"),
     Case("directory-missing", f"{X}directory=%(here)s/none\n", f"{X}directory=%(here)s/open\n"),
-    Case("directory-closed", f"{X}user={OTHER}\ndirectory=%(here)s/closed\n",
-         f"{X}user={OTHER}\ndirectory=%(here)s/open\n"),
-    Case("log-directory-missing", f"{X}stdout_logfile=%(here)s/none/l\n",
-         f"{X}stdout_logfile=%(here)s/open/l\n"),
-    Case("log-directory-missing", f"{X}stderr_logfile=%(here)s/none/l\n",
-         f"{X}stderr_logfile=%(here)s/none/l\nredirect_stderr=1\n"),
-    Case("log-directory-closed", f"{X}user={OTHER}\nstdout_logfile=%(here)s/closed/l\n",
-         f"{X}user={OTHER}\nstdout_logfile=%(here)s/open/l\n"),
-    Case("log-directory-closed", f"{X}user={OTHER}\nstderr_logfile=%(here)s/readable/l\n",
-         f"{X}user=root\nstderr_logfile=%(here)s/readable/l\n"),
+    Case("directory-closed", f"{ANYBODY}user={OTHER}\ndirectory=%(here)s/closed\n",
+         f"{ANYBODY}user={OTHER}\ndirectory=%(here)s/open\n"),
+    Case("log-directory-missing", f"{ANYBODY}user={OTHER}\nstdout_logfile=%(here)s/none/l\n",
+         f"{ANYBODY}user={OTHER}\nstdout_logfile=%(here)s/open/l\n"),
+    Case("log-directory-missing", f"{ANYBODY}user={OTHER}\nstderr_logfile=%(here)s/none/l\n",
+         f"{ANYBODY}user={OTHER}\nstderr_logfile=%(here)s/none/l\nredirect_stderr=1\n"),
+    Case("log-directory-closed", f"{ANYBODY}user={OTHER}\nstdout_logfile=%(here)s/closed/l\n",
+         f"{ANYBODY}user={OTHER}\nstdout_logfile=%(here)s/open/l\n"),
+    Case("log-directory-closed", f"{ANYBODY}user={OTHER}\nstderr_logfile=/l\n",
+         f"{X}stderr_logfile=/l\n"),
+    Case("log-directory-foreign", f"{X}stdout_logfile=%(here)s/open/l\n",
+         f"{ANYBODY}user={OTHER}\nstdout_logfile=%(here)s/open/l\n"),
+    Case("log-directory-foreign", f"{X}stderr_logfile=/tmp/l\n", f"{X}stderr_logfile=/var/l\n"),
     Case("planned-end-is-final", f"{PLANNED}stopwaitsecs=60\n",
          f"{PLANNED}stopwaitsecs=60\nexitcodes=2\n"),
     Case("planned-end-is-final", f"{PLANNED}stopwaitsecs=60\nautorestart=false\n",
          f"{PLANNED}stopwaitsecs=60\nautorestart=true\n"),
     Case("short-stop", f"{PLANNED}autorestart=true\n",
          f"{PLANNED}autorestart=true\nstopwaitsecs=10\n"),
-    Case("short-stop", "[program:x]\ncommand=/bin/cat queue:work\nstopwaitsecs=59\n",
-         "[program:x]\ncommand=/bin/cat queue:work\nstopwaitsecs=60\n"),
+    Case("short-stop", "[program:x]\nuser=0\ncommand=/bin/cat queue:work\nstopwaitsecs=59\n",
+         "[program:x]\nuser=0\ncommand=/bin/cat queue:work\nstopwaitsecs=60\n"),
     Case("interrupting-stop", f"{CONSUME}stopsignal=INT\n", f"{CONSUME}stopsignal=QUIT\n"),
     Case("abrupt-stop", f"{X}stopsignal=KILL\n", f"{X}stopsignal=INT\n"),
-    Case("shell-syntax", "[program:x]\ncommand=/bin/cat a | b\n",
-         "[program:x]\ncommand=/bin/cat a '|b'\n"),
-    Case("shell-syntax", "[program:x]\ncommand=/bin/cat ${HOME}\n",
-         "[program:x]\ncommand=/bin/sh -c 'cat ${HOME} | b' && x\n"),
+    Case("shell-syntax", "[program:x]\nuser=0\ncommand=/bin/cat a | b\n",
+         "[program:x]\nuser=0\ncommand=/bin/cat a '|b'\n"),
+    Case("shell-syntax", "[program:x]\nuser=0\ncommand=/bin/cat ${HOME}\n",
+         "[program:x]\nuser=0\ncommand=/bin/sh -c 'cat ${HOME} | b' && x\n"),
     Case("memory-below-own-limit", f"{LIMITED}memory_max=64M\n", f"{LIMITED}memory_max=65M\n"),
+    Case("memory-below-wrapper", f"{X}memory_max=9M\n", f"{X}memory_max=10M\n"),
+    Case("memory-below-wrapper", f"{X}memory_high=1M\n", f"{X}memory_high=1%%\n"),
     Case("memory-high-crawls", f"{LIMITED}memory_high=64M\n", f"{LIMITED}memory_high=65M\n"),
     Case("startsecs-0", f"{X}startsecs=0\n", f"{X}startsecs=0\nready=notify\n"),
     Case("open-secret", f"{X}systemd.Service.Environment=TOKEN=x\n",
@@ -105,12 +118,16 @@ CASES = (
          f"{X}environment=DB_USER=x\n"),
     Case("secret-in-configuration", f'{X}environment=DSN="amqp://me:x@host"\n',
          f'{X}environment=DSN="amqp://me@host:5672"\n'),
+    Case("secret-in-configuration", f"{X}serverurl=http://u:x@localhost:9001\n",
+         f"{X}serverurl=http://localhost:9001\n"),
+    Case("secret-in-command", "[program:x]\nuser=0\ncommand=/bin/cat --password=hunter2\n",
+         "[program:x]\nuser=0\ncommand=/bin/cat --password-file=hunter2\n"),
     Case("restart-steps", f"{X}systemd.Service.RestartSteps=5\n",
          f"{X}systemd.Service.RestartSec=5\n"),
     Case("overrides-wctl", f"{X}systemd.Service.Type=exec\n", f"{X}systemd.Unit.After=a.service\n"),
     Case("priority-crowd",
-         "".join(f"[program:{n}]\ncommand=/bin/cat\npriority=1\n" for n in range(101)) + X,
-         "".join(f"[program:{n}]\ncommand=/bin/cat\npriority=1\n" for n in range(100)) + X),
+         "".join(f"[program:{n}]\n{CAT}priority=1\n" for n in range(101)) + X,
+         "".join(f"[program:{n}]\n{CAT}priority=1\n" for n in range(100)) + X),
 )  # fmt: skip
 WARNINGS = [case for case in CASES if not codes.CODES[case.code].error]
 ERRORS = [case for case in CASES if codes.CODES[case.code].error]
@@ -122,7 +139,8 @@ def machine(tmp_path: Path) -> Path:
     for name, mode in (("open", 0o777), ("readable", 0o755), ("closed", 0o700)):
         (tmp_path / name).mkdir()
         (tmp_path / name).chmod(mode)
-    (tmp_path / "open/empty").touch()
+    for name in ("open", "readable"):
+        (tmp_path / name / "empty").touch()
     for unit in ("etc/taken@.service", "etc/busy.socket", "usr/packaged.target"):
         (tmp_path / unit).parent.mkdir(exist_ok=True)
         (tmp_path / unit).write_text("[Unit]\n")
@@ -162,7 +180,7 @@ def test_every_code_has_a_case() -> None:
 @pytest.mark.parametrize("case", WARNINGS, ids=lambda case: case.code)
 def test_a_warning_is_silenced_by_its_code_alone(machine: Path, case: Case) -> None:
     """wctl_ignore = CODE in its section silences a warning; another code does not."""
-    section = found(machine, case.bad)[0].section
+    section = found(machine, case.bad)[0].section or "supervisord"
     unsilenced = case.bad
     if "wctl_ignore=" not in unsilenced:
         unsilenced += f"[{section}]\nwctl_ignore=\n"
@@ -191,19 +209,22 @@ def test_every_code_says_why_and_what_to_do(code: codes.Code) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        f"{X}user=nonesuch\n",
-        f"{X}user={OTHER}\ndirectory=%(here)s/closed\n",
-        f"{X}user={OTHER}\nstdout_logfile=%(here)s/closed/l\n",
+        ANYBODY,
+        f"{ANYBODY}user=nonesuch\n",
+        f"{ANYBODY}user={OTHER}\ndirectory=%(here)s/closed\n",
+        f"{ANYBODY}user={OTHER}\nstdout_logfile=%(here)s/closed/l\n",
+        f"{X}stdout_logfile=%(here)s/open/l\n",
     ],
 )
 def test_users_own_units_run_as_that_user(machine: Path, text: str) -> None:
-    """With --user, user= has no effect: check reports neither users nor closed directories."""
+    """With --user, user= has no effect: check reports neither users nor others' directories."""
     assert found(machine, text, user=True) == []
 
 
 def test_findings_are_in_the_order_of_the_lines(machine: Path) -> None:
     """Findings are sorted by line; each has the line of its option or of its program."""
-    text = f"{Y}startsecs=0\nnice=1\nuser=nonesuch\n[program:x]\ncommand=/bin/none --limit=1\n"
+    text = "[program:y]\ncommand=/bin/cat\nstartsecs=0\nnice=1\nuser=nonesuch\n"
+    text += "[program:x]\nuser=0\ncommand=/bin/none --limit=1\n"
     assert [
         (diagnostic.place.line, diagnostic.section, diagnostic.key, diagnostic.code)
         for diagnostic in found(machine, text)
@@ -212,7 +233,7 @@ def test_findings_are_in_the_order_of_the_lines(machine: Path) -> None:
         (5, "program:y", "user", "user-missing"),
         (6, "program:x", "autorestart", "planned-end-is-final"),
         (6, "program:x", "stopwaitsecs", "short-stop"),
-        (7, "program:x", "command", "command-not-found"),
+        (8, "program:x", "command", "command-not-found"),
     ]
 
 
@@ -221,13 +242,13 @@ def test_shared_log_file_names_the_other(machine: Path) -> None:
 
     check compares paths, not their spelling.
     """
-    text = f"{X}stdout_logfile=/tmp/l\n{Y}stderr_logfile=/tmp/./l\n"
+    text = f"{X}stdout_logfile=/var/l\n{Y}stderr_logfile=/var/./l\n"
     end = "both would rotate it; use two files"
     assert [(diagnostic.key, diagnostic.problem) for diagnostic in found(machine, text)] == [
-        ("stdout_logfile", f"/tmp/l is also the stderr_logfile of y: {end}"),
-        ("stderr_logfile", f"/tmp/l is also the stdout_logfile of x: {end}"),
+        ("stdout_logfile", f"/var/l is also the stderr_logfile of y: {end}"),
+        ("stderr_logfile", f"/var/l is also the stdout_logfile of x: {end}"),
     ]
-    text = f"{X}stdout_logfile=/tmp/l\nstderr_logfile=/tmp/l\n"
+    text = f"{X}stdout_logfile=/var/l\nstderr_logfile=/var/l\n"
     assert [diagnostic.problem for diagnostic in found(machine, text)][1] == (
-        f"/tmp/l is also the stdout_logfile: {end}"
+        f"/var/l is also the stdout_logfile: {end}"
     )
