@@ -10,6 +10,7 @@ from typing import Any
 
 _TCP = re.compile(r"tcp://([^\s:]+):(\d{1,5})", re.ASCII)
 _PATH = re.compile(r"/[^\s%\\\x00-\x1f\x7f]*")
+_ACCOUNT = re.compile(r"[^\s:%\x00-\x20\x7f]+(?<!\\)")  # a last \ would continue the line
 _LONGEST_PATH = 107  # bytes, without the NUL at the end of sun_path (unix(7))
 
 
@@ -54,7 +55,7 @@ def owner(value: str) -> tuple[str, str]:
         ValueError: ``value`` has another form.
     """
     user, colon, group = value.partition(":")
-    if not user or (colon and not group) or re.search(r"[\s:%\x00-\x20\x7f]", user + group):
+    if not all(_ACCOUNT.fullmatch(name) for name in ([user, group] if colon else [user])):
         raise ValueError("expected USER or USER:GROUP")
     return user, group or "root"
 

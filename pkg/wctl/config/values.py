@@ -18,7 +18,7 @@ Parser = Callable[[str], Any]
 
 _TRUE = {"yes", "true", "on", "1"}
 _FALSE = {"no", "false", "off", "0"}
-_BYTES = re.compile(r"(\d{1,20})\s*([KMGT]?)B?", re.IGNORECASE | re.ASCII)
+_BYTES = re.compile(r"(\d{1,20}) *([KMGT]?)B?", re.IGNORECASE | re.ASCII)
 # systemd refuses a third decimal.
 _SHARE = re.compile(r"(100(\.0{1,2})?|\d{1,2}(\.\d{1,2})?)%", re.ASCII)
 _DOUBLED = "(% is doubled in the file)"
@@ -33,7 +33,8 @@ _SPAN = re.compile(
 _UNITS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
 _PRIORITIES = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug")
 _ABSOLUTE = re.compile(r"-?/[^%\\\x00-\x20\x7f]*")
-_ACCOUNT = re.compile(r"[^\s:/%\x00-\x20\x7f]{1,256}")
+# A last \ would continue the line of a unit. Others are part of names such as DOMAIN\user.
+_ACCOUNT = re.compile(r"[^\s:/%\x00-\x20\x7f]{1,256}(?<!\\)")
 _CREDENTIAL = re.compile(r"[A-Za-z0-9_.-]+(:[^:%\\'\"\x00-\x20\x7f]+)?", re.ASCII)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 

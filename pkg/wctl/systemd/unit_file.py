@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Union
 
+from wctl.errors import WctlError
+
 OLDEST_SYSTEMD = 249
 
 # Directives that wctl may write and that OLDEST_SYSTEMD does not know: name → first version.
@@ -18,6 +20,7 @@ SINCE = {"RuntimeRandomizedExtraSec": 250}
 
 _PLAIN = re.compile(r"[A-Za-z0-9_@%+=:,./~^-]+", re.ASCII)
 _BROKEN = re.compile(r"[\x00-\x1f\x7f]|\\$")  # characters that end a line or continue it
+_END = re.compile(r"[\x00\n\r]|\\$")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 _TO_ESCAPE = re.compile(r'[\x00-\x1f\x7f"\\]')
@@ -44,17 +47,19 @@ class Section:
 
     def comment(self, text: str) -> None:
         """Add an explanation for the reader of the unit."""
-        self.lines.append(f"# {text}")
+        self._add(f"# {text}", _END)
 
     def blank(self) -> None:
         """Add a blank line."""
         self.lines.append("")
 
     def set(self, key: str, *words: Word) -> None:
-        """Add a directive with a literal value, in which only Raw words are specifiers."""
-        line = f"{key}={''.join(map(specifier, words))}"
-        assert not _BROKEN.search(line), line
-        self.lines.append(line)
+        """Add a directive with a literal value, in which only Raw words are specifiers.
+
+        Raises:
+            WctlError: no unit can hold the value.
+        """
+        self._add(f"{key}={''.join(map(specifier, words))}", _BROKEN)
 
     def listed(self, key: str, *words: Word) -> None:
         """Add one word of a directive that takes a list, in which blanks separate words."""
@@ -78,7 +83,17 @@ class Section:
 
     def raw(self, key: str, value: str) -> None:
         """Add a directive exactly as the administrator wrote it."""
-        self.lines.append(f"{key}={value}")
+        self._add(f"{key}={value}", _END)
+
+    def _add(self, line: str, wrong: re.Pattern[str]) -> None:
+        """Add a line, unless it would end early or continue: the rest could be any directive.
+
+        Raises:
+            WctlError: the line has a ``wrong`` character.
+        """
+        if wrong.search(line):
+            raise WctlError(f"no unit can have the line {line[:200]!r}")
+        self.lines.append(line)
 
 
 @dataclass

@@ -65,7 +65,7 @@ GOOD: Mapping[Parser, Mapping[str, Any]] = {
     values.octal: {"022": 0o22, "0": 0, "77": 0o77, "0o27": 0o27, "0022": 0o22},
     values.priority: {"err": 3, "NOTICE": 5, "0": 0, "7": 7},
     values.server_url: {"AUTO": None, "auto ": None, "": None, "unix:///x": "unix:///x"},
-    values.account: {"www-data": "www-data", "33": "33", "wörker": "wörker"},
+    values.account: {name: name for name in ("www-data", "33", "wörker", "EXAMPLE\\me", "me$")},
     values.paths: {"": (), "/a -/b,/c": ("/a", "-/b", "/c"), "/ö": ("/ö",)},
     values.credentials: {"": (), "a:/b c.d:/e": ("a:/b", "c.d:/e"), "a": ("a",)},
     values.words: {"": (), "a, b\nc,,d": ("a", "b", "c", "d")},
@@ -117,7 +117,7 @@ BAD: Mapping[Parser, tuple[str, Sequence[str]]] = {
     values.autorestart: ("expected true, false or unexpected", ("", "always", "on-failure")),
     values.byte_size: (
         _SIZE,
-        ("", "-1", "1.5M", "MB", "1 K B", "1KiB", "1P", "٣", "1M x", "1MM"),
+        ("", "-1", "1.5M", "MB", "1 K B", "1KiB", "1P", "٣", "1M x", "1MM", "1\nM"),
     ),
     values.swap_limit: (
         _MEMORY,
@@ -147,7 +147,7 @@ BAD: Mapping[Parser, tuple[str, Sequence[str]]] = {
     ),
     values.account: (
         "expected the name or the number of a user",
-        ("", "a b", "a:b", "a/b", "%i", "a\nb", "x" * 257),
+        ("", "a b", "a:b", "a/b", "%i", "a\nb", "a\x1b", "a\\", "x" * 257),
     ),
     values.paths: (_PATHS, ("a", "/a b", "--/a", "/%i", "/a\\", "/a\x07")),
     values.credentials: (
@@ -171,7 +171,10 @@ BAD: Mapping[Parser, tuple[str, Sequence[str]]] = {
             "tcp://1.2.3:80", "tcp://[::1]:80", "udp://1.2.3.4:80",
         ),
     ),
-    fcgi.owner: ("expected USER or USER:GROUP", ("", ":b", "a:", "a b", "a:b:c", "%i")),
+    fcgi.owner: (
+        "expected USER or USER:GROUP",
+        ("", ":b", "a:", "a b", "a:b:c", "%i", "a:b\\", "a\\:b"),
+    ),
 }  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from wctl.errors import WctlError
 from wctl.systemd import env_file
 from wctl.systemd.env_file import environment_file
 from wctl.systemd.unit_file import Raw, Section, Unit, Word, fits, specifier
@@ -48,9 +49,18 @@ def test_set(words: list[Word], expected: str) -> None:
 @pytest.mark.parametrize("value", ["a\nb", "a\x00", "a\x7f", "a\\", "a\r"])
 def test_set_writes_one_line(value: str) -> None:
     """A value that would end its line, or continue it, never gets into a unit."""
-    with pytest.raises(AssertionError):
+    with pytest.raises(WctlError, match="no unit can have the line 'X="):
         Section("Service").set("X", value)
     assert not fits(value)
+
+
+@pytest.mark.parametrize("value", ["a\nb", "a\x00", "a\\", "a\r"])
+def test_comments_and_verbatim_lines_are_one_line(value: str) -> None:
+    """A comment, or what an administrator wrote, never becomes a second directive."""
+    with pytest.raises(WctlError, match="no unit can have the line"):
+        Section("Unit").comment(value)
+    with pytest.raises(WctlError, match="no unit can have the line"):
+        Section("Unit").raw("X", value)
 
 
 @pytest.mark.parametrize(
@@ -146,9 +156,9 @@ def test_unit() -> None:
     service.flag("A", True)
     service.blank()
     service.flag("B", False)
-    unit.section("Unit").raw("After", "%i \\")
+    unit.section("Unit").raw("After", "%i \\x")
     assert unit.text() == (
-        "# Generated\n# Do not edit\n\n[Unit]\nDescription=x\nAfter=%i \\\n\n"
+        "# Generated\n# Do not edit\n\n[Unit]\nDescription=x\nAfter=%i \\x\n\n"
         "[Service]\n# Why.\nA=yes\n\nB=no\n"
     )
 
