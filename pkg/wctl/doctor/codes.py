@@ -27,6 +27,12 @@ TABLE: tuple[Code, ...] = (
         "Run wctl update.",
     ),
     Code(
+        "variables-lost",
+        "The file with the program's variables, which only root can read, is missing or damaged. No"
+        " start succeeds, or a worker runs with other variables than those that are configured.",
+        "Run wctl update. It writes the file again, and restarts the program.",
+    ),
+    Code(
         "units-outdated",
         "The configuration, or wctl itself, has changed since wctl wrote the units.",
         "Run wctl update. It restarts the programs that changed.",

@@ -101,7 +101,7 @@ class Runner:
         program = self.program
         files = list(program.environment_file)
         if environment.has_file(program):
-            files.append("-" + env_file.pattern(f"{self._environment}/{program.name}.env"))
+            files.append(env_file.pattern(f"{self._environment}/{program.name}.env"))
         return files
 
     def run(self, command: Sequence[str]) -> Answer:

@@ -44,9 +44,15 @@ def units(config: Config, host: Host, layout: Layout, commands: Commands) -> Ite
     plan = changes.plan(config, render(config, host), layout)
     update = commands.update()
     programs = {program.name: program for program in config.programs}
+    added = {program.name for program in plan.added}
     for name in sorted({write.subject for write in plan.writes}):
         writes = [write for write in plan.writes if write.subject == name]
-        if all(write.before is None for write in writes):
+        lost = [write for write in writes if write.lost]
+        if lost and name not in added:
+            what = "its file of variables is missing or damaged; it cannot start without the file"
+            files = few(str(write.path) for write in lost)
+            yield Finding("variables-lost", name, what, files, update)
+        elif all(write.before is None for write in writes):
             what = "is configured, but its units are not installed"
             files = few(str(write.path) for write in writes)
             yield Finding("not-installed", name, what, files, update)

@@ -31,12 +31,22 @@ class Write:
 
     @property
     def matters(self) -> bool:
-        """Whether workers that run with the old text must be restarted."""
+        """Whether workers that run with the old text must be restarted.
+
+        A worker that was started while its file of variables was lost runs without them.
+        """
+        if self.lost:
+            return True
         if self.before is None:
             return False
         if _is_secret(self.path):
             return _content(self.before) != _content(self.text)
-        return list(directives(self.before, "Service")) != list(directives(self.text, "Service"))
+        return _applied(self.before) != _applied(self.text)
+
+    @property
+    def lost(self) -> bool:
+        """Whether this is a file of variables that does not exist, or that wctl did not write."""
+        return self.secret and self.before is None
 
 
 @dataclass(frozen=True)
@@ -170,6 +180,8 @@ def _write(file: File, layout: Layout) -> Write | None:
     directory = layout.environment if file.secret else layout.units
     path = directory / file.name
     before = own_text(path)
+    if before is None and file.secret and _is_closed(path):
+        return None  # we are not root, and cannot tell
     if before is None and not file.secret:
         foreign = conflict(file.name, layout)
         if foreign is not None:
@@ -181,6 +193,17 @@ def _write(file: File, layout: Layout) -> Write | None:
     if before == file.text:
         return None
     return Write(path, file.text, before, file.secret)
+
+
+def _is_closed(path: Path) -> bool:
+    """Tell whether this user may not read ``path``."""
+    try:
+        path.open("rb").close()
+    except PermissionError:
+        return True
+    except OSError:
+        pass
+    return False
 
 
 def _vendor_text(name: str, layout: Layout) -> str | None:
@@ -211,6 +234,17 @@ def _is_secret(path: Path) -> bool:
 
 def _subject(path: Path) -> str:
     return path.name.partition("@")[0] if "@" in path.name else path.stem
+
+
+def _applied(unit: str) -> list[tuple[str, str]]:
+    """Return what a worker has been started with.
+
+    A - before an EnvironmentFile= says what happens if the file is missing. It was there.
+    """
+    return [
+        (key, value.removeprefix("-") if key == "EnvironmentFile" else value)
+        for key, value in directives(unit, "Service")
+    ]
 
 
 def _content(text: str) -> list[str]:

@@ -134,8 +134,17 @@ def _told(plan: Plan) -> Iterator[Event]:
 def _restart(manager: Manager, inventory: Inventory, plan: Plan, *, wait: bool) -> Iterator[Event]:
     for program in plan.changed:
         yield Said(program.name, "updated process group")
-        alive = [unit for unit in units_of(manager, program.name) if unit.alive]
-        yield from verbs.restart(manager, inventory, _instances(program, alive), wait=wait)
+        units = units_of(manager, program.name)
+        lacking = _lacking(manager, units)
+        chosen = [unit for unit in units if unit.alive or unit.name in lacking]
+        yield from verbs.restart(manager, inventory, _instances(program, chosen), wait=wait)
+
+
+def _lacking(manager: Manager, units: Iterable[Unit]) -> set[str]:
+    """Return the units that systemd could not run because a file, such as PROGRAM.env, was lost."""
+    failed = [unit.name for unit in units if unit.active == "failed"]
+    found = manager.properties([(name, ("Result",)) for name in failed])
+    return {name for name, properties in found.items() if properties["Result"] == "resources"}
 
 
 def _start_added(

@@ -40,7 +40,7 @@ def add(service: Section, program: Program, directory: str) -> None:
         service.set("EnvironmentFile", file)
     if has_file(program):
         own = env_file.pattern(f"{directory}/{program.name}")
-        service.set("EnvironmentFile", f"-{own}.env")
+        service.set("EnvironmentFile", f"{own}.env")
         service.set("EnvironmentFile", f"-{own}@", INSTANCE, ".env")
 
 
