@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import platform
 from collections import ChainMap
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -126,7 +126,7 @@ class _Loader:
                 self._findings.error("name", section.place, section.name, "", problem)
                 continue
             seen[title] = section.name
-            name = self._escaped(section, title)
+            name = self._escaped(section, title, unit_name.of_program)
             if name is not None:
                 program = self._program(name, title, section, group_of.get(title))
                 if program is not None:
@@ -140,9 +140,11 @@ class _Loader:
         builder = Builder(self._shared, section.name, section.place, entries, names)
         return builder.program(name, group.name if group else name)
 
-    def _escaped(self, section: Merged, title: str) -> str | None:
+    def _escaped(
+        self, section: Merged, title: str, escape: Callable[[str], str] = unit_name.escape
+    ) -> str | None:
         try:
-            return unit_name.escape(title)
+            return escape(title)
         except ValueError as error:
             problem = f"{title[:60]!r} is not a valid name: {error}"
             self._findings.error("name", section.place, section.name, "", problem)

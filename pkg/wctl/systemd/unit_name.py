@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import re
 
-LONGEST = 200  # characters; a unit's name has at most 255, and @NN.service or a slice need some
+_LONGEST_UNIT = 255  # characters of a unit's name, or bytes of a file's
+# For PrivateTmp=, systemd makes /tmp/systemd-private-BOOT-NAME@10000.service-XXXXXX, and the boot's
+# ID has 32 characters.
+LONGEST = _LONGEST_UNIT - len("systemd-private--") - 32 - len("@10000.service") - len("-XXXXXX")
 
 _ESCAPED = re.compile(r"[^A-Za-z0-9_.-]|^[.-]", re.ASCII)
 _TYPED = re.compile(r"[^A-Za-z0-9_.:@\\*?{}\[\],!-]", re.ASCII)  # leaves selectors' syntax
@@ -35,6 +38,26 @@ def escape(name: str) -> str:
         raise ValueError("expected a name in UTF-8") from None
     if len(escaped) > LONGEST:
         raise ValueError(f"expected at most {LONGEST} characters, it has {len(escaped)}")
+    return escaped
+
+
+def of_program(name: str) -> str:
+    """Return escape() of a program's name.
+
+    systemd puts the instances of a template into a slice (systemd.slice(5)). In the slice's name,
+    each - and each \\ of the template's name is escaped once more.
+
+    Raises:
+        ValueError: no unit, or no slice, may have this name.
+    """
+    escaped = escape(name)
+    length = len("system-.slice") + sum(4 if letter in "-\\" else 1 for letter in escaped)
+    if length > _LONGEST_UNIT:
+        raise ValueError(
+            f"systemd would need {length} characters for the name of its slice, and has"
+            f" {_LONGEST_UNIT}; expected a shorter name (there, a - takes 4 characters, and each"
+            " byte of other characters than ASCII letters, digits, _ and . takes 7)"
+        )
     return escaped
 
 

@@ -191,7 +191,7 @@ _NAME = "expected a name without blanks, control characters, ':' and '/'"
         (f"[program:]\n{CAT}", f"1: [program:]: '' is not a valid name: {_NAME} [name]"),
         (
             f"[program:{'ö' * 60}]\n{CAT}",
-            f"1: [program:{'ö' * 60}]: '{'ö' * 60}' is not a valid name: expected at most 200"
+            f"1: [program:{'ö' * 60}]: '{'ö' * 60}' is not a valid name: expected at most 185"
             " characters, it has 480 [name]",
         ),
         (
