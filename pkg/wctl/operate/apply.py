@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 from wctl.config.model import Config, Program
+from wctl.errors import WctlError
 from wctl.install import pending
 from wctl.install.changes import Plan, delete, write
 from wctl.install.installed import Installed, Instance, Layout
@@ -15,6 +17,7 @@ from wctl.operate.inventory import Inventory
 from wctl.operate.jobs import Event, Said, units_of
 from wctl.operate.scaling import rescale
 from wctl.systemd.manager import Manager, Unit
+from wctl.units.marker import own_text
 
 
 def with_unfinished(plan: Plan, config: Config, layout: Layout) -> Plan:
@@ -60,8 +63,9 @@ def update(
     then restart and start workers.
 
     Raises:
-        WctlError: a file cannot be written or deleted.
+        WctlError: a file cannot be written or deleted, or systemd has a foreign unit of that name.
     """
+    _refuse_taken(manager, layout, plan)
     noted = _intent(plan, inventory, pending.read(layout))
     if noted:
         pending.write(layout, noted)
@@ -82,6 +86,29 @@ def update(
         yield from rescale(manager, inventory, program.name, program.numbers, new, wait=wait)
     if noted:
         pending.clear(layout)
+
+
+def _refuse_taken(manager: Manager, layout: Layout, plan: Plan) -> None:
+    """Refuse to write a unit that would hide, or be hidden by, a unit of somebody else.
+
+    check sees unit files in the directories of administrators and packages. systemd also knows the
+    units in /run/systemd, transient ones (systemd-run(1)) included.
+    """
+    new = {file.path.name for file in plan.writes if file.before is None and not file.secret}
+    if not new:
+        return
+    # check reserves the name of a plain service for each program, and so do we.
+    names = {word for name in new for word in (name.replace("@.", "@00."), name.replace("@.", "."))}
+    names |= {unit.name for unit in manager.units([name.replace("@.", "@*.") for name in new])}
+    found = manager.properties([(name, ("FragmentPath",)) for name in sorted(names)])
+    for properties in found.values():
+        path = Path(properties["FragmentPath"])
+        # systemd keeps in memory what wctl has just removed from its own directory.
+        if path.name and path.parent != layout.units and path.exists() and own_text(path) is None:
+            raise WctlError(
+                f"{path}: systemd has this unit, and wctl did not write it",
+                hint="give the program another name, or remove that unit",
+            )
 
 
 def _intent(plan: Plan, inventory: Inventory, left: Intent) -> Intent:
