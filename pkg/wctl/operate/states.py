@@ -58,8 +58,8 @@ _CLD_EXITED = 1  # the code of waitid(2), as in ExecMainCode=
 
 # Exit codes with which systemd says why it failed (systemd.exec(5), "Process Exit Codes").
 _SYSTEMD_CODES = {
-    200: "its directory is missing",
-    203: "the interpreter is missing",
+    200: "its directory cannot be entered",
+    203: "its command cannot be executed",
     216: "its group is missing",
     217: "its user is missing",
     218: "its capabilities cannot be set",

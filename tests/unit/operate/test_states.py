@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from wctl.operate.states import State, state_of, uptime
+from wctl.install.installed import Instance
+from wctl.operate.states import State, processes, state_of, uptime
 from wctl.systemd.manager import Unit
 
 # Every SubState of a service, from systemd 249 to 262, by ActiveState ("systemctl --state=help").
@@ -109,6 +110,34 @@ def test_status_text_tells_back_off_from_a_start() -> None:
     """While the wrapper waits before the next try, the unit is activating; STATUS= says BACKOFF."""
     assert of("activating", "start", StatusText="BACKOFF: failed start 1 of 4") is State.BACKOFF
     assert of("activating", "start", StatusText="") is State.STARTING
+
+
+class Bus:
+    """Stands in for the manager: one unit that systemd could not run."""
+
+    def __init__(self, status: int) -> None:
+        self._found = {**RAN, "ActiveExitTimestampMonotonic": 0, "ExecMainStatus": status}
+
+    def units(self, _patterns: list[str]) -> list[Unit]:
+        return [Unit("w@00.service", "loaded", "failed", "failed")]
+
+    def properties(self, wanted: list[tuple[str, Any]]) -> dict[str, dict[str, Any]]:
+        return {unit: self._found for unit, _ in wanted}
+
+
+@pytest.mark.parametrize(
+    ("status", "why"),
+    [
+        (200, "its directory cannot be entered"),
+        (203, "its command cannot be executed"),
+        (217, "its user is missing"),
+    ],
+)
+def test_why_systemd_cannot_run_it(status: int, why: str) -> None:
+    """An exit code of systemd's own says no more than it means: 203 is any failed exec."""
+    bus: Any = Bus(status)
+    (found,) = processes(bus, [Instance("w", "w", "w@00.service")])
+    assert found.description == f"systemd cannot run it: {why}"
 
 
 @pytest.mark.parametrize(
