@@ -13,10 +13,11 @@ _WRAPPER = "/wctl/worker.py"
 def options(exec_start: Sequence[Any]) -> Options | None:
     """Return the options of the wrapper in ExecStart=; None if a drop-in replaced the command.
 
-    ``exec_start`` is the property as systemd returns it (org.freedesktop.systemd1(5)).
+    ``exec_start`` is the property as systemd returns it (org.freedesktop.systemd1(5)): before it
+    replaces variables, so each $ of an argument is doubled as in the unit (systemd.service(5)).
     """
     for command in exec_start:
-        arguments = list(command[1])
+        arguments = [word.replace("$$", "$") for word in command[1]]
         for index, word in enumerate(arguments):
             if word.endswith(_WRAPPER):
                 try:
