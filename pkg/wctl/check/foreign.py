@@ -62,10 +62,10 @@ def configuration(config: Config, layout: Layout) -> Iterator[Diagnostic]:
 
 
 def _of_layout(config: Config, layout: Layout) -> set[str]:
-    """Return conf.d if wctl has looked there for files."""
+    """Return the directory of variables, and conf.d if wctl has looked there for files."""
     default = str(layout.configuration)
     read = any(os.path.dirname(file).startswith(default) for file in config.files)  # noqa: PTH120
-    return {f"{default}/conf.d"} if read else set()
+    return {str(layout.environment), *([f"{default}/conf.d"] if read else [])}
 
 
 def others(path: str, trusted: Trusted, *, shared: bool) -> Iterator[tuple[str, str]]:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from wctl.errors import NEEDS_ROOT, Exit, WctlError
 
+_DIRECTORY = 0o755
+_SECRET_DIRECTORY = 0o700
 _PUBLIC = 0o644
 _SECRET = 0o600
 _TEMPORARY = re.compile(r"\.(?P<name>.+)\.[a-z0-9_]{8}", re.ASCII)  # as tempfile names its files
@@ -26,7 +28,7 @@ def write_file(path: Path, text: str, *, secret: bool = False, mode: int = _PUBL
     import tempfile  # scaling imports this module, but writes no file
 
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700 if secret else 0o755)
+        make_directory(path.parent, _SECRET_DIRECTORY if secret else _DIRECTORY)
         fd, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with os.fdopen(fd, "w", encoding="utf-8", newline="\n") as file:
@@ -40,6 +42,25 @@ def write_file(path: Path, text: str, *, secret: bool = False, mode: int = _PUBL
             raise
     except OSError as error:
         raise _failure(path, error) from None
+
+
+def make_directory(path: Path, mode: int = _DIRECTORY) -> None:
+    """Create ``path`` and the directories above it, unless they exist, with ``mode`` or 0755.
+
+    The umask takes no part: with umask 000, everybody could write to the directories, and with 077
+    other users could not look at them.
+
+    Raises:
+        OSError: a directory cannot be created.
+    """
+    missing = [path, *path.parents]
+    while missing and missing[-1].is_dir():
+        missing.pop()
+    for directory in reversed(missing):
+        wanted = mode if directory == path else _DIRECTORY
+        with suppress(FileExistsError):  # another process was faster; or path is no directory
+            directory.mkdir(wanted)
+            directory.chmod(wanted)
 
 
 def delete_file(path: Path) -> None:

@@ -181,3 +181,16 @@ def test_what_a_power_cut_left_is_deleted(layout: Layout) -> None:
         file.write_text("half of it")
     changes.write(plan(layout, X)[1])
     assert sorted(os.listdir(layout.units)) == [kept.name, "x.target", "x@.service"]
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o077])
+def test_directories_do_not_depend_on_the_umask(tmp_path: Path, umask: int) -> None:
+    """Others can never write to a new directory, and can enter all but those of secrets."""
+    before = os.umask(umask)
+    try:
+        files.write_file(tmp_path / "a/b/c", "")
+        files.write_file(tmp_path / "d/env/e", "", secret=True)
+    finally:
+        os.umask(before)
+    found = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.rglob("*")}
+    assert found == {"a": 0o755, "b": 0o755, "c": 0o644, "d": 0o755, "env": 0o700, "e": 0o600}
