@@ -45,9 +45,9 @@ def _ourselves() -> Trusted:
 
 def configuration(config: Config, layout: Layout) -> Iterator[Diagnostic]:
     """Yield a warning for each file and directory of the configuration that others can change."""
+    _stat.cache_clear()
     if CODE in config.wctl_ignore:
         return
-    _stat.cache_clear()
     trusted = _ourselves()
     whom = "you" if layout.user else "root"
     searched = set(config.searched) | _of_layout(config, layout)
