@@ -123,8 +123,9 @@ def _searched(pattern: str, found: Iterable[str]) -> list[str]:
     """Return the directories whose entries decide what ``pattern`` matches."""
     parts = Path(pattern).parts
     magic = [index for index, part in enumerate(parts) if glob.has_magic(part)]
-    # Also if it is empty: another file may be there tomorrow.
-    first = [str(Path(*parts[:index])) for index in magic[:1] or [-1][: not found]]
+    if not magic:
+        return [] if found else [str(Path(pattern).parent)]  # where it may be tomorrow
+    first = [str(Path(*parts[:index])) for index in magic[:1]]  # also if it is empty
     inner = [str(Path(*Path(path).parts[:index])) for path in found for index in magic[1:]]
     return list(dict.fromkeys(first + inner))
 
