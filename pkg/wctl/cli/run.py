@@ -44,6 +44,10 @@ def run(session: Session, instance: str, log: str | None) -> None:
     The wrapper takes over this process: signals reach the worker, and the exit code is the
     worker's. Nothing restarts the worker.
 
+    If wctl has to change the user at a terminal, the worker gets a session and a terminal of its
+    own, so that it can neither read nor type at yours. wctl stays and passes on input, output, the
+    size of the window and signals. Ctrl-Z suspends wctl and the worker.
+
     Example: wctl run messenger-worker@00
     """
     program, number = _find(session, instance)
@@ -57,6 +61,10 @@ def run(session: Session, instance: str, log: str | None) -> None:
         **(environment.of_user(account) if account is not None else {}),
         **environment.of_instance(program, number, session.layout.environment, _read),
     }
+    if account is not None and account.pw_uid != os.geteuid():
+        from wctl.cli import terminal  # imports what only this case needs
+
+        terminal.leave(account.pw_uid)
     _limit(program)
     if account is not None:
         _become(account)
