@@ -84,11 +84,13 @@ class Runner:
             return f"{inside}{shell_join(command)}"
         user = self._account.pw_name
         group = ["-g", self._group] if self._group else []
-        return inside + shell_join(["runuser", "-u", user, *group, "--", *command])
+        # --pty: at root's own terminal, a program of another user could type (TIOCSTI).
+        return inside + shell_join(["runuser", "--pty", "-u", user, *group, "--", *command])
 
     def _service(self, files: Sequence[str]) -> list[str]:
         """Return systemd-run's words; systemd reads the variables from files, so we show none."""
-        words = ["systemd-run", "--quiet", "--wait", "--pipe", "--collect"]
+        # --pty with --pipe: a terminal of its own in place of root's, a pipe as it is.
+        words = ["systemd-run", "--quiet", "--wait", "--pty", "--pipe", "--collect"]
         words += ["--user"] if self._user else []
         words += [f"--uid={self._account.pw_name}"] if self._account is not None else []
         words += [f"--gid={self._group}"] if self._group else []

@@ -76,6 +76,24 @@ def test_a_worker_types_nothing_at_root_s_terminal(
     assert "7" not in descriptors
 
 
+@pytest.mark.core
+@pytest.mark.parametrize("variables", ["", "environment=A=1\n"])
+def test_a_command_that_doctor_suggests_types_nothing(
+    machine: Machine, talk: Talk, variables: str
+) -> None:
+    """Root may run at a terminal what doctor shows as the way to run www-data's health_command."""
+    allow(machine)
+    configure(
+        machine,
+        "[program:t]\ncommand=sleep 1000\nuser=www-data\nautostart=false\n"
+        f"health_command=sh -c 'python3 /srv/attack.py; exit 1'\n{variables}",
+    )
+    machine.run("wctl update")
+    findings = json.loads(machine.run("wctl doctor --json t", check=False).out)
+    health = next(finding for finding in findings if finding["code"] == "health")
+    assert_harmless(machine, talk, health["remedy"])
+
+
 def allow(machine: Machine) -> None:
     """Makes the attack possible: its program, and a kernel that lets a process type."""
     allowed = "/proc/sys/dev/tty/legacy_tiocsti"  # since Linux 6.2; before that, always

@@ -82,3 +82,12 @@ def test_command_that_is_not_there(tmp_path: Path) -> None:
     answer = runner.run(["no-such-command"])
     assert answer.code == 127
     assert "no-such-command" in answer.err
+
+
+def test_a_line_for_root_gives_another_user_a_terminal_of_its_own(tmp_path: Path) -> None:
+    """What doctor shows to root for another user's program does not hand root's terminal over."""
+    another = "daemon" if os.geteuid() == 0 else "root"
+    found = program(tmp_path, f"command=true\nuser={another}\ndirectory=/srv")
+    runner = Runner(found, tmp_path, timeout=5, user=False)
+    shown = f"cd /srv && runuser --pty -u {another} -- app 'a b'"
+    assert runner.shown(["app", "a b"]) == shown
