@@ -11,6 +11,7 @@ from wctl.config.model import Config, Program
 from wctl.errors import WctlError
 from wctl.install.files import delete_file, delete_leftovers, write_file
 from wctl.install.installed import Installed, Layout, orphans, programs
+from wctl.trust import files
 from wctl.units.marker import directives, own_text
 from wctl.units.render import File
 
@@ -198,7 +199,7 @@ def _write(file: File, layout: Layout) -> Write | None:
 def _is_closed(path: Path) -> bool:
     """Tell whether this user may not read ``path``."""
     try:
-        path.open("rb").close()
+        files.read(path)
     except PermissionError:
         return True
     except OSError:

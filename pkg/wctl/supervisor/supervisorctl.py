@@ -133,7 +133,8 @@ def doubt(file: Path | None, control: str) -> str:
         if file is None or why is not None:
             return why or ""
         found = includes.read([file], load.names_of(load.environ()), Diagnostics())
-        places = (*found.files, *found.searched)
-        return next(filter(None, map(files.not_roots, places)), "")
+        whys = [files.not_roots(path) for path in found.files]
+        whys += [files.not_roots(path, shared=True) for path in found.searched]
+        return next(filter(None, whys), "")
     except OSError as error:
         return f"{error.filename}: {error.strerror}"

@@ -33,6 +33,14 @@ def group(name: str) -> int | None:
         return None
 
 
+def group_name(gid: int) -> str:
+    """Return the name of a group for people to read: the number, if the group has no name."""
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)
+
+
 def groups(account: pwd.struct_passwd) -> list[int]:
     """Return the IDs of all groups of an account."""
     return os.getgrouplist(account.pw_name, account.pw_gid)

@@ -23,7 +23,6 @@ _LARGEST = 64 << 20  # bytes that read() returns; /dev/zero never ends
 _MOST_LINKS = 40  # as the kernel follows (path_resolution(7))
 _PLAIN = os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC
 _PATH = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
-_GROUP, _OTHERS = stat.S_IWGRP, stat.S_IWOTH
 
 
 class UnsafeError(OSError):
@@ -88,24 +87,68 @@ def unsafe(path: Path | str) -> str | None:
     return None
 
 
-def not_roots(path: Path | str) -> str | None:
-    """Return why a user other than root can change what ``path`` leads to; None if none can.
+@dataclass(frozen=True)
+class Trusted:
+    """The users and groups that may change a file."""
 
-    The path may lead nowhere: then no other user can create what it names.
+    users: frozenset[int]
+    groups: frozenset[int]
+
+
+ROOT = Trusted(frozenset({0}), frozenset({0}))
+
+
+def others(
+    path: Path | str, trusted: Trusted = ROOT, *, shared: bool = False
+) -> Iterator[tuple[str, str]]:
+    """Yield each place on the way to ``path`` that others can change, and who can.
+
+    A user who can write to a directory can replace its files, and the directories below it. Where
+    users share a directory with the sticky bit, nobody can replace an entry of somebody else
+    (inode(7)), but everybody can add an entry: that is bad if ``path`` does not exist, or if it is a
+    directory that is ``shared`` with what we look for in it.
 
     Raises:
         OSError: we cannot go there.
     """
-    for step in _existing(str(path)):
-        if step.owner != 0:
-            return f"{step.place} belongs to {accounts.name(step.owner)}"
-        writers = step.found.st_mode & (_OTHERS if step.found.st_gid == 0 else _GROUP | _OTHERS)
-        # Nobody but the owner of an entry replaces the entry of a sticky directory (inode(7)).
-        sticky = step.found.st_mode & stat.S_ISVTX and stat.S_ISDIR(step.found.st_mode)
-        if writers and not sticky and not step.is_link:
-            who = "all users" if writers & _OTHERS else f"group {step.found.st_gid}"
-            return f"{step.place} is writable by {who}"
-    return None
+    steps: list[_Step] = []
+    complete = False
+    with contextlib.suppress(FileNotFoundError):
+        for step in _steps(str(path)):
+            steps.append(step)
+        complete = True
+    for step in steps:
+        adds = step is steps[-1] and (shared or not complete)
+        who = _who(step, trusted, adds=adds)
+        if who:
+            yield step.place, who
+
+
+def _who(step: _Step, trusted: Trusted, *, adds: bool) -> str:
+    """Return who but the trusted can replace ``step`` or what is below; "" if nobody can."""
+    found = step.found
+    if found.st_uid not in trusted.users:
+        return f"user {accounts.name(found.st_uid)}"
+    sticky = stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_ISVTX
+    if step.is_link or (sticky and not adds):
+        return ""
+    if found.st_mode & stat.S_IWOTH:
+        return "every user"
+    if found.st_mode & stat.S_IWGRP and found.st_gid not in trusted.groups:
+        return f"group {accounts.group_name(found.st_gid)}"
+    return ""
+
+
+def not_roots(path: Path | str, *, shared: bool = False) -> str | None:
+    """Return who but root can change what ``path`` leads to, and where; None if nobody can.
+
+    ``shared`` is that of others().
+
+    Raises:
+        OSError: we cannot go there.
+    """
+    place, who = next(others(path, shared=shared), ("", ""))
+    return f"{who} can change {place}" if who else None
 
 
 def _reopened(fd: int, path: str, flags: int) -> int:
@@ -176,11 +219,6 @@ def _steps(path: str) -> Generator[_Step, None, None]:
             yield step
     finally:
         os.close(step.fd)
-
-
-def _existing(path: str) -> Iterator[_Step]:
-    with contextlib.suppress(FileNotFoundError):
-        yield from _steps(path)
 
 
 def _root() -> _Step:

@@ -17,8 +17,8 @@ def test_check_warns_of_what_others_can_change(machine: Machine) -> None:
     machine.run("printf '[program:pwn]\\ncommand=sleep 1000\\n' >/srv/site/x.conf", user="www-data")
     configure(machine, "[include]\nfiles=/srv/site/*.conf\n")
     found = machine.run(["wctl", "check"]).out
-    assert "/srv/site: warning: its owner www-data can change it, and so make wctl run any" in found
-    assert "/srv/site/x.conf: warning: its owner www-data can change it" in found
+    assert "/srv/site: warning: user www-data can change it, and so make wctl run any" in found
+    assert "/srv/site/x.conf: warning: user www-data can change it" in found
     assert "/srv/site/x.conf:1: [program:pwn] user: warning: missing, so the worker runs" in found
     assert "/etc/wctl" not in found
     assert machine.run(["wctl", "check", "--strict"], check=False).code == 1

@@ -101,7 +101,7 @@ def test_fifo_as_configuration_does_not_hang_doctor(target: Machine) -> None:
 def test_supervisord_of_root_with_configuration_of_others(target: Machine, own: str) -> None:
     """Of root's supervisord, too, supervisorctl reads only what root alone can change."""
     main = "/srv/root/supervisord.conf"
-    whose = f"{EVIL} belongs to nobody"
+    whose = f"user nobody can change {EVIL}"
     target.write(main, f"[include]\nfiles={EVIL}/*.conf\n")
     if own == "include":
         target.write(f"{EVIL}/x.conf", PROGRAM + PLUGIN, owner="nobody:nogroup")
@@ -109,7 +109,7 @@ def test_supervisord_of_root_with_configuration_of_others(target: Machine, own: 
         target.run(f"chown root {EVIL}/x.conf")
     elif own == "file":
         target.write(main, PROGRAM + PLUGIN, owner="nobody:nogroup")
-        whose = f"{main} belongs to nobody"
+        whose = f"user nobody can change {main}"
     elif own == "directory":
         main = f"{EVIL}/supervisord.conf"
         target.write(main, PROGRAM + PLUGIN)
@@ -125,4 +125,4 @@ def test_takeover_does_not_load_a_users_configuration(target: Machine) -> None:
     result = target.run(f"wctl import --takeover {EVIL}/supervisord.conf", check=False)
     assert not target.exists(PWNED)
     assert result.code == 4
-    assert f"{EVIL} belongs to nobody" in result.err
+    assert f"user nobody can change {EVIL}" in result.err

@@ -101,11 +101,11 @@ def test_owners_and_groups(tmp_path: Path) -> None:
     file = tmp_path / "wctl.conf"
     file.touch()
     os.chown(file, 4242, 0)
-    assert "its owner 4242" in found(tmp_path)[0].problem
+    assert "user 4242" in found(tmp_path)[0].problem
     os.chown(file, 0, GROUP)
     file.chmod(0o640)
     assert found(tmp_path) == []
     file.chmod(0o660)
-    assert "the group " in found(tmp_path)[0].problem
+    assert "group " in found(tmp_path)[0].problem
     os.chown(file, 0, 0)
     assert found(tmp_path) == []

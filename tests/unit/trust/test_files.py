@@ -155,21 +155,28 @@ def test_what_root_alone_can_change(root: Path, app: Path) -> None:
     """A file is root's if each directory and link on the way is, and nobody else may write."""
     assert files.not_roots(make(root / "file")) is None
     assert files.not_roots(root / "missing") is None
-    assert files.not_roots(make(app / "file")) == f"{app} belongs to 12345"
-    assert files.not_roots(make(root / "hers", ALICE)) == f"{root}/hers belongs to 12345"
-    assert files.not_roots(app / "missing") == f"{app} belongs to 12345"
+    assert files.not_roots(make(app / "file")) == f"user 12345 can change {app}"
+    assert files.not_roots(make(root / "hers", ALICE)) == f"user 12345 can change {root}/hers"
+    assert files.not_roots(app / "missing") == f"user 12345 can change {app}"
     open_file = make(root / "open", mode=0o666)
-    assert files.not_roots(open_file) == f"{open_file} is writable by all users"
+    assert files.not_roots(open_file) == f"every user can change {open_file}"
     shared = make(root / "shared", mode=0o660)
     assert files.not_roots(shared) is None  # by root's own group
     os.chown(shared, 0, BOB)
-    assert files.not_roots(shared) == f"{shared} is writable by group {BOB}"
+    assert files.not_roots(shared) == f"group {BOB} can change {shared}"
     (root / "link").symlink_to(app / "file")
-    assert files.not_roots(root / "link") == f"{app} belongs to 12345"
+    assert files.not_roots(root / "link") == f"user 12345 can change {app}"
     drop = directory(root / "drop", 0, 0o777)
-    assert files.not_roots(make(drop / "file")) == f"{drop} is writable by all users"
+    assert files.not_roots(make(drop / "file")) == f"every user can change {drop}"
+
+
+def test_directory_for_all(root: Path) -> None:
+    """In a directory with the sticky bit, what root has is root's, and what is missing is not."""
     sticky = directory(root / "sticky", 0, 0o1777)
     assert files.not_roots(make(sticky / "file")) is None
+    assert files.not_roots(sticky / "missing") == f"every user can change {sticky}"
+    assert files.not_roots(sticky) is None
+    assert files.not_roots(sticky, shared=True) == f"every user can change {sticky}"
 
 
 def test_descriptors_are_closed(app: Path) -> None:
