@@ -21,6 +21,10 @@ import posix
 from .command_line import Options, decoded
 
 FILE = "failed-starts"
+_DIGITS = 5  # of the count; the waits after so many failed starts in a row would take a century
+# O_EXCL: the directory belongs to the worker's user, so write neither through a link nor to a FIFO.
+_NEW = posix.O_WRONLY | posix.O_CREAT | posix.O_EXCL | posix.O_CLOEXEC
+_TYPE, _REGULAR = 0o170000, 0o100000  # of st_mode; importing the stat module would cost more
 
 
 class Counter:
@@ -47,37 +51,54 @@ class Counter:
             return
         text = b"%d" % (failed + 1) if restarts is None else b"%d %d" % (failed + 1, restarts)
         # Rename the file, so that a wrapper killed here leaves the old count or the new count.
-        fd = posix.open(
-            f"{self._path}.new", posix.O_WRONLY | posix.O_CREAT | posix.O_TRUNC | posix.O_CLOEXEC
-        )
+        new = f"{self._path}.new"
+        try:
+            fd = posix.open(new, _NEW, 0o644)
+        except FileExistsError:
+            _forget(new)  # of a killed wrapper, or put there by the worker
+            fd = posix.open(new, _NEW, 0o644)
         try:
             posix.write(fd, text)
         finally:
             posix.close(fd)
-        posix.rename(f"{self._path}.new", self._path)
+        posix.rename(new, self._path)
 
     def clear(self) -> None:
         """Forget the failed starts: the worker is READY."""
         if self._path is not None:
-            try:
-                posix.unlink(self._path)
-            except OSError:
-                pass
+            _forget(self._path)
 
     def _numbers(self) -> "tuple[int, int | None]":
-        if self._path is None:
+        """Return the count and NRestarts; what is no file with a count of ours counts as none."""
+        failed, _, restarts = (b"" if self._path is None else _content(self._path)).partition(b" ")
+        if not failed.isdigit() or len(failed) > _DIGITS or not (restarts or b"0").isdigit():
             return 0, None
-        try:
-            fd = posix.open(self._path, posix.O_RDONLY | posix.O_CLOEXEC)
-        except OSError:
-            return 0, None
-        try:
-            failed, _, restarts = posix.read(fd, 40).partition(b" ")
-            return int(failed), int(restarts) if restarts else None
-        except (OSError, ValueError):
-            return 0, None
-        finally:
-            posix.close(fd)
+        return int(failed), int(restarts) if restarts else None
+
+
+def _content(path: str) -> bytes:
+    """Return the beginning of the file ``path``; b"" if it is no regular file."""
+    try:
+        # The directory belongs to the worker's user, and root reads the count as well: neither
+        # follow a link nor wait for the other end of a FIFO.
+        fd = posix.open(
+            path, posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NOFOLLOW | posix.O_NONBLOCK
+        )
+    except OSError:
+        return b""
+    try:
+        return posix.read(fd, 40) if posix.fstat(fd).st_mode & _TYPE == _REGULAR else b""
+    except OSError:
+        return b""
+    finally:
+        posix.close(fd)
+
+
+def _forget(path: str) -> None:
+    try:
+        posix.unlink(path)
+    except OSError:
+        pass
 
 
 class Start:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Callable
 
 import pytest
 
@@ -30,12 +32,63 @@ def test_without_a_directory_every_start_is_the_first() -> None:
     assert counter.failed() == 0
 
 
-@pytest.mark.parametrize("text", [b"", b"x", b"3 x", b"\0\0", b" 4"])
+@pytest.mark.parametrize(
+    "text", [b"", b"x", b"3 x", b"\0\0", b" 4", b"-5", b"-5 1", b"2 -1", b"1" * 39, b"100000"]
+)
 def test_a_damaged_count_is_none(tmp_path: Path, text: bytes) -> None:
     """A file that holds no count counts as no failed start: the worker starts at once."""
     (tmp_path / "failed-starts").write_bytes(text)
     counter = Counter(str(tmp_path))
     assert (counter.failed(), counter.restarts()) == (0, None)
+
+
+def _fifo(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def _link(path: Path) -> None:
+    (path.parent / "other").write_text("7")
+    path.symlink_to("other")
+
+
+def _directory(path: Path) -> None:
+    (path / "full").mkdir(parents=True)
+
+
+def _null(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+@pytest.mark.parametrize("put", [_fifo, _link, _directory, _null])
+def test_what_the_workers_user_puts_there_is_no_count(
+    tmp_path: Path, put: Callable[[Path], None]
+) -> None:
+    """A FIFO, a link, a directory or a device in place of the count neither counts nor blocks."""
+    put(tmp_path / "failed-starts")
+    counter = Counter(str(tmp_path))
+    assert (counter.failed(), counter.restarts()) == (0, None)
+    counter.clear()
+
+
+@pytest.mark.parametrize("put", [_fifo, _link])
+@pytest.mark.parametrize("name", ["failed-starts", "failed-starts.new"])
+def test_the_count_is_a_file_of_its_own(
+    tmp_path: Path, put: Callable[[Path], None], name: str
+) -> None:
+    """begin() writes neither through a link nor into a FIFO, and takes its place."""
+    put(tmp_path / name)
+    counter = Counter(str(tmp_path))
+    counter.begin(1)
+    assert counter.failed() == 2
+    assert not (tmp_path / "other").exists() or (tmp_path / "other").read_text() == "7"
+
+
+@pytest.mark.parametrize("name", ["failed-starts", "failed-starts.new"])
+def test_a_directory_in_its_place_is_an_error(tmp_path: Path, name: str) -> None:
+    """A directory cannot be replaced by the count: begin() raises an error."""
+    _directory(tmp_path / name)
+    with pytest.raises(OSError):
+        Counter(str(tmp_path)).begin(1)
 
 
 def test_a_count_that_cannot_be_kept_is_an_error(tmp_path: Path) -> None:
