@@ -113,8 +113,8 @@ def _show_files(logs: Sequence[LogFile], lines: int, size: int | None, *, follow
 def _point_to_files(places: Iterable[Logs]) -> None:
     """Name the fallback files: while journald was away, the wrapper wrote lines there."""
     for place in places:
-        for file in place.present() if place.journal else []:
-            if file.path.parent.parent.name == "wctl" and file.path.stat().st_size:
+        for file in place.present():
+            if file.spare and file.path.stat().st_size:
                 name = unit_name.short(place.unit)
                 echo(
                     f"{name}: while journald was away, the wrapper wrote lines to {file.path}",

@@ -23,6 +23,7 @@ class LogFile:
     stream: str
     path: Path  # the first output creates it
     writer: int | None  # the ID of the user who writes it; None: we cannot tell
+    spare: bool = False  # it gets only what journald misses
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,11 @@ def _of_unit(unit: str, properties: Mapping[str, object], *, user: bool) -> Logs
     for name in _STREAMS:
         path = log_path(options, directory, stderr=name == "stderr")
         if path is not None and not (options.redirect_stderr and name == "stderr"):
-            files.append(LogFile(name, Path(path), _writer(properties, user=user)))
+            # A file that the user has named may also have lines of earlier times.
+            given = options.stderr_file if name == "stderr" else options.stdout_file
+            spare = given is None and options.log not in {"file", "both"}
+            writer = _writer(properties, user=user)
+            files.append(LogFile(name, Path(path), writer, spare))
     return Logs(unit, options.log != "file", tuple(files))
 
 

@@ -1,0 +1,45 @@
+"""log_files: which files an instance has, and what they are for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from wctl.operate.log_files import of_units
+from wctl.systemd.manager import Manager
+
+UNIT = "jf@00.service"
+
+
+class Bus:
+    """Stands in for the manager: one unit, with these options of the wrapper."""
+
+    user = False
+
+    def __init__(self, *options: str) -> None:
+        argv = ["/usr/lib/wctl/worker.py", *options, UNIT, "--", "/bin/true"]
+        self._properties = {"ExecStart": [("python3", argv)], "LogsDirectory": ["wctl/jf"]}
+
+    def properties(self, _wanted: object) -> dict[str, dict[str, object]]:
+        return {UNIT: dict(self._properties)}
+
+
+@pytest.mark.parametrize(
+    ("options", "spare"),
+    [
+        (["--redirect-stderr"], ["/var/log/wctl/jf/jf-00.log"]),
+        (["--stdout-file=NONE"], ["/var/log/wctl/jf/jf-00-error.log"]),
+        (["--log=both", "--stdout-file=/var/log/wctl/jf/x.log"], []),
+        (["--log=both"], []),
+        (["--log=file"], []),
+        (["--stdout-file=/var/log/supervisor/jf.log", "--stderr-file=NONE"], []),
+    ],
+)
+def test_spare_files_are_those_that_the_wrapper_alone_writes(
+    options: list[str], spare: list[str]
+) -> None:
+    """Only a file that nothing but a missing journald brings about tells that it was missing."""
+    found = of_units(cast("Manager", Bus(*options)), [UNIT])[0]
+    assert found.spare == tuple(map(Path, spare))
