@@ -1,6 +1,7 @@
 """How a wrapper that did not become the worker exits: as the worker did, or by giving up."""
 
 import posix
+import resource  # before the worker runs: at its end, Python may have been upgraded or removed
 
 import _signal
 
@@ -22,8 +23,6 @@ def end_as(status: int) -> None:
     """End this process as the worker ended, given the worker's wait status; never returns."""
     if not posix.WIFSIGNALED(status):
         posix._exit(posix.WEXITSTATUS(status))
-    import resource
-
     if posix.WCOREDUMP(status):
         # systemd tells a dumped core from a mere death, so the wrapper must dump a core as well:
         # as small as possible, and not over the worker's core.

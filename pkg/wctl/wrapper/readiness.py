@@ -32,6 +32,8 @@ def wait(start: Start, worker: Worker, output: "int | None") -> bool:
     options = start.options
     kind, _, what = options.ready.partition(":")
     end = time.monotonic() + options.ready_timeout
+    if kind == "tcp":
+        "".encode("idna")  # getaddrinfo imports this codec; import it with the rest
     if kind == "log":
         ready = output is not None and _log(what, worker, output, end)
     elif kind == "notify":

@@ -18,8 +18,9 @@ import select
 
 import _signal
 
-# Import all of these now: when a signal comes, wctl may have been upgraded or removed.
-from . import backoff, exits, journald, launch
+# Import everything now: when a signal comes or the worker ends, wctl and Python may have been
+# upgraded or removed. launch.py uses the notifier, in each retry anew.
+from . import backoff, exits, journald, launch, notifier  # noqa: F401
 from .command_line import Options
 from .starts import Start
 

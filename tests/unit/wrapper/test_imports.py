@@ -50,6 +50,28 @@ def test_nothing_slow_is_imported(imported: set[str]) -> None:
     assert imported & SLOW == set()
 
 
+@pytest.mark.parametrize("options", ["--log=none --retry", "--log=both", "--log=file"])
+def test_a_resident_wrapper_imports_nothing_once_the_worker_runs(
+    tmp_path: Path, options: str
+) -> None:
+    """When a worker is killed and its log file cannot be written, Python may have been upgraded."""
+    files = f"--stdout-file={tmp_path}/missing/out.log --stderr-file={tmp_path}/missing/err.log"
+    script = "echo mark >/proc/$PPID/fd/2; echo out; kill -KILL $$"
+    tmp_path.chmod(0o777)  # so that the wrapper does not make the directory
+    shown = subprocess.run(
+        [sys.executable, "-I", "-S", "-X", "importtime", WORKER, *options.split(),
+         *files.split(), "w@00.service", "--", "sh", "-c", script],
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=False,
+    )  # fmt: skip
+    assert shown.returncode == -9
+    before, after = shown.stderr.split("mark\n")
+    assert "import time:" in before
+    assert "import time:" not in after
+
+
 def _imports(module: str, path: Path, modules: set[str]) -> set[str]:
     """Returns wctl's modules that a module imports: at its top, in functions, or for types."""
     found = set()
