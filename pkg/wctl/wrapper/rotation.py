@@ -1,16 +1,27 @@
 """A log file that is rotated by size, at the end of a line: FILE, FILE.1 … FILE.N.
 
 Rotation renames files, the oldest first: a process that is killed at any step leaves every line in
-one of the files.
+one of the files. All of that happens in one directory, which directory.py holds for us.
 """
 
 import posix
 import time
+from fcntl import LOCK_EX, LOCK_NB, flock
+
+from .directory import Directory
 
 _MODE = 0o640
-_DIRECTORY_MODE = 0o750
+_FLAGS = (
+    posix.O_RDWR
+    | posix.O_APPEND
+    | posix.O_CREAT
+    | posix.O_CLOEXEC
+    | posix.O_NOFOLLOW
+    | posix.O_NONBLOCK
+)
 _LOOK = 1.0  # seconds between two checks that the file is still in its place
-_ELOOP, _EINVAL = 40, 22
+_BLOCKED = 60.0  # seconds until the next try to rotate after one that failed
+_EPERM, _EINVAL, _ELOOP = 1, 22, 40
 _TYPE, _REGULAR = 0o170000, 0o100000  # of st_mode; importing the stat module would cost more
 
 
@@ -20,6 +31,9 @@ class RotatedFile:
     def __init__(self, path: str, maxbytes: int, backups: int) -> None:
         self.path = path
         self.written = 0  # bytes that the latest write() has put into the file
+        self.blocked: "str | None" = None  # why the file grows beyond its limit, if it does
+        above, _, self._name = path.rpartition("/")
+        self._directory = Directory(above or "/")
         self._maxbytes = maxbytes
         self._backups = backups
         self._fd = -1
@@ -27,7 +41,7 @@ class RotatedFile:
         self._in_line = False  # the last byte is not a newline
         self._identity = (0, 0)
         self._next_look = 0.0
-        self._directory: "str | None" = None  # the directory of path, without links
+        self._next_rotation = 0.0  # while rotation is blocked
 
     def write(self, data: bytes, *, new_line: bool = False) -> None:
         """Append ``data``, rotating on the way; with ``new_line`` end an unfinished line first.
@@ -46,13 +60,16 @@ class RotatedFile:
                     self.written += self._append(data, self.written, end)
                 else:
                     self._rotate()
-                    self._open()
         except OSError:
             self.close()
             raise
 
     def close(self) -> None:
-        """Close the file; the next write opens it again."""
+        """Close the file and its directory; the next write opens them again."""
+        self._close_file()
+        self._directory.close()
+
+    def _close_file(self) -> None:
         if self._fd >= 0:
             posix.close(self._fd)
         self._fd = -1
@@ -61,6 +78,8 @@ class RotatedFile:
         """Return the end of the data that may still go into this file: whole lines, if possible."""
         room = self._maxbytes - self._size
         if not self._maxbytes or len(data) - start <= room:
+            return len(data)
+        if self.blocked is not None and time.monotonic() < self._next_rotation:
             return len(data)
         whole = data.rfind(b"\n", start, start + max(room, 0)) + 1
         if whole:
@@ -86,41 +105,28 @@ class RotatedFile:
             return
         self._next_look = now + _LOOK
         if self._fd >= 0:
-            try:
-                status = posix.stat(self.path, follow_symlinks=False)
-            except OSError:
+            status = self._status(self._name)
+            if (
+                status is None
+                or (status.st_dev, status.st_ino) != self._identity
+                or self._directory.moved()
+            ):
                 self.close()
             else:
                 self._size = status.st_size  # "wctl clear" truncates the file
-                if (status.st_dev, status.st_ino) != self._identity or self._moved():
-                    self.close()
         if self._fd < 0:
             self._open()
 
-    def _moved(self) -> bool:
-        directory = _real(_parent(self.path))
-        return directory is not None and directory != self._directory
+    def _status(self, name: str) -> "posix.stat_result | None":
+        try:
+            return posix.stat(name, dir_fd=self._directory.fd, follow_symlinks=False)
+        except OSError:
+            return None
 
     def _open(self) -> None:
-        if self._directory is None:
-            self._make_directory()
-            self._directory = _real(_parent(self.path))
-        elif self._moved():
-            # The user who put a link there could make us write and rename files anywhere.
-            raise OSError(_ELOOP, "its directory was replaced by a link")
-        flags = (
-            posix.O_RDWR
-            | posix.O_APPEND
-            | posix.O_CREAT
-            | posix.O_CLOEXEC
-            | posix.O_NOFOLLOW
-            | posix.O_NONBLOCK
-        )
+        self._directory.open()
         try:
-            self._fd = posix.open(self.path, flags, _MODE)
-        except FileNotFoundError:
-            self._make_directory()
-            self._fd = posix.open(self.path, flags, _MODE)
+            self._fd = posix.open(self._name, _FLAGS, _MODE, dir_fd=self._directory.fd)
         except OSError as error:
             if error.errno == _ELOOP:
                 raise OSError(_ELOOP, "it was replaced by a link") from None
@@ -128,10 +134,25 @@ class RotatedFile:
         status = posix.fstat(self._fd)
         if status.st_mode & _TYPE != _REGULAR:
             raise OSError(_EINVAL, "not a regular file")
+        self._check_owner(status)
         self._lock()
         self._identity = status.st_dev, status.st_ino
         self._size = status.st_size
         self._in_line = bool(self._size) and posix.pread(self._fd, 1, self._size - 1) != b"\n"
+
+    def _check_owner(self, status: "posix.stat_result") -> None:
+        """Refuse, as root, a file that another user may have put in the place of ours.
+
+        Raises:
+            OSError: the file may be one that its user could not write to without us.
+        """
+        directory = self._directory
+        if posix.geteuid() or (directory.owner == 0 and not directory.shared):
+            return
+        if status.st_nlink != 1:
+            raise OSError(_EPERM, "the file has a second name")
+        if directory.owner != 0 and status.st_uid not in {0, directory.owner}:
+            raise OSError(_EPERM, f"the file belongs to user {status.st_uid}")
 
     def _lock(self) -> None:
         """Keep other processes from rotating our file: instances with the same stdout_logfile.
@@ -139,61 +160,49 @@ class RotatedFile:
         Raises:
             OSError: another process holds the lock.
         """
-        from fcntl import LOCK_EX, LOCK_NB, flock
-
         try:
             flock(self._fd, LOCK_EX | LOCK_NB)
         except BlockingIOError:
             raise OSError(_EINVAL, "another process logs to it") from None
 
-    def _make_directory(self) -> None:
-        """Create the path's missing directories, if no other user could have set a trap there."""
-        missing = []
-        directory = _parent(self.path)
-        while not _exists(directory):
-            missing.append(directory)
-            directory = _parent(directory)
-        status = posix.stat(directory)
-        if status.st_uid in (0, posix.geteuid()) and not status.st_mode & 0o022:
-            try:
-                for path in reversed(missing):
-                    posix.mkdir(path, _DIRECTORY_MODE)
-            except OSError:
-                pass  # opening the file fails next, and that error says more
-
     def _rotate(self) -> None:
-        self.close()
-        if not self._backups:
-            posix.unlink(self.path)
+        """Go on in a new file; if the old one cannot be renamed, go on in the old one for a while.
+
+        Raises:
+            OSError: the new file cannot be opened.
+        """
+        try:
+            self._rename_all()
+        except OSError as error:
+            # rename(2) says ENOTDIR if a directory would have to replace a file.
+            name = error.filename if isinstance(error, NotADirectoryError) else error.filename2
+            self.blocked = f"{name or error.filename}: {error.strerror}"
+            self._next_rotation = time.monotonic() + _BLOCKED
             return
-        for number in range(self._backups - 1, 0, -1):
+        self.blocked = None
+        self._close_file()
+        self._open()
+
+    def _rename_all(self) -> None:
+        fd = self._directory.fd
+        if not self._backups:
             try:
-                posix.rename(f"{self.path}.{number}", f"{self.path}.{number + 1}")
+                posix.unlink(self._name, dir_fd=fd)
             except FileNotFoundError:
                 pass
-        posix.rename(self.path, f"{self.path}.1")
+            return
+        # Only up to the first free number: a rotation that fails again and again on its way must
+        # not move the files before it out of the end.
+        free = 1
+        while free < self._backups and self._status(self._older(free)) is not None:
+            free += 1
+        for number in range(free, 0, -1):
+            try:
+                posix.rename(
+                    self._older(number - 1), self._older(number), src_dir_fd=fd, dst_dir_fd=fd
+                )
+            except FileNotFoundError:
+                pass  # another process has moved it
 
-
-def _parent(path: str) -> str:
-    return path.rpartition("/")[0] or "/"
-
-
-def _exists(path: str) -> bool:
-    """Tell whether ``path`` exists, even if it is a link to nothing."""
-    try:
-        posix.lstat(path)
-    except OSError:
-        return False
-    return True
-
-
-def _real(directory: str) -> "str | None":
-    """Return the kernel's own path of ``directory``, without links; None if it cannot be opened."""
-    try:
-        fd = posix.open(directory, posix.O_PATH | posix.O_CLOEXEC)
-    except OSError:
-        return None
-    try:
-        return posix.readlink(f"/proc/self/fd/{fd}")
-    finally:
-        posix.close(fd)
+    def _older(self, number: int) -> str:
+        return f"{self._name}.{number}" if number else self._name

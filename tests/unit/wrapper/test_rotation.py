@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posix
 import signal
 from pathlib import Path
 from typing import Any
@@ -74,11 +75,11 @@ class KilledAt:
         if name not in self.CHANGES:
             return function
 
-        def counted(*arguments: Any) -> Any:
+        def counted(*arguments: Any, **options: Any) -> Any:
             self._left -= 1
             if self._left < 0:
                 os.kill(os.getpid(), signal.SIGKILL)
-            return function(*arguments)
+            return function(*arguments, **options)
 
         return counted
 
@@ -212,3 +213,139 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     os.mkfifo(path)
     with pytest.raises(OSError, match="not a regular file"):
         RotatedFile(str(path), LIMIT, 3).write(b"one\n")
+
+
+def test_the_files_stay_in_their_directory(tmp_path: Path) -> None:
+    """Between two looks, a link in place of the directory leads neither data nor renames away."""
+    directory = tmp_path / "logs"
+    directory.mkdir()
+    file = RotatedFile(str(directory / "a.log"), 10, 3)
+    file.write(b"12345678\n")
+    directory.rename(tmp_path / "old")
+    trap = tmp_path / "trap"
+    trap.mkdir()
+    directory.symlink_to(trap)
+    file.write(b"abcdefgh\n")
+    assert contents(tmp_path / "old" / "a.log") == [b"12345678\n", b"abcdefgh\n"]
+    assert list(trap.iterdir()) == []
+
+
+def test_directory_that_is_moved_away_is_found_again(tmp_path: Path) -> None:
+    """If another directory is in its place, the next lines go there."""
+    directory = tmp_path / "logs"
+    directory.mkdir()
+    file = RotatedFile(str(directory / "a.log"), LIMIT, 3)
+    file.write(b"one\n")
+    directory.rename(tmp_path / "old")
+    directory.mkdir()
+    later(file)
+    file.write(b"two\n")
+    assert (directory / "a.log").read_bytes() == b"two\n"
+
+
+@pytest.fixture
+def theirs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory of another user, in which root's wrapper logs."""
+    path = tmp_path / "theirs"
+    path.mkdir()
+    if os.geteuid():
+        monkeypatch.setattr(posix, "geteuid", lambda: 0)  # our files are now another user's
+    else:
+        os.chown(path, 65534, 65534)
+    return path
+
+
+def test_root_logs_in_a_directory_of_another_user(theirs: Path) -> None:
+    """The files are rotated there as anywhere."""
+    path = theirs / "a.log"
+    file = RotatedFile(str(path), 10, 3)
+    file.write(b"12345678\nabcdefgh\n")
+    assert contents(path) == [b"12345678\n", b"abcdefgh\n"]
+
+
+def test_root_takes_no_second_name_of_a_file(theirs: Path, tmp_path: Path) -> None:
+    """Another user can give a file of root's a second name, unless the kernel forbids it."""
+    victim = tmp_path / "victim"
+    victim.touch()
+    os.link(victim, theirs / "a.log")
+    with pytest.raises(OSError, match="second name"):
+        RotatedFile(str(theirs / "a.log"), 10, 3).write(b"one\n")
+    assert victim.read_bytes() == b""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_root_takes_files_of_the_directorys_owner_and_its_own(theirs: Path) -> None:
+    """A file of a third user is not what the owner of the directory, or we, have put there."""
+    for owner, name in ((0, "root"), (65534, "owner"), (12345, "third")):
+        path = theirs / name
+        path.touch()
+        os.chown(path, owner, owner)
+        file = RotatedFile(str(path), 0, 3)
+        if name == "third":
+            with pytest.raises(OSError, match="the file belongs to user 12345"):
+                file.write(b"one\n")
+        else:
+            file.write(b"one\n")
+
+
+@pytest.mark.parametrize(("backups", "obstacle"), [(1, "a.log.1"), (3, "a.log.3")])
+def test_a_rotation_that_is_blocked_loses_no_line(
+    tmp_path: Path, backups: int, obstacle: str
+) -> None:
+    """If a directory is in the way, the file grows, and is rotated once the way is free."""
+    path = tmp_path / "a.log"
+    for number in range(1, backups):
+        (tmp_path / f"a.log.{number}").touch()
+    (tmp_path / obstacle).mkdir()
+    file = RotatedFile(str(path), 10, backups)
+    for _ in range(3):
+        file.write(b"12345678\n")
+    assert path.read_bytes() == b"12345678\n" * 3
+    assert file.blocked == f"{obstacle}: Is a directory"
+    (tmp_path / obstacle).rmdir()
+    file.write(b"not yet\n")
+    file._next_rotation = 0.0
+    file.write(b"new\n")
+    assert file.blocked is None
+    assert path.read_bytes() == b"new\n"
+    assert (tmp_path / "a.log.1").read_bytes() == b"12345678\n" * 3 + b"not yet\n"
+
+
+class Refusing:
+    """The posix module where one file cannot be renamed."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(os, name)
+
+    def rename(self, source: str, target: str, **options: Any) -> None:
+        if source == self._name:
+            raise PermissionError(1, "Operation not permitted", source, None, target)
+        posix.rename(source, target, **options)
+
+
+def test_tries_to_rotate_push_no_file_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If a rotation fails on its way, the next tries do not move the files before it again."""
+    path = tmp_path / "a.log"
+    for number in range(1, 4):
+        (tmp_path / f"a.log.{number}").write_bytes(b"%d\n" % number)
+    monkeypatch.setattr(rotation, "posix", Refusing("a.log.1"))
+    file = RotatedFile(str(path), 10, 3)
+    for _ in range(5):
+        file._next_rotation = 0.0
+        file.write(b"12345678\n")
+    assert file.blocked == "a.log.2: Operation not permitted"
+    assert contents(path) == [b"2\n", b"1\n", b"12345678\n" * 5]
+
+
+def test_a_file_that_is_gone_blocks_nothing(tmp_path: Path) -> None:
+    """If logrotate moves the file just before we do, the lines go on in a new one."""
+    for backups in (0, 3):
+        path = tmp_path / f"{backups}.log"
+        file = RotatedFile(str(path), 10, backups)
+        file.write(b"12345678\n")
+        path.unlink()
+        file.write(b"abcdefgh\n")
+        assert (file.blocked, path.read_bytes()) == (None, b"abcdefgh\n")
