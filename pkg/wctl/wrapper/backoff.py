@@ -109,20 +109,22 @@ def ask(options: Options, name: str) -> bytes:
         posix.close(theirs)
     value = _read_within(ours, _ASK_TIMEOUT)
     posix.close(ours)
-    if value is None:
-        posix.kill(child, _signal.SIGKILL)
+    posix.kill(child, _signal.SIGKILL)  # it has answered, or hangs
     posix.waitpid(child, 0)
     return (value or b"").strip()
 
 
 def _read_within(fd: int, seconds: float) -> "bytes | None":
-    """Return all data from ``fd`` up to its end; None if no data comes for ``seconds``."""
+    """Return all data from ``fd`` up to its end; None if the end does not come in ``seconds``."""
     poll = select.poll()
     poll.register(fd, select.POLLIN)
+    end = time.monotonic() + seconds
     data = b""
-    while poll.poll(seconds * 1000):
+    while poll.poll(max(0.0, end - time.monotonic()) * 1000):
         chunk = posix.read(fd, 1 << 12)
         if not chunk:
             return data
         data += chunk
+        if time.monotonic() >= end:
+            break
     return None

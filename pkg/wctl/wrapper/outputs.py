@@ -2,6 +2,11 @@
 
 Writing never fails: a full disk or an absent journald must not stop the worker. The wrapper counts
 the bytes that it drops, and reports them in the journal.
+
+Decided here:
+- While journald is slow, its lines wait here, and the pump reads output only while they are fewer
+  than BACKLOG. So a worker that writes too fast has to wait, as if it wrote to journald itself.
+- A journald that reads nothing for HANG seconds counts as away, until it has read what it was sent.
 """
 
 import posix
@@ -13,6 +18,11 @@ from .rotation import RotatedFile
 
 _LONGEST_LINE = 48 << 10  # bytes; journald cuts longer lines (LineMax= of journald.conf(5))
 _RETRY = 1.0  # seconds until the next try to write to a file after an error
+# Bytes that wait for journald; with more, the pump reads no output. So one read more may wait here
+# and the beginning of a line, and at the worker's end what was in the pipe.
+BACKLOG = 1 << 16
+HANG = 3.0  # seconds
+_HANG_AT_END = 1.0  # seconds, once the worker has ended: systemd's time for the stop is running
 _DEV_NULL = (1, 3)
 
 
@@ -83,6 +93,7 @@ class LogFile:
         self._mid_line = False  # the dropped bytes end within a line
         self._next_try = 0.0
         self._reason: "str | None" = None  # of the latest failure, since the last success
+        self._blocked: "str | None" = None  # why the file cannot be rotated, as we have told
 
     def write(self, data: bytes) -> None:
         """Append ``data``, or drop it, in whole lines: a full disk must not stop the worker."""
@@ -102,19 +113,28 @@ class LogFile:
             return
         self._reason = None
         if resumes and data:
-            self._tell_dropped()
+            self._tell_dropped(wait=False)
+        if self._file.blocked != self._blocked:
+            self._blocked = self._file.blocked
+            if self._blocked is not None:
+                journald.say(
+                    f"<4>{self._unit}: {self.path} cannot be rotated and grows: {self._blocked}",
+                    wait=False,
+                )
 
     def close(self) -> None:
         """Close the file; the worker has ended."""
         self._file.close()
         if self._dropped:
-            self._tell_dropped()
+            self._tell_dropped(wait=True)
 
     def _fail(self, error: OSError, data: bytes) -> None:
         self._next_try = time.monotonic() + _RETRY
         if error.strerror != self._reason:
             self._reason = error.strerror
-            journald.say(f"<3>{self._unit}: {self.path}: {self._reason}: lines are dropped")
+            journald.say(
+                f"<3>{self._unit}: {self.path}: {self._reason}: lines are dropped", wait=False
+            )
         self._drop(data)
 
     def _drop(self, data: bytes) -> None:
@@ -123,10 +143,11 @@ class LogFile:
             self._lines += data.count(b"\n")
             self._mid_line = not data.endswith(b"\n")
 
-    def _tell_dropped(self) -> None:
+    def _tell_dropped(self, *, wait: bool) -> None:
         journald.say(
             f"<4>{self._unit}: {self.path}: {self._lines} lines ({self._dropped} bytes) were"
-            " dropped"
+            " dropped",
+            wait=wait,
         )
         self._dropped = self._lines = 0
         self._mid_line = False
@@ -142,12 +163,33 @@ class Journaled:
         self._journal = journal
         self._unit = unit
         self._spare = spare
+        self._backlog = b""  # whole lines that journald is to read
+        self._begun = 0  # how many of these bytes were sent
         self._line = b""  # the beginning of a line, held back until its end comes
         self._missed = 0  # bytes that came while journald was away
         self._mid_line = False  # the missed bytes end within a line
+        self._hangs = False  # journald is away because it reads nothing
+        self._ends = False  # the worker has ended
+
+    @property
+    def full(self) -> bool:
+        """Whether journald must read lines before more output may come."""
+        return len(self._backlog) - self._begun >= BACKLOG
+
+    @property
+    def waits(self) -> bool:
+        """Whether advance() has something to do once journald has read what was sent."""
+        if self._begun < len(self._backlog):
+            return True
+        on_the_way = self._journal.on_the_way if self._ends else self._journal.sending
+        return on_the_way and not self._hangs
+
+    def wanted(self) -> "tuple[int, int, int]":
+        """Return what to wait for before advance(): fd, its event, milliseconds."""
+        return self._journal.wanted(self._patience)
 
     def write(self, data: bytes) -> None:
-        """Send the complete lines, and hold the rest back."""
+        """Take ``data``; send the complete lines as journald reads, and hold the rest back."""
         if self._missed:
             data = self._return(data)
         elif not self._journal.reach():
@@ -158,30 +200,61 @@ class Journaled:
         cut = data.rfind(b"\n") + 1
         if not cut and len(self._line) + len(data) > _LONGEST_LINE:
             cut = len(data)
-        lines, self._line = self._line + data[:cut], data[cut:]
-        if not cut:
-            self._line = lines + self._line
+        if cut:
+            self._backlog = self._backlog[self._begun :] + self._line + data[:cut]
+            self._begun = 0
+            self._line = data[cut:]
+            self.advance()
         else:
-            self._send(lines)
+            self._line += data
+
+    def advance(self) -> None:
+        """Send the next batch if journald has read the last one; do not wait for that."""
+        if not self.waits:
+            return
+        if self._journal.free():
+            self._hangs = False
+            if self._begun < len(self._backlog):
+                self._begun = self._journal.send(self._backlog, self._begun)
+        elif self._journal.broken:
+            self._miss(self._taken())
+        elif self._journal.stands >= self._patience:
+            self._hangs = True
+            self._miss(self._taken())
+
+    def finish(self) -> None:
+        """Send what is held back, too: the worker has ended. The pump goes on until all is read."""
+        self._ends = True
+        self._backlog, self._begun = self._taken(), 0
+        self.advance()
 
     def close(self) -> None:
-        """Send the rest, and wait until journald has read it."""
-        if self._line:
-            line, self._line = self._line, b""
-            self._send(line)
-        unread = self._journal.close()
-        if unread:
-            self._miss(unread)
+        """Close the stream, and count what journald has not read; the worker has ended."""
+        back = bool(self._missed) and self._journal.reach() and self._journal.free()
+        self._journal.close()
+        self._miss(self._taken())
+        self._miss(b"\n" if self._mid_line and self._journal.has_lost else b"")
+        if self._missed:
+            self._tell_missed(wait=back)
         if self._spare is not None:
             self._spare.close()
 
-    def _send(self, lines: bytes) -> None:
-        unread = self._journal.send(lines)
-        if unread:
-            held, self._line = self._line, b""
-            self._miss(unread + held)
+    @property
+    def _patience(self) -> float:
+        return _HANG_AT_END if self._ends else HANG
+
+    def _taken(self) -> bytes:
+        """Return everything that waits here, and forget it."""
+        taken = self._backlog[self._begun :] + self._line
+        self._backlog = self._line = b""
+        self._begun = 0
+        return taken
 
     def _miss(self, data: bytes) -> None:
+        # Lines that journald has lost go between two lines.
+        cut = data.find(b"\n") + 1 if self._mid_line else 0
+        if cut or not self._mid_line:
+            data = data[:cut] + self._journal.lost() + data[cut:]
         if data:
             self._missed += len(data)
             self._mid_line = not data.endswith(b"\n")
@@ -190,17 +263,24 @@ class Journaled:
 
     def _return(self, data: bytes) -> bytes:
         """Go back to the journal at the beginning of a line; return the data for the journal."""
-        if not self._journal.reach():
+        if not self._journal.reach() or not self._journal.free():
             self._miss(data)
             return b""
         cut = 0
         if self._mid_line:
             cut = data.find(b"\n") + 1
-            self._miss(data[:cut] if cut else data)
             if not cut:
+                self._miss(data)
                 return b""
-        where = "" if self._spare is None else f" and are in {self._spare.path}"
-        journald.say(f"<4>{self._unit}: journald was away: it missed {self._missed} bytes{where}")
+        self._miss(data[:cut])
+        self._tell_missed(wait=False)
         self._missed = 0
-        self._mid_line = False
+        self._mid_line = self._hangs = False
         return data[cut:]
+
+    def _tell_missed(self, *, wait: bool) -> None:
+        where = "" if self._spare is None else f" and are in {self._spare.path}"
+        was = "hung" if self._hangs else "was away"
+        journald.say(
+            f"<4>{self._unit}: journald {was}: it missed {self._missed} bytes{where}", wait=wait
+        )

@@ -1,10 +1,15 @@
-"""The pump of resident mode: the worker's output, from its pipes to the journal and to files."""
+"""The pump of resident mode: the worker's output, from its pipes to the journal and to files.
+
+The pump waits in one place for everything: output, the worker's end, journald. So a journald that
+hangs delays neither the files nor the stop.
+"""
 
 import posix
 import select
+from fcntl import fcntl
 
 from .command_line import Options
-from .outputs import outputs
+from .outputs import Journaled, outputs
 
 CHUNK = 1 << 18  # bytes of one read
 # Bytes of one read if the journal is an output. The journal is a hundred times slower than a file.
@@ -22,7 +27,19 @@ class Stream:
         posix.set_blocking(self.end, False)
         _enlarge(self.end)
         self._outputs = list(outputs(options, logs, stderr=stderr))
+        self.journals = [output for output in self._outputs if isinstance(output, Journaled)]
         self._chunk = CHUNK if options.log == "file" else _JOURNAL_CHUNK
+        self._open = True  # a process may still write into the pipe
+        self._heard = False  # the poll reports the pipe
+
+    def listen(self, poll: "select.poll") -> None:
+        """Let ``poll`` report the pipe if there is output to come, and room for it."""
+        hear = self._open and not any(journal.full for journal in self.journals)
+        if hear and not self._heard:
+            poll.register(self.end, select.POLLIN)
+        elif self._heard and not hear:
+            poll.unregister(self.end)
+        self._heard = hear
 
     def forward(self) -> "bytes | None":
         """Move and return the next bytes; b"" at the pipe's end, None if the pipe is empty now."""
@@ -30,6 +47,7 @@ class Stream:
             data = posix.read(self.end, self._chunk)
         except BlockingIOError:
             return None
+        self._open = bool(data)
         if data:
             for output in self._outputs:
                 output.write(data)
@@ -44,8 +62,6 @@ class Stream:
 
 def _enlarge(pipe: int) -> None:
     """Enlarge ``pipe``, so that the worker can write more before it has to wait for us."""
-    from fcntl import fcntl
-
     try:
         fcntl(pipe, _F_SETPIPE_SZ, PIPE)
     except OSError:
@@ -73,21 +89,25 @@ class Pump:
         ``tap`` is a pipe that gets a copy of all output for as long as the notifier reads it.
         """
         self._tap = tap
+        streams = {stream.end: stream for stream in (self._out, self._err) if stream is not None}
+        journals = [journal for stream in streams.values() for journal in stream.journals]
         poll = select.poll()
         poll.register(pidfd, select.POLLIN)
-        streams = {stream.end: stream for stream in (self._out, self._err) if stream is not None}
         for stream in streams.values():
             posix.close(stream.worker_end)
-            poll.register(stream.end, select.POLLIN)
         ended = False
         while not ended:
-            for fd, _ in poll.poll():
+            for stream in streams.values():
+                stream.listen(poll)
+            for fd in _wait(poll, journals):
                 if fd == pidfd:
                     ended = True
-                elif self._forward(streams[fd]) == b"":
-                    poll.unregister(fd)
+                elif fd in streams:
+                    self._forward(streams[fd])
         for stream in streams.values():
             self._drain(stream)
+        _finish(journals)
+        for stream in streams.values():
             stream.close()
         self._close_tap()
 
@@ -112,3 +132,29 @@ class Pump:
         if self._tap is not None:
             posix.close(self._tap)
         self._tap = None
+
+
+def _wait(poll: "select.poll", journals: "list[Journaled]") -> "list[int]":
+    """Wait for what ``poll`` reports, and for journald where lines wait for it; return what came.
+
+    Send more lines on the way.
+    """
+    waiting = [journal.wanted() for journal in journals if journal.waits]
+    for fd, event, _ in waiting:
+        poll.register(fd, event)
+    pauses = [pause for _, _, pause in waiting]
+    ready = [fd for fd, _ in poll.poll(min(pauses) if pauses else None)]
+    for fd, _, _ in waiting:
+        poll.unregister(fd)  # now: the stream may be closed next
+    for journal in journals:
+        journal.advance()
+    return ready
+
+
+def _finish(journals: "list[Journaled]") -> None:
+    """Send what is held back, and wait until journald has read everything, or reads nothing."""
+    for journal in journals:
+        journal.finish()
+    poll = select.poll()
+    while any(journal.waits for journal in journals):
+        _wait(poll, journals)

@@ -145,13 +145,29 @@ def test_nobody_to_ask(monkeypatch: pytest.MonkeyPatch, program: str) -> None:
     assert backoff.ask(parse(["w@00.service", "--", "true"]), "NRestarts") == b""
 
 
+@pytest.mark.parametrize(
+    "script",
+    ["exec sleep 1000", "while :; do echo more; sleep 0.01; done"],
+    ids=["silent", "endless"],
+)
 def test_a_manager_that_hangs_is_not_waited_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str
 ) -> None:
     """After a limit, ask() returns no answer, and leaves no process behind."""
     fake = tmp_path / "systemctl"
-    fake.write_text("#!/bin/sh\nexec sleep 1000\n")
+    fake.write_text(f"#!/bin/sh\n{script}\n")
     fake.chmod(0o755)
     monkeypatch.setattr(backoff, "_SYSTEMCTL", str(fake))
     monkeypatch.setattr(backoff, "_ASK_TIMEOUT", 0.1)
     assert backoff.ask(parse(["w@00.service", "--", "true"]), "NRestarts") == b""
+
+
+def test_a_process_that_has_answered_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer counts once its end has come, whatever the process does then."""
+    fake = tmp_path / "systemctl"
+    fake.write_text("#!/bin/sh\necho 3\nexec >&- sleep 1000\n")
+    fake.chmod(0o755)
+    monkeypatch.setattr(backoff, "_SYSTEMCTL", str(fake))
+    assert backoff.ask(parse(["w@00.service", "--", "true"]), "NRestarts") == b"3"

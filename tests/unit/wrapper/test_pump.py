@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from wctl.wrapper import journald
+from wctl.wrapper import outputs as output_module
+from wctl.wrapper import pump as pump_module
 from wctl.wrapper.command_line import Options
 from wctl.wrapper.journald import Journal
 from wctl.wrapper.outputs import Journaled, LogFile
@@ -82,7 +85,6 @@ def output(daemon: FakeDaemon, spare: Path) -> Iterator[Journaled]:
     """An output to the journal with a spare file."""
     journal = Journal(str(daemon.path), "x@00", "x@00.service", 30)
     yield Journaled(journal, "x@00", LogFile("x@00", RotatedFile(str(spare), 0, 0)))
-    daemon.stop()  # so that close() does not wait for unread lines
     journal.close()
 
 
@@ -97,8 +99,10 @@ def test_whole_lines_go_to_the_journal(daemon: FakeDaemon, output: Journaled) ->
     assert daemon.read() == b"one\n"
     output.write(b"o\nthree")
     assert daemon.read() == b"two\n"
-    output.close()
+    output.finish()
     assert daemon.read() == b"three"
+    output.close()
+    assert daemon.read() == b""
 
 
 def test_unread_lines_are_in_the_file(daemon: FakeDaemon, output: Journaled, spare: Path) -> None:
@@ -140,8 +144,157 @@ def test_worker_that_ends_leaves_nothing_unsaid(
     """If journald is gone when the worker ends, unread and unfinished lines are in the file."""
     output.write(b"one\ntwo")
     daemon.stop()
+    output.finish()
     output.close()
     assert spare.read_bytes() == b"one\ntwo"
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes every journald that has not read yet one that hangs."""
+    monkeypatch.setattr(output_module, "HANG", 0.0)
+    monkeypatch.setattr(output_module, "_HANG_AT_END", 0.0)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_lines_go_to_the_file_while_journald_hangs(
+    daemon: FakeDaemon, output: Journaled, spare: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """journald gets what it was sent, the file the rest, and the wrapper logs how much that is."""
+    output.write(b"sent\n")
+    output.write(b"one\ntw")
+    output.write(b"o\nthr")
+    assert daemon.read() == b"sent\n"
+    output.write(b"ee\nfour\n")
+    assert spare.read_bytes() == b"one\ntwo\nthree\n"
+    assert daemon.read() == b"four\n"
+    assert capfd.readouterr().err == (
+        f"x@00: journald hung: it missed 14 bytes and are in {spare}\n"
+    )
+
+
+@pytest.mark.usefixtures("impatient")
+def test_lines_that_a_killed_journald_had_not_read_are_in_the_file(
+    daemon: FakeDaemon, output: Journaled, spare: Path
+) -> None:
+    """If a journald that hangs is killed, its last lines follow in the file, between two lines."""
+    output.write(b"first\n")
+    output.write(b"one\ntw")
+    daemon.stop()
+    output.write(b"o")
+    output.write(b"\nthree\n")
+    assert spare.read_bytes() == b"one\ntwo\nfirst\nthree\n"
+
+
+@pytest.mark.usefixtures("impatient")
+def test_an_unfinished_line_is_no_reason_to_wait(
+    daemon: FakeDaemon, output: Journaled, spare: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """When the worker has ended and journald hangs, the rest is in the file, and that is logged."""
+    output.write(b"sent\n")
+    output.write(b"prompt> ")
+    output.finish()
+    assert not output.waits
+    output.close()
+    assert daemon.read() == b"sent\n"
+    assert spare.read_bytes() == b"prompt> "
+    assert "it missed 8 bytes" in capfd.readouterr().err
+
+
+def test_a_long_line_is_whole_wherever_it_goes(
+    daemon: FakeDaemon, output: Journaled, spare: Path
+) -> None:
+    """A line that journald takes in pieces is in the journal, or as a whole in the file."""
+    line = b"x" * 60_000 + b"\n"
+    output.write(line)
+    there = b""
+    while output.waits:
+        there += daemon.read()
+        output.advance()
+    assert there + daemon.read() == line
+    output.write(line)
+    assert 0 < len(daemon.read()) < len(line)
+    daemon.stop()
+    output.advance()
+    assert spare.read_bytes() == line
+
+
+class Reader:
+    """A journald that reads at its own pace, in a thread, until all streams have ended."""
+
+    def __init__(self, path: Path) -> None:
+        self.text = b""
+        self._server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._server.bind(str(path))
+        self._server.listen()
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        stream = self._server.accept()[0]
+        data = b""
+        while more := stream.recv(500):
+            data += more
+        self.text = data.split(b"\n", 7)[7]
+        stream.close()
+
+    def result(self) -> bytes:
+        """Waits until the stream has ended, and returns its lines."""
+        self._thread.join(60)
+        self._server.close()
+        return self.text
+
+
+def pumped(monkeypatch: pytest.MonkeyPatch, log: Path, address: Path, script: bytes) -> None:
+    """Runs a worker that writes ``script``, with its output in a file and in a journal."""
+
+    def outputs(*_arguments: object, **_options: object) -> list[LogFile | Journaled]:
+        journal = Journal(str(address), "x@00", "x@00.service", 30)
+        return [LogFile("x@00", RotatedFile(str(log), 0, 0)), Journaled(journal, "x@00", None)]
+
+    monkeypatch.setattr(pump_module, "outputs", outputs)
+    options = Options()
+    options.unit = "x@00.service"
+    options.redirect_stderr = True
+    pump = Pump(options, None)
+    child = os.fork()
+    if child == 0:
+        pump.in_worker({})
+        view = memoryview(script)
+        while view:
+            view = view[os.write(1, view) :]
+        os._exit(0)
+    pump.run(os.pidfd_open(child))
+    os.waitpid(child, 0)
+
+
+LINES = b"".join(b"%06d %s\n" % (number, b"x" * (number % 90)) for number in range(40_000))
+
+
+def test_a_slow_journald_misses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that writes faster than journald reads has to wait; the last line has no end."""
+    reader = Reader(tmp_path / "stdout")
+    pumped(monkeypatch, tmp_path / "a.log", tmp_path / "stdout", LINES + b"end")
+    assert (tmp_path / "a.log").read_bytes() == LINES + b"end"
+    assert reader.result() == LINES + b"end"
+
+
+def test_a_journald_that_hangs_holds_up_neither_file_nor_end(
+    tmp_path: Path,
+    daemon: FakeDaemon,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """The file gets every line, the pump ends with the worker, and says what journald missed."""
+    monkeypatch.setattr(output_module, "HANG", 0.1)
+    monkeypatch.setattr(output_module, "_HANG_AT_END", 0.1)
+    pumped(monkeypatch, tmp_path / "a.log", daemon.path, LINES)
+    assert (tmp_path / "a.log").read_bytes() == LINES
+    read = daemon.read()
+    assert LINES.startswith(read)
+    assert read.endswith(b"\n")
+    missed = len(LINES) - len(read)
+    assert capfd.readouterr().err == f"x@00: journald hung: it missed {missed} bytes\n"
 
 
 def test_connects_with_systemds_header(daemon: FakeDaemon) -> None:
@@ -208,6 +361,29 @@ def test_a_new_reason_is_told(
         f"x@00: {path}: its directory was replaced by a link: lines are dropped",
     ]
     log.close()
+
+
+def test_a_rotation_that_is_blocked_is_told_once(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The wrapper logs what is in the way of a rotation, once, and drops nothing."""
+    monkeypatch.delenv("JOURNAL_STREAM", raising=False)
+    path = tmp_path / "a.log"
+    obstacle = tmp_path / "a.log.1"
+    obstacle.mkdir()
+    file = RotatedFile(str(path), 10, 1)
+    log = LogFile("x@00", file)
+    for _ in range(4):
+        file._next_rotation = 0.0
+        log.write(b"12345678\n")
+    assert path.read_bytes() == b"12345678\n" * 4
+    obstacle.rmdir()
+    file._next_rotation = 0.0
+    log.write(b"12345678\n")
+    log.close()
+    assert capfd.readouterr().err.splitlines() == [
+        f"x@00: {path} cannot be rotated and grows: a.log.1: Is a directory"
+    ]
 
 
 HOSTILE = [b"\0\xff\xfe\n", b"y" * 200_000 + b"\n", b"<3>prefix\n", b"no end"]
