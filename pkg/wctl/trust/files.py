@@ -105,8 +105,8 @@ def others(
 
     A user who can write to a directory can replace its files, and the directories below it. Where
     users share a directory with the sticky bit, nobody can replace an entry of somebody else
-    (inode(7)), but everybody can add an entry: that is bad if ``path`` does not exist, or if it is a
-    directory that is ``shared`` with what we look for in it.
+    (inode(7)), but everybody can add an entry: that is bad if ``path`` does not exist, or if it is
+    a directory that is ``shared`` with what we look for in it.
 
     Raises:
         OSError: we cannot go there.

@@ -170,7 +170,8 @@ def test_root_acts_in_no_other_users_directories(tmp_path: Path, variable: str) 
     shown = run("--user", "check", cwd=None, **own)
     assert shown.returncode == 1
     assert shown.stderr == (
-        f"wctl: --user manages your own workers, and you are root, but user 12345 can change {theirs}\n"
+        "wctl: --user manages your own workers, and you are root,"
+        f" but user 12345 can change {theirs}\n"
         "      run wctl as that user, without sudo\n"
     )
 

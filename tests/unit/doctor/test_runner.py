@@ -12,6 +12,7 @@ import pytest
 
 from unit.doctor.programs import program
 from wctl.doctor.runner import Identity, Runner
+from wctl.trust import accounts
 
 
 def test_command_has_the_workers_surroundings(tmp_path: Path) -> None:
@@ -88,6 +89,9 @@ def test_a_line_for_root_gives_another_user_a_terminal_of_its_own(tmp_path: Path
     """What doctor shows to root for another user's program does not hand root's terminal over."""
     another = "daemon" if os.geteuid() == 0 else "root"
     found = program(tmp_path, f"command=true\nuser={another}\ndirectory=/srv")
-    runner = Runner(found, tmp_path, timeout=5, user=False)
+    account = accounts.find(another)
+    runner = Runner(found, tmp_path, Identity(account), timeout=5, user=False)
     shown = f"cd /srv && runuser --pty -u {another} -- app 'a b'"
     assert runner.shown(["app", "a b"]) == shown
+    runner = Runner(found, tmp_path, Identity(account, "adm"), timeout=5, user=False)
+    assert runner.shown(["app", "a b"]) == shown.replace(" -- ", " -g adm -- ")

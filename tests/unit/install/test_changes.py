@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -97,13 +101,38 @@ def test_lost_variables_restart_workers(layout: Layout, damaged: str | None) -> 
     assert plan(layout, X)[1].empty
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
 def test_variables_that_we_may_not_read(layout: Layout) -> None:
     """A user who may not read the variables is not told that they are lost."""
-    changes.write(plan(layout, X)[1])
-    layout.environment.chmod(0)
-    assert plan(layout, X)[1].empty
-    layout.environment.chmod(0o700)
+    # pytest's own directories are closed to other users.
+    with tempfile.TemporaryDirectory() as open_to_all:
+        Path(open_to_all).chmod(0o755)
+        moved = Path(open_to_all, "machine")
+        layout = replace(
+            layout,
+            configuration=moved,
+            units=moved / "units",
+            vendor=(),
+            environment=moved / "env",
+        )
+        layout.units.mkdir(parents=True)
+        config, first = plan(layout, X)
+        changes.write(first)
+        rendered = render(config, Host(environment_directory=str(layout.environment)))
+        with as_another_user(layout.environment):
+            assert changes.plan(config, rendered, layout).empty
+
+
+@contextmanager
+def as_another_user(closed: Path) -> Iterator[None]:
+    """Makes us a user who may not enter a directory; root may enter any."""
+    closed.chmod(0)
+    if os.geteuid() == 0:
+        os.seteuid(65534)
+        yield
+        os.seteuid(0)
+    else:
+        yield
+    closed.chmod(0o700)
 
 
 def test_how_a_missing_file_is_treated_restarts_nothing(layout: Layout) -> None:
