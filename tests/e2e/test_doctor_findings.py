@@ -329,6 +329,19 @@ def test_drop_in_that_systemd_has_not_read(machine: Machine, worker: str) -> Non
     assert examine(machine) == []
 
 
+@pytest.mark.parametrize("damage", ["rm", "truncate --size=0"])
+def test_lost_variables(machine: Machine, damage: str) -> None:
+    """doctor finds a lost or damaged file of variables; the remedy writes it again."""
+    configure(machine, "[program:x]\ncommand=sleep 1000\nenvironment=A=b\n")
+    machine.run(["wctl", "update"])
+    machine.run(f"{damage} /etc/wctl/env/x.env")
+    found = only(examine(machine), "variables-lost")
+    assert found["evidence"] == ["/etc/wctl/env/x.env"]
+    paste(machine, found)
+    assert examine(machine) == []
+    assert 'A="b"' in machine.read("/etc/wctl/env/x.env")
+
+
 def test_configured_by_half(machine: Machine, worker: str) -> None:
     """doctor finds a program that is not installed, a left-over one, and configuration errors."""
     configure(machine, "[program:new]\ncommand=sleep 1000\n")
