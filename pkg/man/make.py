@@ -30,7 +30,8 @@ _EXITS = {
     Exit.USAGE: "The command line is wrong, or does not say which program is meant.",
     Exit.NOT_RUNNING: "status: at least one of the instances is stopped, exited or fatal.",
     Exit.UNKNOWN: "No such program or instance; systemd cannot be reached; not permitted.",
-    Exit.NOT_STARTED: "start, restart: a worker did not start. signal: the worker does not run.",
+    Exit.NOT_STARTED: "start, restart: a worker did not start."
+    " signal, pid: the worker does not run.",
     Exit.INTERRUPTED: "Interrupted by Ctrl-C. systemd still does what wctl asked for.",
 }
 

@@ -342,6 +342,20 @@ def test_lost_variables(machine: Machine, damage: str) -> None:
     assert 'A="b"' in machine.read("/etc/wctl/env/x.env")
 
 
+def test_update_that_was_killed(machine: Machine) -> None:
+    """doctor finds the programs that an update has not finished; the remedy finishes it."""
+    configure(machine, "[program:x]\ncommand=sleep 1000\nstartsecs=0\n")
+    machine.run(["wctl", "update"])
+    configure(machine, "[program:x]\ncommand=sleep 1001\nstartsecs=10\n")
+    update = machine.popen("exec wctl update")
+    wait_for(lambda: states(machine) == {"x@00": "STARTING"}, 20, "the restart")
+    machine.stop(update)
+    found = only(examine(machine), "update-unfinished")
+    assert found["evidence"] == ["/etc/systemd/system/.wctl-update"]
+    paste(machine, found)
+    assert examine(machine) == []
+
+
 def test_configured_by_half(machine: Machine, worker: str) -> None:
     """doctor finds a program that is not installed, a left-over one, and configuration errors."""
     configure(machine, "[program:new]\ncommand=sleep 1000\n")

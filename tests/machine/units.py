@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from machine.driver import Machine
 
 
@@ -25,9 +27,8 @@ def states(machine: Machine) -> dict[str, str]:
 
 def pids(machine: Machine) -> dict[str, int]:
     """Returns the process ID of each instance that runs."""
-    names = list(states(machine))
-    found = machine.run(["wctl", "pid", *names]).out.split() if names else []
-    return {name: int(pid) for name, pid in zip(names, found) if pid != "0"}
+    shown = json.loads(machine.run(["wctl", "status", "--json"], check=False).out)
+    return {process["name"]: process["pid"] for process in shown if process["pid"]}
 
 
 def processes(machine: Machine, unit: str) -> list[int]:

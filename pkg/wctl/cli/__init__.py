@@ -47,7 +47,7 @@ def run(arguments: list[str]) -> int:
     import click  # lazy: a program may import main() and never call it
 
     from wctl.cli.app import Session, wctl
-    from wctl.cli.output import echo
+    from wctl.cli.output import echo, silence
     from wctl.errors import ConfigError, Exit, WctlError
 
     session = Session()  # the options that stand before or after the verb fill it
@@ -70,8 +70,7 @@ def run(arguments: list[str]) -> int:
         echo("wctl: interrupted; systemd still does what wctl asked for", err=True)
         return Exit.INTERRUPTED
     except BrokenPipeError:
-        # Otherwise the next flush of stdout would raise BrokenPipeError once more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        silence()  # otherwise the next flush of stdout would raise BrokenPipeError once more
         return Exit.FAILURE
     except OSError as error:  # about a file, which no lower function has explained
         message = f"{error.filename or 'wctl'}: {error.strerror or error}"

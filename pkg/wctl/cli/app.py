@@ -110,6 +110,16 @@ class Session:
         files = self.files or load.default_files(self.layout.configuration)
         return load.load(files, load.environ())
 
+    def read_again(self) -> None:
+        """Forget the configuration and the installed programs: they may have changed meanwhile."""
+        self.__dict__.pop("config", None)
+        self.inventory.refresh()
+
+    @property
+    def searched(self) -> tuple[str, ...]:
+        """The directories in which we look for configuration files by ourselves."""
+        return () if self.files else self.layout.searched
+
     def valid_config(self) -> Config:
         """Return the configuration.
 

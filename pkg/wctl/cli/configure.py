@@ -14,12 +14,13 @@ from wctl.cli.completion import complete_programs
 from wctl.cli.output import echo
 from wctl.cli.progress import Progress
 from wctl.config import load as configuration
-from wctl.config.model import Config
-from wctl.errors import ConfigError, Diagnostic, Exit
+from wctl.errors import ConfigError, Diagnostic, Exit, WctlError
 from wctl.install import changes
 from wctl.install.files import write_file
 from wctl.operate import apply, jobs
 from wctl.operate.lock import exclusive
+from wctl.systemd import unit_name
+from wctl.trust.text import shell_join
 from wctl.units.render import File
 from wctl.units.render import render as render_files
 
@@ -147,14 +148,26 @@ programs_argument = click.argument(
 @shared
 @dry_run_option
 @no_wait_option
+@click.option(
+    "--prune", is_flag=True,
+    help="Also remove programs that came from files other than those that wctl reads now, and"
+    " remove programs although a file or all programs are missing.",
+)  # fmt: skip
 @programs_argument
 @pass_session
-def update(session: Session, programs: tuple[str, ...], dry_run: bool, no_wait: bool) -> int:
+def update(
+    session: Session, programs: tuple[str, ...], *, dry_run: bool, no_wait: bool, prune: bool
+) -> int:
     """Write the units; start, restart and remove changed programs.
+
+    wctl removes a program that is no longer in the files that it came from. It keeps a program that
+    came from other files than those that wctl reads now.
+
+    An update that was interrupted is finished by the next update of the same programs.
 
     Example: wctl update --dry-run
     """
-    return _update(session, programs, dry_run=dry_run, wait=not no_wait)
+    return _update(session, programs, dry_run=dry_run, wait=not no_wait, prune=prune)
 
 
 @click.command()
@@ -173,8 +186,12 @@ def add(session: Session, programs: tuple[str, ...], dry_run: bool, no_wait: boo
     return _update(session, programs, dry_run=dry_run, wait=not no_wait)
 
 
-def _update(session: Session, programs: tuple[str, ...], *, dry_run: bool, wait: bool) -> int:
-    plan = _plan(session, programs)
+def _update(
+    session: Session, programs: tuple[str, ...], *, dry_run: bool, wait: bool, prune: bool = False
+) -> int:
+    plan = _plan(session, programs, prune=prune)
+    _warn(session, plan)
+    _refuse_to_remove(session, plan, asked=prune or bool(programs))
     if dry_run:
         echo(changes.diff(plan), nl=False)
         _show_actions(plan)
@@ -185,10 +202,31 @@ def _update(session: Session, programs: tuple[str, ...], *, dry_run: bool, wait:
         return Exit.OK
     manager, inventory = session.manager, session.inventory
     with exclusive(user=session.user, waiting=lambda: echo("waiting for another wctl")):
-        plan = _plan(session, programs)  # once more: the other wctl may have applied it
-        events = apply.update(manager, inventory, session.layout, plan, session.config, wait=wait)
-        failed = Progress(session).show(events)
+        # Once more: the other wctl may have applied it, and the configuration may be newer.
+        session.read_again()
+        plan = _plan(session, programs, prune=prune)
+        _refuse_to_remove(session, plan, asked=prune or bool(programs))
+        events = apply.update(
+            manager, inventory, session.layout, plan, whole=not programs, wait=wait
+        )
+        try:
+            failed = Progress(session).show(events)
+        except KeyboardInterrupt:
+            words = ["wctl", *(word for file in session.files for word in ("-c", str(file)))]
+            again = shell_join([*words, "update", *programs])
+            echo(f"wctl: the update is not finished; run '{again}' to finish it", err=True)
+            raise
     return Exit.FAILURE if failed else Exit.OK
+
+
+def _warn(session: Session, plan: changes.Plan) -> None:
+    """Say what an update leaves alone, and which files it did not find."""
+    for diagnostic in session.config.diagnostics:
+        if diagnostic.code == "include":
+            echo(diagnostic, err=True)
+    for program in plan.kept:
+        why = f"it comes from {program.source}, which was not read"
+        echo(f"{program.name}: kept; {why} (remove it with 'wctl remove')", err=True)
 
 
 @click.command()
@@ -215,21 +253,31 @@ def remove(session: Session, programs: tuple[str, ...]) -> int:
     with exclusive(user=session.user, waiting=lambda: echo("waiting for another wctl")):
         gone = [program for program in chosen if program not in still]
         plan = changes.removal(gone, session.layout)
-        events = apply.update(
-            session.manager, session.inventory, session.layout, plan, Config((), (), ())
-        )
+        events = apply.update(session.manager, session.inventory, session.layout, plan)
         Progress(session).show(events)
     return Exit.FAILURE if still else Exit.OK
 
 
-def _plan(session: Session, programs: tuple[str, ...] = ()) -> changes.Plan:
+def _plan(session: Session, programs: tuple[str, ...] = (), *, prune: bool = False) -> changes.Plan:
     config = session.valid_config()
     taken = [finding for finding in checker.check(config, session.layout) if finding.error]
     if taken:
         raise ConfigError(tuple(taken))
-    plan = changes.plan(config, render_files(config, session.host()), session.layout)
+    rendered = render_files(config, session.host())
+    plan = changes.plan(config, rendered, session.layout, session.searched, prune=prune)
     plan = apply.with_unfinished(plan, config, session.layout)
-    return changes.only(plan, programs) if programs else plan
+    return changes.only(plan, [unit_name.typed(name) for name in programs]) if programs else plan
+
+
+def _refuse_to_remove(session: Session, plan: changes.Plan, *, asked: bool) -> None:
+    """Raise WctlError if programs are likely to be missing by mistake.
+
+    Their workers would be stopped, and the numbers that they were scaled to forgotten.
+    """
+    why = session.config.lacks
+    if plan.removed and why and not asked:
+        names = ", ".join(program.name for program in plan.removed)
+        raise WctlError(why, hint=f"to remove {names}, use --prune, or name the programs")
 
 
 def _show_actions(plan: changes.Plan) -> None:

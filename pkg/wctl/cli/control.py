@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import click
 
 from wctl.cli.app import Session, at_least, pass_session, shared
@@ -10,7 +12,7 @@ from wctl.cli.output import echo
 from wctl.cli.progress import Progress
 from wctl.errors import Exit, WctlError
 from wctl.install.installed import Installed
-from wctl.operate import scaling, states, verbs
+from wctl.operate import jobs, scaling, states, verbs
 from wctl.operate.states import RUNNING_STATES, Process
 from wctl.systemd.log import note
 
@@ -39,10 +41,20 @@ def scale(session: Session, words: tuple[str, ...], no_wait: bool) -> int:
     sizes = [(session.inventory.program(name), count) for name, count in _sizes(words)]
     for program, count in sizes:
         note(program.name, f"scaling to {count}")
-        failed += progress.show(
-            scaling.scale(session.manager, session.inventory, program, count, wait=not no_wait)
+        events = scaling.scale(
+            session.manager,
+            session.inventory,
+            program,
+            count,
+            wait=not no_wait,
+            waiting=partial(echo, f"{program.name}: waiting for another wctl"),
         )
-        if not session.quiet:
+        bad = progress.show(events)
+        failed += bad
+        if bad:
+            running = sum(unit.up for unit in jobs.units_of(session.manager, program.name))
+            echo(f"{program.name}: enabled {count}, but {running} run{_at_boot(program)}")
+        elif not session.quiet:
             echo(f"{program.name}: scaled to {count}{_at_boot(program)}")
     return Exit.FAILURE if failed else Exit.OK
 

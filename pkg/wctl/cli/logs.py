@@ -215,7 +215,8 @@ def logs(
     )
     if lines is None and since is None:
         lines = _LINES
-    _show(query, lines, follow, Printer(output, units, named=output != "cat"))
+    printer = Printer(output, units, named=output != "cat")
+    _show(query, lines, follow, printer, whole=output == "json")
     if not follow:
         _point_to_files(log_files.of_units(session.manager, units))
 
@@ -287,11 +288,18 @@ def _units(session: Session, names: tuple[str, ...]) -> list[str]:
     return units
 
 
-def _show(query: journal.Query, lines: int | None, follow: bool, printer: Printer) -> None:
+def _show(
+    query: journal.Query,
+    lines: int | None,
+    follow: bool,
+    printer: Printer,
+    *,
+    whole: bool = False,
+) -> None:
     shown = False
     try:
         idle = printer.flush if follow else None
-        for line in journal.reader().read(query, lines, idle=idle):
+        for line in journal.reader(whole=whole).read(query, lines, idle=idle):
             printer.show(line)
             shown = True
     except KeyboardInterrupt:

@@ -6,21 +6,47 @@ workers and other users: of their escape sequences only colours reach a terminal
 
 from __future__ import annotations
 
+import os
 import sys
+from contextlib import suppress
 from typing import IO
 
 import click
+
+_going_on = False  # even if nobody reads what we print
+
+
+def go_on() -> None:
+    """From now on, end silently what we print if its reader is gone, and go on.
+
+    A verb that changes something must not stop half-way because of "| head".
+    """
+    global _going_on  # noqa: PLW0603 - as the streams themselves
+    _going_on = True
 
 
 def echo(message: object = "", *, err: bool = False, nl: bool = True) -> None:
     """Print a message."""
     shown = str(message)
-    click.echo(_visible(shown) if is_terminal(err=err) else shown, err=err, nl=nl)
+    try:
+        click.echo(_visible(shown) if is_terminal(err=err) else shown, err=err, nl=nl)
+    except BrokenPipeError:
+        if not _going_on:
+            raise
+        silence(err=err)
+
+
+def silence(*, err: bool = False) -> None:
+    """Send stdout (or stderr), whose reader is gone, to /dev/null."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, (sys.stderr if err else sys.stdout).fileno())
+    os.close(null)
 
 
 def draw(line: str) -> None:
     """Replace the line that the cursor is in, on the terminal of stderr."""
-    click.echo(f"\r\x1b[K{_visible(line)}", err=True, nl=False)
+    with suppress(BrokenPipeError):
+        click.echo(f"\r\x1b[K{_visible(line)}", err=True, nl=False)
 
 
 def clear() -> None:

@@ -128,13 +128,19 @@ def _long(details: Details, last_exit: str | None) -> str:
 @shared
 @click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete_names)
 @pass_session
-def pid(session: Session, names: tuple[str, ...]) -> None:
-    """Print the process IDs of workers; 0 for a worker that does not run.
+def pid(session: Session, names: tuple[str, ...]) -> int:
+    """Print the process IDs of the workers that run.
 
-    Example: kill -USR2 $(wctl pid messenger-worker@00)
+    Exit code: 0 if all of them run, 7 if one does not. wctl prints nothing for a worker that does
+    not run: to kill(1), a 0 would mean the caller's own processes.
+
+    Example: strace -p $(wctl pid messenger-worker@00)
     """
-    for process in states.processes(session.manager, session.inventory.select(names)):
-        echo(process.pid)
+    processes = states.processes(session.manager, session.inventory.select(names))
+    for process in processes:
+        if process.pid:
+            echo(process.pid)
+    return Exit.OK if all(process.pid for process in processes) else Exit.NOT_STARTED
 
 
 @click.command()

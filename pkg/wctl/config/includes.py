@@ -34,6 +34,7 @@ class Sections:
     defaults: dict[str, Entry] = field(default_factory=dict)
     files: list[Path] = field(default_factory=list)  # the files that we have read, in order
     searched: list[str] = field(default_factory=list)  # directories that a pattern has searched
+    unmatched: list[str] = field(default_factory=list)  # patterns without a file
 
 
 def read(paths: Iterable[Path], names: Mapping[str, object], findings: Diagnostics) -> Sections:
@@ -107,6 +108,7 @@ class _Reader:
             found = sorted(glob.glob(whole))  # noqa: PTH207 - absolute
             self.sections.searched += _searched(whole, found)
             if not found:
+                self.sections.unmatched.append(whole)
                 self._findings.warning(
                     "include", entry.place, "include", "files", f"{pattern}: no such file"
                 )

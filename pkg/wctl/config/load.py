@@ -81,6 +81,7 @@ class _Loader:
             diagnostics=tuple(sorted(self._kept(), key=_by_place)),
             files=tuple(map(str, self._sections.files)),
             searched=tuple(self._sections.searched),
+            unmatched=tuple(self._sections.unmatched),
             wctl_ignore=self._ignored("supervisord"),
         )
 

@@ -161,7 +161,18 @@ class Config:
     diagnostics: tuple[Diagnostic, ...]
     files: tuple[str, ...] = ()  # that were read
     searched: tuple[str, ...] = ()  # directories in which [include] has looked for files
+    unmatched: tuple[str, ...] = ()  # patterns of [include] without a file
     wctl_ignore: tuple[str, ...] = ()  # of [supervisord] and [DEFAULT]: for the configuration
+
+    @property
+    def lacks(self) -> str:
+        """Why programs are likely to be missing by mistake, such as a file system; "" if not so."""
+        if not self.programs:
+            return "the configuration has no program"
+        if self.unmatched:
+            missing = ", ".join(self.unmatched)
+            return f"no such file: {missing}, which the configuration includes"
+        return ""
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:

@@ -44,9 +44,15 @@ TABLE: tuple[Code, ...] = (
         " use systemctl edit.",
     ),
     Code(
+        "update-unfinished",
+        "wctl update was interrupted (a signal, a closed terminal) before it had restarted all.",
+        "Run wctl update again.",
+    ),
+    Code(
         "left-over",
         "Units are installed for a program that is no longer configured.",
-        "Run wctl update to stop and remove the program, or configure the program again.",
+        "Run wctl update to stop and remove the program, or configure the program again. An update"
+        " keeps programs that came from other files: use wctl stop and wctl remove.",
     ),
     Code(
         "reload-needed",

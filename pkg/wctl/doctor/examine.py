@@ -125,7 +125,7 @@ class Examination:
             return
         installed = {program.name for program in self._inventory.programs}
         loaded = self._manager.units([f"{name}@*.service" for name in installed])
-        here = {unit.name.partition("@")[0] for unit in loaded if unit.alive}
+        here = {unit.program for unit in loaded if unit.alive}
         here |= {program.name for program in self._inventory.programs if program.enabled}
         for daemon in daemons.daemons(self._manager):
             if daemon.doubt:

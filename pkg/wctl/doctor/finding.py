@@ -49,9 +49,10 @@ class Commands:
         """Return a wctl command."""
         return shell_join(["wctl", *(["--user"] if self.user else []), *words])
 
-    def update(self) -> str:
-        """Return "wctl update" with the same files: with other files it would remove programs."""
-        return self.wctl(*(word for file in self.files for word in ("-c", file)), "update")
+    def update(self, *options: str) -> str:
+        """Return "wctl update" with the same files: others have other programs."""
+        files = (word for file in self.files for word in ("-c", file))
+        return self.wctl(*files, "update", *options)
 
     def systemctl(self, *words: str) -> str:
         """Return a systemctl command."""

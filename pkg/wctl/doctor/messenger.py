@@ -172,7 +172,10 @@ class Messenger:
 
         Doctrine's transport writes UTC since Symfony 6.4, and wrote PHP's local time before.
         """
-        moment = datetime.fromisoformat(text).replace(tzinfo=timezone.utc).timestamp()
+        try:
+            moment = datetime.fromisoformat(text).replace(tzinfo=timezone.utc).timestamp()
+        except ValueError:
+            return 0.0  # MySQL has a date of zeros
         return time.time() - max(moment, moment - self._zone)
 
     def _reported(self, stuck: list[Rows]) -> Iterator[Finding]:

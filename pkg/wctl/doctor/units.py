@@ -13,7 +13,7 @@ from wctl.doctor.codes import FROM_CHECK
 from wctl.doctor.finding import Commands, Finding, few
 from wctl.doctor.runner import Runner
 from wctl.errors import Diagnostic
-from wctl.install import changes
+from wctl.install import changes, pending
 from wctl.install.changes import Plan, Write
 from wctl.install.installed import Installed, Layout
 from wctl.systemd import unit_name
@@ -41,7 +41,8 @@ def configuration(found: Iterable[Diagnostic], commands: Commands) -> Iterator[F
 
 def units(config: Config, host: Host, layout: Layout, commands: Commands) -> Iterator[Finding]:
     """Report units that differ from the configuration, programs without units, and left-overs."""
-    plan = changes.plan(config, render(config, host), layout)
+    searched = () if commands.files else layout.searched
+    plan = changes.plan(config, render(config, host), layout, searched)
     update = commands.update()
     programs = {program.name: program for program in config.programs}
     added = {program.name for program in plan.added}
@@ -58,7 +59,10 @@ def units(config: Config, host: Host, layout: Layout, commands: Commands) -> Ite
             yield Finding("not-installed", name, what, files, update)
         else:
             yield _differs(name, writes, _newest(config, programs.get(name)), update)
-    yield from _left_over(plan, update)
+    yield from _left_over(plan, config, commands)
+    for name in sorted(pending.read(layout).programs & programs.keys()):
+        what = "its last update was interrupted, so its workers may run with what was before"
+        yield Finding("update-unfinished", name, what, (str(pending.path(layout)),), update)
 
 
 def _differs(name: str, writes: list[Write], configured: float, update: str) -> Finding:
@@ -78,7 +82,7 @@ def _differs(name: str, writes: list[Write], configured: float, update: str) -> 
 
 
 def _difference(writes: list[Write]) -> tuple[str, ...]:
-    lines = changes.diff(Plan(tuple(writes), (), (), (), (), ())).splitlines()
+    lines = changes.diff(Plan(tuple(writes), (), (), (), (), (), ())).splitlines()
     marks = ("+++", "---")
     return few(line for line in lines if line[:1] in "+-" and not line.startswith(marks))
 
@@ -98,12 +102,15 @@ def _changed(path: Path) -> float:
         return 0.0
 
 
-def _left_over(plan: Plan, update: str) -> Iterator[Finding]:
-    for program in plan.removed:
-        what = "is installed, but no longer configured"
-        yield Finding(
-            "left-over", program.name, what, (f"generated from {program.source}",), update
-        )
+def _left_over(plan: Plan, config: Config, commands: Commands) -> Iterator[Finding]:
+    what = "is installed, but no longer configured"
+    for program in (*plan.removed, *plan.kept):
+        remedy = commands.update(*(["--prune"] if config.lacks else []))
+        if program in plan.kept:  # an update does not remove what came from elsewhere
+            stop = commands.wctl("stop", f"{program.name}:*")
+            remedy = f"{stop}; {commands.wctl('remove', program.name)}"
+        evidence = (f"generated from {program.source}",)
+        yield Finding("left-over", program.name, what, evidence, remedy)
 
 
 def loaded(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from wctl.config.model import Config, Program
 from wctl.errors import WctlError
@@ -14,6 +16,8 @@ from wctl.install.installed import Installed, Layout, orphans, programs
 from wctl.trust import files
 from wctl.units.marker import directives, own_text
 from wctl.units.render import File
+
+_P = TypeVar("_P", Program, Installed)
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,9 @@ class Plan:
     added: tuple[Program, ...]
     changed: tuple[Program, ...]  # restart their workers
     rescaled: tuple[Program, ...]  # numprocs or numprocs_start has changed
+    touched: tuple[Program, ...]  # enable their targets anew
     removed: tuple[Installed, ...]
+    kept: tuple[Installed, ...] = ()  # not configured here; they come from files that were not read
 
     @property
     def empty(self) -> bool:
@@ -70,12 +76,23 @@ class Plan:
             or self.added
             or self.changed
             or self.rescaled
+            or self.touched
             or self.removed
         )
 
 
-def plan(config: Config, files: Iterable[File], layout: Layout) -> Plan:
+def plan(
+    config: Config,
+    files: Iterable[File],
+    layout: Layout,
+    searched: Container[str] = (),
+    *,
+    prune: bool = False,
+) -> Plan:
     """Return the plan that brings the machine to the rendered ``files`` of ``config``.
+
+    The plan removes programs that came from the files of ``config``, or from files in directories
+    that the configuration or the caller have ``searched``; with ``prune`` all other programs.
 
     Raises:
         WctlError: a unit file that wctl did not write has the same name.
@@ -85,10 +102,12 @@ def plan(config: Config, files: Iterable[File], layout: Layout) -> Plan:
     by_file = {write.path.name: write for write in writes}
     before = {program.name: program for program in programs(layout)}
     known = {name for name, program in before.items() if _set_up(program, layout)}
-    names = {program.name for program in config.programs}
+    removed, kept = _left_over(before.values(), config, layout, searched, prune=prune)
+    theirs = {program.name for program in kept} | {program.group for program in kept}
+    orphaned = orphans(layout, [file.name for file in rendered])
     return Plan(
         writes=writes,
-        deletes=orphans(layout, [file.name for file in rendered]),
+        deletes=tuple(path for path in orphaned if _subject(path) not in theirs),
         added=tuple(program for program in config.programs if program.name not in known),
         changed=tuple(
             program
@@ -100,35 +119,73 @@ def plan(config: Config, files: Iterable[File], layout: Layout) -> Plan:
             for program in config.programs
             if program.name in known and _renumbered(program, before[program.name])
         ),
-        removed=tuple(
+        touched=tuple(
             program
-            for program in before.values()
-            if program.name not in names and program.file.parent == layout.units
+            for program in config.programs
+            if program.name not in known
+            or by_file.keys() & {f"{program.name}@.service", f"{program.name}.target"}
         ),
+        removed=removed,
+        kept=kept,
     )
+
+
+def _left_over(
+    programs: Iterable[Installed],
+    config: Config,
+    layout: Layout,
+    searched: Container[str],
+    *,
+    prune: bool,
+) -> tuple[tuple[Installed, ...], tuple[Installed, ...]]:
+    """Return the programs that are not configured: those to remove, and those to keep.
+
+    A program came from the files that were read, or from where its file would have been found.
+    """
+    read = {os.path.abspath(file) for file in config.files}  # noqa: PTH100 - as in the units
+    names = {program.name for program in config.programs}
+    removed: list[Installed] = []
+    kept: list[Installed] = []
+    for program in programs:
+        if program.name in names or program.file.parent != layout.units:
+            continue
+        directory = os.path.dirname(program.source)  # noqa: PTH120 - a str
+        ours = program.source in read or directory in config.searched or directory in searched
+        (removed if ours or prune else kept).append(program)
+    return tuple(removed), tuple(kept)
 
 
 def only(plan: Plan, names: Sequence[str]) -> Plan:
     """Return the part of ``plan`` for the programs and groups with these names."""
     chosen = set(names)
-    part = Plan(
-        writes=tuple(file for file in plan.writes if file.subject in chosen),
-        deletes=tuple(path for path in plan.deletes if _subject(path) in chosen),
-        added=tuple(
-            program for program in plan.added if program.name in chosen or program.group in chosen
-        ),
-        changed=tuple(program for program in plan.changed if program.name in chosen),
-        rescaled=tuple(program for program in plan.rescaled if program.name in chosen),
-        removed=tuple(program for program in plan.removed if program.name in chosen),
+
+    def mine(programs: Sequence[_P]) -> tuple[_P, ...]:
+        return tuple(
+            program for program in programs if program.name in chosen or program.group in chosen
+        )
+
+    added, changed, rescaled = mine(plan.added), mine(plan.changed), mine(plan.rescaled)
+    touched, removed = mine(plan.touched), mine(plan.removed)
+    members = [(program.name, program.group) for program in (*added, *changed, *rescaled, *touched)]
+    members += [(program.name, program.group) for program in removed]
+    # A program's unit names the target of its group, so that must be there.
+    subjects = chosen.union(*members)
+    return Plan(
+        writes=tuple(file for file in plan.writes if file.subject in subjects),
+        deletes=tuple(path for path in plan.deletes if _subject(path) in subjects),
+        added=added,
+        changed=changed,
+        rescaled=rescaled,
+        touched=touched,
+        removed=removed,
     )
-    return part
 
 
 def removal(programs: Sequence[Installed], layout: Layout) -> Plan:
     """Return the plan that uninstalls ``programs``."""
     names = {program.name for program in programs}
     files = [path for path in orphans(layout, ()) if _subject(path) in names]
-    return Plan((), tuple(files), (), (), (), tuple(programs))
+    return Plan((), tuple(files), (), (), (), (), tuple(programs))
 
 
 def diff(plan: Plan) -> str:

@@ -51,6 +51,11 @@ class Layout:
             environment=home / "wctl/env",
         )
 
+    @property
+    def searched(self) -> tuple[str, ...]:
+        """The directories in which wctl looks for configuration files by itself."""
+        return str(self.configuration), str(self.configuration / "conf.d")
+
 
 @dataclass(frozen=True)
 class Installed:

@@ -1,14 +1,16 @@
-"""The intent of an update, kept in a file until the update is finished.
+"""The intent of updates, kept in a file until it is carried out.
 
 An update compares the installed files with the configuration. Once it has written the files, they
-no longer show which workers it still has to restart. A killed update leaves its intent behind, and
-the next update carries the intent out. The file exists only while an update is unfinished.
+no longer show which workers it still has to restart, and which targets to enable. A killed update
+leaves its intent behind, and the next update of these programs carries the intent out. The file
+exists only while an update of some program is unfinished.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Container
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 
 from wctl.install.files import write_file
@@ -20,39 +22,75 @@ _NAME = ".wctl-update"  # systemd reads no file whose name begins with a dot
 
 @dataclass(frozen=True)
 class Intent:
-    """The programs to add, restart and rescale, and the new units of the rescaled programs."""
+    """The programs to add, restart, rescale and enable, and the new units of rescaled programs."""
 
     added: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     rescaled: tuple[str, ...] = ()
+    touched: tuple[str, ...] = ()
     new: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.added or self.changed or self.rescaled)
+        return bool(self.programs)
+
+    @property
+    def programs(self) -> frozenset[str]:
+        """The programs for which something is to be done."""
+        return frozenset((*self.added, *self.changed, *self.rescaled, *self.touched))
+
+    def of(self, programs: Container[str]) -> Intent:
+        """Return the part for these programs."""
+        return self._where(lambda name: name.partition("@")[0] in programs)
+
+    def without(self, programs: Container[str]) -> Intent:
+        """Return the part for other programs than these."""
+        return self._where(lambda name: name.partition("@")[0] not in programs)
+
+    def joined(self, other: Intent) -> Intent:
+        """Return this intent and the other one."""
+        both = zip(astuple(self), astuple(other))
+        return Intent(*(tuple(dict.fromkeys((*mine, *theirs))) for mine, theirs in both))
+
+    def _where(self, chosen: Callable[[str], bool]) -> Intent:
+        return Intent(*(tuple(filter(chosen, names)) for names in astuple(self)))
 
 
 def read(layout: Layout) -> Intent:
-    """Return the intent of an unfinished update; an empty intent if all updates are finished."""
+    """Return what updates have left undone; an empty intent if all updates are finished."""
     try:
-        found = json.loads(files.read(_path(layout)))
+        found = json.loads(files.read(path(layout)))
         return Intent(**{key: tuple(map(str, names)) for key, names in found.items()})
     except (OSError, ValueError, TypeError, AttributeError):
         return Intent()  # no file, or a file that a user has edited
 
 
-def write(layout: Layout, intent: Intent) -> None:
-    """Write ``intent`` to the file.
+def begin(layout: Layout, intent: Intent) -> None:
+    """Note ``intent``, in addition to what is noted already.
 
     Raises:
         WctlError: the file cannot be written.
     """
-    write_file(_path(layout), json.dumps(asdict(intent)) + "\n")
+    if intent:
+        _write(layout, read(layout).joined(intent))
 
 
-def clear(layout: Layout) -> None:
-    """Delete the file: the update has carried out its intent."""
-    _path(layout).unlink(missing_ok=True)
+def end(layout: Layout, intent: Intent, *, whole: bool = False) -> None:
+    """Forget ``intent``, which is carried out; with ``whole`` forget everything.
+
+    Raises:
+        WctlError: the file cannot be written.
+    """
+    left = Intent() if whole else read(layout).without(intent.programs)
+    if left:
+        _write(layout, left)
+    elif intent or whole:
+        path(layout).unlink(missing_ok=True)
 
 
-def _path(layout: Layout) -> Path:
+def _write(layout: Layout, intent: Intent) -> None:
+    write_file(path(layout), json.dumps(asdict(intent)) + "\n")
+
+
+def path(layout: Layout) -> Path:
+    """Return the file that holds the intent."""
     return layout.units / _NAME

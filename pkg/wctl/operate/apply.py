@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,22 +21,20 @@ from wctl.units.marker import own_text
 
 
 def with_unfinished(plan: Plan, config: Config, layout: Layout) -> Plan:
-    """Return ``plan`` with the work that a killed update left undone."""
+    """Return ``plan`` with the work that updates which were killed have left undone."""
     left = pending.read(layout)
     added = _merged(config, left.added, plan.added)
+
+    def merged(names: tuple[str, ...], programs: tuple[Program, ...]) -> tuple[Program, ...]:
+        found = _merged(config, names, programs)
+        return tuple(program for program in found if program not in added)
+
     return replace(
         plan,
         added=added,
-        changed=tuple(
-            program
-            for program in _merged(config, left.changed, plan.changed)
-            if program not in added
-        ),
-        rescaled=tuple(
-            program
-            for program in _merged(config, left.rescaled, plan.rescaled)
-            if program not in added
-        ),
+        changed=merged(left.changed, plan.changed),
+        rescaled=merged(left.rescaled, plan.rescaled),
+        touched=_merged(config, (*left.touched, *left.added), plan.touched),
     )
 
 
@@ -53,39 +51,37 @@ def update(
     inventory: Inventory,
     layout: Layout,
     plan: Plan,
-    config: Config,
     *,
+    whole: bool = False,
     wait: bool = True,
 ) -> Iterator[Event]:
     """Carry out ``plan``, and yield an event for each step.
 
     Stop and remove the removed programs; write files, reload systemd and enable units; and only
-    then restart and start workers.
+    then restart and start workers. ``whole`` says that the plan has all that was left undone.
 
     Raises:
         WctlError: a file cannot be written or deleted, or systemd has a foreign unit of that name.
     """
     _refuse_taken(manager, layout, plan)
-    noted = _intent(plan, inventory, pending.read(layout))
-    if noted:
-        pending.write(layout, noted)
-    for installed in plan.removed:
-        yield from _remove(manager, inventory, installed)
+    intent = _intent(plan, inventory, pending.read(layout))
+    pending.begin(layout, intent)
+    yield from _remove(manager, inventory, plan.removed)
     write(plan)
     manager.disable([path.name for path in plan.deletes if path.suffix == ".target"])
     delete(plan)
-    if plan.writes or plan.deletes or noted:
+    if plan.writes or plan.deletes or intent:
         manager.reload()
-    _enable(manager, plan, config)
+    _enable(manager, plan)
     yield from _told(plan)
     yield from _restart(manager, inventory, plan, wait=wait)
     yield from _start_added(manager, inventory, plan, wait=wait)
     for program in plan.rescaled:
         yield Said(program.name, f"updated process group, numprocs is {program.numprocs}")
-        new = [unit for unit in map(program.instance, program.numbers) if unit in noted.new]
+        new = [unit for unit in map(program.instance, program.numbers) if unit in intent.new]
         yield from rescale(manager, inventory, program.name, program.numbers, new, wait=wait)
-    if noted:
-        pending.clear(layout)
+    gone = Intent(touched=tuple(program.name for program in plan.removed))
+    pending.end(layout, intent.joined(gone), whole=whole)
 
 
 def _refuse_taken(manager: Manager, layout: Layout, plan: Plan) -> None:
@@ -123,28 +119,26 @@ def _intent(plan: Plan, inventory: Inventory, left: Intent) -> Intent:
         for number in program.numbers
         if number not in known.get(program.name, ())
     }
-    return Intent(
+    intent = Intent(
         added=tuple(program.name for program in plan.added),
         changed=tuple(program.name for program in plan.changed),
         rescaled=tuple(program.name for program in plan.rescaled),
-        new=tuple(sorted(new.union(left.new))),
+        touched=tuple(program.name for program in plan.touched),
     )
+    return replace(intent, new=tuple(sorted(new.union(left.of(intent.programs).new))))
 
 
-def _enable(manager: Manager, plan: Plan, config: Config) -> None:
+def _enable(manager: Manager, plan: Plan) -> None:
     """Enable the instances of new programs, and set which targets start at boot."""
-    changed = {file.path.name for file in plan.writes}
-    touched = [
-        program
-        for program in config.programs
-        if program in plan.added or changed & {f"{program.name}@.service", f"{program.name}.target"}
-    ]
-    booting = {program.group for program in config.programs if program.autostart}
-    groups = [f"{group.name}.target" for group in config.groups if group.name in booting]
     links = [program.instance(number) for program in plan.added for number in program.numbers]
-    on = [f"{program.name}.target" for program in touched if program.autostart] + groups
-    off = [f"{program.name}.target" for program in touched if not program.autostart]
-    manager.enable([*links, *on])
+    on = [
+        f"{name}.target"
+        for program in plan.touched
+        if program.autostart
+        for name in (program.name, program.group)
+    ]
+    off = [f"{program.name}.target" for program in plan.touched if not program.autostart]
+    manager.enable([*links, *dict.fromkeys(on)])
     manager.disable(off)
     if links or on or off:
         manager.reload()
@@ -152,7 +146,7 @@ def _enable(manager: Manager, plan: Plan, config: Config) -> None:
 
 def _told(plan: Plan) -> Iterator[Event]:
     """Report the programs and groups whose files changed, but in no way that needs a restart."""
-    names = {file.subject for file in plan.writes}
+    names = {file.subject for file in plan.writes} | {program.name for program in plan.touched}
     busy = {program.name for program in (*plan.added, *plan.changed, *plan.rescaled)}
     for name in sorted(names - busy):
         yield Said(name, "updated, nothing to restart")
@@ -188,15 +182,31 @@ def _start_added(
     yield from verbs.start(manager, inventory, instances, wait=wait)
 
 
-def _remove(manager: Manager, inventory: Inventory, program: Installed) -> Iterator[Event]:
-    running = [unit for unit in units_of(manager, program.name) if not unit.down]
-    yield from verbs.stop(manager, inventory, _instances(program, running))
-    if not running:
-        verbs.release(manager, inventory, [(program.name, program.group)])
-    instances = [program.instance(number) for number in inventory.numbers(program)]
-    manager.disable([*instances, f"{program.name}.target"])
+def _remove(
+    manager: Manager, inventory: Inventory, programs: Sequence[Installed]
+) -> Iterator[Event]:
+    """Stop and disable all instances of ``programs``, in one call for all of them each."""
+    if not programs:
+        return
+    loaded = manager.units([f"{program.name}@*.service" for program in programs])
+    running = [
+        instance
+        for program in programs
+        for instance in _instances(
+            program, (unit for unit in loaded if unit.program == program.name and not unit.down)
+        )
+    ]
+    yield from verbs.stop(manager, inventory, running)
+    busy = {instance.program for instance in running}
+    idle = [(program.name, program.group) for program in programs if program.name not in busy]
+    verbs.release(manager, inventory, idle)
+    instances = [
+        program.instance(number) for program in programs for number in inventory.numbers(program)
+    ]
+    manager.disable([*instances, *(f"{program.name}.target" for program in programs)])
     manager.reset_failed(instances)
-    yield Said(program.name, "removed process group")
+    for program in programs:
+        yield Said(program.name, "removed process group")
 
 
 def _instances(program: Program | Installed, chosen: Iterable[Unit]) -> list[Instance]:

@@ -34,7 +34,7 @@ class Inventory:
         loaded = manager.units(patterns) if patterns else []
         self._units = {unit.name: unit for unit in loaded}
         for unit in loaded:
-            program = self._by_name.get(unit.name.partition("@")[0])
+            program = self._by_name.get(unit.program)
             number = program.number(unit.name) if program else None
             if program and number is not None and (unit.active == "failed" or not unit.down):
                 self._numbers[program.name].add(number)

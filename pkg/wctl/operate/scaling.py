@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
 from wctl.install.files import make_durable
 from wctl.install.installed import Installed
 from wctl.operate.inventory import Inventory
-from wctl.operate.jobs import Event, Jobs, Said, Verb, run, units_of
+from wctl.operate.jobs import Event, Jobs, Verb, run, units_of
 from wctl.operate.lock import exclusive
 from wctl.operate.verbs import prepare, release
 from wctl.systemd.manager import JOBS_AT_ONCE, Manager
 
 
 def scale(
-    manager: Manager, inventory: Inventory, program: Installed, count: int, *, wait: bool = True
+    manager: Manager,
+    inventory: Inventory,
+    program: Installed,
+    count: int,
+    *,
+    wait: bool = True,
+    waiting: Callable[[], None] = lambda: None,
 ) -> Iterator[Event]:
     """Enable and run exactly ``count`` instances of ``program``; touch only the difference.
 
     Enabling comes first: if we are interrupted, the next boot and the next call go by the new
-    number. We hold the lock until we have asked systemd for all jobs, not until all are done.
+    number. We hold the lock until we have asked systemd for all jobs, not until all are done. We
+    call ``waiting`` first if another wctl holds it.
     """
-    waits = Said(program.name, "waiting for another wctl")
-    said: list[Event] = []
     with ExitStack() as afterwards:
-        with exclusive(user=manager.user, waiting=lambda: said.append(waits)):
+        with exclusive(user=manager.user, waiting=waiting):
             change = _resize(manager, inventory, program, range_of(program, count))
             # Starting an instance that is already starting just waits for it.
             up = {unit for unit in change.all if inventory.unit(unit).up}
@@ -43,7 +48,6 @@ def scale(
             starts = Jobs(manager, Verb.START, missing)
             running = [unit for unit in change.surplus if not inventory.unit(unit).down]
             stops = Jobs(manager, Verb.STOP, running)
-            yield from said
             yield from starts.asked()
             yield from stops.asked()
         for jobs in (starts, stops):

@@ -72,6 +72,7 @@ _SYSTEMD_CODES = {
 _RUNNING = ("MainPID", "ExecMainStartTimestampMonotonic")
 _DETAILS = ("CPUUsageNSec", "MemoryCurrent", "MemoryMax", "NRestarts", "TasksCurrent")
 _OTHER = (
+    "ExecMainStartTimestampMonotonic",  # of a worker that reloads its configuration
     "MainPID",
     "StatusText",
     "Result",

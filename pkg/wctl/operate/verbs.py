@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from wctl.install.installed import Instance
 from wctl.operate.inventory import Inventory
-from wctl.operate.jobs import Ended, Event, Said, Verb, run, units_of
+from wctl.operate.jobs import Ended, Event, Said, Verb, run
 from wctl.operate.states import RUNNING_STATES, Process
 from wctl.systemd import unit_name
 from wctl.systemd.manager import Manager
@@ -95,12 +95,14 @@ def release(manager: Manager, inventory: Inventory, members: Iterable[Member]) -
 
     Otherwise "systemctl start NAME.target" would do nothing, because the target is active already.
     """
-    for name in _names(members):
-        programs = [
-            program.name for program in inventory.programs if name in (program.name, program.group)
-        ]
-        if not any(unit.alive for program in programs for unit in units_of(manager, program)):
-            manager.activate(f"{name}.target", False)
+    names = set(_names(members))
+    programs = [program for program in inventory.programs if names & {program.name, program.group}]
+    units = manager.units([f"{program.name}@*.service" for program in programs]) if programs else []
+    alive = {unit.program for unit in units if unit.alive}
+    busy = {program.name for program in programs if program.name in alive}
+    busy |= {program.group for program in programs if program.name in alive}
+    for name in sorted(names - busy):
+        manager.activate(f"{name}.target", False)
 
 
 def _prepared(manager: Manager, inventory: Inventory, instances: Sequence[Instance]) -> list[str]:

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 from wctl.config.model import Config, Program
 from wctl.errors import WctlError
-from wctl.install import changes
+from wctl.install import changes, pending
 from wctl.install.installed import Instance, Layout
+from wctl.install.pending import Intent
 from wctl.operate import apply, jobs, verbs
 from wctl.operate.inventory import Inventory
 from wctl.operate.jobs import Ended, Event, Said
@@ -68,15 +69,19 @@ class Takeover:
     def _install(self, program: Program) -> Generator[Event, None, bool]:
         """Write the program's units, restart workers of other units; return whether it is new."""
         plan = changes.plan(self.config, render(self.config, self.host), self.layout)
-        part = changes.only(plan, (program.name, program.group))
+        plan = apply.with_unfinished(plan, self.config, self.layout)
+        part = changes.only(plan, (program.name,))
+        intent = Intent(changed=(program.name,)) if program in part.changed else Intent()
+        pending.begin(self.layout, intent)
         changes.write(part)
-        if part.writes:
+        if part.writes or intent:
             self.manager.reload()
         self.inventory.refresh()
         if program in part.changed:
             units = jobs.units_of(self.manager, program.name)
             alive = _instances(program, [unit.name for unit in units if unit.alive])
             yield from verbs.restart(self.manager, self.inventory, alive)
+        pending.end(self.layout, intent)
         return program in part.added
 
     def _start(self, program: Program, units: Sequence[str]) -> Generator[Event, None, bool]:
@@ -92,8 +97,7 @@ class Takeover:
         if added:
             installed = self.inventory.program(program.name)
             plan = changes.removal([installed], self.layout)
-            nothing = Config((), (), ())
-            yield from apply.update(self.manager, self.inventory, self.layout, plan, nothing)
+            yield from apply.update(self.manager, self.inventory, self.layout, plan)
         else:
             yield from verbs.stop(self.manager, self.inventory, _instances(program, units))
 

@@ -20,6 +20,7 @@ from wctl.wrapper import journald
 
 _INFO = 6
 _CHUNK = 1 << 16  # bytes
+_LONGEST = 1 << 20  # bytes of a field; journald cuts the lines of a stream at 48 KiB
 _IDENTIFIER = "SYSLOG_IDENTIFIER"
 # stdout has any facility but stderr's: the administrator may choose one (SyslogFacility=).
 _STDOUT = tuple(facility for facility in range(24) if facility != journald.USER)
@@ -115,15 +116,18 @@ class Reader(Protocol):
         """
 
 
-def reader() -> Reader:
-    """Return the best reader of the journal that is installed."""
+def reader(*, whole: bool = False) -> Reader:
+    """Return the best reader of the journal that is installed.
+
+    It cuts fields longer than 1 MiB, unless ``whole``: a worker may send messages of any size.
+    """
     try:
         # systemd.journal, the public module, imports half of the standard library and converts
         # every field.
         from systemd import _reader
     except ImportError:
         return Journalctl()
-    return Native(_reader)
+    return Native(_reader, 0 if whole else _LONGEST)
 
 
 def last(units: Sequence[str], count: int, *, user: bool, since: float = 0.0) -> list[Line]:
@@ -138,9 +142,9 @@ def last(units: Sequence[str], count: int, *, user: bool, since: float = 0.0) ->
 class Native:
     """Read the journal through systemd-python."""
 
-    def __init__(self, module: Any) -> None:
+    def __init__(self, module: Any, threshold: int) -> None:
         self._reader = module._Reader(flags=1)  # SD_JOURNAL_LOCAL_ONLY
-        self._reader.data_threshold = 0  # return long messages as a whole
+        self._reader.data_threshold = threshold  # bytes of a field; 0: all
 
     def read(
         self, query: Query, count: int | None, *, idle: Callable[[], None] | None = None

@@ -77,6 +77,11 @@ class Unit:
     job: str = ""  # the type of its job, if systemd has one
 
     @property
+    def program(self) -> str:
+        """The program of an instance: what is before the @."""
+        return self.name.partition("@")[0]
+
+    @property
     def up(self) -> bool:
         """Whether the unit is READY, and is not about to stop or restart."""
         return self.active in _UP and self.job not in ("stop", "restart")

@@ -138,4 +138,4 @@ class Fleet:
         self.machine.run(["systemctl", "kill", "--signal=KILL", *self.units], check=False)
         self.machine.run(["systemctl", "stop", *self.units], check=False)
         self.machine.run(["rm", "-rf", f"/etc/wctl/conf.d/{self.name}.conf", NOTES])
-        self.machine.run(["wctl", "update"])
+        self.machine.run(["wctl", "update", "--prune"])

@@ -17,13 +17,46 @@ def layout(tmp_path: Path) -> Layout:
     return Layout(False, tmp_path, (), tmp_path, tmp_path / "env")
 
 
+NOTED = Intent(
+    added=("a",), changed=("b", "c"), rescaled=("d",), touched=("a", "b"), new=("d@01.service",)
+)
+
+
 def test_is_kept_until_done(layout: Layout) -> None:
-    """An intent that wctl has written is read back whole, and is gone after clear()."""
-    noted = Intent(added=("a",), changed=("b", "c"), rescaled=("d",), new=("d@01.service",))
-    pending.write(layout, noted)
-    assert pending.read(layout) == noted
-    pending.clear(layout)
+    """An intent that wctl has noted is read back whole, and is gone when it is carried out."""
+    pending.begin(layout, NOTED)
+    assert pending.read(layout) == NOTED
+    pending.end(layout, NOTED)
     assert pending.read(layout) == Intent()
+    assert list(layout.units.iterdir()) == []
+
+
+def test_update_of_another_program_forgets_nothing(layout: Layout) -> None:
+    """What an update does not carry out stays noted: it adds its own, and takes its own away."""
+    pending.begin(layout, NOTED)
+    own = Intent(changed=("b", "x"), touched=("x",))
+    pending.begin(layout, own)
+    assert pending.read(layout) == Intent(
+        added=("a",),
+        changed=("b", "c", "x"),
+        rescaled=("d",),
+        touched=("a", "b", "x"),
+        new=("d@01.service",),
+    )
+    pending.end(layout, own)
+    assert pending.read(layout) == Intent(
+        added=("a",), changed=("c",), rescaled=("d",), touched=("a",), new=("d@01.service",)
+    )
+    pending.end(layout, Intent(rescaled=("d",)))
+    assert pending.read(layout) == Intent(added=("a",), changed=("c",), touched=("a",))
+    pending.end(layout, Intent(), whole=True)
+    assert list(layout.units.iterdir()) == []
+
+
+def test_nothing_to_do_is_not_noted(layout: Layout) -> None:
+    """An update with nothing to finish writes no file."""
+    pending.begin(layout, Intent())
+    pending.end(layout, Intent())
     assert list(layout.units.iterdir()) == []
 
 

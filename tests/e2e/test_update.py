@@ -1,0 +1,188 @@
+"""wctl update where it is interrupted, partial, late, or about to remove something by mistake."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from machine.driver import Machine, wait_for
+from machine.units import configure, pids, states
+
+FULL = "WCTL_TEST_FULL" in os.environ
+TWO = "numprocs=2\nprocess_name=%(process_num)02d\n"
+NOTED = "/etc/systemd/system/.wctl-update"
+
+
+def program(name: str, seconds: int, options: str = "") -> str:
+    """Returns a program that sleeps."""
+    return f"[program:{name}]\ncommand=sleep {seconds}\nstartsecs=0\n{options}"
+
+
+def sleeping(machine: Machine) -> list[str]:
+    """Returns the seconds that each worker sleeps for, sorted."""
+    commands = machine.run("ps -eo args").out.splitlines()
+    return sorted(words[6:] for words in commands if words.startswith("sleep "))
+
+
+def test_update_of_another_program_forgets_nothing(machine: Machine) -> None:
+    """If an update is killed anywhere, and another program is updated, the rest is not lost."""
+    more = "numprocs={}\nprocess_name=%(process_num)02d\n"
+    old = program("a", 1000) + program("b", 1000) + program("c", 1000, more.format(1))
+    old += program("d", 1000) + program("e", 1000, "autostart=true\n")
+    new = program("a", 2000) + program("b", 2000) + program("c", 1000, more.format(2))
+    new += program("d", 1000) + program("e", 1000, "autostart=false\n") + program("n", 2000)
+    expected = ["1000", "1000", "1000", "2000", "2000", "2000", "3000"]
+    killed = 0
+    for system_call, stride in (("rename", 1 if FULL else 3), ("sendto", 4 if FULL else 14)):
+        for step in range(1, 1000, stride):
+            machine.run("wctl stop all", check=False)
+            configure(machine, old)
+            machine.run("wctl update && wctl start all", check=False)
+            wait_for(lambda: sleeping(machine) == ["1000"] * 5, 20, "the old workers")
+            configure(machine, new)
+            inject = f"--inject={system_call}:signal=KILL:when={step}"
+            trace = ["strace", "-f", "-qq", "-o", "/dev/null", f"--trace={system_call}", inject]
+            if machine.run([*trace, "wctl", "update", "--no-wait"], check=False).code == 0:
+                break
+            killed += 1
+            configure(machine, new.replace(program("d", 1000), program("d", 3000)))
+            machine.run("wctl update d")
+            if machine.exists(NOTED):
+                assert "[update-unfinished]" in machine.run("wctl doctor", check=False).out
+            machine.run("wctl update")
+            wait_for(
+                lambda: sleeping(machine) == expected, 20, f"{expected} ({system_call} {step})"
+            )
+            assert not machine.exists(NOTED)
+            links = machine.run("ls /etc/systemd/system/multi-user.target.wants").out.split()
+            assert "n.target" in links and "e.target" not in links
+            assert machine.run("wctl reread").out == "No config updates to processes\n"
+    assert killed > (8 if FULL else 3)
+
+
+def test_program_is_added_beside_a_new_group(machine: Machine) -> None:
+    """An update of one program needs no unit of another one that is not installed yet."""
+    grouped = program("one", 1000) + program("two", 1000) + "[group:g]\nprograms=one,two\n"
+    configure(machine, program("alone", 1000) + grouped)
+    assert machine.run("wctl update alone").out == "alone@00: started\n".join(
+        ["alone: added process group\n", ""]
+    )
+    assert states(machine) == {"alone@00": "RUNNING"}
+    # By the group's name, as Supervisor takes it; then by that of one member.
+    machine.run("wctl add g")
+    assert states(machine) == dict.fromkeys(["alone@00", "one@00", "two@00"], "RUNNING")
+    configure(machine, grouped.replace("two", "three"))
+    machine.run("wctl update three")
+    assert states(machine)["three@00"] == "RUNNING"
+    assert machine.run("systemctl is-enabled g.target").out == "enabled\n"
+
+
+@pytest.mark.parametrize("reader", ["head -1", "true"])
+def test_reader_that_goes_away_ends_nothing(machine: Machine, reader: str) -> None:
+    """A verb that changes something goes on when nobody reads what it prints."""
+    three = "".join(program(name, 1000) for name in "abc")
+    configure(machine, three)
+    machine.run(f"wctl update | {reader}")
+    wait_for(lambda: sleeping(machine) == ["1000"] * 3, 20, "three workers")
+    configure(machine, three.replace("1000", "2000"))
+    machine.run(f"wctl update 2>&1 | {reader}")
+    wait_for(lambda: sleeping(machine) == ["2000"] * 3, 20, "three new ones")
+    wait_for(lambda: not machine.exists(NOTED), 20, "the end of the update")
+    before = set(pids(machine).values())
+    machine.run(f"wctl restart --rolling all | {reader}")
+    wait_for(lambda: len(before & set(pids(machine).values())) == 0, 20, "the last restart")
+    machine.run(f"wctl scale a=2 b=2 | {reader}")
+    wait_for(lambda: len(sleeping(machine)) == 5, 20, "the second program")
+
+
+def test_interrupted_update_says_how_to_finish_it(machine: Machine) -> None:
+    """After Ctrl-C, systemd goes on with what it was asked for, and the rest is an update away."""
+    slow = program("slow", 1000, "ready=notify\nready_timeout=600\n")
+    configure(machine, slow)
+    update = machine.popen("exec wctl update slow")
+    wait_for(lambda: states(machine) == {"slow@00": "STARTING"}, 20, "the start")
+    stopped = machine.stop(update, signal.SIGINT)
+    assert stopped.code == 130
+    assert "the update is not finished; run 'wctl update slow' to finish it" in stopped.err
+
+
+def test_update_removes_only_what_it_has_read(machine: Machine) -> None:
+    """A program from another file is kept; one whose file or section is gone is removed."""
+    configure(machine, program("prod", 1000), "prod")
+    configure(machine, program("gone", 1000), "gone")
+    machine.run("wctl update")
+    machine.write("/tmp/try.conf", program("try", 2000))
+    result = machine.run("wctl -c /tmp/try.conf update")
+    assert result.out == "try: added process group\ntry@00: started\n"
+    for name in ("gone", "prod"):
+        why = f"it comes from /etc/wctl/conf.d/{name}.conf, which was not read"
+        assert f"{name}: kept; {why} (remove it with 'wctl remove')\n" in result.err
+    assert sleeping(machine) == ["1000", "1000", "2000"]
+    machine.run("rm /etc/wctl/conf.d/gone.conf")
+    result = machine.run("wctl update")
+    assert result.out == "gone@00: stopped\ngone: removed process group\n"
+    assert result.err.startswith("try: kept; it comes from /tmp/try.conf")
+    assert "left-over" in machine.run("wctl doctor --json", check=False).out
+    assert "try: removed process group" in machine.run("wctl update --prune").out
+    assert states(machine) == {"prod@00": "RUNNING"}
+
+
+@pytest.mark.parametrize("lost", ["mount", "text"])
+def test_update_stops_nothing_for_a_configuration_that_is_lost(machine: Machine, lost: str) -> None:
+    """An empty file, or an include whose files are not mounted, stops no worker by itself."""
+    machine.run("rm -rf /srv/mount; mkdir /srv/mount")
+    machine.write("/srv/mount/p.conf", program("p", 1000, TWO))
+    include = "[include]\nfiles=/srv/mount/*.conf\n"
+    configure(machine, include)
+    machine.run("wctl update; wctl scale p 3")
+    if lost == "mount":
+        machine.run("rm /srv/mount/p.conf")
+        why = "no such file: /srv/mount/*.conf, which the configuration includes"
+        configure(machine, include + program("q", 2000))
+    else:
+        machine.write("/srv/mount/p.conf", "; nothing\n")
+        why = "the configuration has no program"
+    for verb in ("update", "update --dry-run"):
+        result = machine.run(f"wctl {verb}", check=False)
+        assert result.code == 1
+        assert f"wctl: {why}\n      to remove p, use --prune, or name the programs\n" in result.err
+    assert sleeping(machine) == ["1000"] * 3
+    assert "p: disappeared" in machine.run("wctl reread").out
+    machine.run("wctl update p")
+    assert "1000" not in sleeping(machine)
+
+
+def test_update_that_waits_applies_the_newest_configuration(machine: Machine) -> None:
+    """wctl says at once that it waits; then it reads the configuration as it is by then."""
+    configure(machine, program("p", 1000))
+    machine.run("wctl update")
+    hold = machine.popen("exec flock /run/wctl/lock sh -c 'echo; exec sleep 1000'")
+    assert hold.stdout is not None
+    hold.stdout.readline()
+    configure(machine, program("p", 2000))
+    update = machine.popen("exec wctl update")
+    assert update.stdout is not None
+    assert update.stdout.readline() == "waiting for another wctl\n"
+    scale = machine.popen("exec wctl scale p 2")
+    assert scale.stdout is not None
+    assert scale.stdout.readline() == "p: waiting for another wctl\n"
+    configure(machine, program("p", 3000))
+    machine.stop(hold)
+    for process in (update, scale):
+        process.communicate(timeout=60)
+        assert process.returncode == 0
+    assert sleeping(machine) == ["3000", "3000"]
+
+
+def test_scale_that_fails_says_how_many_run(machine: Machine) -> None:
+    """After a failure, scale does not claim what it did not reach."""
+    command = "sh -c 'test %(process_num)d -lt 2 && exec sleep 1000'"
+    options = "process_name=%(process_num)02d\nstartretries=0\n"
+    configure(machine, f"[program:p]\ncommand={command}\n{options}")
+    machine.run("wctl update")
+    result = machine.run("wctl scale p 3", check=False)
+    assert result.code == 1
+    assert "p@02: ERROR (abnormal termination)\n" in result.out
+    assert result.out.endswith("p: enabled 3, but 2 run\n")
