@@ -7,8 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from wctl.config import includes, load
+from wctl.config.expansion import expand
+from wctl.config.ini import Entry
 from wctl.config.model import Program
 from wctl.errors import Diagnostics, Exit, WctlError
+from wctl.install.files import write_file
 from wctl.operate.states import STOPPED_STATES, State
 from wctl.trust import commands, files
 from wctl.trust.commands import NOT_FOUND, Answer
@@ -67,6 +70,8 @@ class Supervisorctl:
             raise self._error("start", done)
 
     def _run(self, *words: str) -> Answer:
+        import tempfile  # lazy: most runs of doctor find no Supervisor
+
         why = doubt(self._file, self._path)
         if why:
             raise WctlError(
@@ -74,9 +79,12 @@ class Supervisorctl:
                 hint="make root the owner, and let nobody else write there",
                 exit_code=Exit.UNKNOWN,
             )
-        command = [self._path, "-c", str(self._file), *words]
-        environ = {**os.environ, "LC_ALL": "C.UTF-8"}
-        answer = commands.run(command, None, timeout=self._timeout, environ=environ)
+        with tempfile.TemporaryDirectory(prefix="wctl-") as directory:
+            own = Path(directory, "supervisorctl.conf")
+            write_file(own, _connection(self._file), secret=True)
+            command = [self._path, "-c", str(own), *words]
+            environ = {**os.environ, "LC_ALL": "C.UTF-8"}
+            answer = commands.run(command, None, timeout=self._timeout, environ=environ)
         if answer.code is None:
             raise WctlError(
                 f"supervisord did not answer within {self._timeout:g} s", exit_code=Exit.UNKNOWN
@@ -121,20 +129,48 @@ def running(program: Program, states: Mapping[str, str]) -> dict[int, str]:
 
 
 def doubt(file: Path | None, control: str) -> str:
-    """Return why root must not run ``control`` with the configuration ``file``; "" if it may.
+    """Return why root must not run ``control`` for the configuration ``file``; "" if it may.
 
-    supervisorctl imports the modules that its configuration names, so both must be root's alone.
+    Both must be root's alone. Files of others that the configuration includes are only parsed.
     """
     if os.geteuid() != 0:
         return ""  # we cannot do more than the user who runs us
     try:
         why = files.not_roots(control) if "/" in control else None
-        why = why or (None if file is None else files.not_roots(file))
-        if file is None or why is not None:
-            return why or ""
-        found = includes.read([file], load.names_of(load.environ()), Diagnostics())
-        whys = [files.not_roots(path) for path in found.files]
-        whys += [files.not_roots(path, shared=True) for path in found.searched]
-        return next(filter(None, whys), "")
+        return why or (None if file is None else files.not_roots(file)) or ""
     except OSError as error:
         return f"{error.filename}: {error.strerror}"
+
+
+def _connection(file: Path) -> str:
+    """Return a configuration with which supervisorctl finds supervisord, and nothing more.
+
+    supervisorctl imports the modules that its configuration names ([ctlplugin:x]), and included
+    files may belong to other users.
+    """
+    names = load.names_of(load.environ())
+    sections = includes.read([file], names, Diagnostics()).by_name
+    lines = ["[supervisorctl]"]
+    given = sections.get("supervisorctl")
+    for key in ("serverurl", "username", "password"):
+        entry = given.entries.get(key) if given is not None else None
+        if entry is not None:
+            lines.append(f"{key}={_value(entry, names)}")
+    socket = sections.get("unix_http_server")
+    if not any(line.startswith("serverurl") for line in lines) and socket is not None:
+        path = socket.entries.get("file")
+        lines += [] if path is None else [f"serverurl=unix://{_value(path, names)}"]
+    return "\n".join(lines) + "\n"
+
+
+def _value(entry: Entry, names: Mapping[str, object]) -> str:
+    """Return the value of an option, on one line as Supervisor writes it.
+
+    Raises:
+        WctlError: it has an expansion that Supervisor does not know, either.
+    """
+    try:
+        text = expand(entry.value, {**names, "here": includes.here(entry.place)}).text(0)
+    except ValueError as error:
+        raise WctlError(f"{entry.place}: {entry.key}: {error}") from None
+    return " ".join(text.split()).replace("%", "%%")

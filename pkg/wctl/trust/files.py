@@ -2,7 +2,8 @@
 
 We go to a file step by step, through descriptors. A user who owns a directory or a link on the way
 may lead us to that user's own files, and nowhere else. That is the rule of systemd's
-tmpfiles (systemd-tmpfiles(8), "unsafe path transitions").
+tmpfiles (systemd-tmpfiles(8), "unsafe path transitions"). wrapper/directory.py has the same rule
+for the wrapper, which imports nothing of ours and holds on to a directory.
 """
 
 from __future__ import annotations

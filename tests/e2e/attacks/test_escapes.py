@@ -59,7 +59,8 @@ autostart=false
     shown = on_terminal(machine, "start", "bad")
     assert "red" in shown
     safe(shown)
-    shown = on_terminal(machine, "doctor")
+    wait_for(lambda: states(machine)["bad@00"] == "FATAL", 20, "FATAL")
+    shown = on_terminal(machine, "doctor", "bad")
     assert "[fatal]" in shown and "red" in shown
     safe(shown)
 

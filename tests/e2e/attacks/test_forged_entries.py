@@ -24,14 +24,19 @@ FAILED = "d9b373ed55a64feb8242e02dbe79a49c"
 OUT_OF_MEMORY = "fe6faa94e7774663a0da52717891d8ef"
 DROPPED = "a596d6fe7bfa4994828e72309e95d61e"
 FORGED = "everything is lost"
+UNIT = "healthy@00.service"
 
 
 def forge(machine: Machine, user: str, **fields: str) -> None:
-    """Writes an entry about w@00 as ``user``, and waits until the journal has it."""
-    command = ["journalctl", "--quiet", "--output=cat", "UNIT=w@00.service"]
+    """Writes an entry about healthy@00 as ``user``, and waits until the journal has it."""
+    command = ["journalctl", "--quiet", "--output=cat", f"UNIT={UNIT}"]
     before = machine.run(command).out.count(FORGED)
-    about = {"UNIT": "w@00.service", "OBJECT_SYSTEMD_UNIT": "w@00.service", "PRIORITY": "3"}
-    about |= {"COREDUMP_UNIT": "w@00.service", "WCTL_PROGRAM": "w", "MESSAGE": FORGED}
+    about = {
+        "UNIT": UNIT,
+        "OBJECT_SYSTEMD_UNIT": UNIT,
+        "PRIORITY": "3",
+    }
+    about |= {"COREDUMP_UNIT": UNIT, "WCTL_PROGRAM": "healthy", "MESSAGE": FORGED}
     entry = json.dumps({**about, **fields})
     machine.run(["python3", "-c", SEND], user=user, input=entry)
     wait_for(lambda: machine.run(command).out.count(FORGED) > before, 10, "the forged entry")
@@ -40,7 +45,7 @@ def forge(machine: Machine, user: str, **fields: str) -> None:
 @pytest.fixture
 def worker(machine: Machine) -> Machine:
     """The machine, where two healthy workers run."""
-    configure(machine, "[program:w]\ncommand=sleep 1000\nnumprocs=2\nuser=www-data\n"
+    configure(machine, "[program:healthy]\ncommand=sleep 1000\nnumprocs=2\nuser=www-data\n"
               "process_name=%(process_num)02d\n")  # fmt: skip
     machine.run("wctl update")
     assert set(states(machine).values()) == {"RUNNING"}
@@ -51,25 +56,40 @@ def worker(machine: Machine) -> Machine:
 @pytest.mark.parametrize("user", ["nobody", "www-data"])
 def test_forged_entries_are_not_believed(worker: Machine, user: str) -> None:
     """Exits, crashes, want of memory and dropped lines count only if systemd reports them."""
-    status = "3\nw@01                             FATAL     everything is lost"
+    status = "3\nhealthy@01                             FATAL     everything is lost"
     ended = {"EXIT_CODE": "exited", "EXIT_STATUS": status}
+    before = last_exits(worker)
     for _ in range(4):
         forge(worker, user, MESSAGE_ID=EXIT, **ended)
         forge(worker, user, MESSAGE_ID=FAILED, UNIT_RESULT="exit-code")
         forge(worker, user, MESSAGE_ID=OUT_OF_MEMORY)
         forge(worker, user, MESSAGE_ID=DROPPED)
     forge(worker, user, SYSLOG_IDENTIFIER="wctl")
-    for verb in ("status -l", "doctor", "maintail -100", "tail -100 w@01", "logs -100 w@01"):
+    for verb in (
+        "status -l",
+        "doctor",
+        "maintail -100",
+        "tail -100 healthy@01",
+        "logs -100 healthy@01",
+    ):
         result = worker.run(["wctl", *verb.split()], check=False)
         assert "lost" not in result.out + result.err, verb
         assert "FATAL" not in result.out, verb
-    assert worker.run("wctl status -l").out.count("last exit: none") == 2
+    assert last_exits(worker) == before
     assert worker.run("wctl doctor").out == "no findings\n"
+
+
+def last_exits(machine: Machine) -> list[str]:
+    """Returns how each worker ended before it was started."""
+    lines = machine.run("wctl status -l").out.splitlines()
+    return [line.partition("last exit: ")[2] for line in lines[1::2]]
 
 
 def test_true_entries_are_believed(worker: Machine) -> None:
     """systemd's own entry about the exit of a worker is still read."""
-    before = pids(worker)["w@00"]
+    before = pids(worker)["healthy@00"]
     worker.run(["kill", "-SEGV", str(before)])
-    wait_for(lambda: pids(worker).get("w@00", before) != before, 20, "another process")
-    assert "last exit: killed by SIGSEGV" in worker.run("wctl status -l w@00", check=False).out
+    wait_for(lambda: pids(worker).get("healthy@00", before) != before, 20, "another process")
+    assert (
+        "last exit: killed by SIGSEGV" in worker.run("wctl status -l healthy@00", check=False).out
+    )

@@ -97,17 +97,12 @@ def test_fifo_as_configuration_does_not_hang_doctor(target: Machine) -> None:
         examine(target, pid, "it belongs to nobody")
 
 
-@pytest.mark.parametrize("own", ["file", "directory", "include", "nothing yet"])
+@pytest.mark.parametrize("own", ["file", "directory"])
 def test_supervisord_of_root_with_configuration_of_others(target: Machine, own: str) -> None:
     """Of root's supervisord, too, supervisorctl reads only what root alone can change."""
     main = "/srv/root/supervisord.conf"
     whose = f"user nobody can change {EVIL}"
-    target.write(main, f"[include]\nfiles={EVIL}/*.conf\n")
-    if own == "include":
-        target.write(f"{EVIL}/x.conf", PROGRAM + PLUGIN, owner="nobody:nogroup")
-        # Root's own file, in a directory of nobody's.
-        target.run(f"chown root {EVIL}/x.conf")
-    elif own == "file":
+    if own == "file":
         target.write(main, PROGRAM + PLUGIN, owner="nobody:nogroup")
         whose = f"user nobody can change {main}"
     elif own == "directory":
@@ -115,6 +110,19 @@ def test_supervisord_of_root_with_configuration_of_others(target: Machine, own: 
         target.write(main, PROGRAM + PLUGIN)
     with running(target, "/usr/bin/supervisord", main, user=None) as pid:
         examine(target, pid, whose)
+
+
+def test_included_files_of_others_are_only_parsed(target: Machine) -> None:
+    """An application may have its programs in its own directory, but no code for root's client."""
+    main = "/srv/root/supervisord.conf"
+    target.write(main, f"[include]\nfiles={EVIL}/*.conf\n")
+    target.write(f"{EVIL}/x.conf", PROGRAM + PLUGIN, owner="nobody:nogroup")
+    with running(target, "/usr/bin/supervisord", main, user=None):
+        result = target.run("wctl doctor", check=False, timeout=60)
+        assert "supervisord does not answer" in result.out and result.err == ""
+        result = target.run(f"wctl import --takeover {main}", check=False)
+        assert result.code != 0
+    assert not target.exists(PWNED)
 
 
 def test_takeover_does_not_load_a_users_configuration(target: Machine) -> None:
