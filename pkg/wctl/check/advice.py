@@ -16,7 +16,7 @@ _WRAPPER_NEEDS = 10 << 20  # bytes: an interpreter that has imported the wrapper
 _OPERATORS = {"|", "||", "&&", "&", ">", ">>", "<", "2>", "2>&1", ";"}
 _SHELL_VARIABLE = re.compile(r"\$(\w+|\{\w+\}|\(.*)", re.ASCII)
 # Directives that determine the state of an instance.
-_OURS = {
+OURS = {
     "Type", "NotifyAccess", "ExecStart", "PIDFile", "Restart", "RestartPreventExitStatus",
     "RuntimeDirectory", "RuntimeDirectoryPreserve", "LogsDirectory", "SyslogIdentifier",
     "StandardOutput", "StandardError", "KillMode", "RemainAfterExit",
@@ -226,7 +226,7 @@ def _restart_steps(program: Program) -> Iterator[Problem]:
 
 def _overridden(program: Program) -> Iterator[Problem]:
     for directive in program.passed_through:
-        if directive.section == "Service" and directive.key in _OURS:
+        if directive.section == "Service" and directive.key in OURS:
             yield Problem(
                 "overrides-wctl",
                 f"systemd.Service.{directive.key}",

@@ -154,6 +154,8 @@ def taken(names: Iterator[str], layout: Layout) -> str | None:
     """Return why wctl cannot write units of these ``names``; None if it can."""
     for name in names:
         foreign = changes.conflict(name, layout)
+        if foreign is not None and changes.is_masked(foreign):
+            return f"the unit {foreign.name} is masked; run: systemctl unmask {foreign.name}"
         if foreign is not None:
             return f"the unit {foreign} exists and is not wctl's; choose another name"
     return None

@@ -55,6 +55,41 @@ TABLE: tuple[Code, ...] = (
         " keeps programs that came from other files: use wctl stop and wctl remove.",
     ),
     Code(
+        "masked",
+        "systemctl mask has disabled a unit for good, and no start works.",
+        "Run systemctl unmask if the program is to run; else remove it from the configuration.",
+    ),
+    Code(
+        "frozen",
+        "systemctl freeze has stopped the processes of a unit.",
+        "Run systemctl thaw.",
+    ),
+    Code(
+        "drop-in-overrides",
+        "A drop-in (systemctl edit) sets a directive that wctl writes itself.",
+        "Remove the directive from the drop-in, and use the option that sets it (wctl.conf(5)).",
+    ),
+    Code(
+        "journald-down",
+        "systemd-journald does not run. Programs with log files as a fallback write there.",
+        "Start systemd-journald.",
+    ),
+    Code(
+        "journald-stores-nothing",
+        "Storage=none in journald.conf(5): journald drops what it gets.",
+        "Set another Storage=, or log=file for the programs.",
+    ),
+    Code(
+        "log-file-fails",
+        "The wrapper cannot write a log file: the disk, a directory, a link in its place.",
+        "Correct the cause; the wrapper tries again each second.",
+    ),
+    Code(
+        "starts-not-counted",
+        "The wrapper cannot write its count of failed starts, so there is no back-off.",
+        "Make room in /run.",
+    ),
+    Code(
         "reload-needed",
         "A unit, or one of its drop-ins, has changed on disk, and systemd has not read the change.",
         "Run systemctl daemon-reload. A running worker gets the change at its next restart.",

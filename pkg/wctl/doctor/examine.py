@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from wctl.check import checker
 from wctl.config.model import Config
-from wctl.doctor import history, messenger, queues, supervisor, units
+from wctl.doctor import history, lost_output, messenger, overrides, queues, supervisor, units
 from wctl.doctor.finding import Commands, Finding, few
 from wctl.doctor.runner import Runner, identity
 from wctl.doctor.workers import ExaminedProgram, Workers
@@ -66,6 +66,8 @@ class Examination:
             # A program with errors is not in the Config, and perhaps not installed either.
             if finding.program in names or not chosen:
                 yield finding
+        journaled = [program.name for program in programs.values() if program.logs != "file"]
+        yield from lost_output.of_journald(self._manager, sorted(journaled), self._commands)
         yield from self._beside(names)
         since = time.time() - self._timeouts.since
         past = history.read(since, user=self._layout.user)
@@ -74,7 +76,9 @@ class Examination:
             if installed.name in names and program is not None:
                 processes = self._processes(installed.name)
                 examined = ExaminedProgram(program, installed, processes, self._commands)
+                yield from overrides.findings(self._manager, examined)
                 yield from Workers(self._manager, examined, past, since).findings()
+                yield from lost_output.by_notes(self._manager, processes, since)
                 yield from self._outside(examined, messenger.consumed(programs))
 
     def _processes(self, program: str) -> tuple[Process, ...]:

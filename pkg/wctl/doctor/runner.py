@@ -127,7 +127,7 @@ class Runner:
 
     def _default_directory(self) -> str:
         """Return where systemd runs a unit without WorkingDirectory= (systemd.exec(5))."""
-        return str(Path.home()) if self._user else "/"
+        return str(accounts.home()) if self._user else "/"
 
     def _variables(self) -> dict[str, str]:
         """Return the variables that systemd gives the worker of the first instance."""

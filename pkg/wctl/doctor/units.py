@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pwd
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -163,7 +162,7 @@ def at_boot(
 
 def lingering(layout: Layout, programs: Iterable[str]) -> Iterator[Finding]:
     """Report a user without lingering: systemd stops the user's units after the last session."""
-    user = pwd.getpwuid(os.getuid()).pw_name
+    user = accounts.name(os.getuid())
     if layout.user and not (_LINGER / user).exists():
         for name in programs:
             what = "stops when you log out, and does not start at boot"
@@ -190,7 +189,7 @@ def log_directories(runner: Runner, commands: Commands) -> Iterator[Finding]:
 
 def _closed(runner: Runner, directory: Path, key: str, commands: Commands) -> Finding:
     program = runner.program
-    user = program.user or pwd.getpwuid(os.geteuid()).pw_name
+    user = program.user or accounts.name(os.geteuid())
     barred = next(
         (parent for parent in reversed(directory.parents) if not _entered(runner, parent)), None
     )

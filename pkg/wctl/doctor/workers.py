@@ -14,7 +14,7 @@ from wctl.doctor.finding import Commands, Finding, few, names
 from wctl.doctor.history import Event, History
 from wctl.install.installed import Installed
 from wctl.operate.last_words import last_words
-from wctl.operate.states import Process, State
+from wctl.operate.states import NOT_STARTED, Process, State
 from wctl.systemd import exits, unit_name
 from wctl.systemd.manager import Manager
 from wctl.systemd.quantities import INFINITY, size_in_words
@@ -75,7 +75,7 @@ class Workers:
         self._commands = examined.commands
         # systemd would have to load the unit of a stopped instance, and knows nothing about it.
         living = [
-            process.unit for process in examined.processes if process.description != "Not started"
+            process.unit for process in examined.processes if process.description != NOT_STARTED
         ]
         self._properties = manager.properties([(unit, _PROPERTIES) for unit in living])
         self._history = {
@@ -84,6 +84,9 @@ class Workers:
             if process.unit in self._properties
         }
 
+    def _changed(self, unit: str) -> float:
+        return _changed(self._properties[unit], time.time())
+
     def findings(self) -> Iterator[Finding]:
         """Yield all findings, each once for all instances that have the problem."""
         yield from self._states()
@@ -91,20 +94,6 @@ class Workers:
         yield from self._crashes()
         yield from self._dropped()
         yield from self._limits()
-
-    def _changed(self, unit: str) -> float:
-        """Return when a unit was last changed or started by hand; older events do not count.
-
-        After a start by hand, systemd counts restarts from zero. A change is a new ctime of the
-        unit's file, or of a drop-in.
-        """
-        found = self._properties[unit]
-        files = [found["FragmentPath"], *found["DropInPaths"]]
-        times = [_ctime(file) + _SETTLED for file in files if file]
-        if not found["NRestarts"]:
-            monotonic = int(found["InactiveExitTimestampMonotonic"]) / 1e6
-            times.append(time.time() - time.monotonic() + monotonic)
-        return max(times, default=0.0)
 
     # ---- states --------------------------------------------------------------------------
 
@@ -317,6 +306,20 @@ def _processor_time(pid: int) -> float:
     return own + sum(_processor_time(int(child)) for child in children)
 
 
+def _changed(found: Mapping[str, Any], now: float) -> float:
+    """Return when a unit was last changed or started by hand; older events do not count.
+
+    After a start by hand, systemd counts restarts from zero. A change is a new ctime of the unit's
+    file, or of a drop-in; one of the future is that of a clock which was set back since.
+    """
+    files = filter(None, [found["FragmentPath"], *found["DropInPaths"]])
+    times = [ctime + _SETTLED for ctime in map(_ctime, files) if ctime <= now]
+    if not found["NRestarts"]:
+        monotonic = int(found["InactiveExitTimestampMonotonic"]) / 1e6
+        times.append(now - time.monotonic() + monotonic)
+    return max(times, default=0.0)
+
+
 def _ctime(file: str) -> float:
     try:
         return Path(file).stat().st_ctime
@@ -326,7 +329,7 @@ def _ctime(file: str) -> float:
 
 def _since(process: Process) -> str:
     """Return the description of a process; "since" precedes the time of an end."""
-    over = process.state in (State.STOPPED, State.EXITED) and process.description != "Not started"
+    over = process.state in (State.STOPPED, State.EXITED) and process.description != NOT_STARTED
     return f"since {process.description}" if over else process.description
 
 

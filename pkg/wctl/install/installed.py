@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wctl.systemd import unit_name
+from wctl.trust import accounts
 from wctl.units.marker import directives, own_text
 
 _TEMPLATE = "@.service"
@@ -42,7 +43,7 @@ class Layout:
     @classmethod
     def of_user(cls) -> Layout:
         """Return the layout of the user who runs wctl."""
-        home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+        home = Path(os.environ.get("XDG_CONFIG_HOME") or accounts.home() / ".config")
         return cls(
             user=True,
             units=home / "systemd/user",

@@ -80,7 +80,7 @@ def _base(*, user: bool) -> str:
     """Return the directory that LogsDirectory= is relative to (systemd.exec(5))."""
     if not user:
         return "/var/log"
-    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "log"
-    config = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "log"
+    state = Path(os.environ.get("XDG_STATE_HOME") or accounts.home() / ".local/state") / "log"
+    config = Path(os.environ.get("XDG_CONFIG_HOME") or accounts.home() / ".config") / "log"
     # systemd 254 moved it from $XDG_CONFIG_HOME to $XDG_STATE_HOME.
     return str(config if (config / "wctl").is_dir() else state)

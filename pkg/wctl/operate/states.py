@@ -54,6 +54,7 @@ _TABLE: Mapping[tuple[str, str], State | None] = {
     ("failed", "*"): None,
 }
 
+NOT_STARTED = "Not started"  # the description of an instance whose unit is not loaded, or never ran
 _CLD_EXITED = 1  # the code of waitid(2), as in ExecMainCode=
 
 # Exit codes with which systemd says why it failed (systemd.exec(5), "Process Exit Codes").
@@ -153,7 +154,7 @@ def _process(
 ) -> Process:
     program, group, name = instance.program, instance.group, instance.unit
     if unit is None:
-        return Process(program, group, name, State.STOPPED, "Not started")
+        return Process(program, group, name, State.STOPPED, NOT_STARTED)
     state = state_of(unit, properties)
     pid = int(properties.get("MainPID", 0))
     text = _description(state, properties, now)
@@ -227,7 +228,7 @@ def _description(state: State, properties: Mapping[str, Any], now: int) -> str:
         return _reason(properties)
     if state in STOPPED_STATES:
         ended = int(properties.get("InactiveEnterTimestamp", 0))
-        return _clock(ended) if ended else "Not started"
+        return _clock(ended) if ended else NOT_STARTED
     return ""
 
 

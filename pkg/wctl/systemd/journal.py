@@ -56,6 +56,7 @@ class Query:
     programs: tuple[str, ...] = ()  # with about
     stream: str | None = None
     output: bool = False  # only stdout and stderr, and no messages of wctl itself
+    notes: bool = False  # only messages of wctl itself
     priority: int | None = None
     since: int | None = None  # microseconds since the epoch
     until: int | None = None
@@ -65,11 +66,13 @@ class Query:
         """Return groups of matches: a message needs a listed value for each field of one group."""
         own = UNIT_FIELDS[self.user][-1]
         units = tuple(f"{own}={unit}" for unit in self.units)
+        wctl = f"{_IDENTIFIER}=wctl"
+        if self.notes:
+            return [(wctl, *units)]
         if not self.about:
             groups = [units, *([self._of_children()] if self.user else [])]
             return [(*group, *self._stream(), *self._priorities()) for group in groups]
         trusted = journal_fields.of_administrator(user=self.user)
-        wctl = f"{_IDENTIFIER}=wctl"
         groups = [(wctl, *units)]
         for name in UNIT_FIELDS[self.user][:-1]:
             groups.append((*trusted, *(f"{name}={unit}" for unit in self.units)))
@@ -137,6 +140,12 @@ def last(units: Sequence[str], count: int, *, user: bool, since: float = 0.0) ->
     """
     query = Query(tuple(units), user=user, since=int(since * 1_000_000))
     return list(reader().read(query, count))
+
+
+def notes(units: Sequence[str], since: float, *, user: bool) -> list[Line]:
+    """Return what the wrappers of ``units`` noted since ``since`` (seconds since the epoch)."""
+    query = Query(tuple(units), user=user, notes=True, since=int(since * 1_000_000))
+    return list(reader().read(query, None)) if units else []
 
 
 class Native:

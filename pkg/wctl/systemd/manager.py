@@ -18,6 +18,7 @@ from jeepney import DBusAddress, HeaderFields, Message, MessageType, new_method_
 from jeepney.io.blocking import DBusConnection, open_dbus_connection
 
 from wctl.errors import NEEDS_ROOT, Exit, WctlError
+from wctl.trust import accounts
 
 _BUS = "org.freedesktop.systemd1"
 _MANAGER = DBusAddress("/org/freedesktop/systemd1", _BUS, f"{_BUS}.Manager")
@@ -29,6 +30,7 @@ _OF_UNIT = {
     "ActiveExitTimestampMonotonic",
     "ActiveState",
     "DropInPaths",
+    "FreezerState",
     "FragmentPath",
     "InactiveEnterTimestamp",
     "InactiveExitTimestampMonotonic",
@@ -323,6 +325,9 @@ def _connect(*, user: bool) -> DBusConnection:
         )
     try:
         return open_dbus_connection(_user_bus() if user else "SYSTEM")
+    except (BrokenPipeError, ConnectionResetError):
+        # dbus-daemon(1) closes the connection of a user that it does not find.
+        raise _unreachable(f"it refuses user {accounts.name(os.getuid())}", user=user) from None
     except (OSError, ValueError) as error:
         raise _unreachable(str(error), user=user) from None
 

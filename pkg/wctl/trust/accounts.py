@@ -5,6 +5,23 @@ from __future__ import annotations
 import grp
 import os
 import pwd
+from pathlib import Path
+
+from wctl.errors import WctlError
+
+
+def home() -> Path:
+    """Return our home directory.
+
+    Raises:
+        WctlError: neither HOME nor the list of users names one.
+    """
+    try:
+        return Path.home()
+    except RuntimeError:
+        raise WctlError(
+            f"user {os.getuid()} has no home directory: HOME is not set, and there is no such user"
+        ) from None
 
 
 def find(user: str) -> pwd.struct_passwd | None:

@@ -1,0 +1,71 @@
+"""Findings about output that is lost, and counts that are not kept."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from wctl.doctor.finding import Commands, Finding, few
+from wctl.operate.states import Process
+from wctl.systemd import journal, unit_name
+from wctl.systemd.manager import Manager
+from wctl.trust import commands as tools
+from wctl.trust.text import shell_join
+
+_JOURNALD = "systemd-journald.service"
+_SOCKETS = ("systemd-journald.socket", "systemd-journald-dev-log.socket")
+_STORAGE = re.compile(r"^\s*Storage\s*=\s*(\S*)", re.MULTILINE)
+_CONFIGURATION = ("systemd-analyze", "cat-config", "systemd/journald.conf")
+# Notes of the wrapper: outputs.py, starts.py.
+_DROPPED, _RESUMED = ": lines are dropped", "were dropped"
+_NOT_COUNTED = ": cannot count failed starts: "
+
+
+def of_journald(manager: Manager, programs: Sequence[str], commands: Commands) -> Iterator[Finding]:
+    """Report a journald that keeps nothing of what ``programs`` log to the journal."""
+    if manager.user or not programs:
+        return
+    found = manager.properties([(_JOURNALD, ("ActiveState", "LoadState"))])[_JOURNALD]
+    state = found["LoadState"] if found["LoadState"] != "loaded" else found["ActiveState"]
+    evidence = (f"{_JOURNALD}: {state}", f"programs that log to the journal: {', '.join(programs)}")
+    if state not in ("active", "reloading", "activating"):
+        what = "journald does not run, so what workers write is lost, or goes to files"
+        start = commands.systemctl("start", _JOURNALD)
+        unmask = commands.systemctl("unmask", _JOURNALD, *_SOCKETS)
+        remedy = f"{unmask} && {start}" if state == "masked" else start
+        yield Finding("journald-down", "", what, evidence, remedy)
+        return
+    storage = _STORAGE.findall(tools.output(_CONFIGURATION) or "")
+    if storage and storage[-1].lower() == "none":
+        what = "journald stores nothing, so what workers write is lost; use Storage=auto"
+        remedy = f"{shell_join(_CONFIGURATION)} | grep -n Storage"
+        yield Finding("journald-stores-nothing", "", what, ("Storage=none", evidence[1]), remedy)
+
+
+def by_notes(manager: Manager, processes: Sequence[Process], since: float) -> Iterator[Finding]:
+    """Report what wrappers have noted in the journal since ``since`` (seconds since the epoch)."""
+    dropping: dict[str, tuple[str, str]] = {}
+    uncounted: dict[str, tuple[str, str]] = {}
+    for line in journal.notes([process.unit for process in processes], since, user=manager.user):
+        name, _, note = line.text.partition(": ")
+        if line.text.endswith(_DROPPED):
+            path, _, _ = note.partition(": ")
+            dropping[path] = unit_name.short(line.unit), note
+        elif line.text.endswith(_RESUMED):
+            dropping.pop(note.partition(": ")[0], None)
+        elif _NOT_COUNTED in line.text:
+            uncounted[name] = unit_name.short(line.unit), note
+    if dropping:
+        what = "lines for its log file are dropped; correct the cause, and they are written again"
+        remedy = shell_join(["namei", "-l", next(iter(dropping))])
+        yield _finding("log-file-fails", processes[0].program, what, dropping, remedy)
+    if uncounted:
+        what = "its failed starts cannot be counted, so it is started again without a pause"
+        yield _finding("starts-not-counted", processes[0].program, what, uncounted, "df -h /run")
+
+
+def _finding(
+    code: str, program: str, what: str, notes: dict[str, tuple[str, str]], remedy: str
+) -> Finding:
+    instances = tuple(sorted({instance for instance, _ in notes.values()}))
+    return Finding(code, program, what, few(note for _, note in notes.values()), remedy, instances)

@@ -1,0 +1,62 @@
+"""Findings about what an administrator did to units beside wctl: drop-ins, masks, freezing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from wctl.check.advice import OURS
+from wctl.config.model import Program
+from wctl.doctor.finding import Finding, few
+from wctl.doctor.workers import ExaminedProgram
+from wctl.operate.states import NOT_STARTED
+from wctl.systemd import unit_name
+from wctl.systemd.manager import Manager
+from wctl.trust import files
+from wctl.trust.text import shell_quote
+from wctl.units.marker import directives
+
+_PROPERTIES = ("DropInPaths", "FreezerState", "LoadState")
+_FROZEN = ("freezing", "frozen")
+
+
+def findings(manager: Manager, examined: ExaminedProgram) -> Iterator[Finding]:
+    """Report what keeps instances of a program from doing what wctl says of them."""
+    program, installed, commands = examined.program, examined.installed, examined.commands
+    # systemd would have to load the units of all others.
+    known = {process.unit for process in examined.processes if process.description != NOT_STARTED}
+    units = sorted(known.union(map(installed.instance, installed.enabled)))
+    properties = manager.properties([(unit, _PROPERTIES) for unit in units])
+    masked = [unit for unit in units if properties[unit]["LoadState"] == "masked"]
+    if masked:
+        what = "is masked, so systemd refuses to start it"
+        yield _finding("masked", program, what, masked, commands.systemctl("unmask", *masked))
+    frozen = [unit for unit in units if properties[unit]["FreezerState"] in _FROZEN]
+    if frozen:
+        what = "is frozen: it is RUNNING, but does nothing, and systemd cannot stop it"
+        yield _finding("frozen", program, what, frozen, commands.systemctl("thaw", *frozen))
+    drop_ins = dict.fromkeys(path for unit in units for path in properties[unit]["DropInPaths"])
+    lines = [line for path in drop_ins for line in _ours(path)]
+    if lines:
+        what = (
+            "a drop-in changes directives that wctl relies on, so states, back-off or logs are not"
+            " what wctl says; use the program's options instead"
+        )
+        remedy = f"${{EDITOR:-vi}} {shell_quote(lines[0].partition(': ')[0])}"
+        reload = commands.systemctl("daemon-reload")
+        yield Finding("drop-in-overrides", program.name, what, few(lines), f"{remedy} && {reload}")
+
+
+def _ours(path: str) -> Iterator[str]:
+    """Yield the lines of a drop-in that override what wctl writes."""
+    try:
+        text = files.read(path).decode(errors="replace")
+    except OSError:
+        return
+    for key, value in directives(text, "Service"):
+        if key.strip() in OURS:
+            yield f"{path}: {key.strip()}={value.strip()}"
+
+
+def _finding(code: str, program: Program, what: str, units: Sequence[str], remedy: str) -> Finding:
+    instances = tuple(map(unit_name.short, units))
+    return Finding(code, program.name, what, few(instances), remedy, instances)

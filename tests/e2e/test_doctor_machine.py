@@ -1,0 +1,132 @@
+"""wctl doctor, where an administrator or the machine does something beside wctl."""
+
+from __future__ import annotations
+
+import pytest
+
+from e2e.doctoring import examine, only, paste
+from machine import provision
+from machine.driver import Machine, unique_name, wait_for
+from machine.units import configure, show, states
+
+SOCKETS = "systemd-journald.socket systemd-journald-dev-log.socket systemd-journald-audit.socket"
+SLEEPER = "[program:x]\ncommand=sleep 1000\nuser=www-data\n"
+
+
+@pytest.fixture
+def running(machine: Machine) -> Machine:
+    """The machine, where one worker runs."""
+    configure(machine, SLEEPER)
+    machine.run("wctl update")
+    assert examine(machine) == []
+    return machine
+
+
+def test_masked_instance(running: Machine) -> None:
+    """A start cannot help a masked instance, so the remedy is another one."""
+    running.run("wctl stop x@00; systemctl mask x@00.service")
+    found = [finding for finding in examine(running) if finding["code"] == "masked"]
+    assert found[0]["instances"] == ["x@00"]
+    paste(running, found[0])
+    paste(running, only(examine(running), "stopped"))
+    assert examine(running) == []
+
+
+def test_masked_template(running: Machine) -> None:
+    """A mask of the template is not taken for somebody else's unit."""
+    running.run("mv /etc/systemd/system/x@.service /srv/; systemctl mask x@.service")
+    result = running.run("wctl update", check=False)
+    assert result.code == 1
+    assert "the unit x@.service is masked; run: systemctl unmask x@.service" in result.err
+    running.run("systemctl unmask x@.service; wctl update")
+    assert states(running) == {"x@00": "RUNNING"}
+
+
+@pytest.mark.parametrize(
+    "line", ["Type=exec", "NotifyAccess=main", "ExecStart=\nExecStart=/bin/sleep 1", "Restart=no"]
+)
+def test_drop_in_that_overrides_wctl(running: Machine, line: str) -> None:
+    """A drop-in that takes away what wctl relies on is a finding; others are not."""
+    path = "/etc/systemd/system/x@.service.d/mine.conf"
+    running.write(path, f"[Service]\nNice=5\n{line}\n")
+    running.run("systemctl daemon-reload")
+    found = only(examine(running), "drop-in-overrides")
+    assert found["evidence"][0].startswith(f"{path}: {line.partition('=')[0]}=")
+    running.write("/root/edit", '#!/bin/sh\nexec sed -i "/^[ETNR][a-zA-Z]*=[^5]*$/d" "$1"\n', 0o755)
+    paste(running, found, EDITOR="/root/edit")
+    assert examine(running) == []
+    assert show(running, "x@00", "Nice") == {"Nice": "5"}
+
+
+def test_frozen_instance(suite: str, deb: object) -> None:
+    """A frozen worker is RUNNING for systemd, and does nothing; thawing heals it."""
+    with Machine.boot(unique_name(f"frozen-{suite}"), suite, cgroups="v2") as machine:
+        provision.install_wctl(machine, deb)  # type: ignore[arg-type]
+        machine.run("rm /etc/wctl/conf.d/*")
+        configure(machine, SLEEPER)
+        machine.run("wctl update")
+        machine.run("systemctl freeze x@00")
+        paste(machine, only(examine(machine), "frozen"))
+        assert examine(machine) == []
+
+
+def test_journald_that_is_down(running: Machine) -> None:
+    """Where journald does not run, output is lost or goes to files; the remedy starts journald."""
+    try:
+        running.run(f"systemctl stop systemd-journald.service {SOCKETS}", check=False)
+        found = only(examine(running), "journald-down")
+        assert found["evidence"][1] == "programs that log to the journal: x"
+        paste(running, found)
+        wait_for(lambda: not examine(running), 20, "journald")
+        running.run(f"systemctl mask --now systemd-journald.service {SOCKETS}", check=False)
+        paste(running, only(examine(running), "journald-down"))
+        wait_for(lambda: not examine(running), 20, "journald, unmasked")
+    finally:
+        running.run(f"systemctl unmask systemd-journald.service {SOCKETS}", check=False)
+        running.run(f"systemctl start systemd-journald.service {SOCKETS}", check=False)
+
+
+def test_journald_that_stores_nothing(running: Machine) -> None:
+    """With Storage=none every line is lost, and the remedy shows where that is set."""
+    path = "/etc/systemd/journald.conf.d/none.conf"
+    try:
+        running.write(path, "[Journal]\nStorage=none\n")
+        found = only(examine(running), "journald-stores-nothing")
+        assert "Storage=none" in running.run(["bash", "-c", found["remedy"]]).out
+        running.write(path, "[Journal]\nStorage=volatile\n")
+        assert examine(running) == []
+    finally:
+        running.run(["rm", path])
+
+
+def test_log_file_that_cannot_be_written(machine: Machine) -> None:
+    """Lines that the wrapper drops are a finding, until it writes again."""
+    machine.run("rm -rf /srv/logs; install -d -o www-data /srv/logs /srv/logs/w.log")
+    script = "while :; do echo line; sleep 0.1; done"
+    configure(
+        machine,
+        f"[program:w]\ncommand=sh -c '{script}'\nuser=www-data\n"
+        "stdout_logfile=/srv/logs/w.log\nredirect_stderr=true\n",
+    )
+    machine.run("wctl update")
+    wait_for(lambda: examine(machine), 20, "the note")
+    found = only(examine(machine), "log-file-fails")
+    assert found["evidence"] == ["/srv/logs/w.log: Is a directory: lines are dropped"]
+    assert found["instances"] == ["w@00"]
+    assert "/srv/logs" in machine.run(["bash", "-c", found["remedy"]]).out
+    machine.run("rmdir /srv/logs/w.log")
+    wait_for(lambda: not examine(machine), 20, "the wrapper to write again")
+
+
+def test_count_that_cannot_be_written(machine: Machine) -> None:
+    """Without a count of failed starts there is no back-off, and doctor says why."""
+    configure(machine, "[program:w]\ncommand=/bin/false\nuser=www-data\nstartretries=50\n")
+    machine.run("wctl update --no-wait", check=False)
+    wait_for(lambda: states(machine)["w@00"] == "BACKOFF", 20, "BACKOFF")
+    counter = "/run/wctl/w@00.service/failed-starts"
+    machine.run(f"rm {counter}; mkdir -p {counter}/x", user="www-data")
+    wait_for(
+        lambda: "starts-not-counted" in [finding["code"] for finding in examine(machine)],
+        20,
+        "the wrapper's note",
+    )
