@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +58,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     alone = not any(TESTS / name in item.path.parents for item in items for name in ("e2e", "vm"))
     for item in items:
         _limit(item)
+        if any(place in (item.path, *item.path.parents) for place in ATTACKS):
+            item.user_properties.append(("attack", _subject(item)))
         if alone and TESTS / "unit" in item.path.parents:
             item.add_marker(pytest.mark.filterwarnings("error::ResourceWarning"))
     _group(items)
@@ -127,6 +129,27 @@ def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] 
     return ("flaky", "K", "FLAKY") if str(report.outcome) == "flaky" else None
 
 
+# ---- the table of attacks and faults -----------------------------------------------------------
+
+ATTACKS = (TESTS / "e2e/attacks", TESTS / "e2e/test_kills.py", TESTS / "fuzz/test_injections.py")
+
+
+def _subject(item: pytest.Item) -> str:
+    """Returns what a file of tests attacks: the first sentence of its docstring."""
+    assert isinstance(item, pytest.Function)
+    return (item.module.__doc__ or "").partition("\n")[0].rstrip(".")
+
+
+def _attacks(reports: Iterable[Any]) -> list[str]:
+    """Returns a table: what was attacked, how many tests tried, and how many of them wctl held."""
+    tried: dict[str, list[bool]] = {}
+    for report in reports:
+        subject = dict(report.user_properties).get("attack")
+        if subject is not None and report.when == "call":
+            tried.setdefault(subject, []).append(report.passed)
+    return [f"{subject:90} {len(held):5} {sum(held):5}" for subject, held in sorted(tried.items())]
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
@@ -136,6 +159,13 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
+    ended = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
+    attacks = _attacks(ended)
+    if attacks:
+        terminalreporter.section("attacks and faults")
+        terminalreporter.write_line(f"{'':90} tried  held")
+        for line in attacks:
+            terminalreporter.write_line(line)
     flaky = terminalreporter.stats.get("flaky", [])
     for report in flaky:
         terminalreporter.section(f"FLAKY: {report.nodeid} ({report.when})")

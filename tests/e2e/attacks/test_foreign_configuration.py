@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
-
 from machine.driver import Machine
 from machine.units import configure, pids
 
 SECRET = "hunter2"
 
 
-@pytest.mark.core
 def test_check_warns_of_what_others_can_change(machine: Machine) -> None:
     """check names an [include] of a user's directory, in which that user can become root."""
     machine.run("install -d -o www-data /srv/site")
@@ -26,7 +23,6 @@ def test_check_warns_of_what_others_can_change(machine: Machine) -> None:
     assert machine.run(["wctl", "check", "--strict"]).out == "1 program, 0 errors, 0 warnings\n"
 
 
-@pytest.mark.core
 def test_password_in_serverurl_is_secret(machine: Machine) -> None:
     """The worker has the URL; no other user finds the password in units or over D-Bus."""
     configure(

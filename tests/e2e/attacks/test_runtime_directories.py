@@ -10,7 +10,6 @@ from machine.units import configure, show
 COUNT = "/run/wctl/w@00.service/failed-starts"
 
 
-@pytest.mark.core
 @pytest.mark.parametrize(
     "put",
     ["mkfifo {}", "ln -s /etc/shadow {}", "ln -s /dev/zero {}", "mkdir {}", "echo -5 >{}"],

@@ -71,7 +71,6 @@ def examine(machine: Machine, pid: int, why: str) -> None:
     assert (result.code, result.out) == (0, "no findings\n")
 
 
-@pytest.mark.core
 def test_supervisorctl_beside_a_false_supervisord_is_not_run(target: Machine) -> None:
     """A supervisorctl in the directory that a process names is not run."""
     target.write(f"{EVIL}/supervisord.conf", PROGRAM, owner="nobody:nogroup")

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
-
 from machine.driver import Machine
 from machine.units import configure
 
 
-@pytest.mark.core
 def test_umask_000(machine: Machine) -> None:
     """With umask 000, nobody can replace the lock, or write to a file or directory of wctl's."""
     machine.run("rm -rf /run/wctl /etc/wctl/env")
@@ -22,7 +19,6 @@ def test_umask_000(machine: Machine) -> None:
     assert machine.run(["wctl", "check", "--strict"]).code == 0
 
 
-@pytest.mark.core
 def test_a_lock_that_others_can_replace(machine: Machine) -> None:
     """wctl refuses to lock a file that another user could replace, and says what to do."""
     configure(machine, "[program:x]\ncommand=sleep 1000\nuser=www-data\n")

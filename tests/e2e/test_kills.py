@@ -1,0 +1,185 @@
+"""SIGKILL at random moments of update, scale, import and takeover, and five shells at once.
+
+Whatever was under way, the same command run again brings the state that it was asked for.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from machine import provision
+from machine.driver import Machine, unique_name, wait_for
+from machine.units import configure, states
+
+# Three of each in every run; 200 in all with tests/run --full.
+KILLS = pytest.mark.parametrize("kills", [3, pytest.param(50, marks=pytest.mark.full)])
+SEED = 20261129
+SUPERVISED = """[program:one]
+command=sleep 1000
+numprocs=2
+process_name=%(process_num)02d
+startsecs=0
+[program:two]
+command=sleep 2000
+startsecs=0
+"""
+
+
+def killed(machine: Machine, command: str, seconds: float) -> bool:
+    """Runs a command, and kills it after ``seconds``; returns whether it was killed."""
+    limit = f"{seconds:.3f}"
+    done = machine.run(["timeout", "--signal=KILL", limit, *command.split()], check=False)
+    return done.code in (-9, 137)
+
+
+def taken(machine: Machine, command: str) -> float:
+    """Returns the seconds that a command takes if nobody kills it."""
+    begun = time.monotonic()
+    machine.run(command)
+    return time.monotonic() - begun
+
+
+def sleeping(machine: Machine) -> list[str]:
+    """Returns what each worker sleeps for, sorted."""
+    commands = machine.run("ps -eo args").out.splitlines()
+    return sorted(words[6:] for words in commands if words.startswith("sleep "))
+
+
+def program(name: str, seconds: int, count: int) -> str:
+    """Returns a program of several processes."""
+    options = f"numprocs={count}\nprocess_name=%(process_num)02d\nwctl_ignore=startsecs-0\n"
+    return f"[program:{name}]\ncommand=sleep {seconds}\nstartsecs=0\n{options}"
+
+
+@KILLS
+def test_update(machine: Machine, kills: int) -> None:
+    """Changed, added, removed and rescaled programs: nothing is lost."""
+    chance = random.Random(SEED)
+    even = program("a", 1000, 2) + program("b", 1000, 2) + program("c", 1000, 1)
+    odd = program("a", 2000, 2) + program("b", 1000, 3) + program("d", 2000, 1)
+    expected = {even: ["1000"] * 5, odd: ["1000"] * 3 + ["2000"] * 3}
+    configure(machine, even)
+    whole = taken(machine, "wctl update")
+    hits = 0
+    for number in range(kills):
+        text = (odd, even)[number % 2]
+        configure(machine, text)
+        hits += killed(machine, "wctl update", chance.uniform(0.01, 0.9) * whole)
+        machine.run("wctl update")
+        wait_for(lambda: sleeping(machine) == expected[text], 20, f"update {number}")  # noqa: B023
+        assert machine.run("wctl reread").out == "No config updates to processes\n"
+    assert hits or kills < 10
+    assert machine.run("wctl doctor").out == "no findings\n"
+
+
+@KILLS
+def test_scale(machine: Machine, kills: int) -> None:
+    """Exactly the number that was asked for is enabled and runs."""
+    chance = random.Random(SEED)
+    configure(machine, program("p", 1000, 1))
+    machine.run("wctl update")
+    whole = taken(machine, "wctl scale p 7")
+    for number in range(kills):
+        count = chance.randrange(8)
+        killed(machine, f"wctl scale p {count}", chance.uniform(0.01, 0.9) * whole)
+        machine.run(f"wctl scale p {count}")
+        wait_for(lambda: len(sleeping(machine)) == count, 20, f"scale {number}")  # noqa: B023
+        links = machine.run("ls /etc/systemd/system/p.target.wants", check=False).out.split()
+        assert len(links) == count
+    machine.run("wctl scale p 1")
+    assert machine.run("wctl doctor").out == "no findings\n"
+
+
+@pytest.fixture(scope="module")
+def booted(suite: str, deb: Path) -> Iterator[Machine]:
+    """A machine with wctl and Debian's Supervisor, which runs two programs."""
+    with Machine.boot(unique_name(f"kills-{suite}"), f"{suite}/supervisor") as machine:
+        provision.install_wctl(machine, deb)
+        machine.write("/etc/supervisor/conf.d/ours.conf", SUPERVISED)
+        machine.run("systemctl disable supervisor")
+        yield machine
+
+
+@pytest.fixture
+def supervised(booted: Machine) -> Callable[[], Machine]:
+    """Brings the machine back to where Supervisor alone runs the programs."""
+
+    def bring_back() -> Machine:
+        provision.reset(booted)
+        booted.run("systemctl start supervisor; supervisorctl start all", check=False)
+        wait_for(lambda: sleeping(booted) == ["1000", "1000", "2000"], 30, "Supervisor's workers")
+        return booted
+
+    return bring_back
+
+
+@KILLS
+def test_import(supervised: Callable[[], Machine], kills: int) -> None:
+    """The files are there as a whole, or not at all; the next import writes the same."""
+    chance = random.Random(SEED)
+    machine = supervised()
+    seconds = taken(machine, "wctl import")
+    whole = machine.run("cat /etc/wctl/conf.d/*").out
+    for _ in range(kills):
+        machine.run("rm -f /etc/wctl/conf.d/*")
+        killed(machine, "wctl import", chance.uniform(0.01, 0.9) * seconds)
+        left = machine.run("cat /etc/wctl/conf.d/*.conf", check=False).out
+        assert left in ("", whole)
+        machine.run("wctl import")
+        assert machine.run("cat /etc/wctl/conf.d/*.conf").out == whole
+
+
+@KILLS
+def test_takeover(supervised: Callable[[], Machine], kills: int) -> None:
+    """Every worker runs at every moment, and in the end once, under systemd."""
+    chance = random.Random(SEED)
+    seconds = taken(supervised(), "wctl import --takeover")
+    for number in range(kills):
+        machine = supervised()
+        killed(machine, "wctl import --takeover", chance.uniform(0.01, 0.9) * seconds)
+        assert set(sleeping(machine)) == {"1000", "2000"}
+        machine.run("wctl import --takeover")
+        expected = ["1000", "1000", "2000"]
+        wait_for(lambda: sleeping(machine) == expected, 30, f"takeover {number}")  # noqa: B023
+        assert len(states(machine)) == 3 and set(states(machine).values()) == {"RUNNING"}
+        assert "RUNNING" not in machine.run("supervisorctl status", check=False).out
+
+
+@pytest.mark.parametrize("seconds", [8, pytest.param(60, marks=pytest.mark.full)])
+def test_five_shells(machine: Machine, seconds: int) -> None:
+    """Five shells scale, update, restart, stop and reload at once; then the state is right."""
+    text = program("p", 1000, 2) + program("q", 1000, 1)
+    configure(machine, text)
+    machine.run("wctl update")
+    other = text.replace("sleep 1000", "sleep 2000", 1)
+    machine.write("/srv/one", text)
+    machine.write("/srv/two", other)
+    loops = (
+        "wctl scale p $((RANDOM % 5))",
+        "cp /srv/one /etc/wctl/conf.d/test.conf; wctl update;"
+        " cp /srv/two /etc/wctl/conf.d/test.conf; wctl update",
+        "wctl restart q; wctl restart --rolling p",
+        "wctl stop p@00; wctl start p@00",
+        "systemctl daemon-reload; wctl status; wctl doctor",
+    )
+    shells = [
+        machine.popen(["timeout", str(seconds), "bash", "-c", f"while :; do {loop}; done"])
+        for loop in loops
+    ]
+    for shell in shells:
+        _, said = shell.communicate(timeout=seconds + 120)
+        assert "Traceback" not in said
+    wait_for(lambda: not machine.run("pgrep -x wctl", check=False).out, 60, "the last verbs")
+    configure(machine, text)
+    machine.run("wctl update; wctl scale p 3; wctl start all", check=False)
+    wait_for(lambda: sleeping(machine) == ["1000"] * 4, 30, "the end state")
+    assert len(states(machine)) == 4 and set(states(machine).values()) == {"RUNNING"}
+    links = machine.run("ls /etc/systemd/system/p.target.wants").out.split()
+    assert links == ["p@00.service", "p@01.service", "p@02.service"]
+    assert machine.run("wctl reread").out == "No config updates to processes\n"
+    assert machine.run("wctl doctor").out == "no findings\n"
