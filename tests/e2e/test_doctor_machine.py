@@ -130,3 +130,8 @@ def test_count_that_cannot_be_written(machine: Machine) -> None:
         20,
         "the wrapper's note",
     )
+    # What was noted of an earlier life is no finding of this one.
+    machine.run("wctl stop w; wctl remove w")
+    configure(machine, "[program:w]\ncommand=sleep 1000\nuser=www-data\n")
+    machine.run("wctl update")
+    assert examine(machine) == []

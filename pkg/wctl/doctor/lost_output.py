@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from wctl.doctor.finding import Commands, Finding, few
 from wctl.operate.states import Process
-from wctl.systemd import journal, unit_name
+from wctl.systemd import exits, journal, unit_name
+from wctl.systemd.journal import Line
 from wctl.systemd.manager import Manager
 from wctl.trust import commands as tools
 from wctl.trust.text import shell_join
@@ -43,10 +44,13 @@ def of_journald(manager: Manager, programs: Sequence[str], commands: Commands) -
 
 
 def by_notes(manager: Manager, processes: Sequence[Process], since: float) -> Iterator[Finding]:
-    """Report what wrappers have noted in the journal since ``since`` (seconds since the epoch)."""
+    """Report what wrappers have noted in the journal since ``since`` (seconds since the epoch).
+
+    What they noted before the last start by hand does not count.
+    """
     dropping: dict[str, tuple[str, str]] = {}
     uncounted: dict[str, tuple[str, str]] = {}
-    for line in journal.notes([process.unit for process in processes], since, user=manager.user):
+    for line in _notes(manager, [process.unit for process in processes], since):
         name, _, note = line.text.partition(": ")
         if line.text.endswith(_DROPPED):
             path, _, _ = note.partition(": ")
@@ -62,6 +66,17 @@ def by_notes(manager: Manager, processes: Sequence[Process], since: float) -> It
     if uncounted:
         what = "its failed starts cannot be counted, so it is started again without a pause"
         yield _finding("starts-not-counted", processes[0].program, what, uncounted, "df -h /run")
+
+
+def _notes(manager: Manager, units: Sequence[str], since: float) -> list[Line]:
+    lines = journal.notes(units, since, user=manager.user)
+    noted = sorted({line.unit for line in lines})
+    found = manager.properties([(unit, ("NRestarts",)) for unit in noted])
+    begun = {
+        unit: exits.first_start(unit, int(found[unit]["NRestarts"]), user=manager.user)
+        for unit in noted
+    }
+    return [line for line in lines if line.time / 1e6 >= begun[line.unit]]
 
 
 def _finding(
