@@ -33,12 +33,16 @@ def test_masked_instance(running: Machine) -> None:
 
 
 def test_masked_template(running: Machine) -> None:
-    """A mask of the template is not taken for somebody else's unit."""
+    """A mask of the template hides no worker, and is not taken for somebody else's unit."""
     running.run("mv /etc/systemd/system/x@.service /srv/; systemctl mask x@.service")
+    assert states(running) == {"x@00": "RUNNING"}
     result = running.run("wctl update", check=False)
     assert result.code == 1
     assert "the unit x@.service is masked; run: systemctl unmask x@.service" in result.err
-    running.run("systemctl unmask x@.service; wctl update")
+    found = [finding for finding in examine(running) if finding["code"] == "masked"]
+    assert found[0]["instances"] == ["x@00"]
+    paste(running, found[0])
+    assert examine(running) == []
     assert states(running) == {"x@00": "RUNNING"}
 
 
@@ -116,6 +120,26 @@ def test_log_file_that_cannot_be_written(machine: Machine) -> None:
     assert "/srv/logs" in machine.run(["bash", "-c", found["remedy"]]).out
     machine.run("rmdir /srv/logs/w.log")
     wait_for(lambda: not examine(machine), 20, "the wrapper to write again")
+
+
+def test_log_file_that_grows(machine: Machine) -> None:
+    """What is in the way of a rotation is named, until the wrapper has rotated."""
+    machine.run("mkdir -p /srv/logs/w.log.1")
+    script = "while echo 1234567890; do sleep 0.01; done"
+    configure(
+        machine,
+        f"[program:w]\ncommand=sh -c '{script}'\nstdout_logfile=/srv/logs/w.log\nlog=file\n"
+        "stdout_logfile_maxbytes=1KB\nstdout_logfile_backups=1\nredirect_stderr=true\n",
+    )
+    machine.run("wctl update")
+    wait_for(lambda: examine(machine), 20, "the note")
+    found = only(examine(machine), "log-file-grows")
+    assert found["instances"] == ["w@00"]
+    assert "w.log.1: Is a directory" in found["evidence"][0]
+    shown = machine.run(["bash", "-c", found["remedy"]]).out
+    assert "/srv/logs/w.log.1" in shown and "/srv/logs/w.log\n" in shown
+    machine.run("rmdir /srv/logs/w.log.1; wctl restart w")
+    assert examine(machine) == []
 
 
 def test_count_that_cannot_be_written(machine: Machine) -> None:

@@ -426,6 +426,19 @@ def test_user_manages_own_units(machine: Machine) -> None:
     machine.run("rm -r /home/ann/.config /var/lib/systemd/linger/ann; systemctl stop 'user@*'")
 
 
+def test_user_who_is_in_no_database(machine: Machine) -> None:
+    """Without an account and without variables, one line says what is missing."""
+    lonely = "setpriv --reuid=4242 --clear-groups env --ignore-environment wctl --user"
+    home = "wctl: user 4242 has no home directory: HOME is not set, and there is no such user\n"
+    for verb in ("check", "update", "doctor", "logs"):
+        shown = machine.run(f"{lonely} {verb}", check=False)
+        assert (shown.code, shown.out, shown.err) == (1, "", home), verb
+    shown = machine.run(f"{lonely} status", check=False)
+    bus = "DBUS_SESSION_BUS_ADDRESS is not set, and /run/user/4242/bus does not exist"
+    assert shown.err.startswith(f"wctl: cannot reach the user bus: {bus}\n")
+    assert (shown.code, shown.out) == (4, "")
+
+
 def test_completion_knows_verbs_programs_and_instances(machine: Machine) -> None:
     """Shells can complete verbs, programs, and instances after an @."""
     configure(machine, SLEEPERS)
@@ -531,3 +544,16 @@ def test_failed_start_is_explained_by_this_start(machine: Machine, log: str) -> 
     assert said.startswith(f"    exit status 4; its last lines:\n    {SECOND}\n") or log == "file"
     assert SECOND in said and f"wrote: {SECOND}" in found
     assert "last exit: exit status 4" in found
+
+
+def test_last_exit_is_not_of_a_removed_program(machine: Machine) -> None:
+    """A new program does not inherit what a removed one of the same name left in the journal."""
+    once = "[program:w]\ncommand=sh -c 'sleep 0.2; exit 3'\nstartsecs=0\nautorestart=false\n"
+    configure(machine, once)
+    machine.run("wctl update")
+    wait_for(lambda: states(machine) == {"w@00": "EXITED"}, 20, "EXITED")
+    assert "last exit: exit status 3" in machine.run("wctl status -l", check=False).out
+    machine.run("wctl remove w")
+    configure(machine, "[program:w]\ncommand=sleep 1000\n")
+    machine.run("wctl update")
+    assert "last exit: none" in machine.run("wctl status -l").out

@@ -48,6 +48,6 @@ def configuration(config: Config, layout: Layout) -> Iterator[Diagnostic]:
 
 def _of_layout(config: Config, layout: Layout) -> set[str]:
     """Return the directory of variables, and conf.d if wctl has looked there for files."""
-    default = str(layout.configuration)
-    read = any(os.path.dirname(file).startswith(default) for file in config.files)  # noqa: PTH120
-    return {str(layout.environment), *([f"{default}/conf.d"] if read else [])}
+    ours = layout.searched
+    read = any(os.path.dirname(file) in ours for file in config.files)  # noqa: PTH120 - a str
+    return {str(layout.environment), *(ours[-1:] if read else ())}

@@ -12,7 +12,7 @@ from functools import cache
 from wctl.check.codes import Check, Problem
 from wctl.config.model import Program, log_file
 from wctl.install import changes
-from wctl.install.installed import Layout
+from wctl.install.installed import Layout, is_masked
 from wctl.trust import accounts, files
 
 
@@ -154,7 +154,7 @@ def taken(names: Iterator[str], layout: Layout) -> str | None:
     """Return why wctl cannot write units of these ``names``; None if it can."""
     for name in names:
         foreign = changes.conflict(name, layout)
-        if foreign is not None and changes.is_masked(foreign):
+        if foreign is not None and is_masked(foreign):
             return f"the unit {foreign.name} is masked; run: systemctl unmask {foreign.name}"
         if foreign is not None:
             return f"the unit {foreign} exists and is not wctl's; choose another name"

@@ -70,13 +70,16 @@ _More = dict[str, tuple[Details, "str | None"]]
 
 
 def _details(session: Session, processes: Sequence[Process]) -> _More:
+    from wctl.install.installed import enabled_since
     from wctl.systemd import exits
 
     details = states.details(session.manager, [process.name for process in processes])
-    return {
-        process.name: (details[process.name], exits.last_exit(process.unit, user=session.user))
-        for process in processes
-    }
+    more = {}
+    for process in processes:
+        since = enabled_since(session.layout, process)  # not of a removed program of this name
+        last_exit = exits.last_exit(process.unit, user=session.user, since=since)
+        more[process.name] = details[process.name], last_exit
+    return more
 
 
 def _record(process: Process, more: _More) -> dict[str, object]:

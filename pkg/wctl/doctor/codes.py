@@ -85,6 +85,11 @@ TABLE: tuple[Code, ...] = (
         "Correct the cause; the wrapper tries again each second.",
     ),
     Code(
+        "log-file-grows",
+        "The wrapper cannot rename a log file, and the file grows beyond its limit.",
+        "Move away the file or directory that is in the way; the wrapper tries again each minute.",
+    ),
+    Code(
         "starts-not-counted",
         "The wrapper cannot write its count of failed starts, so there is no back-off.",
         "Make room in /run.",

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from wctl.doctor.finding import Commands, Finding, few
-from wctl.operate.states import Process
+from wctl.operate.states import Process, State
 from wctl.systemd import exits, journal, unit_name
 from wctl.systemd.journal import Line
 from wctl.systemd.manager import Manager
@@ -19,6 +19,7 @@ _STORAGE = re.compile(r"^\s*Storage\s*=\s*(\S*)", re.MULTILINE)
 _CONFIGURATION = ("systemd-analyze", "cat-config", "systemd/journald.conf")
 # Notes of the wrapper: outputs.py, starts.py.
 _DROPPED, _RESUMED = ": lines are dropped", "were dropped"
+_GROWS, _ROTATED = " cannot be rotated and grows: ", " is rotated again"
 _NOT_COUNTED = ": cannot count failed starts: "
 
 
@@ -44,38 +45,61 @@ def of_journald(manager: Manager, programs: Sequence[str], commands: Commands) -
 
 
 def by_notes(manager: Manager, processes: Sequence[Process], since: float) -> Iterator[Finding]:
-    """Report what wrappers have noted in the journal since ``since`` (seconds since the epoch).
+    """Report what wrappers have noted in the journal: what holds now, the rest of ``since`` on.
 
-    What they noted before the last start by hand does not count.
+    ``since`` is in seconds since the epoch. What they noted before the last start by hand does not
+    count.
     """
     dropping: dict[str, tuple[str, str]] = {}
+    growing: dict[str, tuple[str, str]] = {}
     uncounted: dict[str, tuple[str, str]] = {}
-    for line in _notes(manager, [process.unit for process in processes], since):
+    for line in _notes(manager, processes, since):
         name, _, note = line.text.partition(": ")
+        told = unit_name.short(line.unit), note
         if line.text.endswith(_DROPPED):
-            path, _, _ = note.partition(": ")
-            dropping[path] = unit_name.short(line.unit), note
+            dropping[note.partition(": ")[0]] = told
         elif line.text.endswith(_RESUMED):
             dropping.pop(note.partition(": ")[0], None)
-        elif _NOT_COUNTED in line.text:
-            uncounted[name] = unit_name.short(line.unit), note
+        elif _GROWS in note:
+            growing[note.partition(_GROWS)[0]] = told
+        elif note.endswith(_ROTATED):
+            growing.pop(note[: -len(_ROTATED)], None)
+        elif _NOT_COUNTED in line.text and line.time / 1e6 >= since:
+            uncounted[name] = told
+    program = processes[0].program if processes else ""
     if dropping:
         what = "lines for its log file are dropped; correct the cause, and they are written again"
         remedy = shell_join(["namei", "-l", next(iter(dropping))])
-        yield _finding("log-file-fails", processes[0].program, what, dropping, remedy)
+        yield _finding("log-file-fails", program, what, dropping, remedy)
+    if growing:
+        what = "its log file cannot be rotated and grows; move away what is in the way"
+        remedy = shell_join(["ls", "-ld", "--", *_beside(next(iter(growing.items())))])
+        yield _finding("log-file-grows", program, what, growing, remedy)
     if uncounted:
         what = "its failed starts cannot be counted, so it is started again without a pause"
-        yield _finding("starts-not-counted", processes[0].program, what, uncounted, "df -h /run")
+        yield _finding("starts-not-counted", program, what, uncounted, "df -h /run")
 
 
-def _notes(manager: Manager, units: Sequence[str], since: float) -> list[Line]:
-    lines = journal.notes(units, since, user=manager.user)
-    noted = sorted({line.unit for line in lines})
-    found = manager.properties([(unit, ("NRestarts",)) for unit in noted])
-    begun = {
-        unit: exits.first_start(unit, int(found[unit]["NRestarts"]), user=manager.user)
-        for unit in noted
-    }
+def _beside(grows: tuple[str, tuple[str, str]]) -> tuple[str, ...]:
+    """Return a log file that grows, and the file in its way, which the wrapper has named."""
+    path, (_, note) = grows
+    directory, _, own = path.rpartition("/")
+    other = note.partition(_GROWS)[2].rpartition(": ")[0]
+    return (path, f"{directory}/{other}") if other not in ("", own) else (directory, path)
+
+
+def _notes(manager: Manager, processes: Sequence[Process], since: float) -> list[Line]:
+    """Return the notes about each instance of this start if it runs, else of ``since`` on."""
+    up = [process.unit for process in processes if process.state is State.RUNNING]
+    asked = manager.properties([(unit, ("InactiveExitTimestamp",)) for unit in up])
+    begun = {unit: int(asked[unit]["InactiveExitTimestamp"]) / 1e6 for unit in up}
+    units = [process.unit for process in processes]
+    lines = journal.notes(units, min([since, *begun.values()]), user=manager.user)
+    noted = sorted({line.unit for line in lines}.difference(up))
+    asked = manager.properties([(unit, ("NRestarts",)) for unit in noted])
+    for unit in noted:
+        first = exits.first_start(unit, int(asked[unit]["NRestarts"]), user=manager.user)
+        begun[unit] = max(since, first)
     return [line for line in lines if line.time / 1e6 >= begun[line.unit]]
 
 

@@ -8,6 +8,7 @@ from wctl.check.advice import OURS
 from wctl.config.model import Program
 from wctl.doctor.finding import Finding, few
 from wctl.doctor.workers import ExaminedProgram
+from wctl.install.installed import is_masked
 from wctl.operate.states import NOT_STARTED
 from wctl.systemd import unit_name
 from wctl.systemd.manager import Manager
@@ -27,7 +28,11 @@ def findings(manager: Manager, examined: ExaminedProgram) -> Iterator[Finding]:
     units = sorted(known.union(map(installed.instance, installed.enabled)))
     properties = manager.properties([(unit, _PROPERTIES) for unit in units])
     masked = [unit for unit in units if properties[unit]["LoadState"] == "masked"]
-    if masked:
+    if is_masked(installed.file):
+        what = "its template unit is masked, so systemd refuses to start it"
+        remedy = f"{commands.systemctl('unmask', installed.file.name)} && {commands.update()}"
+        yield _finding("masked", program, what, masked or units, remedy)
+    elif masked:
         what = "is masked, so systemd refuses to start it"
         yield _finding("masked", program, what, masked, commands.systemctl("unmask", *masked))
     frozen = [unit for unit in units if properties[unit]["FreezerState"] in _FROZEN]

@@ -30,8 +30,9 @@ class Rival:
 
 def programs(daemon: Daemon, *, timeout: float) -> list[Rival]:
     """Return the programs that ``daemon`` runs or starts at boot; wait ``timeout`` seconds."""
-    # Path.exists() raises if we may not enter a directory.
-    if daemon.doubt or daemon.file is None or not os.path.exists(daemon.file):  # noqa: PTH110
+    if daemon.doubt or daemon.file is None:
+        return []
+    if not os.path.exists(daemon.file):  # noqa: PTH110 - Path.exists() may raise
         return []
     states: dict[str, str] | None = {}
     if daemon.pid:

@@ -264,11 +264,6 @@ def _is_closed(path: Path) -> bool:
     return False
 
 
-def is_masked(path: Path) -> bool:
-    """Tell whether a unit file is a mask: a link to /dev/null, or empty (systemd.unit(5))."""
-    return os.path.realpath(path) == "/dev/null" or path.stat().st_size == 0
-
-
 def _vendor_text(name: str, layout: Layout) -> str | None:
     for directory in layout.vendor:
         text = own_text(directory / name)

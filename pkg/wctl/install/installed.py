@@ -97,10 +97,37 @@ def programs(layout: Layout) -> tuple[Installed, ...]:
             name = file.name[: -len(_TEMPLATE)]
             if name not in hidden:
                 hidden.add(name)  # systemd reads only the first directory that has the file
-                text = own_text(file)
+                text = _text(file)
                 if text is not None:
                     found[name] = _read(name, file, text, layout)
     return tuple(found[name] for name in sorted(found))
+
+
+def _text(template: Path) -> str | None:
+    """Return a template unit of ours; for a mask in its place, the text of the program's target.
+
+    A mask keeps systemd from starting the instances; those that run go on.
+    """
+    if not is_masked(template):
+        return own_text(template)
+    return own_text(template.with_name(template.name[: -len(_TEMPLATE)] + ".target"))
+
+
+def is_masked(path: Path) -> bool:
+    """Tell whether a unit file is a mask: a link to /dev/null, or empty (systemd.unit(5))."""
+    try:
+        return os.path.realpath(path) == "/dev/null" or path.stat().st_size == 0
+    except OSError:
+        return False  # a link to nowhere
+
+
+def enabled_since(layout: Layout, instance: Instance) -> float:
+    """Return when an instance was enabled (seconds since the epoch); 0 if it is not enabled."""
+    link = layout.units / f"{instance.program}.target.wants" / instance.unit
+    try:
+        return link.lstat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def enabled_numbers(layout: Layout, program: str) -> tuple[int, ...]:

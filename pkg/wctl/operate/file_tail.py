@@ -39,15 +39,14 @@ class FileTail:
         self._file.close()
 
     def last_lines(self, count: int) -> Iterator[bytes]:
-        """Yield the last ``count`` lines, in pieces."""
-        self._file.seek(_start_of_last(self._file.fileno(), count))
-        yield from self.more()
+        """Yield the last ``count`` lines of the file as it is now, in pieces."""
+        start, end = _last(self._file.fileno(), count)
+        yield from self._between(start, end)
 
     def last_bytes(self, count: int) -> Iterator[bytes]:
-        """Yield the last ``count`` bytes, in pieces."""
+        """Yield the last ``count`` bytes of the file as it is now, in pieces."""
         end = self._file.seek(0, os.SEEK_END)
-        self._file.seek(max(0, end - count))
-        yield from self.more()
+        yield from self._between(max(0, end - count), end)
 
     def more(self) -> Iterator[bytes]:
         """Yield what has been written since, in pieces; after a rotation, go on in the new file."""
@@ -67,6 +66,12 @@ class FileTail:
             self._file = now
         yield from self._rest()
 
+    def _between(self, start: int, end: int) -> Iterator[bytes]:
+        # Not up to the end of the file: a worker may write faster than we read.
+        self._file.seek(start)
+        while data := self._file.read(min(_CHUNK, end - self._file.tell())):
+            yield data
+
     def _open(self) -> BinaryIO:
         return files.open_log(self.log.path, self.log.writer)
 
@@ -75,11 +80,11 @@ class FileTail:
             yield data
 
 
-def _start_of_last(fd: int, count: int) -> int:
-    """Return where the last ``count`` lines of a file begin."""
+def _last(fd: int, count: int) -> tuple[int, int]:
+    """Return where the last ``count`` lines of a file begin and end."""
     end = position = os.fstat(fd).st_size
     if not count:
-        return end
+        return end, end
     while position:
         size = min(_CHUNK, position)
         position -= size
@@ -90,8 +95,8 @@ def _start_of_last(fd: int, count: int) -> int:
         while (cut := data.rfind(b"\n", 0, cut)) >= 0:
             count -= 1
             if not count:
-                return position + cut + 1
-    return 0
+                return position + cut + 1, end
+    return 0, end
 
 
 def follow(tails: Sequence[FileTail]) -> Iterator[tuple[FileTail, bytes]]:

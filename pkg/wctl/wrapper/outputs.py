@@ -115,12 +115,7 @@ class LogFile:
         if resumes and data:
             self._tell_dropped(wait=False)
         if self._file.blocked != self._blocked:
-            self._blocked = self._file.blocked
-            if self._blocked is not None:
-                journald.say(
-                    f"<4>{self._unit}: {self.path} cannot be rotated and grows: {self._blocked}",
-                    wait=False,
-                )
+            self._tell_blocked(self._file.blocked)
 
     def close(self) -> None:
         """Close the file; the worker has ended."""
@@ -142,6 +137,14 @@ class LogFile:
             self._dropped += len(data)
             self._lines += data.count(b"\n")
             self._mid_line = not data.endswith(b"\n")
+
+    def _tell_blocked(self, why: "str | None") -> None:
+        self._blocked = why
+        if why is None:
+            text = f"<5>{self._unit}: {self.path} is rotated again"
+        else:
+            text = f"<4>{self._unit}: {self.path} cannot be rotated and grows: {why}"
+        journald.say(text, wait=False)
 
     def _tell_dropped(self, *, wait: bool) -> None:
         journald.say(

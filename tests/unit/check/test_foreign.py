@@ -86,6 +86,17 @@ def test_conf_d(tmp_path: Path) -> None:
     assert places(found(tmp_path)) == [f"{tmp_path}/conf.d"]
 
 
+def test_conf_d_of_a_neighbour(tmp_path: Path) -> None:
+    """wctl does not search its own conf.d for a configuration in a directory named like its own."""
+    for name in ("wctl", "wctl2", "wctl/conf.d"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "wctl/conf.d").chmod(0o1777)
+    (tmp_path / "wctl2/wctl.conf").touch()
+    own = tmp_path / "wctl"
+    layout = Layout(False, own, (), configuration=own, environment=own)
+    assert not list(foreign.configuration(load([tmp_path / "wctl2/wctl.conf"], {}), layout))
+
+
 def test_once_for_each_file(tmp_path: Path) -> None:
     """Many files in one directory are one finding about the directory."""
     (tmp_path / "open").mkdir()

@@ -42,6 +42,20 @@ def test_last_bytes(tmp_path: Path) -> None:
         assert b"".join(log.last_bytes(40)) == b"0123456789"
 
 
+@pytest.mark.parametrize("last", ["last_lines", "last_bytes"])
+def test_a_file_that_grows_faster_than_it_is_read(tmp_path: Path, last: str) -> None:
+    """The end is where it was when we looked, or a fast worker would keep us for ever."""
+    path = tmp_path / "log"
+    path.write_text("a\n" * 3)
+    with tail(path) as log, path.open("ab", buffering=0) as writer:
+        shown = b""
+        for piece in getattr(log, last)(1000):
+            shown += piece
+            writer.write(b"b" * (1 << 17))
+        assert shown == b"a\n" * 3
+        assert next(log.more()).startswith(b"b")  # nor is anything lost
+
+
 def test_more_is_what_was_written_since(tmp_path: Path) -> None:
     """Nothing is shown twice, or lost: on a rotation, the rest of the old file comes first."""
     path = tmp_path / "log"

@@ -382,7 +382,8 @@ def test_a_rotation_that_is_blocked_is_told_once(
     log.write(b"12345678\n")
     log.close()
     assert capfd.readouterr().err.splitlines() == [
-        f"x@00: {path} cannot be rotated and grows: a.log.1: Is a directory"
+        f"x@00: {path} cannot be rotated and grows: a.log.1: Is a directory",
+        f"x@00: {path} is rotated again",
     ]
 
 
