@@ -20,7 +20,8 @@ from wctl.wrapper import journald
 
 _INFO = 6
 _CHUNK = 1 << 16  # bytes
-_LONGEST = 1 << 20  # bytes of a field; journald cuts the lines of a stream at 48 KiB
+_LONGEST = 1 << 20  # bytes of a message; journald cuts the lines of a stream at 48 KiB
+_CUT = " … (longer than 1 MiB; 'wctl logs -o json' shows all)".encode()
 _IDENTIFIER = "SYSLOG_IDENTIFIER"
 # stdout has any facility but stderr's: the administrator may choose one (SyslogFacility=).
 _STDOUT = tuple(facility for facility in range(24) if facility != journald.USER)
@@ -122,15 +123,16 @@ class Reader(Protocol):
 def reader(*, whole: bool = False) -> Reader:
     """Return the best reader of the journal that is installed.
 
-    It cuts fields longer than 1 MiB, unless ``whole``: a worker may send messages of any size.
+    It cuts messages longer than 1 MiB, unless ``whole``: a worker may send messages of any size.
     """
+    longest = None if whole else _LONGEST
     try:
         # systemd.journal, the public module, imports half of the standard library and converts
         # every field.
         from systemd import _reader
     except ImportError:
-        return Journalctl()
-    return Native(_reader, 0 if whole else _LONGEST)
+        return Journalctl(longest)
+    return Native(_reader, longest)
 
 
 def last(units: Sequence[str], count: int, *, user: bool, since: float = 0.0) -> list[Line]:
@@ -151,9 +153,11 @@ def notes(units: Sequence[str], since: float, *, user: bool) -> list[Line]:
 class Native:
     """Read the journal through systemd-python."""
 
-    def __init__(self, module: Any, threshold: int) -> None:
+    def __init__(self, module: Any, longest: int | None) -> None:
         self._reader = module._Reader(flags=1)  # SD_JOURNAL_LOCAL_ONLY
-        self._reader.data_threshold = threshold  # bytes of a field; 0: all
+        self._longest = longest
+        # The library cuts only what it decompresses (sd_journal_set_data_threshold(3)).
+        self._reader.data_threshold = 2 * longest if longest else 0  # 0: all
 
     def read(
         self, query: Query, count: int | None, *, idle: Callable[[], None] | None = None
@@ -221,7 +225,7 @@ class Native:
                 unit = self._get(name)
                 if unit is not None and (name[0] == "_" or query.about):
                     break
-            return _line(values, unit, self._reader._get_realtime())
+            return _line(values, unit, self._reader._get_realtime(), self._longest)
         except OSError:
             return None  # journald was killed while it wrote this entry
 
@@ -241,6 +245,9 @@ class Native:
 
 class Journalctl:
     """Read the journal through journalctl, if systemd-python is not installed."""
+
+    def __init__(self, longest: int | None) -> None:
+        self._longest = longest
 
     def read(
         self, query: Query, count: int | None, *, idle: Callable[[], None] | None = None
@@ -283,7 +290,7 @@ class Journalctl:
                     entry = json.loads(text)
                     if not newest or "--reverse" not in options:
                         newest[:] = [entry["__CURSOR"]]
-                    line = _line_of_json(entry, query)
+                    line = _line_of_json(entry, query, self._longest)
                     if query.wants(line):
                         yield line
             finally:
@@ -294,11 +301,15 @@ def _lines(fd: int, idle: Callable[[], None]) -> Iterator[bytes]:
     """Yield the lines that come from ``fd``; call ``idle`` before each wait for more."""
     import os
 
-    rest = b""
+    pieces: list[bytes] = []  # of a line that has not ended yet
     idle()
     while data := os.read(fd, _CHUNK):
-        *lines, rest = (rest + data).split(b"\n")
-        yield from lines
+        end, *others = data.split(b"\n")
+        pieces.append(end)
+        if others:
+            yield b"".join(pieces)
+            yield from others[:-1]
+            pieces = others[-1:]
         idle()
 
 
@@ -307,12 +318,12 @@ def _span(query: Query) -> list[str]:
     return [f"--{name}=@{bound / 1_000_000:.6f}" for name, bound in bounds if bound is not None]
 
 
-def _line_of_json(entry: dict[str, Any], query: Query) -> Line:
+def _line_of_json(entry: dict[str, Any], query: Query, longest: int | None) -> Line:
     values = {name: _bytes(entry.get(name)) for name in _FIELDS}
     names = [name for name in (*UNIT_FIELDS[query.user], _PROGRAM) if name in entry]
     names = [name for name in names if name[0] == "_" or query.about]
     unit = _bytes(entry[names[0]]) if names else None
-    return _line(values, unit, int(entry["__REALTIME_TIMESTAMP"]))
+    return _line(values, unit, int(entry["__REALTIME_TIMESTAMP"]), longest)
 
 
 def _bytes(value: Any) -> bytes | None:
@@ -322,7 +333,12 @@ def _bytes(value: Any) -> bytes | None:
     return None if value is None else str(value).encode()
 
 
-def _line(values: dict[str, bytes | None], unit: bytes | None, time: int) -> Line:
+def _line(
+    values: dict[str, bytes | None], unit: bytes | None, time: int, longest: int | None
+) -> Line:
+    message = values["MESSAGE"] or b""
+    if longest is not None and len(message) > longest:
+        message = message[:longest] + _CUT
     source = ""
     if values["_TRANSPORT"] == b"stdout":
         stderr = values["SYSLOG_FACILITY"] == str(journald.USER).encode()
@@ -331,7 +347,7 @@ def _line(values: dict[str, bytes | None], unit: bytes | None, time: int) -> Lin
         unit = (values[_IDENTIFIER] or b"") + b".service"
     return Line(
         unit=unit.decode(errors="replace"),
-        data=values["MESSAGE"] or b"",
+        data=message,
         time=time,
         priority=_number(values["PRIORITY"], _INFO),
         pid=_number(values["_PID"], 0),

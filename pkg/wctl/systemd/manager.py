@@ -33,6 +33,7 @@ _OF_UNIT = {
     "FreezerState",
     "FragmentPath",
     "InactiveEnterTimestamp",
+    "InactiveExitTimestamp",
     "InactiveExitTimestampMonotonic",
     "LoadState",
     "NeedDaemonReload",
