@@ -7,14 +7,29 @@ operation again, because systemd, or a file, holds everything that it has done s
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Union
+from signal import SIGKILL
+from typing import Any, Union
 
+from wctl.systemd.bus import CallError
 from wctl.systemd.manager import JOBS_AT_ONCE, Manager, Unit
+from wctl.systemd.quantities import known
 
 _TICK = 1.0  # seconds between two signs of life while jobs run
+# A process of a unit may put off systemd's limits for ever (EXTEND_TIMEOUT_USEC=, sd_notify(3)). We
+# do not wait for ever: how long after the limit a unit that stops is killed, and how long after it
+# we give up. The waits between tries of a failing start also put off the limit.
+_KILL, _GIVE_UP, _GIVE_UP_START = 5.0, 15.0, 90.0  # seconds
+_LIMITS = (
+    "ActiveState",
+    "SubState",
+    "StateChangeTimestampMonotonic",
+    "TimeoutStartUSec",
+    "TimeoutStopUSec",
+)
 
 
 class Verb(str, Enum):
@@ -84,6 +99,7 @@ class Jobs:
         self._refused: dict[str, str] = {}  # systemd's reason by unit
         self._begun = not units
         self._since = time.time()
+        self._next_look = time.monotonic() + _KILL
         self._ask()
 
     def asked(self) -> Iterator[Event]:
@@ -122,10 +138,41 @@ class Jobs:
         if not self._waiting:
             return
         ended = self._manager.wait(self._waiting, timeout=_TICK)
-        if ended is None:
-            yield Waiting(self._verb, tuple(self._waiting.values()))
-        else:
+        if ended is not None:
             yield Ended(self._verb, self._waiting.pop(ended[0]), ended[1])
+            return
+        yield Waiting(self._verb, tuple(self._waiting.values()))
+        if time.monotonic() >= self._next_look:
+            self._next_look = time.monotonic() + _KILL
+            yield from self._overdue()
+
+    def _overdue(self) -> Iterator[Event]:
+        """Kill units that do not stop in time; yield an Ended for those that we do not wait for."""
+        found = self._manager.properties((unit, _LIMITS) for unit in self._waiting.values())
+        now = time.monotonic() * 1e6
+        for job, unit in tuple(self._waiting.items()):
+            late = _late(found[unit], now)
+            stopping = found[unit]["ActiveState"] == "deactivating"
+            if late > (_GIVE_UP if stopping else _GIVE_UP_START):
+                del self._waiting[job]
+                yield Ended(self._verb, unit, "timeout")
+            elif stopping and late > _KILL:
+                with suppress(CallError):  # it has ended meanwhile
+                    self._manager.kill(unit, SIGKILL, "all")
+
+
+def _late(found: Mapping[str, Any], now: float) -> float:
+    """Return for how many seconds a unit has been in a step longer than systemd's limit allows.
+
+    ``now`` is in microseconds of CLOCK_MONOTONIC. A unit that waits for another one is not late.
+    """
+    if found["ActiveState"] == "deactivating":
+        limit = known(found["TimeoutStopUSec"])
+    elif found["SubState"] in ("start-pre", "start", "start-post"):
+        limit = known(found["TimeoutStartUSec"])
+    else:
+        limit = None
+    return 0.0 if limit is None else (now - found["StateChangeTimestampMonotonic"] - limit) / 1e6
 
 
 def run(

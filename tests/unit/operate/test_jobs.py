@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import time
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
 
 import pytest
 
+from wctl.operate import jobs
 from wctl.operate.jobs import Begun, Ended, Event, Verb, Waiting, run
 from wctl.systemd.manager import JOBS_AT_ONCE
 
@@ -81,3 +84,62 @@ def test_a_tick_without_news_names_what_is_waited_for() -> None:
     """If no job ends within a tick, the event names the units whose jobs still run."""
     events = told(Bus(slow=True), ("a", "b"))
     assert events[1] == Waiting(Verb.START, ("a", "b"))
+
+
+# ---- limits that a worker puts off ---------------------------------------------------------------
+
+
+class Stuck(Bus):
+    """Stands in for the manager: a unit is in a step for long, and does not end by itself."""
+
+    def __init__(self, active: str, sub: str, seconds: float, *, dies: bool = True) -> None:
+        super().__init__()
+        self.killed: list[tuple[str, int, str]] = []
+        self._dies = dies
+        self._found = {
+            "ActiveState": active,
+            "SubState": sub,
+            "StateChangeTimestampMonotonic": int((time.monotonic() - seconds) * 1e6),
+            "TimeoutStartUSec": 30_000_000,
+            "TimeoutStopUSec": 10_000_000,
+        }
+        self.ticks = 0
+
+    def properties(self, wanted: Iterable[tuple[str, Sequence[str]]]) -> dict[str, dict[str, Any]]:
+        return {unit: self._found for unit, _ in wanted}
+
+    def kill(self, unit: str, signal: int, whom: str) -> None:
+        self.killed.append((unit, signal, whom))
+
+    def wait(self, jobs: Collection[str], timeout: float) -> tuple[str, str] | None:
+        self.ticks += 1
+        if (self.killed and self._dies) or self.ticks > 3:
+            return self.pending.pop(0), "done"
+        return None
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets wctl look at limits at each tick."""
+    monkeypatch.setattr(jobs, "_KILL", 0.0)
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize(
+    ("stuck", "killed", "result"),
+    [
+        (Stuck("deactivating", "stop-sigterm", 12), True, "done"),
+        (Stuck("deactivating", "stop-sigterm", 9), False, "done"),  # within its limit
+        (Stuck("deactivating", "stop-sigkill", 30, dies=False), False, "timeout"),
+        (Stuck("activating", "start", 29), False, "done"),
+        (Stuck("activating", "start", 90), False, "done"),  # waits before its next try, perhaps
+        (Stuck("activating", "start", 130), False, "timeout"),
+        (Stuck("activating", "auto-restart", 1000), False, "done"),
+        (Stuck("active", "running", 1000), False, "done"),  # its stop waits for another unit's
+    ],
+)
+def test_a_limit_that_is_put_off(stuck: Stuck, killed: bool, result: str) -> None:
+    """A unit that does not stop in time is killed; none is waited for without an end."""
+    *_, last = told(stuck, ("w",))
+    assert last == Ended(Verb.START, "w", result)
+    assert stuck.killed == ([("w", 9, "all")] if killed else [])
