@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import deque
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, suppress
 
@@ -86,10 +87,16 @@ def _last_bytes(query: journal.Query, size: int) -> bytes:
     """Return the last ``size`` bytes in the journal, which we can only ask for lines."""
     count = size // 80 + 1
     while True:
-        lines = list(journal.reader().read(query, count))
-        data = b"".join(line.data + b"\n" for line in lines)
-        if len(data) >= size or len(lines) < count:
-            return data[max(0, len(data) - size) :]
+        found = length = 0
+        last: deque[bytes] = deque()
+        for line in journal.reader().read(query, count):
+            found += 1
+            last.append(line.data + b"\n")
+            length += len(last[-1])
+            while length - len(last[0]) > size:
+                length -= len(last.popleft())
+        if length >= size or found < count:
+            return b"".join(last)[max(0, length - size) :]
         count *= 4
 
 
@@ -216,7 +223,7 @@ def logs(
     if lines is None and since is None:
         lines = _LINES
     printer = Printer(output, units, named=output != "cat")
-    _show(query, lines, follow, printer, whole=output == "json")
+    _show(query, lines, follow, printer, journal.reader(None) if output == "json" else None)
     if not follow:
         _point_to_files(log_files.of_units(session.manager, units))
 
@@ -293,13 +300,12 @@ def _show(
     lines: int | None,
     follow: bool,
     printer: Printer,
-    *,
-    whole: bool = False,
+    reader: journal.Reader | None = None,
 ) -> None:
     shown = False
     try:
         idle = printer.flush if follow else None
-        for line in journal.reader(whole=whole).read(query, lines, idle=idle):
+        for line in (reader or journal.reader()).read(query, lines, idle=idle):
             printer.show(line)
             shown = True
     except KeyboardInterrupt:

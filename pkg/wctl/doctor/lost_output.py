@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterator, Sequence
 
 from wctl.doctor.finding import Commands, Finding, few
@@ -21,6 +22,8 @@ _CONFIGURATION = ("systemd-analyze", "cat-config", "systemd/journald.conf")
 _DROPPED, _RESUMED = ": lines are dropped", "were dropped"
 _GROWS, _ROTATED = " cannot be rotated and grows: ", " is rotated again"
 _NOT_COUNTED = ": cannot count failed starts: "
+_NOTE = re.compile("|".join(map(re.escape, (_DROPPED, _RESUMED, _GROWS, _ROTATED, _NOT_COUNTED))))
+_MOST_NOTES = 4096
 
 
 def of_journald(manager: Manager, programs: Sequence[str], commands: Commands) -> Iterator[Finding]:
@@ -94,7 +97,9 @@ def _notes(manager: Manager, processes: Sequence[Process], since: float) -> list
     asked = manager.properties([(unit, ("InactiveExitTimestamp",)) for unit in up])
     begun = {unit: int(asked[unit]["InactiveExitTimestamp"]) / 1e6 for unit in up}
     units = [process.unit for process in processes]
-    lines = journal.notes(units, min([since, *begun.values()]), user=manager.user)
+    notes = journal.notes(units, min([since, *begun.values()]), user=manager.user)
+    # A worker may write what looks like a note, and as many as it likes.
+    lines = deque((line for line in notes if _NOTE.search(line.text)), _MOST_NOTES)
     noted = sorted({line.unit for line in lines}.difference(up))
     asked = manager.properties([(unit, ("NRestarts",)) for unit in noted])
     for unit in noted:

@@ -19,6 +19,13 @@ STARTING = "7d4958e842da4a758f6c1cdc7b36dcc5"  # SD_MESSAGE_UNIT_STARTING
 OUT_OF_MEMORY = "fe6faa94e7774663a0da52717891d8ef"  # SD_MESSAGE_UNIT_OUT_OF_MEMORY
 DROPPED = "a596d6fe7bfa4994828e72309e95d61e"  # SD_MESSAGE_JOURNAL_DROPPED
 
+# All that anybody reads. Other fields may hold the command line of any process, however long.
+_FIELDS = ",".join(
+    (
+        "MESSAGE_ID", "MESSAGE", "EXIT_CODE", "EXIT_STATUS", "UNIT_RESULT", "UNIT", "USER_UNIT",
+        "OBJECT_SYSTEMD_UNIT", "OBJECT_SYSTEMD_USER_UNIT",
+    )
+)  # fmt: skip
 _TIMEOUT = 30.0  # seconds
 
 
@@ -47,14 +54,15 @@ def read(
 
     ``options`` are journalctl's. Without a journal, or if it does not answer, there are no entries.
     """
-    command = ["journalctl", "--quiet", "--output=json", *options]
+    command = ["journalctl", "--quiet", "--output=json", f"--output-fields={_FIELDS}", *options]
     about = [] if unit is None else [f"{'USER_UNIT' if user else 'UNIT'}={unit}"]
     systemds = [kind for kind in kinds if kind != DROPPED]
     command += [*_kinds(systemds), *about, *journal_fields.of_manager(user=user)]
     if DROPPED in kinds:
         command += ["+", *_kinds([DROPPED]), *about, *journal_fields.of_journald()]
     shown = commands.output(command, _TIMEOUT) or ""
-    yield from (Entry(json.loads(line)) for line in shown.splitlines())
+    # Not splitlines(): a field may have U+2028, which is not the end of a line.
+    yield from (Entry(json.loads(line)) for line in shown.split("\n") if line)
 
 
 def _kinds(kinds: Sequence[str]) -> list[str]:

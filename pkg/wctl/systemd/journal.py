@@ -9,7 +9,7 @@ import json
 import re
 import select
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from wctl.errors import WctlError
@@ -21,11 +21,12 @@ from wctl.wrapper import journald
 _INFO = 6
 _CHUNK = 1 << 16  # bytes
 _LONGEST = 1 << 20  # bytes of a message; journald cuts the lines of a stream at 48 KiB
+_LONGEST_NOTE = 8 << 10  # bytes; a note has two paths at most
 _CUT = " … (longer than 1 MiB; 'wctl logs -o json' shows all)".encode()
 _IDENTIFIER = "SYSLOG_IDENTIFIER"
 # stdout has any facility but stderr's: the administrator may choose one (SyslogFacility=).
 _STDOUT = tuple(facility for facility in range(24) if facility != journald.USER)
-_FIELDS = (_IDENTIFIER, "MESSAGE", "PRIORITY", "SYSLOG_FACILITY", "_TRANSPORT", "_PID")
+_FIELDS = (_IDENTIFIER, "MESSAGE", "PRIORITY", "SYSLOG_FACILITY", "_TRANSPORT", "_PID", "_UID")
 _PROGRAM = "WCTL_PROGRAM"  # the field of the notes that "wctl scale" and others write (log.py)
 
 
@@ -101,6 +102,16 @@ class Query:
         most = -1 if self.priority is None else self.priority
         return tuple(f"PRIORITY={priority}" for priority in range(most + 1))
 
+    def trusts(self, writer: bytes | None) -> bool:
+        """Tell whether the user who wrote a message (_UID) may say which unit it is about."""
+        trusted = journal_fields.of_administrator(user=self.user)[0]
+        return writer is not None and f"_UID={writer.decode()}" == trusted
+
+    def names(self, writer: bytes | None) -> tuple[str, ...]:
+        """Return the fields that may name the unit of a message, the most significant first."""
+        *about, own = UNIT_FIELDS[self.user]
+        return (*about, _PROGRAM, own) if self.about and self.trusts(writer) else (own,)
+
     def wants(self, line: Line) -> bool:
         """Tell whether ``line`` passes the filters that no match in the journal can express."""
         if (self.output or self.stream) and line.identifier == "wctl":
@@ -120,12 +131,11 @@ class Reader(Protocol):
         """
 
 
-def reader(*, whole: bool = False) -> Reader:
+def reader(longest: int | None = _LONGEST) -> Reader:
     """Return the best reader of the journal that is installed.
 
-    It cuts messages longer than 1 MiB, unless ``whole``: a worker may send messages of any size.
+    It cuts messages longer than ``longest`` bytes: a worker may send messages of any size.
     """
-    longest = None if whole else _LONGEST
     try:
         # systemd.journal, the public module, imports half of the standard library and converts
         # every field.
@@ -144,10 +154,10 @@ def last(units: Sequence[str], count: int, *, user: bool, since: float = 0.0) ->
     return list(reader().read(query, count))
 
 
-def notes(units: Sequence[str], since: float, *, user: bool) -> list[Line]:
-    """Return what the wrappers of ``units`` noted since ``since`` (seconds since the epoch)."""
+def notes(units: Sequence[str], since: float, *, user: bool) -> Iterator[Line]:
+    """Yield what the wrappers of ``units`` noted since ``since`` (seconds since the epoch)."""
     query = Query(tuple(units), user=user, notes=True, since=int(since * 1_000_000))
-    return list(reader().read(query, None)) if units else []
+    return reader(_LONGEST_NOTE).read(query, None) if units else iter(())
 
 
 class Native:
@@ -221,11 +231,10 @@ class Native:
             if query.grep is not None and not query.grep.search(self._get("MESSAGE") or b""):
                 return None  # most lines of a search end here: the other fields cost more
             values = {name: self._get(name) for name in _FIELDS}
-            for name in (*UNIT_FIELDS[query.user], _PROGRAM):
-                unit = self._get(name)
-                if unit is not None and (name[0] == "_" or query.about):
-                    break
-            return _line(values, unit, self._reader._get_realtime(), self._longest)
+            units = map(self._get, query.names(values["_UID"]))
+            unit = next((unit for unit in units if unit is not None), None)
+            line = _line(values, unit, self._reader._get_realtime(), self._longest)
+            return line if query.trusts(values["_UID"]) else _without_forgery(line)
         except OSError:
             return None  # journald was killed while it wrote this entry
 
@@ -320,10 +329,10 @@ def _span(query: Query) -> list[str]:
 
 def _line_of_json(entry: dict[str, Any], query: Query, longest: int | None) -> Line:
     values = {name: _bytes(entry.get(name)) for name in _FIELDS}
-    names = [name for name in (*UNIT_FIELDS[query.user], _PROGRAM) if name in entry]
-    names = [name for name in names if name[0] == "_" or query.about]
+    names = [name for name in query.names(values["_UID"]) if name in entry]
     unit = _bytes(entry[names[0]]) if names else None
-    return _line(values, unit, int(entry["__REALTIME_TIMESTAMP"]), longest)
+    line = _line(values, unit, int(entry["__REALTIME_TIMESTAMP"]), longest)
+    return line if query.trusts(values["_UID"]) else _without_forgery(line)
 
 
 def _bytes(value: Any) -> bytes | None:
@@ -356,5 +365,15 @@ def _line(
     )
 
 
+def _without_forgery(line: Line) -> Line:
+    """Return a line of a worker's user, who may call it wctl's, under its own instance's name.
+
+    The notes of a wrapper begin with its unit.
+    """
+    if line.identifier != "wctl" or line.data.startswith((f"{line.unit}: ".encode(), b"wctl ")):
+        return line
+    return replace(line, identifier=unit_name.short(line.unit))
+
+
 def _number(value: bytes | None, default: int) -> int:
-    return int(value) if value is not None and value.isdigit() else default
+    return int(value[:9]) if value is not None and value.isdigit() else default

@@ -29,6 +29,7 @@ def test_every_alternative_has_trusted_fields(
     kinds = (entries.PROCESS_EXIT, entries.DROPPED)
     assert list(entries.read(kinds, "--lines=3", user=False, unit="w@00.service")) == []
     words = asked.read_text().split()
+    assert words.pop(2).startswith("--output-fields=MESSAGE_ID,")
     assert words == [
         "--quiet", "--output=json", "--lines=3",
         f"MESSAGE_ID={entries.PROCESS_EXIT}", "UNIT=w@00.service", "_PID=1", "_UID=0",
@@ -45,6 +46,14 @@ def test_fields_are_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     (entry,) = entries.read((entries.PROCESS_EXIT,), user=False)
     assert (entry.time, entry["X"]) == (1.5, "y")
     assert (entry["UNIT"], entry["MESSAGE"], entry["NONE"]) == ("", "", "")
+
+
+def test_an_entry_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """journalctl prints U+2028 and U+0085 as they are; they end no line of its JSON."""
+    shown = json.dumps({"MESSAGE": "a\u2028b\u0085c\x0bd"}, ensure_ascii=False)
+    stand_in(tmp_path, monkeypatch, f"{shown}\n" * 2)
+    found = list(entries.read((entries.DROPPED,), user=False))
+    assert [entry["MESSAGE"] for entry in found] == ["a\u2028b\u0085c\x0bd"] * 2
 
 
 def test_without_a_journal_there_are_no_entries(
