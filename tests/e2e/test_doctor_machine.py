@@ -156,7 +156,7 @@ def test_count_that_cannot_be_written(machine: Machine) -> None:
     )
     # What was noted of an earlier life is no finding of this one.
     machine.run("wctl stop w; wctl remove w")
-    # systemd before 257 keeps it over a stop during the RestartSec= pause, with our directory in it.
+    # systemd before 257 keeps it over a stop during the RestartSec= pause, with what we put there.
     machine.run("rm -rf /run/wctl/w@00.service")
     configure(machine, "[program:w]\ncommand=sleep 1000\nuser=www-data\n")
     machine.run("wctl update")

@@ -134,6 +134,11 @@ def test_import(supervised: Callable[[], Machine], kills: int) -> None:
         assert machine.run("cat /etc/wctl/conf.d/*.conf").out == whole
 
 
+def at_boot(machine: Machine, name: str) -> bool:
+    """Tells whether the next boot starts a program."""
+    return machine.run(f"systemctl is-enabled {name}.target", check=False).out == "enabled\n"
+
+
 @KILLS
 def test_takeover(supervised: Callable[[], Machine], kills: int) -> None:
     """Every worker runs at every moment, and in the end once, under systemd."""
@@ -143,7 +148,12 @@ def test_takeover(supervised: Callable[[], Machine], kills: int) -> None:
         machine = supervised()
         killed(machine, "wctl import --takeover", chance.uniform(0.01, 0.9) * seconds)
         assert set(sleeping(machine)) == {"1000", "2000"}
+        for name in ("one", "two"):  # what no boot would start is noted
+            if machine.exists(f"/etc/systemd/system/{name}.target") and not at_boot(machine, name):
+                assert machine.exists("/etc/systemd/system/.wctl-update")
         machine.run("wctl import --takeover")
+        assert at_boot(machine, "one") and at_boot(machine, "two")
+        assert not machine.exists("/etc/systemd/system/.wctl-update")
         expected = ["1000", "1000", "2000"]
         wait_for(lambda: sleeping(machine) == expected, 30, f"takeover {number}")  # noqa: B023
         assert len(states(machine)) == 3 and set(states(machine).values()) == {"RUNNING"}

@@ -108,6 +108,69 @@ def test_interrupted_update_says_how_to_finish_it(machine: Machine) -> None:
     assert "the update is not finished; run 'wctl update slow' to finish it" in stopped.err
 
 
+def test_update_of_another_configuration_forgets_nothing(machine: Machine) -> None:
+    """What was left undone for one configuration waits for an update of that configuration."""
+    configure(machine, program("a", 1000))
+    machine.run("wctl update")
+    configure(machine, program("a", 2000))
+    machine.write(NOTED, '{"changed": ["a"]}')
+    machine.write("/tmp/try.conf", program("try", 3000))
+    machine.run("wctl -c /tmp/try.conf update")
+    assert machine.exists(NOTED)
+    machine.run("wctl update")
+    wait_for(lambda: sleeping(machine) == ["2000", "3000"], 20, "the new worker")
+    assert not machine.exists(NOTED)
+
+
+def test_program_that_comes_back_while_it_is_removed(machine: Machine) -> None:
+    """If a removal is interrupted and the program configured again, all of its workers run."""
+    stays = "[program:s]\ncommand=sh -c 'trap : TERM; while sleep 0.2; do :; done'\n"
+    stays += f"startsecs=0\nstopwaitsecs=4\n{TWO}"
+    configure(machine, stays)
+    configure(machine, program("other", 1000), "other")
+    machine.run("wctl update && wctl scale s 3")
+    configure(machine, "")
+    update = machine.popen("exec wctl update")
+    wait_for(lambda: "STOPPING" in states(machine).values(), 20, "the stop")
+    machine.stop(update, signal.SIGINT)
+    names = [f"s@{number:02d}" for number in range(3)]
+    wait_for(
+        lambda: not {"STOPPING", "RUNNING"} & {states(machine).get(name) for name in names},
+        20,
+        "the end of the stops",
+    )
+    configure(machine, stays)
+    assert "[update-unfinished]" in machine.run("wctl doctor", check=False).out
+    machine.run("wctl update")
+    assert states(machine) == dict.fromkeys(["other@00", "s@00", "s@01", "s@02"], "RUNNING")
+    assert not machine.exists(NOTED)
+
+
+def test_unit_that_an_administrator_copied(machine: Machine) -> None:
+    """A copy that "systemctl edit --full" makes of an instance is the administrator's."""
+    configure(machine, program("a", 1000))
+    machine.run("wctl update")
+    template, copy = "/etc/systemd/system/a@.service", "/etc/systemd/system/a@00.service"
+    machine.run(f"sed s/1000/4000/ {template} >{copy}; systemctl daemon-reload")
+    assert machine.run("wctl update").out == "No config updates to processes\n"
+    assert machine.exists(copy)
+
+
+def test_directory_without_its_files(machine: Machine) -> None:
+    """If conf.d has no file any more, perhaps for want of a mount, nothing is removed."""
+    machine.write("/etc/wctl/wctl.conf", program("main", 1000))
+    configure(machine, program("a", 1000))
+    try:
+        machine.run("wctl update; mv /etc/wctl/conf.d/test.conf /srv/")
+        refused = machine.run("wctl update", check=False)
+        assert "no file: /etc/wctl/conf.d/*.conf" in refused.err and refused.code == 1
+        assert states(machine) == {"a@00": "RUNNING", "main@00": "RUNNING"}
+        machine.run("wctl update --prune")
+        assert states(machine) == {"main@00": "RUNNING"}
+    finally:
+        machine.run("rm /etc/wctl/wctl.conf")
+
+
 def test_update_removes_only_what_it_has_read(machine: Machine) -> None:
     """A program from another file is kept; one whose file or section is gone is removed."""
     configure(machine, program("prod", 1000), "prod")

@@ -206,14 +206,13 @@ def _update(
         session.read_again()
         plan = _plan(session, programs, prune=prune)
         _refuse_to_remove(session, plan, asked=prune or bool(programs))
-        events = apply.update(
-            manager, inventory, session.layout, plan, whole=not programs, wait=wait
-        )
+        events = apply.update(manager, inventory, session.layout, plan, wait=wait)
         try:
             failed = Progress(session).show(events)
         except KeyboardInterrupt:
-            words = ["wctl", *(word for file in session.files for word in ("-c", str(file)))]
-            again = shell_join([*words, "update", *programs])
+            words = ["wctl", *(["--user"] if session.user else [])]
+            words += [word for file in session.files for word in ("-c", str(file))]
+            again = shell_join([*words, "update", *(["--prune"] if prune else []), *programs])
             echo(f"wctl: the update is not finished; run '{again}' to finish it", err=True)
             raise
     return Exit.FAILURE if failed else Exit.OK
@@ -242,15 +241,18 @@ def remove(session: Session, programs: tuple[str, ...]) -> int:
 
     Example: wctl stop old-worker: && wctl remove old-worker
     """
-    chosen = [session.inventory.program(name) for name in programs]
-    still = [
-        program
-        for program in chosen
-        if any(not unit.down for unit in jobs.units_of(session.manager, program.name))
-    ]
-    for program in still:
-        echo(f"{program.name}: ERROR (process/group still running)")
+    for name in programs:
+        session.inventory.program(name)  # raises before we wait for another wctl
     with exclusive(user=session.user, waiting=lambda: echo("waiting for another wctl")):
+        session.inventory.refresh()
+        chosen = [session.inventory.program(name) for name in programs]
+        still = [
+            program
+            for program in chosen
+            if any(not unit.down for unit in jobs.units_of(session.manager, program.name))
+        ]
+        for program in still:
+            echo(f"{program.name}: ERROR (process/group still running)")
         gone = [program for program in chosen if program not in still]
         plan = changes.removal(gone, session.layout)
         events = apply.update(session.manager, session.inventory, session.layout, plan)
@@ -266,7 +268,8 @@ def _plan(session: Session, programs: tuple[str, ...] = (), *, prune: bool = Fal
     rendered = render_files(config, session.host())
     plan = changes.plan(config, rendered, session.layout, session.searched, prune=prune)
     plan = apply.with_unfinished(plan, config, session.layout)
-    return changes.only(plan, [unit_name.typed(name) for name in programs]) if programs else plan
+    names = [unit_name.typed(name) for name in programs]
+    return changes.only(plan, names, session.layout) if names else plan
 
 
 def _refuse_to_remove(session: Session, plan: changes.Plan, *, asked: bool) -> None:
@@ -274,10 +277,20 @@ def _refuse_to_remove(session: Session, plan: changes.Plan, *, asked: bool) -> N
 
     Their workers would be stopped, and the numbers that they were scaled to forgotten.
     """
-    why = session.config.lacks
+    why = session.config.lacks or _emptied(session, plan)
     if plan.removed and why and not asked:
         names = ", ".join(program.name for program in plan.removed)
         raise WctlError(why, hint=f"to remove {names}, use --prune, or name the programs")
+
+
+def _emptied(session: Session, plan: changes.Plan) -> str:
+    """Say which of wctl's own directories has no file any more, perhaps for want of a mount."""
+    read = {Path(file).parent for file in session.config.files}
+    came = {Path(program.source).parent for program in plan.removed}
+    for directory in map(Path, session.layout.searched):
+        if directory in came - read:
+            return f"no file: {directory}/*.conf, from which programs were installed"
+    return ""
 
 
 def _show_actions(plan: changes.Plan) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from pathlib import Path
 
 import click
@@ -144,20 +144,13 @@ def _take_over(
 ) -> int:
     """Move the programs, in the order in which they start."""
     supervisor.states()  # raises before we change anything, if supervisord does not answer
-    ours = load.load(load.default_files(session.layout.configuration), load.environ())
-    errors = [*ours.errors, *(lint for lint in checker.check(ours, session.layout) if lint.error)]
-    if errors:
-        raise ConfigError(tuple(errors))
     titles = {program.title for program in found.programs}
-    move = Takeover(
-        session.manager, session.inventory, session.layout, session.host(), ours, supervisor,
-        stop_first,
-    )  # fmt: skip
     with exclusive(user=session.user, waiting=lambda: echo("waiting for another wctl")):
-        for level in ours.levels():
-            for program in level:
-                if program.title in titles:
-                    Progress(session).show(move.move(program))
+        try:
+            _move(session, titles, supervisor, stop_first=stop_first)
+        except KeyboardInterrupt:
+            echo("wctl: the takeover is not finished; run this command again", err=True)
+            raise
     left = [name for name, state in supervisor.states().items() if state in ALIVE]
     if left:
         echo(f"Supervisor still runs {', '.join(left)}")
@@ -165,3 +158,22 @@ def _take_over(
         echo("Supervisor runs nothing now, but would start its programs at the next boot.")
         echo("Next: run 'systemctl disable --now supervisor' (on some systems: supervisord)")
     return Exit.OK
+
+
+def _move(
+    session: Session, titles: Container[str], supervisor: Supervisorctl, *, stop_first: bool
+) -> None:
+    """Move the programs with these titles."""
+    ours = load.load(load.default_files(session.layout.configuration), load.environ())
+    errors = [*ours.errors, *(lint for lint in checker.check(ours, session.layout) if lint.error)]
+    if errors:
+        raise ConfigError(tuple(errors))
+    session.inventory.refresh()
+    move = Takeover(
+        session.manager, session.inventory, session.layout, session.host(), ours, supervisor,
+        stop_first,
+    )  # fmt: skip
+    for level in ours.levels():
+        for program in level:
+            if program.title in titles:
+                Progress(session).show(move.move(program))

@@ -32,7 +32,7 @@ class Write:
     @property
     def subject(self) -> str:
         """The name of the program or group that the file belongs to."""
-        return _subject(self.path)
+        return subject_of(self.path)
 
     @property
     def matters(self) -> bool:
@@ -107,7 +107,7 @@ def plan(
     orphaned = orphans(layout, [file.name for file in rendered])
     return Plan(
         writes=writes,
-        deletes=tuple(path for path in orphaned if _subject(path) not in theirs),
+        deletes=tuple(path for path in orphaned if subject_of(path) not in theirs),
         added=tuple(program for program in config.programs if program.name not in known),
         changed=tuple(
             program
@@ -155,9 +155,13 @@ def _left_over(
     return tuple(removed), tuple(kept)
 
 
-def only(plan: Plan, names: Sequence[str]) -> Plan:
-    """Return the part of ``plan`` for the programs and groups with these names."""
-    chosen = set(names)
+def only(plan: Plan, names: Sequence[str], layout: Layout) -> Plan:
+    """Return the part of ``plan`` for the programs and groups with these names.
+
+    A group has the programs that it will have, and those that it has had.
+    """
+    installed = programs(layout)
+    chosen = {*names, *(program.name for program in installed if program.group in names)}
 
     def mine(programs: Sequence[_P]) -> tuple[_P, ...]:
         return tuple(
@@ -170,9 +174,18 @@ def only(plan: Plan, names: Sequence[str]) -> Plan:
     members += [(program.name, program.group) for program in removed]
     # A program's unit names the target of its group, so that must be there.
     subjects = chosen.union(*members)
+    writes = tuple(file for file in plan.writes if file.subject in subjects)
+    rewritten = {file.path.name for file in writes}.union(path.name for path in plan.deletes)
+    # Nor may a target be deleted that the unit of another program still names.
+    named = {program.group for program in installed if program.file.name not in rewritten}
     return Plan(
-        writes=tuple(file for file in plan.writes if file.subject in subjects),
-        deletes=tuple(path for path in plan.deletes if _subject(path) in subjects),
+        writes=writes,
+        deletes=tuple(
+            path
+            for path in plan.deletes
+            if subject_of(path) in subjects
+            and not (path.suffix == ".target" and path.stem in named)
+        ),
         added=added,
         changed=changed,
         rescaled=rescaled,
@@ -184,7 +197,7 @@ def only(plan: Plan, names: Sequence[str]) -> Plan:
 def removal(programs: Sequence[Installed], layout: Layout) -> Plan:
     """Return the plan that uninstalls ``programs``."""
     names = {program.name for program in programs}
-    files = [path for path in orphans(layout, ()) if _subject(path) in names]
+    files = [path for path in orphans(layout, ()) if subject_of(path) in names]
     return Plan((), tuple(files), (), (), (), (), tuple(programs))
 
 
@@ -290,7 +303,8 @@ def _is_secret(path: Path) -> bool:
     return path.suffix == ".env"
 
 
-def _subject(path: Path) -> str:
+def subject_of(path: Path) -> str:
+    """Return the name of the program or group that a file belongs to."""
     return path.name.partition("@")[0] if "@" in path.name else path.stem
 
 

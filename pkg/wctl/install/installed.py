@@ -178,7 +178,8 @@ def orphans(layout: Layout, wanted: Iterable[str]) -> tuple[Path, ...]:
     names = set(wanted)
     found = []
     for directory, suffixes in (
-        (layout.units, (".service", ".target", ".socket")),
+        # Not x@00.service, which "systemctl edit --full" copies from the template.
+        (layout.units, (_TEMPLATE, ".target", ".socket")),
         (layout.environment, (".env",)),
     ):
         try:

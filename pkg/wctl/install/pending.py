@@ -14,7 +14,7 @@ from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 
 from wctl.install.files import write_file
-from wctl.install.installed import Layout
+from wctl.install.installed import Layout, programs
 from wctl.trust import files
 
 _NAME = ".wctl-update"  # systemd reads no file whose name begins with a dot
@@ -22,12 +22,13 @@ _NAME = ".wctl-update"  # systemd reads no file whose name begins with a dot
 
 @dataclass(frozen=True)
 class Intent:
-    """The programs to add, restart, rescale and enable, and the new units of rescaled programs."""
+    """What is to be done to which programs, and the new units of rescaled programs."""
 
     added: tuple[str, ...] = ()
-    changed: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()  # to be restarted
     rescaled: tuple[str, ...] = ()
-    touched: tuple[str, ...] = ()
+    touched: tuple[str, ...] = ()  # to be enabled
+    removed: tuple[str, ...] = ()
     new: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
@@ -36,7 +37,7 @@ class Intent:
     @property
     def programs(self) -> frozenset[str]:
         """The programs for which something is to be done."""
-        return frozenset((*self.added, *self.changed, *self.rescaled, *self.touched))
+        return frozenset(name for names in astuple(self)[:-1] for name in names)
 
     def of(self, programs: Container[str]) -> Intent:
         """Return the part for these programs."""
@@ -74,16 +75,20 @@ def begin(layout: Layout, intent: Intent) -> None:
         _write(layout, read(layout).joined(intent))
 
 
-def end(layout: Layout, intent: Intent, *, whole: bool = False) -> None:
-    """Forget ``intent``, which is carried out; with ``whole`` forget everything.
+def end(layout: Layout, intent: Intent) -> None:
+    """Forget ``intent``, which is carried out, and what was to be done to programs that are gone.
+
+    Programs of other configurations are not carried out, and not gone.
 
     Raises:
         WctlError: the file cannot be written.
     """
-    left = Intent() if whole else read(layout).without(intent.programs)
+    left = read(layout).without(intent.programs)
+    if left:
+        left = left.of({program.name for program in programs(layout)})
     if left:
         _write(layout, left)
-    elif intent or whole:
+    else:
         path(layout).unlink(missing_ok=True)
 
 

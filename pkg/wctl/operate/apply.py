@@ -9,8 +9,8 @@ from pathlib import Path
 from wctl.config.model import Config, Program
 from wctl.errors import WctlError
 from wctl.install import pending
-from wctl.install.changes import Plan, delete, write
-from wctl.install.installed import Installed, Instance, Layout
+from wctl.install.changes import Plan, delete, subject_of, write
+from wctl.install.installed import Installed, Instance, Layout, enabled_numbers
 from wctl.install.pending import Intent
 from wctl.operate import verbs
 from wctl.operate.inventory import Inventory
@@ -23,7 +23,8 @@ from wctl.units.marker import own_text
 def with_unfinished(plan: Plan, config: Config, layout: Layout) -> Plan:
     """Return ``plan`` with the work that updates which were killed have left undone."""
     left = pending.read(layout)
-    added = _merged(config, left.added, plan.added)
+    # A program whose removal was interrupted, and which is configured again, is added again.
+    added = _merged(config, (*left.added, *left.removed), plan.added)
 
     def merged(names: tuple[str, ...], programs: tuple[Program, ...]) -> tuple[Program, ...]:
         found = _merged(config, names, programs)
@@ -34,7 +35,7 @@ def with_unfinished(plan: Plan, config: Config, layout: Layout) -> Plan:
         added=added,
         changed=merged(left.changed, plan.changed),
         rescaled=merged(left.rescaled, plan.rescaled),
-        touched=_merged(config, (*left.touched, *left.added), plan.touched),
+        touched=_merged(config, (*left.touched, *left.added, *left.removed), plan.touched),
     )
 
 
@@ -52,13 +53,12 @@ def update(
     layout: Layout,
     plan: Plan,
     *,
-    whole: bool = False,
     wait: bool = True,
 ) -> Iterator[Event]:
     """Carry out ``plan``, and yield an event for each step.
 
     Stop and remove the removed programs; write files, reload systemd and enable units; and only
-    then restart and start workers. ``whole`` says that the plan has all that was left undone.
+    then restart and start workers.
 
     Raises:
         WctlError: a file cannot be written or deleted, or systemd has a foreign unit of that name.
@@ -80,8 +80,7 @@ def update(
         yield Said(program.name, f"updated process group, numprocs is {program.numprocs}")
         new = [unit for unit in map(program.instance, program.numbers) if unit in intent.new]
         yield from rescale(manager, inventory, program.name, program.numbers, new, wait=wait)
-    gone = Intent(touched=tuple(program.name for program in plan.removed))
-    pending.end(layout, intent.joined(gone), whole=whole)
+    pending.end(layout, intent)
 
 
 def _refuse_taken(manager: Manager, layout: Layout, plan: Plan) -> None:
@@ -124,6 +123,7 @@ def _intent(plan: Plan, inventory: Inventory, left: Intent) -> Intent:
         changed=tuple(program.name for program in plan.changed),
         rescaled=tuple(program.name for program in plan.rescaled),
         touched=tuple(program.name for program in plan.touched),
+        removed=tuple(program.name for program in plan.removed),
     )
     return replace(intent, new=tuple(sorted(new.union(left.of(intent.programs).new))))
 
@@ -150,6 +150,10 @@ def _told(plan: Plan) -> Iterator[Event]:
     busy = {program.name for program in (*plan.added, *plan.changed, *plan.rescaled)}
     for name in sorted(names - busy):
         yield Said(name, "updated, nothing to restart")
+    gone = {program.name for program in plan.removed}
+    for path in plan.deletes:
+        if subject_of(path) not in gone:
+            yield Said(path.name, "removed")
 
 
 def _restart(manager: Manager, inventory: Inventory, plan: Plan, *, wait: bool) -> Iterator[Event]:
@@ -177,7 +181,8 @@ def _start_added(
         Instance(program.name, program.group, program.instance(number))
         for program in plan.added
         if program.autostart
-        for number in program.numbers
+        # If its removal was interrupted, it may have been scaled before.
+        for number in sorted({*program.numbers, *enabled_numbers(inventory.layout, program.name)})
     ]
     yield from verbs.start(manager, inventory, instances, wait=wait)
 

@@ -45,7 +45,7 @@ class Takeover:
                 supervisord itself fails in the last step, Supervisor and systemd both run it.
         """
         theirs = running(program, self.supervisor.states())
-        added = yield from self._install(program)
+        intent = yield from self._install(program)
         # An instance that waits for its next try is not READY: a start makes that try.
         ours = [unit.name for unit in jobs.units_of(self.manager, program.name) if unit.up]
         units = [unit for number in theirs if (unit := program.instance(number)) not in ours]
@@ -53,7 +53,8 @@ class Takeover:
         if names and self.stop_first:
             self.supervisor.stop(names)
         if not (yield from self._start(program, units)):
-            yield from self._back(program, units, added=added)
+            yield from self._back(program, units, added=bool(intent.added))
+            pending.end(self.layout, intent)
             if self.stop_first:
                 self.supervisor.start(names)
             raise WctlError(
@@ -64,25 +65,33 @@ class Takeover:
         if names and not self.stop_first:
             self.supervisor.stop(names)
         self._enable(program)
+        pending.end(self.layout, intent)
         yield Said(program.name, self._told(program, names, ours))
 
-    def _install(self, program: Program) -> Generator[Event, None, bool]:
-        """Write the program's units, restart workers of other units; return whether it is new."""
+    def _install(self, program: Program) -> Generator[Event, None, Intent]:
+        """Write the program's units, and restart workers of other units.
+
+        Return what is noted until the program is enabled: without that, no boot would start it.
+        """
         plan = changes.plan(self.config, render(self.config, self.host), self.layout)
         plan = apply.with_unfinished(plan, self.config, self.layout)
-        part = changes.only(plan, (program.name,))
-        intent = Intent(changed=(program.name,)) if program in part.changed else Intent()
+        part = changes.only(plan, (program.name,), self.layout)
+        name = (program.name,)
+        intent = Intent(
+            added=name if program in part.added else (),
+            changed=name if program in part.changed else (),
+            touched=name,
+        )
         pending.begin(self.layout, intent)
         changes.write(part)
-        if part.writes or intent:
+        if part.writes or intent.changed:
             self.manager.reload()
         self.inventory.refresh()
         if program in part.changed:
             units = jobs.units_of(self.manager, program.name)
             alive = _instances(program, [unit.name for unit in units if unit.alive])
             yield from verbs.restart(self.manager, self.inventory, alive)
-        pending.end(self.layout, intent)
-        return program in part.added
+        return intent
 
     def _start(self, program: Program, units: Sequence[str]) -> Generator[Event, None, bool]:
         """Start the missing ``units``; return whether all of them became READY."""

@@ -169,6 +169,23 @@ def test_secrets_are_in_no_diff(layout: Layout) -> None:
         changes.write(before)
 
 
+GROUP = "[group:g]\nprograms=x,y\n"
+
+
+def test_the_part_of_a_group_that_is_dissolved(layout: Layout) -> None:
+    """The group still has its old members, and its target is deleted only when none names it."""
+    both = X + X.replace("program:x", "program:y")
+    changes.write(plan(layout, both + GROUP)[1])
+    _, dissolved = plan(layout, both)
+    of_group = changes.only(dissolved, ["g"], layout)
+    assert sorted(write.path.name for write in of_group.writes) == [
+        "x.target", "x@.service", "y.target", "y@.service",
+    ]  # fmt: skip
+    assert [path.name for path in of_group.deletes] == ["g.target"]
+    # Of one member alone, the other one still names the target.
+    assert changes.only(dissolved, ["x"], layout).deletes == ()
+
+
 @pytest.mark.parametrize("directory", ["units", "vendor"])
 def test_a_unit_of_somebody_else_is_in_the_way(layout: Layout, directory: str) -> None:
     """wctl does not overwrite a foreign unit, in whatever directory systemd would find the unit."""

@@ -9,6 +9,7 @@ import pytest
 from wctl.install import pending
 from wctl.install.installed import Layout
 from wctl.install.pending import Intent
+from wctl.units.marker import MARK
 
 
 @pytest.fixture
@@ -31,8 +32,15 @@ def test_is_kept_until_done(layout: Layout) -> None:
     assert list(layout.units.iterdir()) == []
 
 
+def install(layout: Layout, names: str) -> None:
+    """Installs a template unit of wctl for each letter."""
+    for name in names:
+        (layout.units / f"{name}@.service").write_text(f"# {MARK} from /x.\n")
+
+
 def test_update_of_another_program_forgets_nothing(layout: Layout) -> None:
     """What an update does not carry out stays noted: it adds its own, and takes its own away."""
+    install(layout, "abcdx")
     pending.begin(layout, NOTED)
     own = Intent(changed=("b", "x"), touched=("x",))
     pending.begin(layout, own)
@@ -49,7 +57,19 @@ def test_update_of_another_program_forgets_nothing(layout: Layout) -> None:
     )
     pending.end(layout, Intent(rescaled=("d",)))
     assert pending.read(layout) == Intent(added=("a",), changed=("c",), touched=("a",))
-    pending.end(layout, Intent(), whole=True)
+
+
+def test_what_is_gone_is_forgotten(layout: Layout) -> None:
+    """A program that is not installed any more has nothing left to be done, whoever removed it."""
+    install(layout, "abd")
+    pending.begin(layout, NOTED)
+    pending.end(layout, Intent())
+    assert pending.read(layout) == Intent(
+        added=("a",), changed=("b",), rescaled=("d",), touched=("a", "b"), new=("d@01.service",)
+    )
+    for unit in layout.units.glob("*.service"):
+        unit.unlink()
+    pending.end(layout, Intent())
     assert list(layout.units.iterdir()) == []
 
 
