@@ -13,6 +13,8 @@ from machine import provision
 from machine.driver import Machine, unique_name, wait_for
 from machine.units import configure, states
 
+pytestmark = pytest.mark.full  # its machine takes long to make
+
 SERVER = """[Service]
 Type=notify
 User=www-data

@@ -13,6 +13,8 @@ from machine import provision
 from machine.driver import Machine, unique_name, wait_for
 from machine.units import configure, pids, states
 
+pytestmark = pytest.mark.full  # its machine takes long to make
+
 WORKER = """[program:rq]
 command = /usr/bin/rq worker default
 directory = /srv

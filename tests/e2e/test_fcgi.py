@@ -38,7 +38,11 @@ def answering(machine: Machine, where: str) -> set[int]:
 
 
 @pytest.mark.parametrize(
-    ("socket", "where"), [(UNIX, "/run/php.sock"), (TCP, "localhost:9001")], ids=["unix", "tcp"]
+    ("socket", "where"),
+    [
+        pytest.param(UNIX, "/run/php.sock", id="unix"),
+        pytest.param(TCP, "localhost:9001", id="tcp", marks=pytest.mark.full),
+    ],
 )
 def test_workers_share_one_socket(machine: Machine, socket: str, where: str) -> None:
     """All instances answer on one socket; it outlives each of them, and is gone with the last."""

@@ -14,6 +14,8 @@ from machine.driver import Machine, unique_name, wait_for
 from machine.package import TREE
 from machine.units import configure, show
 
+pytestmark = pytest.mark.full  # its machine takes long to make
+
 SOURCES = ["pyproject.toml", "README.md", "LICENSE", "pkg"]
 # Each reads the journal in its own way: "plain" runs journalctl, "full" uses systemd-python.
 PLAIN, FULL = "/opt/plain/bin", "/opt/full/bin"

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
-
 from machine.driver import Machine, wait_for
 from machine.units import configure
 
 
-@pytest.mark.core
 def test_a_dollar_in_a_log_path(machine: Machine) -> None:
     """tail reads the log file, clear empties it, and explain shows the command as configured."""
     machine.run("install -d -o www-data '/srv/lo$g'")

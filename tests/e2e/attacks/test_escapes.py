@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 import shlex
 
-import pytest
-
 from machine.driver import Machine, wait_for
 from machine.units import configure, states
 
@@ -31,7 +29,6 @@ def safe(shown: str) -> None:
     assert "]0;" not in shown and "\x1b[8m" not in shown
 
 
-@pytest.mark.core
 def test_what_workers_write(machine: Machine) -> None:
     """Lines of workers reach a terminal with their colours, and with nothing else it obeys."""
     configure(machine, f"""[program:w]

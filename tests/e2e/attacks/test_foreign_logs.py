@@ -48,7 +48,6 @@ def attempt(machine: Machine, verb: str) -> str:
     return result.out + result.err
 
 
-@pytest.mark.core
 @pytest.mark.parametrize("target", ["/etc/shadow", "../../../etc/shadow"])
 def test_link_to_a_file_of_root(worker: Machine, target: str) -> None:
     """A link in place of the log file shows and empties nothing of root's."""

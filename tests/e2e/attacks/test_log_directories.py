@@ -59,7 +59,6 @@ def changed(machine: Machine) -> str:
     return machine.run(f"find /etc /home /root /srv -cnewer /run/stamp -not -path '{SHOP}*'").out
 
 
-@pytest.mark.core
 @pytest.mark.parametrize("seconds", [2, pytest.param(10, marks=pytest.mark.full)])
 def test_a_directory_that_becomes_a_link_leads_nowhere(
     machine: Machine, shop: str, seconds: int
@@ -75,7 +74,6 @@ def test_a_directory_that_becomes_a_link_leads_nowhere(
     assert changed(machine) == ""
 
 
-@pytest.mark.core
 def test_a_link_of_another_user_is_refused_from_the_start(machine: Machine, shop: str) -> None:
     """A link that is there before the worker starts leads nowhere either; the journal says so."""
     machine.run(f"rmdir {shop}/log && ln -s {VICTIM} {shop}/log", user="www-data")

@@ -8,7 +8,6 @@ from machine.driver import Machine
 from machine.units import configure, states
 
 
-@pytest.mark.core
 @pytest.mark.parametrize("name", ["a-" * 48 + "aa", "ö" * 17 + "abcd", "a+" * 30 + "aa", "a" * 185])
 def test_a_name_at_the_limit_starts(machine: Machine, name: str) -> None:
     """The longest names start, with the longest number and the longest names that systemd makes.

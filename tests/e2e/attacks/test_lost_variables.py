@@ -27,7 +27,6 @@ def found(machine: Machine) -> set[str]:
     }
 
 
-@pytest.mark.core
 def test_lost_file(machine: Machine) -> None:
     """A start without the file fails; doctor names it; reread and update see it and heal it."""
     configure(machine, PROGRAM)
@@ -44,7 +43,6 @@ def test_lost_file(machine: Machine) -> None:
     assert found(machine) == set()
 
 
-@pytest.mark.core
 @pytest.mark.parametrize("damage", [f"sed -i /DB/d {FILE}", f"echo 'DB=' >{FILE}"])
 def test_damaged_file(machine: Machine, damage: str) -> None:
     """A worker that was started with a damaged file gets its variables from the next update."""

@@ -53,7 +53,6 @@ class Talk:
         return self._machine.run(command, input=json.dumps(steps), timeout=180).out
 
 
-@pytest.mark.core
 @pytest.mark.parametrize(
     "command",
     [
@@ -76,7 +75,6 @@ def test_a_worker_types_nothing_at_root_s_terminal(
     assert "7" not in descriptors
 
 
-@pytest.mark.core
 @pytest.mark.parametrize("variables", ["", "environment=A=1\n"])
 def test_a_command_that_doctor_suggests_types_nothing(
     machine: Machine, talk: Talk, variables: str

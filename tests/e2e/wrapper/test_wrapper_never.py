@@ -10,9 +10,9 @@ from e2e.wrapper.fleet import Fleet
 from machine.driver import FULL, wait_for
 
 INSTANCES = 100
-ROUNDS_OF_FALSE = 10 if FULL else 3
+ROUNDS_OF_FALSE = 10 if FULL else 2
 # Each instance has its own length of life: 41 steps from -20 to +20 ms.
-ROUNDS_NEAR = 10 if FULL else 3
+ROUNDS_NEAR = 10 if FULL else 2
 # One start each, so that no back-off takes time. Nothing else in the unit changes.
 ONCE = ("systemd.Service.Restart=no", "systemd.Unit.StartLimitIntervalSec=0")
 

@@ -9,8 +9,6 @@ import pytest
 from e2e.wrapper.fleet import Fleet
 from machine.driver import LATE, wait_for
 
-pytestmark = pytest.mark.core
-
 SLEEP = "command=/bin/sleep 1000"
 LATER = ("restarted@00", "stopped@00")  # the tests that need them start them
 
@@ -47,6 +45,7 @@ def started(fleet: Fleet) -> Fleet:
     return fleet
 
 
+@pytest.mark.core
 def test_ready_after_startsecs_and_not_before(started: Fleet) -> None:
     """A worker is READY startsecs after the start of the wrapper, not before."""
     started.await_states({"ready2@00": "RUNNING"})
@@ -60,6 +59,7 @@ def test_startsecs_0_is_ready_at_once(started: Fleet) -> None:
     assert started.time("brief@00", "ActiveEnter") >= started.time("brief@00", "ExecMainStart") > 0
 
 
+@pytest.mark.core
 def test_delays_grow_and_then_it_is_given_up(started: Fleet) -> None:
     """startretries=3: four starts, 1, 2 and 3 s apart; then FATAL, with the reason."""
     started.await_states({"fails@00": "FATAL"})
@@ -191,6 +191,7 @@ def test_what_cannot_be_run_is_a_failed_start(started: Fleet, unit: str, said: s
     assert (said in journal, "Traceback" in journal) == (True, False), journal
 
 
+@pytest.mark.core
 def test_a_restart_in_backoff_begins_at_zero(started: Fleet) -> None:
     """A worker restarted by hand before its third try waits for one second again."""
     unit = "restarted@00"
@@ -201,6 +202,7 @@ def test_a_restart_in_backoff_begins_at_zero(started: Fleet) -> None:
         wait_for(lambda: "failed start 1" in started.one(unit, "StatusText")["StatusText"], 30, "1")
 
 
+@pytest.mark.core
 def test_a_restart_within_restartsec_begins_at_zero(started: Fleet) -> None:
     """A restart by hand during RestartSec= also resets the count."""
     unit = "restarted@00"
@@ -218,6 +220,7 @@ def test_a_restart_within_restartsec_begins_at_zero(started: Fleet) -> None:
     started.systemctl("daemon-reload")
 
 
+@pytest.mark.core
 def test_a_start_after_a_stop_within_restartsec_begins_at_zero(started: Fleet) -> None:
     """A stop right after the first failed start resets the count.
 
@@ -244,6 +247,7 @@ def test_a_start_after_a_stop_within_restartsec_begins_at_zero(started: Fleet) -
     assert "next try" not in started.journal(unit)
 
 
+@pytest.mark.core
 def test_stopped_in_backoff_is_stopped(started: Fleet) -> None:
     """A stop during back-off ends the wait, with the resident wrapper and without."""
     for unit in LATER:

@@ -61,7 +61,7 @@ def test_update_of_another_program_forgets_nothing(layout: Layout) -> None:
 
 def test_what_is_gone_is_forgotten(layout: Layout) -> None:
     """A program that is not installed any more has nothing left to be done, whoever removed it."""
-    install(layout, "abd")
+    install(layout, "dba")
     pending.begin(layout, NOTED)
     pending.end(layout, Intent())
     assert pending.read(layout) == Intent(
