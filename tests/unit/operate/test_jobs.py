@@ -96,17 +96,18 @@ class Stuck(Bus):
         super().__init__()
         self.killed: list[tuple[str, int, str]] = []
         self._dies = dies
+        self._seconds = seconds
         self._found = {
             "ActiveState": active,
             "SubState": sub,
-            "StateChangeTimestampMonotonic": int((time.monotonic() - seconds) * 1e6),
             "TimeoutStartUSec": 30_000_000,
             "TimeoutStopUSec": 10_000_000,
         }
         self.ticks = 0
 
     def properties(self, wanted: Iterable[tuple[str, Sequence[str]]]) -> dict[str, dict[str, Any]]:
-        return {unit: self._found for unit, _ in wanted}
+        since = int((time.monotonic() - self._seconds) * 1e6)
+        return {unit: {**self._found, "StateChangeTimestampMonotonic": since} for unit, _ in wanted}
 
     def kill(self, unit: str, signal: int, whom: str) -> None:
         self.killed.append((unit, signal, whom))
