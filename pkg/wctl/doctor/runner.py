@@ -79,13 +79,15 @@ class Runner:
         if files:
             return shell_join([*self._service(files), *command])
         directory = self._directory()
-        inside = f"cd {shell_quote(directory)} && " if directory else ""
         if self._account is None or self._account.pw_uid == os.geteuid():
+            inside = f"cd {shell_quote(directory)} && " if directory else ""
             return f"{inside}{shell_join(command)}"
         user = self._account.pw_name
         group = ["-g", self._group] if self._group else []
+        # The user enters the directory: root could be led anywhere.
+        entering = ["env", f"--chdir={directory}", "--"] if directory else []
         # --pty: at root's own terminal, a program of another user could type (TIOCSTI).
-        return inside + shell_join(["runuser", "--pty", "-u", user, *group, "--", *command])
+        return shell_join(["runuser", "--pty", "-u", user, *group, "--", *entering, *command])
 
     def _service(self, files: Sequence[str]) -> list[str]:
         """Return systemd-run's words; systemd reads the variables from files, so we show none."""

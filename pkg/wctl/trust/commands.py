@@ -21,6 +21,8 @@ from wctl.trust import accounts
 NEEDS_ROOT = "only root can run commands as its user"
 NOT_FOUND = 127  # the exit code of a shell that finds no such command
 CANNOT_RUN = (126, NOT_FOUND)
+_ENV = "/usr/bin/env"
+_NOT_ENTERED = 125  # env's exit code if it cannot do what its options say (env(1))
 _MOST = 1 << 20  # bytes that we keep of each output, from its end
 _CHUNK = 1 << 16  # bytes: the capacity of a pipe (pipe(7))
 _REAPED = 1.0  # seconds within which a killed process is gone, if it goes at all
@@ -83,17 +85,18 @@ def run(
     """Run ``command`` in a session of its own; kill its process group after ``timeout`` seconds.
 
     ``account`` is the user to run it as, None for ourselves; ``group`` replaces the user's group.
+    That user enters ``directory``.
 
     Raises:
         RefusedError: we are neither root nor that user.
     """
     try:
         process = subprocess.Popen(
-            command,
+            _inside(directory, command),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            cwd=directory,
+            cwd="/",
             env=environ,
             start_new_session=True,
             **_identity(account, group),
@@ -102,7 +105,23 @@ def run(
         if isinstance(error, PermissionError) and account is not None and os.geteuid() != 0:
             raise RefusedError(NEEDS_ROOT) from None
         return Answer(NOT_FOUND, "", f"{error.filename or command[0]}: {error.strerror}")
-    return _answer(process, timeout)
+    answer = _answer(process, timeout)
+    if answer.code == _NOT_ENTERED and answer.err.startswith(f"{_ENV}: "):
+        reason = answer.err.rstrip().rpartition(": ")[2]
+        return Answer(NOT_FOUND, "", f"{directory}: {reason}")
+    return answer
+
+
+def _inside(directory: str, command: Sequence[str]) -> list[str]:
+    """Return the command line that enters ``directory`` and runs ``command`` there.
+
+    subprocess enters a directory before it changes the user, so a link of that user could lead root
+    into directories that only root may enter. And a directory or command on a file system of that
+    user (FUSE) may hold up whoever enters or executes it: that must be a process that we can kill.
+    """
+    if "=" in command[0]:  # to env, that is a variable
+        command = ["/bin/sh", "-c", 'exec "$@"', "sh", *command]
+    return [_ENV, f"--chdir={directory}", "--", *command]
 
 
 def _identity(account: pwd.struct_passwd | None, group: int | None) -> dict[str, Any]:

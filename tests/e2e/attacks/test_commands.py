@@ -68,3 +68,19 @@ def test_commands_run_as_the_worker_runs(
     ran, codes, said = examine(machine, options, drop_in)
     assert ran.startswith(who)
     assert (codes, said) == ([], "")
+
+
+def test_directory_is_entered_as_the_user(machine: Machine) -> None:
+    """A user whose directory is a link leads doctor nowhere that this user may not go."""
+    machine.run("install -d -m 0700 /root/x; echo secret >/root/x/file")
+    machine.run("rm -rf /srv/led; ln -s /root/x /srv/led; chown -h www-data /srv/led")
+    machine.run(["rm", "-f", RAN])
+    health = f"health_command=sh -c 'cat file >{RAN}'\n"
+    options = f"command=sleep 1000\nuser=www-data\ndirectory=/srv/led\n{health}"
+    configure(machine, f"[program:x]\n{options}")
+    machine.run("wctl update", check=False)
+    findings = json.loads(machine.run("wctl doctor --json", check=False).out)
+    (found,) = [finding for finding in findings if finding["code"].startswith("health")]
+    assert found["code"] == "health-unknown"
+    assert found["evidence"] == ["/srv/led: Permission denied"]
+    assert not machine.exists(RAN)

@@ -85,13 +85,33 @@ def test_command_that_is_not_there(tmp_path: Path) -> None:
     assert "no-such-command" in answer.err
 
 
+def test_directory_that_cannot_be_entered(tmp_path: Path) -> None:
+    """A directory that cannot be entered is told like a command that cannot be run."""
+    found = program(tmp_path, "command=true\ndirectory=/nonesuch")
+    runner = Runner(found, tmp_path, Identity(), timeout=5, user=True)
+    answer = runner.run(["true"])
+    assert (answer.code, answer.err) == (127, "/nonesuch: No such file or directory")
+
+
+def test_command_like_a_variable(tmp_path: Path) -> None:
+    """A command whose name has a "=" is run, although env would take it for a variable."""
+    command = tmp_path / "a=b"
+    command.write_text("#!/bin/sh\necho $1\n")
+    command.chmod(0o755)
+    runner = Runner(program(tmp_path, "command=true"), tmp_path, Identity(), timeout=5, user=True)
+    assert runner.run([str(command), "c d"]).out == "c d\n"
+
+
 def test_a_line_for_root_gives_another_user_a_terminal_of_its_own(tmp_path: Path) -> None:
-    """What doctor shows to root for another user's program does not hand root's terminal over."""
+    """What doctor shows to root for another user's program does not hand root's terminal over.
+
+    Nor does it lead root into the directory, which may be a link of that user.
+    """
     another = "daemon" if os.geteuid() == 0 else "root"
     found = program(tmp_path, f"command=true\nuser={another}\ndirectory=/srv")
     account = accounts.find(another)
     runner = Runner(found, tmp_path, Identity(account), timeout=5, user=False)
-    shown = f"cd /srv && runuser --pty -u {another} -- app 'a b'"
+    shown = f"runuser --pty -u {another} -- env --chdir=/srv -- app 'a b'"
     assert runner.shown(["app", "a b"]) == shown
     runner = Runner(found, tmp_path, Identity(account, "adm"), timeout=5, user=False)
-    assert runner.shown(["app", "a b"]) == shown.replace(" -- ", " -g adm -- ")
+    assert runner.shown(["app", "a b"]) == shown.replace(" -- ", " -g adm -- ", 1)
