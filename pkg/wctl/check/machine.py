@@ -14,6 +14,7 @@ from wctl.config.model import Program, log_file
 from wctl.install import changes
 from wctl.install.installed import Layout, is_masked
 from wctl.trust import accounts, files
+from wctl.units import run_as
 
 
 def checks(layout: Layout) -> tuple[Check, ...]:
@@ -33,19 +34,14 @@ def _command_not_found(program: Program) -> Iterator[Problem]:
 
 
 def _root_worker(program: Program) -> Iterator[Problem]:
-    if program.user is None and not _own_user(program):
+    who = run_as.of(program)
+    if not who.user and not who.dynamic:
         yield Problem(
             "root-worker",
             "user",
             "missing, so the worker runs as root; expected the account that it needs, or root if"
             " it needs that",
         )
-
-
-def _own_user(program: Program) -> bool:
-    """Tell whether the user is that of a directive which wctl passes through."""
-    keys = {directive.key for directive in program.passed_through}
-    return bool(keys & {"User", "DynamicUser"})
 
 
 def _user_missing(program: Program) -> Iterator[Problem]:
@@ -85,8 +81,9 @@ def _log_directory_closed(program: Program) -> Iterator[Problem]:
 
 
 def _log_directory_foreign(program: Program) -> Iterator[Problem]:
-    account = _account(program.user or "root")
-    if account is None or account.pw_uid != 0 or _own_user(program):
+    who = run_as.of(program)
+    account = _account(who.user or "root")
+    if account is None or account.pw_uid != 0 or who.dynamic:
         return
     for key, directory in _log_directories(program):
         with suppress(OSError):  # another check says so

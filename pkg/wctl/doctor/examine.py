@@ -145,7 +145,7 @@ class Examination:
         unit = examined.installed.instance(examined.installed.numprocs_start)
         console = messenger.console_of(program)
         try:
-            who = identity(self._manager, unit)
+            who = identity(self._manager, program, unit)
             runner = Runner(program, environment, who, timeout=timeout, user=user)
             yield from units.log_directories(runner, self._commands)
             unhealthy = list(_health(runner, self._commands))

@@ -7,6 +7,7 @@ import pwd
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from wctl.config.model import Program
 from wctl.systemd import env_file
@@ -14,9 +15,10 @@ from wctl.systemd.manager import Manager
 from wctl.trust import accounts, commands, files
 from wctl.trust.commands import Answer, RefusedError
 from wctl.trust.text import shell_join, shell_quote
-from wctl.units import environment
+from wctl.units import environment, run_as
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # systemd's default
+_PROPERTIES = ("LoadState", "FragmentPath", "NeedDaemonReload", "User", "Group", "DynamicUser")
 
 
 @dataclass(frozen=True)
@@ -27,15 +29,18 @@ class Identity:
     group: str = ""  # "": that of the account
 
 
-def identity(manager: Manager, unit: str) -> Identity:
-    """Return as whom systemd runs ``unit``, drop-ins included.
+def identity(manager: Manager, program: Program, unit: str) -> Identity:
+    """Return as whom systemd runs ``unit`` of ``program``, drop-ins included.
 
     Raises:
-        RefusedError: we cannot tell, or the user exists only while the unit runs.
+        RefusedError: we cannot tell, the user exists only while the unit runs, or the unit is not
+            yet what the configuration says: the commands belong to the user who stands there.
     """
-    found = manager.properties([(unit, ("LoadState", "User", "Group", "DynamicUser"))])[unit]
+    found = manager.properties([(unit, _PROPERTIES)])[unit]
     if found["LoadState"] != "loaded":
         raise RefusedError(f"systemd cannot load {unit}, so its user is unknown")
+    if not manager.user:
+        _check_current(program, found)
     if found["DynamicUser"]:
         raise RefusedError("its user exists only while it runs (DynamicUser=)")
     user, group = str(found["User"]), str(found["Group"])
@@ -47,6 +52,29 @@ def identity(manager: Manager, unit: str) -> Identity:
     if group and accounts.group(group) is None:
         raise RefusedError(f"its group {group} is unknown")
     return Identity(account, group)
+
+
+def _check_current(program: Program, found: Mapping[str, Any]) -> None:
+    """Compare the users and groups of the configuration, of the unit's file, and of systemd.
+
+    Raises:
+        RefusedError: the file differs, or systemd does without a drop-in that it has read.
+    """
+    try:
+        text = files.read(found["FragmentPath"]).decode(errors="replace")
+    except OSError as error:
+        raise RefusedError(f"{error.filename}: {error.strerror}") from None
+    if run_as.written(text) != run_as.directives(program):
+        raise RefusedError(
+            "the user and groups of its unit are not those of the configuration; run 'wctl update'"
+            " first"
+        )
+    wanted = run_as.of(program)
+    loaded = (found["User"], found["Group"], found["DynamicUser"])
+    if found["NeedDaemonReload"] and loaded != (wanted.user, wanted.group, wanted.dynamic):
+        raise RefusedError(
+            "its unit has changed since systemd read it; run 'systemctl daemon-reload' first"
+        )
 
 
 class Runner:

@@ -70,6 +70,43 @@ def test_commands_run_as_the_worker_runs(
     assert (codes, said) == ([], "")
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", "user=www-data"),
+        ("", "systemd.Service.User=www-data"),
+        ("", "systemd.Service.DynamicUser=yes"),
+        ("user=www-data", "user=www-data\nsystemd.Service.Group=adm"),
+        ("user=www-data\nsystemd.Service.User=", "user=www-data"),
+    ],
+)
+def test_new_commands_do_not_run_as_the_user_before(
+    machine: Machine, before: str, after: str
+) -> None:
+    """A command that belongs to a new user does not run as root, whom the old unit still names."""
+    configure(machine, f"[program:x]\ncommand=sleep 1000\n{before}\n")
+    machine.run("wctl update", check=False)
+    machine.run(["rm", "-f", RAN])
+    configure(machine, PROGRAM + after)
+    doctor = machine.run("wctl doctor --json", check=False)
+    refused = "wctl: x: doctor runs none of its commands: the user and groups of its unit are not"
+    assert doctor.err.startswith(refused)
+    assert [finding["code"] for finding in json.loads(doctor.out)] == ["units-outdated"]
+    assert not machine.exists(RAN)
+
+
+def test_unit_that_systemd_has_not_read(machine: Machine) -> None:
+    """An update that was cut off leaves root as the user in systemd, and the new user on disk."""
+    ran, _, _ = examine(machine, "")
+    assert ran.startswith("uid=0(root)")
+    machine.run(["rm", RAN])
+    configure(machine, f"{PROGRAM}user=www-data")
+    machine.run("wctl render --output /root/units && cp /root/units/x@.service /etc/systemd/system")
+    doctor = machine.run("wctl doctor", check=False)
+    assert "its unit has changed since systemd read it" in doctor.err
+    assert not machine.exists(RAN)
+
+
 def test_directory_is_entered_as_the_user(machine: Machine) -> None:
     """A user whose directory is a link leads doctor nowhere that this user may not go."""
     machine.run("install -d -m 0700 /root/x; echo secret >/root/x/file")
