@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pwd
 import resource
 import sys
 from dataclasses import replace
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from wctl.cli import run_as
 from wctl.cli.app import Session, pass_session, shared
 from wctl.cli.output import echo
 from wctl.config.load import only
@@ -18,7 +18,7 @@ from wctl.config.model import Program
 from wctl.errors import WctlError
 from wctl.systemd import env_file
 from wctl.systemd.unit_file import Raw, Word
-from wctl.trust import accounts, files
+from wctl.trust import files
 from wctl.units import environment
 from wctl.units.exec_start import Arguments
 
@@ -48,6 +48,10 @@ def run(session: Session, instance: str, log: str | None) -> None:
     own, so that it can neither read nor type at yours. wctl stays and passes on input, output, the
     size of the window and signals. Ctrl-Z suspends wctl and the worker.
 
+    The worker's user is that of the configuration. If systemd runs and would run the instance as
+    another user or group, because of a drop-in or an update that is due, root's wctl refuses. It
+    refuses DynamicUser= and specifiers, too.
+
     Example: wctl run messenger-worker@00
     """
     program, number = _find(session, instance)
@@ -55,19 +59,19 @@ def run(session: Session, instance: str, log: str | None) -> None:
     missing = [name for name in _NEEDS_SYSTEMD if getattr(program, name)]
     if missing and not session.quiet:
         echo(f"wctl: without systemd, these options have no effect: {', '.join(missing)}", err=True)
-    account = _account(program)
+    owner = run_as.owner(session, program, program.instance(number))
     variables = {
         **os.environ,
-        **(environment.of_user(account) if account is not None else {}),
+        **(environment.of_user(owner.account) if owner is not None else {}),
         **environment.of_instance(program, number, session.layout.environment, _read),
     }
-    if account is not None and account.pw_uid != os.geteuid():
+    if owner is not None and owner.account.pw_uid != os.geteuid():
         from wctl.cli import terminal  # imports what only this case needs
 
-        terminal.leave(account.pw_uid)
+        terminal.leave(owner.account.pw_uid)
     _limit(program)
-    if account is not None:
-        _become(account)
+    if owner is not None:
+        owner.become()
     os.umask(0o022 if program.umask is None else program.umask)
     _enter(program, number)
     sys.stdout.flush()
@@ -131,31 +135,6 @@ def _limit(program: Program) -> None:
             os.setpriority(os.PRIO_PROCESS, 0, program.nice)
         except OSError as error:
             raise WctlError(f"nice={program.nice}: {error.strerror}") from None
-
-
-def _account(program: Program) -> pwd.struct_passwd | None:
-    """Return the account of the program's user; None if the program does not name a user."""
-    if program.user is None:
-        return None
-    account = accounts.find(program.user)
-    if account is None:
-        raise WctlError(f"user={program.user}: no such user")
-    return account
-
-
-def _become(account: pwd.struct_passwd) -> None:
-    """Change the user and groups of this process."""
-    if os.geteuid() == account.pw_uid:
-        return
-    try:
-        os.initgroups(account.pw_name, account.pw_gid)
-        os.setgid(account.pw_gid)
-        os.setuid(account.pw_uid)
-    except PermissionError:
-        raise WctlError(
-            f"user={account.pw_name}: only root can become another user",
-            hint=f"run wctl as root, or as {account.pw_name}",
-        ) from None
 
 
 def _enter(program: Program, number: int) -> None:

@@ -58,6 +58,6 @@ def group_name(gid: int) -> str:
         return str(gid)
 
 
-def groups(account: pwd.struct_passwd) -> list[int]:
-    """Return the IDs of all groups of an account."""
-    return os.getgrouplist(account.pw_name, account.pw_gid)
+def groups(account: pwd.struct_passwd, group: int | None = None) -> list[int]:
+    """Return the IDs of all groups of an account; ``group`` replaces its first (initgroups(3))."""
+    return os.getgrouplist(account.pw_name, account.pw_gid if group is None else group)

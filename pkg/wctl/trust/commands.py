@@ -130,7 +130,7 @@ def _identity(account: pwd.struct_passwd | None, group: int | None) -> dict[str,
     return {
         "user": account.pw_uid,
         "group": account.pw_gid if group is None else group,
-        "extra_groups": accounts.groups(account),
+        "extra_groups": accounts.groups(account, group),
     }
 
 

@@ -107,6 +107,59 @@ def test_unit_that_systemd_has_not_read(machine: Machine) -> None:
     assert not machine.exists(RAN)
 
 
+WHO = "[program:x]\ncommand=id\nstdout_logfile=NONE\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "who"),
+    [
+        ("systemd.Service.User=www-data", "uid=33(www-data) gid=33(www-data) groups=33(www-data)"),
+        ("SYSTEMD.Service.User = 33", "uid=33(www-data) gid=33(www-data) groups=33(www-data)"),
+        ("user=nobody\nsystemd.Service.User=www-data", "uid=33(www-data) gid=33(www-data)"),
+        (
+            "user=www-data\nsystemd.Service.Group=adm\nsystemd.Service.SupplementaryGroups=video",
+            "uid=33(www-data) gid=4(adm) groups=4(adm),44(video)",
+        ),
+        ("systemd.Service.DynamicUser=no", "uid=0(root)"),
+    ],
+)
+def test_worker_in_the_foreground_has_the_units_user(
+    machine: Machine, options: str, who: str
+) -> None:
+    """A user that wctl only passes through to the unit is the user for "wctl run", too."""
+    configure(machine, WHO + options)
+    assert machine.run("wctl run x").out.startswith(who)
+    machine.run("wctl update", check=False)
+    assert machine.run("wctl run x").out.startswith(who)
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ("systemd.Service.DynamicUser=yes", "DynamicUser: only systemd can make the user"),
+        ("systemd.Service.DynamicUser=On", "DynamicUser: only systemd can make the user"),
+        ("systemd.Service.User=%i", "user=%i: no such user"),
+        ("systemd.Service.User=ghost", "user=ghost: no such user"),
+        ("user=www-data\nsystemd.Service.Group=%i", "Group=%i: no such group"),
+    ],
+)
+def test_worker_in_the_foreground_is_nobody_elses(machine: Machine, options: str, why: str) -> None:
+    """If "wctl run" cannot become the unit's user, it runs nothing, and says why in one line."""
+    configure(machine, WHO + options)
+    ran = machine.run("wctl run x", check=False)
+    assert (ran.code, ran.out) == (1, "")
+    assert why in ran.err.splitlines()[0]
+
+
+def test_worker_in_the_foreground_despite_a_drop_in(machine: Machine) -> None:
+    """A drop-in may be what keeps a worker from being root: "wctl run" does not ignore it."""
+    examine(machine, "stdout_logfile=NONE", "User=www-data")
+    ran = machine.run("wctl run x", check=False)
+    said = "systemd would run x@00.service as www-data:www-data; the configuration says root:root"
+    assert (ran.code, ran.out) == (1, "")
+    assert said in ran.err
+
+
 def test_directory_is_entered_as_the_user(machine: Machine) -> None:
     """A user whose directory is a link leads doctor nowhere that this user may not go."""
     machine.run("install -d -m 0700 /root/x; echo secret >/root/x/file")
