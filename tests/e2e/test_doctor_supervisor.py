@@ -130,7 +130,7 @@ def test_supervisor_of_no_unit(supervised: Machine) -> None:
     machine.run(f"cd /srv && {SUPERVISORD} -c it.conf")
     wait_for(lambda: "worker:00" in str(examine(machine)), 10, "its workers")
     finding = only(machine)
-    assert finding["remedy"] == "supervisorctl -c /srv/it.conf shutdown"
+    assert finding["remedy"] == "/usr/bin/supervisorctl -c /srv/it.conf shutdown"
     machine.run(["bash", "-c", finding["remedy"]])
     wait_for(lambda: not examine(machine), 15, "it to be gone")
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from wctl.errors import WctlError
 from wctl.supervisor import migration
-from wctl.supervisor.supervisorctl import doubt
+from wctl.supervisor.control import doubt, located
 from wctl.systemd.manager import Manager
 from wctl.trust import accounts, commands, files
 
@@ -163,13 +163,10 @@ def _configuration(words: Sequence[str], directory: Path) -> Path | None:
 
 
 def _control(words: Sequence[str], directory: Path) -> str:
-    """Return the supervisorctl of a supervisord; a virtual environment has both in one place.
-
-    If another user than root can change that one, return the one in our own PATH.
-    """
+    """Return the supervisorctl of a supervisord; a virtual environment has both in one place."""
     script = Path(directory, words[0]) if words and "/" in words[0] else None
     if script is not None and script.parent != Path("/usr/bin"):
         sibling = script.with_name("supervisorctl")
-        if os.path.isfile(sibling) and not doubt(None, str(sibling)):  # noqa: PTH113 - no errors
+        if os.path.isfile(sibling):  # noqa: PTH113 - no errors
             return str(sibling)
-    return "supervisorctl"
+    return located("supervisorctl") or "supervisorctl"

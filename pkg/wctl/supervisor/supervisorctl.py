@@ -13,7 +13,8 @@ from wctl.config.model import Program
 from wctl.errors import Diagnostics, Exit, WctlError
 from wctl.install.files import write_file
 from wctl.operate.states import STOPPED_STATES, State
-from wctl.trust import commands, files
+from wctl.supervisor.control import doubt, located
+from wctl.trust import commands
 from wctl.trust.commands import NOT_FOUND, Answer
 
 ALIVE = frozenset(state.value for state in State if state not in STOPPED_STATES)
@@ -31,7 +32,7 @@ class Supervisorctl:
         self, file: Path, path: str = "supervisorctl", timeout: float | None = None
     ) -> None:
         self._file = Path(os.path.abspath(file))  # noqa: PTH100 - follows no links
-        self._path = os.path.abspath(path) if "/" in path else path  # noqa: PTH100
+        self._path = path
         self._timeout = timeout
 
     def states(self) -> dict[str, str]:
@@ -72,17 +73,24 @@ class Supervisorctl:
     def _run(self, *words: str) -> Answer:
         import tempfile  # lazy: most runs of doctor find no Supervisor
 
-        why = doubt(self._file, self._path)
+        path = located(self._path)
+        if path is None:
+            raise WctlError(
+                f"{self._path}: no such command",
+                hint="give its path with --supervisorctl PATH",
+                exit_code=Exit.UNKNOWN,
+            )
+        why = doubt(self._file, path)
         if why:
             raise WctlError(
-                f"{self._path} would run as root what another user may have written: {why}",
+                f"{path} would run as root what another user may have written: {why}",
                 hint="make root the owner, and let nobody else write there",
                 exit_code=Exit.UNKNOWN,
             )
         with tempfile.TemporaryDirectory(prefix="wctl-") as directory:
             own = Path(directory, "supervisorctl.conf")
             write_file(own, _connection(self._file), secret=True)
-            command = [self._path, "-c", str(own), *words]
+            command = [path, "-c", str(own), *words]
             environ = {**os.environ, "LC_ALL": "C.UTF-8"}
             answer = commands.run(command, None, timeout=self._timeout, environ=environ)
         if answer.code is None:
@@ -90,11 +98,7 @@ class Supervisorctl:
                 f"supervisord did not answer within {self._timeout:g} s", exit_code=Exit.UNKNOWN
             )
         if answer.code == NOT_FOUND and not answer.out:
-            raise WctlError(
-                answer.err.strip(),
-                hint="give its path with --supervisorctl PATH",
-                exit_code=Exit.UNKNOWN,
-            )
+            raise WctlError(answer.err.strip(), exit_code=Exit.UNKNOWN)
         return answer
 
     def _error(self, verb: str, done: Answer) -> WctlError:
@@ -126,20 +130,6 @@ def running(program: Program, states: Mapping[str, str]) -> dict[int, str]:
     """Return the numbers of the instances that Supervisor runs, with their process names."""
     names = {number: process_name(program, number) for number in program.numbers}
     return {number: name for number, name in names.items() if states.get(name) in ALIVE}
-
-
-def doubt(file: Path | None, control: str) -> str:
-    """Return why root must not run ``control`` for the configuration ``file``; "" if it may.
-
-    Both must be root's alone. Files of others that the configuration includes are only parsed.
-    """
-    if os.geteuid() != 0:
-        return ""  # we cannot do more than the user who runs us
-    try:
-        why = files.not_roots(control) if "/" in control else None
-        return why or (None if file is None else files.not_roots(file)) or ""
-    except OSError as error:
-        return f"{error.filename}: {error.strerror}"
 
 
 def _connection(file: Path) -> str:

@@ -111,6 +111,22 @@ def test_supervisord_of_root_with_configuration_of_others(target: Machine, own: 
         examine(target, pid, whose)
 
 
+def test_supervisorctl_of_others_in_path(target: Machine) -> None:
+    """Root's link in PATH to a user's supervisorctl makes neither doctor nor a takeover run it."""
+    main = "/srv/root/supervisord.conf"
+    target.write(main, PROGRAM)
+    target.run(["ln", "-s", f"{EVIL}/supervisorctl", "/usr/local/bin/supervisorctl"])
+    try:
+        with running(target, "/usr/bin/supervisord", main, user=None) as pid:
+            examine(target, pid, f"user nobody can change {EVIL}")
+        taken = target.run(f"wctl import --takeover {main}", check=False)
+    finally:
+        target.run("rm /usr/local/bin/supervisorctl")
+    assert taken.code == 4
+    assert f"user nobody can change {EVIL}" in taken.err
+    assert not target.exists(PWNED)
+
+
 def test_included_files_of_others_are_only_parsed(target: Machine) -> None:
     """An application may have its programs in its own directory, but no code for root's client."""
     main = "/srv/root/supervisord.conf"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -21,3 +22,16 @@ from wctl.supervisor import daemons
 def test_configuration_of_a_supervisord(words: str, file: str) -> None:
     """The configuration is the file of the option -c, relative to supervisord's directory."""
     assert daemons._configuration(words.split(), Path("/srv")) == Path(file)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has something to lose")
+def test_a_refused_supervisorctl_has_no_substitute(tmp_path: Path) -> None:
+    """If others can change the supervisorctl beside supervisord, wctl asks by no other one."""
+    for name in ("supervisord", "supervisorctl"):
+        (tmp_path / name).write_text("#!/bin/sh\n")
+        (tmp_path / name).chmod(0o755)
+    os.chown(tmp_path / "supervisorctl", 12345, 0)
+    words = (f"{tmp_path}/supervisord", "-c", "/etc/s.conf")
+    found = daemons._daemon(words, Path("/"), 1, "", at_boot=False)
+    assert found.control == f"{tmp_path}/supervisorctl"
+    assert found.doubt == f"user 12345 can change {tmp_path}/supervisorctl"

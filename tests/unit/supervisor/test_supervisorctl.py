@@ -85,7 +85,7 @@ def test_no_answer_is_an_error(tmp_path: Path, states: str, code: int, message: 
     with pytest.raises(WctlError, match=message) as caught:
         supervisor(tmp_path, states, code).states()
     assert caught.value.exit_code == 4
-    with pytest.raises(WctlError, match="/nonesuch: No such file or directory"):
+    with pytest.raises(WctlError, match="/nonesuch: no such command"):
         Supervisorctl(Path("/s.conf"), "/nonesuch").states()
 
 
@@ -105,6 +105,42 @@ def test_root_runs_only_what_root_alone_can_change(tmp_path: Path) -> None:
     with pytest.raises(WctlError, match=r"every user can change .*s\.conf"):
         Supervisorctl(main, str(control)).states()
     assert (tmp_path / "asked").read_text() == "status\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has something to lose")
+@pytest.mark.parametrize("first", ["#!{}/sh", "#! /usr/bin/env -S A=1 theirs -u"])
+def test_root_runs_no_interpreter_of_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: str
+) -> None:
+    """The program in the first line of supervisorctl must be root's, too, as env finds it."""
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    os.chown(theirs, 12345, 0)
+    for name in ("sh", "theirs"):
+        (theirs / name).symlink_to("/bin/sh")
+    monkeypatch.setenv("PATH", f"{theirs}:{os.environ['PATH']}")
+    client = supervisor(tmp_path)
+    control = tmp_path / "supervisorctl"
+    control.write_text(STAND_IN.replace("#!/bin/sh", first.format(theirs)))
+    with pytest.raises(WctlError, match=r"user 12345 can change .*/theirs"):
+        client.states()
+    assert not (tmp_path / "asked").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has something to lose")
+def test_root_runs_only_what_it_has_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The supervisorctl that PATH leads to is judged like a path, links included."""
+    client = supervisor(tmp_path)
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    os.chown(theirs, 12345, 0)
+    (tmp_path / "supervisorctl").rename(theirs / "supervisorctl")
+    (tmp_path / "supervisorctl").symlink_to(theirs / "supervisorctl")
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    client = Supervisorctl(Path("/s.conf"))
+    with pytest.raises(WctlError, match=r"user 12345 can change .*/theirs"):
+        client.states()
+    assert not (theirs / "asked").exists()
 
 
 def test_supervisorctl_gets_the_address_alone(tmp_path: Path) -> None:
