@@ -19,7 +19,7 @@ from wctl.operate.lock import exclusive
 from wctl.supervisor import migration
 from wctl.supervisor.migration import Migration
 from wctl.supervisor.supervisorctl import ALIVE, Supervisorctl, process_name
-from wctl.supervisor.takeover import Takeover
+from wctl.supervisor.takeover import Takeover, so_far
 from wctl.trust.text import shell_join
 
 
@@ -64,6 +64,8 @@ def import_(
     stops Supervisor's processes of that program. If a start fails, wctl stops the new workers,
     Supervisor's processes continue, and wctl does not try the remaining programs. Files that were
     imported before and edited since stay as they are. You can run an interrupted takeover again.
+    supervisord has 30 seconds for each answer; to stop or start processes, it has their
+    stopwaitsecs or startsecs in addition.
 
     Example: wctl import --dry-run /etc/supervisor/supervisord.conf
     """
@@ -74,7 +76,7 @@ def import_(
     found = migration.migrate(file, session.layout.configuration, load.environ())
     _report(session, found)
     _write(found, dry_run=dry_run, force=force, keep=takeover)
-    supervisor = Supervisorctl(file, control)
+    supervisor = Supervisorctl(file, control, programs=found.programs)
     if takeover and not dry_run:
         return _take_over(session, found, supervisor, stop_first=stop_first)
     if dry_run:
@@ -143,7 +145,8 @@ def _take_over(
     session: Session, found: Migration, supervisor: Supervisorctl, *, stop_first: bool
 ) -> int:
     """Move the programs, in the order in which they start."""
-    supervisor.states()  # raises before we change anything, if supervisord does not answer
+    with so_far("no program was moved"):
+        supervisor.states()
     titles = {program.title for program in found.programs}
     with exclusive(user=session.user, waiting=lambda: echo("waiting for another wctl")):
         try:
@@ -151,7 +154,8 @@ def _take_over(
         except KeyboardInterrupt:
             echo("wctl: the takeover is not finished; run this command again", err=True)
             raise
-    left = [name for name, state in supervisor.states().items() if state in ALIVE]
+    with so_far("all programs were moved"):
+        left = [name for name, state in supervisor.states().items() if state in ALIVE]
     if left:
         echo(f"Supervisor still runs {', '.join(left)}")
     else:

@@ -3,37 +3,48 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from wctl.config import includes, load
-from wctl.config.expansion import expand
-from wctl.config.ini import Entry
 from wctl.config.model import Program
-from wctl.errors import Diagnostics, Exit, WctlError
+from wctl.errors import Exit, WctlError
 from wctl.install.files import write_file
 from wctl.operate.states import STOPPED_STATES, State
+from wctl.supervisor import connection
 from wctl.supervisor.control import doubt, located
 from wctl.trust import commands
 from wctl.trust.commands import NOT_FOUND, Answer
+from wctl.trust.text import shell_join
 
 ALIVE = frozenset(state.value for state in State if state not in STOPPED_STATES)
 # Exit codes of "status" that are answers: 3 if a process is stopped (Supervisor 3 and newer).
 _ANSWERED = (0, 3)
+_PATIENCE = 30.0  # seconds within which supervisord answers, besides what it waits for
+_STOP, _START = 10, 1  # seconds: Supervisor's own stopwaitsecs and startsecs
 
 
 class Supervisorctl:
     """supervisorctl with the configuration ``file``; ``path`` is the program.
 
-    A stop takes as long as the worker takes, so ``timeout`` (seconds) is None by default: no limit.
+    supervisord answers within ``timeout`` seconds. A stop or start may take as long as the options
+    of ``programs`` allow, in addition.
     """
 
     def __init__(
-        self, file: Path, path: str = "supervisorctl", timeout: float | None = None
+        self,
+        file: Path,
+        path: str = "supervisorctl",
+        timeout: float = _PATIENCE,
+        programs: Iterable[Program] = (),
     ) -> None:
         self._file = Path(os.path.abspath(file))  # noqa: PTH100 - follows no links
         self._path = path
         self._timeout = timeout
+        self._configured = {
+            process_name(program, number): program
+            for program in programs
+            for number in program.numbers
+        }
 
     def states(self) -> dict[str, str]:
         """Return the state of every process by its name, as "status" prints it.
@@ -54,7 +65,10 @@ class Supervisorctl:
         Raises:
             WctlError: a process still runs.
         """
-        done = self._run("stop", *_together(names, self.states()))
+        together = _together(names, self.states())
+        found = [self._configured.get(name) for name in names]
+        seconds = sum(_STOP if program is None else program.stopwaitsecs for program in found)
+        done = self._run("stop", *together, seconds=seconds)
         states = self.states()
         if any(states.get(name) in ALIVE for name in names):
             raise self._error("stop", done)
@@ -65,12 +79,19 @@ class Supervisorctl:
         Raises:
             WctlError: a process does not run.
         """
-        done = self._run("start", *names)
+        found = [self._configured.get(name) for name in names]
+        seconds = sum(_START if program is None else program.startsecs for program in found)
+        done = self._run("start", *names, seconds=seconds)
         states = self.states()
         if any(states.get(name) not in ALIVE for name in names):
             raise self._error("start", done)
 
-    def _run(self, *words: str) -> Answer:
+    def _run(self, *words: str, seconds: float = 0.0) -> Answer:
+        """Run supervisorctl; supervisord may wait for ``seconds`` before it answers.
+
+        Raises:
+            WctlError: supervisorctl cannot be run, or supervisord does not answer.
+        """
         import tempfile  # lazy: most runs of doctor find no Supervisor
 
         path = located(self._path)
@@ -87,15 +108,18 @@ class Supervisorctl:
                 hint="make root the owner, and let nobody else write there",
                 exit_code=Exit.UNKNOWN,
             )
-        with tempfile.TemporaryDirectory(prefix="wctl-") as directory:
+        limit = self._timeout + seconds
+        held, temporary = connection.configuration(self._file), tempfile.TemporaryDirectory
+        with held as text, temporary(prefix="wctl-") as directory:
             own = Path(directory, "supervisorctl.conf")
-            write_file(own, _connection(self._file), secret=True)
+            write_file(own, text, secret=True)
             command = [path, "-c", str(own), *words]
             environ = {**os.environ, "LC_ALL": "C.UTF-8"}
-            answer = commands.run(command, None, timeout=self._timeout, environ=environ)
+            answer = commands.run(command, None, timeout=limit, environ=environ)
         if answer.code is None:
             raise WctlError(
-                f"supervisord did not answer within {self._timeout:g} s", exit_code=Exit.UNKNOWN
+                f"supervisord did not answer '{shell_join(words)}' within {limit:g} s",
+                exit_code=Exit.UNKNOWN,
             )
         if answer.code == NOT_FOUND and not answer.out:
             raise WctlError(answer.err.strip(), exit_code=Exit.UNKNOWN)
@@ -130,37 +154,3 @@ def running(program: Program, states: Mapping[str, str]) -> dict[int, str]:
     """Return the numbers of the instances that Supervisor runs, with their process names."""
     names = {number: process_name(program, number) for number in program.numbers}
     return {number: name for number, name in names.items() if states.get(name) in ALIVE}
-
-
-def _connection(file: Path) -> str:
-    """Return a configuration with which supervisorctl finds supervisord, and nothing more.
-
-    supervisorctl imports the modules that its configuration names ([ctlplugin:x]), and included
-    files may belong to other users.
-    """
-    names = load.names_of(load.environ())
-    sections = includes.read([file], names, Diagnostics()).by_name
-    lines = ["[supervisorctl]"]
-    given = sections.get("supervisorctl")
-    for key in ("serverurl", "username", "password"):
-        entry = given.entries.get(key) if given is not None else None
-        if entry is not None:
-            lines.append(f"{key}={_value(entry, names)}")
-    socket = sections.get("unix_http_server")
-    if not any(line.startswith("serverurl") for line in lines) and socket is not None:
-        path = socket.entries.get("file")
-        lines += [] if path is None else [f"serverurl=unix://{_value(path, names)}"]
-    return "\n".join(lines) + "\n"
-
-
-def _value(entry: Entry, names: Mapping[str, object]) -> str:
-    """Return the value of an option, on one line as Supervisor writes it.
-
-    Raises:
-        WctlError: it has an expansion that Supervisor does not know, either.
-    """
-    try:
-        text = expand(entry.value, {**names, "here": includes.here(entry.place)}).text(0)
-    except ValueError as error:
-        raise WctlError(f"{entry.place}: {entry.key}: {error}") from None
-    return " ".join(text.split()).replace("%", "%%")

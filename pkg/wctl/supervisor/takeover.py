@@ -8,6 +8,7 @@ again: wctl asks Supervisor and systemd anew which processes run.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from wctl.config.model import Config, Program
@@ -23,6 +24,15 @@ from wctl.systemd.log import note
 from wctl.systemd.manager import Manager
 from wctl.units.host import Host
 from wctl.units.render import render
+
+
+@contextmanager
+def so_far(done: str) -> Iterator[None]:
+    """Add to an error of supervisord what we have done when it occurs."""
+    try:
+        yield
+    except WctlError as error:
+        raise WctlError(f"{error.message}; {done}", error.hint, error.exit_code) from None
 
 
 @dataclass(frozen=True)
@@ -44,26 +54,30 @@ class Takeover:
             WctlError: the program could not be moved, and Supervisor runs it as before. If
                 supervisord itself fails in the last step, Supervisor and systemd both run it.
         """
-        theirs = running(program, self.supervisor.states())
+        with so_far(f"{program.name} was not moved"):
+            theirs = running(program, self.supervisor.states())
         intent = yield from self._install(program)
         # An instance that waits for its next try is not READY: a start makes that try.
         ours = [unit.name for unit in jobs.units_of(self.manager, program.name) if unit.up]
         units = [unit for number in theirs if (unit := program.instance(number)) not in ours]
         names = list(theirs.values())
         if names and self.stop_first:
-            self.supervisor.stop(names)
+            with so_far(f"systemd has not started {program.name}; Supervisor may have stopped it"):
+                self.supervisor.stop(names)
         if not (yield from self._start(program, units)):
             yield from self._back(program, units, added=bool(intent.added))
             pending.end(self.layout, intent)
-            if self.stop_first:
-                self.supervisor.start(names)
+            if names and self.stop_first:
+                with so_far(f"systemd cannot start {program.name}; Supervisor may not run it"):
+                    self.supervisor.start(names)
             raise WctlError(
                 f"{program.name}: not taken over; Supervisor runs it as before",
                 hint="fix the cause (see the last lines above), then run this command again; add"
                 " --stop-first if two workers cannot run at once (a port, a lock)",
             )
         if names and not self.stop_first:
-            self.supervisor.stop(names)
+            with so_far(f"systemd runs {program.name}, and Supervisor may still run it"):
+                self.supervisor.stop(names)
         self._enable(program)
         pending.end(self.layout, intent)
         yield Said(program.name, self._told(program, names, ours))

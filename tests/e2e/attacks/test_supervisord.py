@@ -119,6 +119,7 @@ def test_supervisorctl_of_others_in_path(target: Machine) -> None:
     try:
         with running(target, "/usr/bin/supervisord", main, user=None) as pid:
             examine(target, pid, f"user nobody can change {EVIL}")
+        target.write(main, PROGRAM.replace(":x", ":y"))
         taken = target.run(f"wctl import --takeover {main}", check=False)
     finally:
         target.run("rm /usr/local/bin/supervisorctl")
@@ -149,3 +150,35 @@ def test_takeover_does_not_load_a_users_configuration(target: Machine) -> None:
     assert not target.exists(PWNED)
     assert result.code == 4
     assert f"user nobody can change {EVIL}" in result.err
+
+
+LISTENER = """import socket
+s = socket.socket(socket.AF_UNIX)
+s.bind("/tmp/supervisor.sock")
+s.listen()
+print(flush=True)
+while True:
+    data = s.accept()[0].recv(1000)
+    if data:
+        open("/tmp/PWNED", "wb").write(data)
+"""
+
+
+def test_listener_in_supervisords_place(target: Machine) -> None:
+    """Who listens in /tmp while supervisord is down gets no password, and holds nobody up."""
+    main = "/srv/root/supervisord.conf"
+    server = "[unix_http_server]\nfile=/tmp/supervisor.sock\n"
+    client = "[supervisorctl]\nserverurl=unix:///tmp/supervisor.sock\nusername=u\npassword=p\n"
+    target.write(main, server + client + PROGRAM.replace(":x", ":y"))
+    target.write(f"{EVIL}/listen.py", LISTENER)
+    target.run(f"install -o nobody /dev/null {EVIL}/ready")
+    run = f"exec python3 {EVIL}/listen.py >{EVIL}/ready"
+    process = target.popen(["sh", "-c", run], user="nobody")
+    wait_for(lambda: bool(target.read(f"{EVIL}/ready")), 10, "the listener")
+    taken = target.run(f"wctl import --takeover {main}", check=False)
+    target.stop(process)
+    target.run("rm /tmp/supervisor.sock")
+    assert taken.code == 4
+    said = "user nobody listens at /tmp/supervisor.sock, so wctl sends nothing there"
+    assert f"{said}; no program was moved\n" in taken.err
+    assert not target.exists(PWNED)

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import os
 import platform
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from wctl.config import load
 from wctl.errors import WctlError
 from wctl.supervisor.supervisorctl import Supervisorctl
 
@@ -156,9 +162,105 @@ def test_supervisorctl_gets_the_address_alone(tmp_path: Path) -> None:
             "[supervisorctl]\nserverurl=http://%(host_node_name)s:1/\nusername=u\npassword=p%%w\n",
             f"serverurl=http://{platform.node()}:1/\nusername=u\npassword=p%%w\n",
         ),
-        ("[unix_http_server]\nfile=%(here)s/s.sock\n", f"serverurl=unix://{tmp_path}/s.sock\n"),
         ("[supervisorctl]\n", ""),
     ):
         main.write_text(text + rest)
         assert Supervisorctl(main, str(control)).states() == {"x": "RUNNING"}
         assert (tmp_path / "seen").read_text() == f"[supervisorctl]\n{address}"
+
+
+@contextmanager
+def listening(path: Path) -> Iterator[None]:
+    """Listens at a socket, as supervisord does."""
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        server.listen()
+        yield
+
+
+ASKS = """#!/usr/bin/python3 -IS
+import socket, sys
+url = open(sys.argv[2]).read().split("serverurl=unix://")[1].split("\\n")[0]
+socket.socket(socket.AF_UNIX).connect(url)
+print("x RUNNING", file=open(sys.argv[0] + ".asked", "w"))
+print("x RUNNING")
+"""
+
+
+def asking(directory: Path, text: str, timeout: float = 30.0) -> Supervisorctl:
+    """Returns a client that connects to the socket of a configuration."""
+    control = directory / "supervisorctl"
+    control.write_text(ASKS)
+    control.chmod(0o755)
+    (directory / "s.conf").write_text(text)
+    return Supervisorctl(directory / "s.conf", str(control), timeout)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[unix_http_server]\nfile=%(here)s/s.sock\n",
+        "[supervisorctl]\nserverurl=unix://%(here)s/../{}/s.sock\n",
+    ],
+)
+def test_supervisorctl_gets_the_socket_that_was_examined(tmp_path: Path, text: str) -> None:
+    """supervisorctl connects to the socket whose listener wctl knows, whatever its path."""
+    client = asking(tmp_path, text.format(tmp_path.name))
+    with listening(tmp_path / "s.sock"):
+        assert client.states() == {"x": "RUNNING"}
+    (tmp_path / "supervisorctl.asked").unlink()
+    message = r"supervisord does not answer: .*s\.sock: Connection refused"
+    with pytest.raises(WctlError, match=message) as caught:
+        client.states()
+    assert caught.value.exit_code == 4
+    assert not (tmp_path / "supervisorctl.asked").exists()
+
+
+def test_a_supervisord_that_hangs_has_a_limit(tmp_path: Path) -> None:
+    """A stop may take as long as all its processes may take, and some seconds."""
+    options = "command=a\nstopwaitsecs=1\nstartsecs=0\n"
+    (tmp_path / "x.conf").write_text(f"[program:x]\n{options}[program:y]\n{options}")
+    programs = load.load([tmp_path / "x.conf"], {}).programs
+    supervisor(tmp_path)
+    control = tmp_path / "supervisorctl"
+    control.write_text(STAND_IN.replace("stop)", "stop|start) exec sleep 1000 ;;\n no)"))
+    client = Supervisorctl(Path("/s.conf"), str(control), 0.5, programs)
+    with pytest.raises(WctlError, match=r"supervisord did not answer 'stop x y' within 2\.5 s"):
+        client.stop(["x", "y"])
+    with pytest.raises(WctlError, match=r"supervisord did not answer 'start x' within 0\.5 s"):
+        client.start(["x"])
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has something to lose")
+@pytest.mark.parametrize(("options", "answers"), [("", False), ("[supervisord]\nuser=1\n", True)])
+def test_only_supervisords_user_is_asked(tmp_path: Path, options: str, answers: bool) -> None:
+    """A socket at which another user listens gets no password, and cannot keep wctl waiting."""
+    tmp_path.chmod(0o777)
+    for parent in tmp_path.parents:
+        parent.chmod(parent.stat().st_mode | 0o011)
+    script = "import os, socket, sys; os.setuid(1); s = socket.socket(socket.AF_UNIX)"
+    script += "; s.bind(sys.argv[1]); s.listen(); print(flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", script, str(tmp_path / "s.sock")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
+        assert server.stdout is not None and server.stdout.readline() == b"\n"
+        tmp_path.chmod(0o755)
+        client = asking(tmp_path, f"{options}[unix_http_server]\nfile=%(here)s/s.sock\n")
+        if answers:
+            assert client.states() == {"x": "RUNNING"}
+        else:
+            with pytest.raises(WctlError, match=r"user daemon listens at .*, so wctl sends"):
+                client.states()
+            assert not (tmp_path / "supervisorctl.asked").exists()
+        server.communicate(b"")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has something to lose")
+def test_included_files_of_others_name_no_address(tmp_path: Path) -> None:
+    """The owner of an included file could have root's password sent to any port."""
+    text = "[supervisorctl]\nusername=u\npassword=p\n[include]\nfiles=theirs.conf\n"
+    client = asking(tmp_path, text)
+    theirs = tmp_path / "theirs.conf"
+    theirs.write_text("[supervisorctl]\nserverurl=http://127.0.0.1:9\n")
+    os.chown(theirs, 12345, 0)
+    with pytest.raises(WctlError, match=r"theirs\.conf:2: .*user 12345 can change"):
+        client.states()
