@@ -13,15 +13,15 @@ _LONGEST = 300  # characters of a line
 _SEQUENCE = (
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)|[ -/]*[0-Z\\`-~])"
 )
-# Colours and styles (SGR). Blinking and hidden text are not among them.
-_STYLE = (
-    r"(?:[345]8[;:]5[;:]\d{1,3}|[345]8[;:]2(?:[;:]\d{0,3}){3,4}"
-    r"|0?[0-479]|2[1-9]|[345][0-79]|9\d|10[0-7])?"
+# One of the colours and styles (SGR) of a sequence. Blinking and hidden text are not among them. A
+# colour has as many numbers as a terminal takes for it, so none of them can be the next style.
+_STYLE = re.compile(
+    r"(?:[345]8(?:;5;[0-9]{1,3}|;2(?:;[0-9]{0,3}){3}|:5:[0-9]{1,3}|:2(?::[0-9]{0,3}){3,4})"
+    r"|0?[0-479]|2[1-9]|[345][0-79]|9[0-9]|10[0-7])?;"
 )
-_STYLES = rf"\x1b\[{_STYLE}(?:;{_STYLE})*m"
 # Controls but tab and newline; characters that change the direction of text, or end a line.
 _CONTROL = r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
-_UNSAFE = re.compile(rf"({_STYLES})|{_SEQUENCE}|{_CONTROL}")
+_UNSAFE = re.compile(rf"\x1b\[([0-9;:]*)m|{_SEQUENCE}|{_CONTROL}")
 _END_OF_STYLE = "\x1b[0m"
 
 
@@ -34,7 +34,24 @@ def printable(line: str) -> str:
 
 def visible(text: str) -> str:
     """Return ``text`` for a terminal: of all that a terminal obeys, only colours stay."""
-    return _UNSAFE.sub(lambda found: found[1] or "", text)
+    return _UNSAFE.sub(_styles, text)
+
+
+def _styles(found: re.Match[str]) -> str:
+    """Return what was found if it consists of colours and styles, "" if not.
+
+    We go from style to style: one expression for all of them would need hours, or gigabytes, for
+    what somebody makes up.
+    """
+    if found[1] is None:
+        return ""
+    styles, at = f"{found[1]};", 0
+    while at < len(styles):
+        style = _STYLE.match(styles, at)
+        if style is None:
+            return ""
+        at = style.end()
+    return found[0]
 
 
 def visible_line(data: bytes) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import tracemalloc
 
 import pytest
 
@@ -19,6 +20,8 @@ OBEYED = [
     "\x1b[8m",  # hides what follows
     "\x1b[5m",
     "\x1b[31;8m",
+    "\x1b[38;2;1;2;3;8m",  # a terminal takes three numbers for the colour, and 8 hides
+    "\x1b[38;5;1;5m",
     "\x1b[>4;1m",
     "\x1bc",
     "\x1b(0",
@@ -46,13 +49,48 @@ def test_what_a_terminal_obeys_does_not_reach_it(sequence: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "style", ["", "0", "1", "31", "1;31", "38;5;208", "48;2;1;2;3", "38:2::1:2:3", "01;97;104"]
+    "style",
+    [
+        *("", "0", "1", "31", "1;31", "38;5;208", "48;2;1;2;3", "38:2::1:2:3", "38:2:1:2:3"),
+        *("01;97;104", "1;", ";", "38;2;1;2;3;1;38:5:7;4"),
+    ],
 )
 def test_colours_stay(style: str) -> None:
     """The colours and styles of a worker reach a terminal, and end with its line."""
     text = f"\x1b[{style}mred\tand blue"
     assert visible(f"{text}\nx") == f"{text}\nx"
     assert visible_line(text.encode()) == f"{text}\x1b[0m".encode()
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "38;2;1;1;1;1;",
+        "38;2;1;1;1;",
+        "38:2:1:1:1:1;",
+        ";",
+        "1",
+        "\x1b[",
+        "\x1b]",
+        "\x1b[38;2;",
+        "\x1b ",
+    ],
+)
+def test_sequences_without_end_take_no_time(piece: str) -> None:
+    """A line of a megabyte that begins like colours and is none: each byte is looked at once."""
+    line = "\x1b[" + piece * ((1 << 20) // len(piece))
+    assert "\x1b" not in visible(f"{line}x")
+    assert "\x1b" not in printable(f"{line}x")
+
+
+def test_many_styles_take_no_memory() -> None:
+    """A sequence of many styles costs not much more than its own length."""
+    line = "\x1b[" + "1;" * (1 << 16) + "m"
+    tracemalloc.start()
+    assert visible(line) == line
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10 * len(line)
 
 
 def test_text_stays() -> None:
