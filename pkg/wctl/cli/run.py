@@ -114,10 +114,11 @@ def _arguments(session: Session, program: Program, number: int, log: str | None)
 def _read(file: Path, optional: bool) -> dict[str, str]:
     try:
         return env_file.parse(files.read(file).decode(errors="surrogateescape"))
-    except OSError as error:
+    except (OSError, env_file.NulError) as error:
         if optional:
             return {}
-        raise WctlError(f"{file}: {error.strerror}") from None
+        why = error.strerror if isinstance(error, OSError) else error
+        raise WctlError(f"{file}: {why}") from None
 
 
 def _limit(program: Program) -> None:

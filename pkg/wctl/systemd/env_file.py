@@ -6,60 +6,86 @@ import re
 from collections.abc import Iterable, Iterator
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
-_PIECE = re.compile(
-    r"'(?P<single>[^']*)'"
-    r'|"(?P<double>(?:[^"\\]|\\.)*)"'
-    r"|\\(?P<escaped>.)"
-    r"|(?P<plain>[^'\"\\\n]+)"
-    r"|(?P<end>\n)",
-    re.DOTALL,
-)
-_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_PIECE = re.compile(r"(?P<quote>['\"])|\\(?P<escaped>.)|(?P<plain>[^'\"\\\n]+)|\n", re.DOTALL)
+_IN_DOUBLE_QUOTES = re.compile(r'\\.|"', re.DOTALL)
+_ESCAPE = re.compile(r'\\(["\\`$\n])')
+
+
+class NulError(ValueError):
+    """The text has a NUL character: systemd reads no such file, no process gets such a value."""
+
+    def __init__(self) -> None:
+        super().__init__("it has a NUL character, and systemd does not read such a file")
 
 
 def parse(text: str) -> dict[str, str]:
-    """Return the variables; the last value of a name wins."""
+    """Return the variables; the last value of a name wins.
+
+    Another user may have written the text, and as much of it as wctl reads. So we look at no part
+    twice, and no expression repeats a group, for which Python would need memory at each turn.
+
+    Raises:
+        NulError: the text has a NUL character.
+    """
+    if "\0" in text:
+        raise NulError
     return dict(_assignments(text))
 
 
 def _assignments(text: str) -> Iterator[tuple[str, str]]:
     at = 0
     while at < len(text):
-        line_end = text.find("\n", at) if "\n" in text[at:] else len(text)
-        name, equals, _ = text[at:line_end].partition("=")
-        if not equals or not _NAME.fullmatch(name.strip()):  # a comment, a blank line, an error
+        line_end = text.find("\n", at)
+        line_end = len(text) if line_end < 0 else line_end
+        equals = text.find("=", at, line_end)
+        name = text[at:equals].strip() if equals > 0 else ""
+        if not _NAME.fullmatch(name):  # a comment, a blank line, an error
             at = line_end + 1
             continue
-        value, at = _value(text, at + len(name) + 1)
-        yield name.strip(), value
+        value, at = _value(text, equals + 1)
+        yield name, value
 
 
 def _value(text: str, at: int) -> tuple[str, int]:
     """Read a value with its quotes and continued lines; return it and the position of its end."""
-    value = ""
-    quoted = 0  # length of the value up to its last quote or escape; blanks up to there stay
+    parts: list[str] = []
+    filled = is_plain = False  # blanks outside quotes do not count at the beginning and at the end
     while match := _PIECE.match(text, at):
-        at = match.end()
-        if match["end"]:
+        part, end = _piece(text, match)
+        if end is None:
             break
-        if match["single"] is not None:
-            value += match["single"]
-        elif match["double"] is not None:
-            value += _ESCAPE.sub(_unescape, match["double"])
-        elif match["escaped"] is not None:
-            value += "" if match["escaped"] == "\n" else match["escaped"]
-        else:
-            value += match["plain"] if value else match["plain"].lstrip()
-            continue
-        quoted = len(value)
-    return value[:quoted] + value[quoted:].rstrip(), max(at, 1)
+        at = end
+        if match[0] == "\n":
+            break
+        is_plain = match["plain"] is not None
+        parts.append(part.lstrip() if is_plain and not filled else part)
+        filled = filled or bool(parts[-1])
+    if is_plain:
+        parts[-1] = parts[-1].rstrip()
+    return "".join(parts), at
+
+
+def _piece(text: str, match: re.Match[str]) -> tuple[str, int | None]:
+    """Return what a piece stands for, and the position of its end; None: its quote never ends."""
+    if match["quote"] is None:
+        part = match["plain"] or match["escaped"] or ""
+        return "" if part == "\n" else part, match.end()
+    end = _closing_quote(text, match.end(), match["quote"])
+    if end < 0:
+        return "", None
+    quoted = text[match.end() : end]
+    return quoted if match["quote"] == "'" else _ESCAPE.sub(_unescape, quoted), end + 1
+
+
+def _closing_quote(text: str, at: int, quote: str) -> int:
+    if quote == "'":
+        return text.find(quote, at)
+    quotes = (found.start() for found in _IN_DOUBLE_QUOTES.finditer(text, at) if found[0] == quote)
+    return next(quotes, -1)
 
 
 def _unescape(match: re.Match[str]) -> str:
-    escaped = match[1]
-    if escaped == "\n":
-        return ""
-    return escaped if escaped in '"\\`$' else match[0]
+    return "" if match[1] == "\n" else match[1]
 
 
 def pattern(path: str) -> str:
