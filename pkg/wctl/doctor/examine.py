@@ -7,18 +7,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from wctl.check import checker
-from wctl.config.model import Config
+from wctl.config.model import Config, Program
 from wctl.doctor import history, lost_output, messenger, overrides, queues, supervisor, units
 from wctl.doctor.finding import Commands, Finding, few
+from wctl.doctor.history import History
 from wctl.doctor.runner import Runner, identity
 from wctl.doctor.workers import ExaminedProgram, Workers
 from wctl.errors import Exit, WctlError, nearest
+from wctl.install.installed import Installed
 from wctl.operate import states
 from wctl.operate.inventory import Inventory
 from wctl.operate.states import Process, State
 from wctl.supervisor import daemons
-from wctl.systemd import unit_name
+from wctl.systemd import env_file, unit_name
 from wctl.trust.commands import CANNOT_RUN, Answer, RefusedError
+from wctl.trust.text import printable
 from wctl.units.host import Host
 
 _LOOKS = 5
@@ -52,6 +55,7 @@ class Examination:
         self._host = host
         self._timeouts = timeouts
         self._commands = commands
+        self._consumed = messenger.consumed(config.programs)
         self.unexamined: list[str] = []  # what we left out, and why
 
     def findings(self, chosen: Sequence[str]) -> Iterator[Finding]:
@@ -74,12 +78,33 @@ class Examination:
         for installed in self._inventory.programs:
             program = programs.get(installed.name)
             if installed.name in names and program is not None:
-                processes = self._processes(installed.name)
-                examined = ExaminedProgram(program, installed, processes, self._commands)
-                yield from overrides.findings(self._manager, examined)
-                yield from Workers(self._manager, examined, past, since).findings()
-                yield from lost_output.by_notes(self._manager, processes, since)
-                yield from self._outside(examined, messenger.consumed(programs))
+                found = self._of_program(program, installed, past, since)
+                yield from self._held(program, found)
+
+    def _of_program(
+        self, program: Program, installed: Installed, past: History, since: float
+    ) -> Iterator[Finding]:
+        processes = self._processes(installed.name)
+        examined = ExaminedProgram(program, installed, processes, self._commands)
+        yield from overrides.findings(self._manager, examined)
+        yield from Workers(self._manager, examined, past, since).findings()
+        yield from lost_output.by_notes(self._manager, processes, since)
+        yield from self._outside(examined)
+
+    def _held(self, program: Program, findings: Iterator[Finding]) -> Iterator[Finding]:
+        """Yield ``findings``; a fault of ours in them ends the examination of ``program`` alone.
+
+        Such a fault may be what a worker, or a command of its user, has brought about.
+        """
+        try:
+            yield from findings
+        except WctlError:  # systemd is gone, for example: that concerns all programs
+            raise
+        except Exception as error:
+            why = printable(f"{type(error).__name__}: {error}")
+            self.unexamined.append(
+                f"{program.name}: not fully examined: {why}; please report this as a bug of wctl"
+            )
 
     def _processes(self, program: str) -> tuple[Process, ...]:
         """Return the instances; look again while one of them is between exit and restart."""
@@ -137,7 +162,7 @@ class Examination:
             rivals = supervisor.programs(daemon, timeout=self._timeouts.command)
             yield from supervisor.findings(daemon, rivals, here & names, installed)
 
-    def _outside(self, examined: ExaminedProgram, consumed: frozenset[str]) -> Iterator[Finding]:
+    def _outside(self, examined: ExaminedProgram) -> Iterator[Finding]:
         """Examine by commands that need the program's own user and its variables."""
         program = examined.program
         environment = self._layout.environment
@@ -156,11 +181,15 @@ class Examination:
                 yield from queues.by_command(runner, examined, self._manager, self._timeouts.queue)
             if console is not None:
                 symfony = messenger.Messenger(runner, console, examined, self._manager)
-                yield from symfony.findings(self._timeouts.queue, consumed)
+                yield from symfony.findings(self._timeouts.queue, self._consumed)
         except RefusedError as refused:
             if program.health_command or program.queue_command or console:
-                reason = f"doctor runs none of its commands: {refused}"
-                self.unexamined.append(f"{program.name}: {reason}")
+                self._runs_none(program, str(refused))
+        except env_file.NulError as error:
+            self._runs_none(program, f"a file of its environment_file cannot be read: {error}")
+
+    def _runs_none(self, program: Program, why: str) -> None:
+        self.unexamined.append(f"{program.name}: doctor runs none of its commands: {why}")
 
 
 def _waits(process: Process) -> bool:

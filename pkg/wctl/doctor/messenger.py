@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
@@ -323,7 +323,7 @@ def _message(answer: Answer) -> tuple[str, ...]:
     return few(line for line in lines if line and not line.startswith(("In ", "dbal:run-sql")))
 
 
-def consumed(programs: Mapping[str, Program]) -> frozenset[str]:
+def consumed(programs: Iterable[Program]) -> frozenset[str]:
     """Return the transports that ``programs`` consume."""
-    consoles = (console_of(program) for program in programs.values())
+    consoles = (console_of(program) for program in programs)
     return frozenset(name for console in consoles if console for name in console.transports)

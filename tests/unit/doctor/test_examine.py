@@ -1,0 +1,96 @@
+"""examine: one program after the other, whatever one of them brings about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from wctl.config import load
+from wctl.doctor import examine, history, lost_output, overrides
+from wctl.doctor.examine import Examination, Timeouts
+from wctl.doctor.finding import Commands, Finding
+from wctl.doctor.runner import Identity
+from wctl.doctor.workers import ExaminedProgram
+from wctl.errors import WctlError
+from wctl.units.host import Host
+
+FINDING = Finding("frozen", "b", "what", (), "true")
+
+
+def nothing(*_arguments: object, **_options: object) -> Iterator[Finding]:
+    """Finds nothing, in place of what needs a systemd."""
+    return iter(())
+
+
+@pytest.fixture
+def examination(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Examination:
+    """An examination of two programs, of which only commands and drop-ins are examined."""
+    variables = tmp_path / "variables"
+    variables.write_text("A=1\0\n")
+    file = tmp_path / "x.conf"
+    file.write_text(
+        f"[program:a]\ncommand=a\nhealth_command=true\nenvironment_file={variables}\n"
+        "[program:b]\ncommand=b\n"
+    )
+    config = load.load([file], {})
+    programs = [
+        SimpleNamespace(name=name, group=name, instance="{}".format, numprocs_start=0)
+        for name in "ab"
+    ]
+    layout = SimpleNamespace(user=False, environment=tmp_path)
+    nobody: Any = SimpleNamespace(programs=programs, layout=layout, manager=None)
+    for name in ("_of_units", "_of_boot", "_beside", "_processes"):
+        monkeypatch.setattr(Examination, name, nothing)
+    for name in ("of_journald", "by_notes"):
+        monkeypatch.setattr(lost_output, name, nothing)
+    monkeypatch.setattr(overrides, "findings", nothing)
+    monkeypatch.setattr(history, "read", nothing)
+    monkeypatch.setattr(examine, "Workers", lambda *_: SimpleNamespace(findings=nothing))
+    monkeypatch.setattr(examine, "identity", lambda *_: Identity())
+    return Examination(config, nobody, Host(), Timeouts(), Commands())
+
+
+def failing(error: BaseException) -> object:
+    """Returns an examination that fails for the program a, and finds something about b."""
+
+    def findings(_manager: object, examined: ExaminedProgram) -> Iterator[Finding]:
+        if examined.program.name == "a":
+            raise error
+        yield FINDING
+
+    return findings
+
+
+def test_one_program_does_not_end_the_examination_of_others(
+    examination: Examination, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What goes wrong with one program is told, in one printable line; the next one follows."""
+    monkeypatch.setattr(overrides, "findings", failing(KeyError("pcntl\x1b[2J\n")))
+    assert list(examination.findings([])) == [FINDING]
+    (line,) = examination.unexamined
+    assert line == (
+        "a: not fully examined: KeyError: 'pcntl\\x1b[2J\\n'; please report this as a bug of wctl"
+    )
+
+
+@pytest.mark.parametrize("error", [WctlError("the bus is gone"), KeyboardInterrupt()])
+def test_what_concerns_all_ends_the_examination(
+    examination: Examination, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    """Without systemd, and after Ctrl-C, no program is examined further."""
+    monkeypatch.setattr(overrides, "findings", failing(error))
+    with pytest.raises(type(error)):
+        list(examination.findings([]))
+
+
+def test_variables_that_systemd_does_not_read(examination: Examination) -> None:
+    """A file of variables with a NUL character is told; it is not a bug of wctl."""
+    assert list(examination.findings([])) == []
+    assert examination.unexamined == [
+        "a: doctor runs none of its commands: a file of its environment_file cannot be read: it has"
+        " a NUL character, and systemd does not read such a file"
+    ]
