@@ -30,6 +30,7 @@ _VALUED = {
     "--time-limit", "--sleep", "--bus", "--queues", "--env",
 }  # fmt: skip
 _MISSING = re.compile(r"is not defined|no commands defined|option does not exist")
+_DAY = 86_400  # seconds; no time zone is farther from UTC
 _LONGEST = 60  # seconds that a message may take even if stopwaitsecs is less
 
 _OTHER = "table:"  # prefix that tells names of Doctrine's queues from transports
@@ -38,10 +39,10 @@ _ROWS = (
     "SELECT queue_name, delivered_at, MIN(id) AS oldest, COUNT(*) AS number,"
     " MIN(available_at) AS since FROM messenger_messages GROUP BY queue_name, delivered_at"
 )
-ROW = re.compile(
-    r"^[ |]*(\S+)[ |]+(?:(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)\S*[ |]+|NULL[ |]+)?"
-    r"(\d+)[ |]+(\d+)[ |]+(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)",
-    re.MULTILINE,
+# Blanks and bars are never part of a name, as in queues.py; numbers are MySQL's BIGINT at most.
+_ROW = re.compile(
+    r"[ |]*([^\s|]+)[ |]+(?:([0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8})[^\s|]*[ |]+|NULL[ |]+)?"
+    r"([0-9]{1,20})[ |]+([0-9]{1,20})[ |]+([0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8})"
 )
 _PHP = 'echo json_encode(["pcntl" => function_exists("pcntl_signal"), "zone" => date("Z")]);'
 
@@ -68,6 +69,33 @@ class Rows:
     oldest: int  # the lowest id
     number: int
     since: str  # the earliest moment from which a worker may take one
+
+
+@dataclass(frozen=True)
+class Php:
+    """What PHP says about itself."""
+
+    pcntl: bool  # whether it has pcntl_signal()
+    zone: float  # seconds by which its time zone is east of UTC
+
+
+def php(text: str) -> Php | None:
+    """Return what the answer to _PHP says; None if it is none.
+
+    Its text is the application's: a php.ini, or another program of that name, can print anything.
+    """
+    try:
+        found = json.loads(text)
+        answer = Php(bool(found["pcntl"]), float(found["zone"]))
+    except (ValueError, LookupError, TypeError, OverflowError, RecursionError):
+        return None
+    return answer if abs(answer.zone) <= _DAY else None
+
+
+def rows(text: str) -> list[Rows]:
+    """Return the rows of the table that dbal:run-sql prints for _ROWS."""
+    found = filter(None, map(_ROW.match, queues.lines(text)))
+    return [Rows(row[1], row[2] or None, int(row[3]), int(row[4]), row[5]) for row in found]
 
 
 def console_of(program: Program) -> Console | None:
@@ -124,19 +152,18 @@ class Messenger:
     # ---- the application -----------------------------------------------------------------
 
     def _interpreter(self, answer: Answer) -> Iterator[Finding]:
-        try:
-            found = json.loads(answer.out)
-            self._zone = float(found["zone"])
-        except (ValueError, KeyError, TypeError):
+        found = php(answer.out)
+        if found is None:
             return  # not PHP, or so broken that the worker's own state shows it
-        if not found["pcntl"]:
+        self._zone = found.zone
+        if not found.pcntl:
             what = (
                 "its PHP has no pcntl_signal(), so a stop kills the worker while it handles a"
                 " message; install pcntl, or remove pcntl_signal from disable_functions"
             )
-            php = self._console.php
-            remedy = f"{php} --ri pcntl; {php} -i | grep disable_functions"
-            evidence = (f"{php} -r 'function_exists(\"pcntl_signal\")': false",)
+            name = self._console.php
+            remedy = f"{name} --ri pcntl; {name} -i | grep disable_functions"
+            evidence = (f"{name} -r 'function_exists(\"pcntl_signal\")': false",)
             yield Finding("pcntl-missing", self._name, what, evidence, remedy)
 
     def _database(self) -> Iterator[Finding]:
@@ -153,12 +180,7 @@ class Messenger:
 
     def _rows(self) -> list[Rows]:
         answer = self._runner.run(self._words("dbal:run-sql", _ROWS))
-        if answer.code != 0:
-            return []
-        return [
-            Rows(queue, delivered or None, int(oldest), int(number), since)
-            for queue, delivered, oldest, number, since in ROW.findall(answer.out)
-        ]
+        return rows(answer.out) if answer.code == 0 else []
 
     def _stuck(self, rows: list[Rows]) -> list[Rows]:
         """Return the messages that were taken so long ago that their worker is gone, or hangs."""
@@ -179,8 +201,10 @@ class Messenger:
         return time.time() - max(moment, moment - self._zone)
 
     def _reported(self, stuck: list[Rows]) -> Iterator[Finding]:
-        for queue in sorted({row.queue for row in stuck}):
-            mine = [row for row in stuck if row.queue == queue]
+        by_queue: dict[str, list[Rows]] = {}
+        for row in stuck:
+            by_queue.setdefault(row.queue, []).append(row)
+        for queue, mine in sorted(by_queue.items()):
             number = sum(row.number for row in mine)
             oldest, newest = (pick(str(row.delivered) for row in mine) for pick in (min, max))
             what = (
@@ -214,13 +238,15 @@ class Messenger:
         begun = cpu(self._manager, units)
         still = queues.standing(lambda: self._with_strange(read, strange), seconds)
         used = cpu(self._manager, units) - begun
+        now = read() if strange else {}  # once: whoever fills the table may invent many queues
+        known = consumed | failed
         for queue in still:
             if queue.name.startswith(_OTHER):
-                yield self._wrong_queue(queue, read())
+                yield self._wrong_queue(queue, now)
             elif queue.name in self._console.transports and queue.name not in taken:
                 look = self._runner.shown(self._words("messenger:stats"))
                 yield queues.not_moving(self._examined, queue, used, look)
-            elif queue.name not in consumed | failed:
+            elif queue.name not in known:
                 yield self._unconsumed(queue)
 
     def _reader(self) -> Callable[[], Counts] | None:
@@ -299,18 +325,15 @@ def unread(counts: Counts, waiting: Counts) -> set[str]:
     A transport and its queue may have different names. But a transport never counts more messages
     than wait in its queue.
     """
-    free = {transport for transport, count in counts.items() if count}
-    left = dict(waiting)
-    for by_name in (True, False):
-        for queue, number in list(left.items()):
-            fitting = (transport for transport in sorted(free) if counts[transport] <= number)
-            found = next(
-                (transport for transport in fitting if not by_name or transport == queue), None
-            )
-            if found is not None:
-                free.remove(found)
-                del left[queue]
-    return set(left)
+    named = {queue for queue, number in waiting.items() if 0 < counts.get(queue, 0) <= number}
+    free = sorted(count for name, count in counts.items() if count and name not in named)
+    strange, taken = set(), 0  # how many of the free transports have a queue, lowest counts first
+    for number, queue in sorted((waiting[queue], queue) for queue in waiting.keys() - named):
+        if taken < len(free) and free[taken] <= number:
+            taken += 1
+        else:
+            strange.add(queue)
+    return strange
 
 
 def _sql(text: str) -> str:

@@ -17,6 +17,10 @@ from wctl.trust.commands import CANNOT_RUN, Answer
 Counts = Mapping[str, int]
 """The number of waiting messages by the queue's name; "" names the only queue of a command."""
 
+# Blanks and bars are never part of a name: a line of bars can then be read in one way only.
+_ROW = re.compile(r"[ |]*([^\s|]+)[ |]+([0-9]{1,18})[ |]*")
+_LONGEST_ROW = 1000  # characters
+_HIGHEST = 10**18 - 1  # of a count; Python refuses to convert numbers of thousands of digits
 _EVERY = 1.0  # seconds between two samples
 _BUSY = 0.02  # of a processor; a worker that only polls its queue uses less
 
@@ -56,8 +60,9 @@ def parse(text: str) -> Counts:
     except RecursionError:  # too many brackets within brackets
         found = None
     counts = found if isinstance(found, dict) else {"": found}
-    if all(type(count) is int and count >= 0 for count in counts.values()):
-        return {str(name): count for name, count in counts.items()}
+    if all(type(count) is int and 0 <= count <= _HIGHEST for count in counts.values()):
+        "".join(counts).encode()  # a name with half a character (\\ud800) is none to work with
+        return counts
     raise ValueError("neither a number nor numbers by name")
 
 
@@ -67,10 +72,15 @@ def parse_table(text: str) -> Counts:
     Raises:
         ValueError: ``text`` has no such table.
     """
-    rows = re.findall(r"^[ |]*(\S+)[ |]+(\d+)[ |]*$", text, re.MULTILINE)
+    rows = list(filter(None, map(_ROW.fullmatch, lines(text))))
     if not rows:
         raise ValueError("no table of counts")
-    return {name: int(count) for name, count in rows}
+    return {row[1]: int(row[2]) for row in rows}
+
+
+def lines(text: str) -> list[str]:
+    """Return the lines of a table; a line that is too long for a row is none of it."""
+    return [line for line in text.split("\n") if len(line) <= _LONGEST_ROW]
 
 
 def standing(read: Callable[[], Counts], seconds: float) -> list[Standing]:

@@ -221,7 +221,7 @@ class Workers:
         many = {}
         for name, past in self._history.items():
             # _memory() has reported the kills for lack of memory.
-            told_of = past.kills if past.out_of_memory or name in likely else ()
+            told_of = set(past.kills if past.out_of_memory or name in likely else ())
             crashes = [crash for crash in past.crashes if crash not in told_of]
             if len(crashes) >= _MANY and name in up:
                 many[name] = crashes
@@ -297,13 +297,20 @@ def cpu(manager: Manager, units: Iterable[str]) -> float:
 
 def _processor_time(pid: int) -> float:
     """Return the processor seconds of a process and its children, also of ended children."""
-    try:
-        fields = files.read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
-        children = files.read(f"/proc/{pid}/task/{pid}/children").split()
-    except OSError:
-        return 0.0
-    own = sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")  # utime to cstime, proc(5)
-    return own + sum(_processor_time(int(child)) for child in children)
+    ticks = 0
+    left, seen = [pid], {0}  # 0: no process; a PID may be given anew while we look
+    while left:  # no recursion: a worker may start a chain of thousands of processes
+        pid = left.pop()
+        if pid in seen:
+            continue
+        seen.add(pid)
+        try:
+            fields = files.read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+            left += map(int, files.read(f"/proc/{pid}/task/{pid}/children").split())
+        except OSError:
+            continue
+        ticks += sum(map(int, fields[11:15]))  # utime to cstime, proc(5)
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _changed(found: Mapping[str, Any], now: float) -> float:

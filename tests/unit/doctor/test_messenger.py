@@ -24,15 +24,66 @@ ROWS = """
 
 def test_rows_of_doctrines_table() -> None:
     """Waiting messages have no time of delivery: the column is empty or NULL."""
-    found = [
-        messenger.Rows(queue, delivered or None, int(oldest), int(number), since)
-        for queue, delivered, oldest, number, since in messenger.ROW.findall(ROWS)
-    ]
+    found = messenger.rows(ROWS)
     assert [(rows.queue, rows.delivered, rows.oldest, rows.number) for rows in found] == [
         ("async", None, 7, 2),
         ("async", "2026-01-01 09:00:00", 3, 1),
         ("failed", None, 9, 4),
     ]
+
+
+def test_rows_as_other_databases_print_them() -> None:
+    """Columns may have bars between them; times may have fractions and zones."""
+    (row,) = messenger.rows(
+        "| async | 2026-01-01 09:00:00.123+00 | 3 | 18446744073709551615 | 2026-01-01 08:59:00 |"
+    )
+    assert row == messenger.Rows(
+        "async", "2026-01-01 09:00:00", 3, 18446744073709551615, "2026-01-01 08:59:00"
+    )
+
+
+@pytest.mark.parametrize(
+    "piece", ["|", " |", "a|", "9", "9 ", "a 2026-01-01 10:00:00|", "a NULL ", "|\n", "a 1 1\n"]
+)
+def test_hostile_rows_take_no_time(piece: str) -> None:
+    """The worker's application may print a megabyte that almost looks like rows."""
+    assert messenger.rows(piece * ((1 << 20) // len(piece))) == []
+
+
+def test_numbers_of_thousands_of_digits_are_no_row() -> None:
+    """Python refuses to convert them, which is no reason to end the examination."""
+    assert messenger.rows(f"a 1 {'9' * 500} 2026-01-01 10:00:00\na {'9' * 5000} 1 x") == []
+
+
+@pytest.mark.parametrize(
+    ("printed", "answer"),
+    [
+        ('{"pcntl": true, "zone": "3600"}', messenger.Php(True, 3600.0)),
+        ('{"pcntl": false, "zone": "0"}', messenger.Php(False, 0.0)),
+        *(
+            (text, None)
+            for text in (
+                *("", "x", "1", "[]", '"pcntl"', "null", '{"zone": "0"}', '{"pcntl": true}'),
+                *('{"pcntl": true, "zone": "nan"}', '{"pcntl": true, "zone": Infinity}'),
+                *('{"pcntl": true, "zone": [1]}', '{"pcntl": true, "zone": "x"}'),
+                '{"pcntl": true, "zone": 1%s}' % ("0" * 400),
+                '{"pcntl": true, "zone": 1%s}' % ("0" * 5000),
+                "[" * 200_000,
+            )
+        ),
+    ],
+)
+def test_what_php_says(printed: str, answer: messenger.Php | None) -> None:
+    """doctor takes PHP's answer, and nothing else that a program of that name may print."""
+    assert messenger.php(printed) == answer
+
+
+def test_many_queues_take_no_time() -> None:
+    """Whoever writes into Doctrine's table may invent queues without end."""
+    many = 1 << 16
+    counts = {f"t{number}": 2 for number in range(many)}
+    waiting = {f"q{number}": 1 + number % 2 for number in range(many)}
+    assert len(messenger.unread(counts, waiting)) == many // 2
 
 
 @pytest.mark.parametrize(
@@ -42,6 +93,8 @@ def test_rows_of_doctrines_table() -> None:
         ({"async": 3}, {"default": 3}, set()),
         ({"async": 0}, {"default": 3}, {"default"}),
         ({"async": 2, "failed": 1}, {"async": 2, "failed": 1, "default": 1}, {"default"}),
+        ({"async": 3}, {"stray": 5, "default": 3}, {"stray"}),
+        ({"a": 1, "b": 5}, {"p": 6, "q": 3, "r": 2}, {"q"}),
         # messages that wait for a retry are in the table, but not in the count
         ({"async": 2}, {"async": 5}, set()),
     ],

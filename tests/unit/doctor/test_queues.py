@@ -32,7 +32,21 @@ def test_queue_command_prints_a_number_or_numbers_by_name(
 
 @pytest.mark.parametrize(
     "printed",
-    ["", "many", "[1]", '{"a": "1"}', "1.5", "true", '{"a": true}', "-1", '{"a": -1}', "NaN"],
+    [
+        "",
+        "many",
+        "[1]",
+        '{"a": "1"}',
+        "1.5",
+        "true",
+        '{"a": true}',
+        "-1",
+        '{"a": -1}',
+        "NaN",
+        "9" * 19,
+        "9" * 5000,
+        '{"\\ud800": 1}',
+    ],
 )
 def test_anything_else_is_no_count(printed: str) -> None:
     """Output that is not a count is an error, and never becomes a number."""
@@ -49,6 +63,26 @@ def test_brackets_without_end_are_no_count() -> None:
 def test_table_of_messenger_stats() -> None:
     """doctor reads names and counts of the table, the only output of Symfony before 7.2."""
     assert queues.parse_table(STATS) == {"async": 3, "failed": 10}
+
+
+@pytest.mark.parametrize("piece", ["|", " |", "a|", "1 ", "9", "| 1\n", "|\n", "a 1\n"])
+def test_hostile_tables_take_no_time(piece: str) -> None:
+    """The worker's application may print a megabyte that almost looks like a table."""
+    text = piece * ((1 << 20) // len(piece)) + "x"
+    found = queues.parse_table(text) if "a 1" in text else {}
+    assert found == ({"a": 1} if found else {})
+    if not found:
+        with pytest.raises(ValueError):
+            queues.parse_table(text)
+
+
+@pytest.mark.parametrize(
+    ("line", "counts"),
+    [("| async | 3 |", {"async": 3}), (" a 9" + "9" * 5000, {}), ("a" * 2000 + " 1", {})],
+)
+def test_rows_of_tables(line: str, counts: dict[str, int]) -> None:
+    """Tables may have bars; a number of thousands of digits, or a line without end, is no row."""
+    assert queues.parse_table(f"{line}\nb 1") == {**counts, "b": 1}
 
 
 def test_standing_queue_is_given_up_on_when_it_moves() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 import pytest
 
 from wctl.doctor import workers
+from wctl.trust import files
 
 
 @pytest.fixture
@@ -44,3 +46,18 @@ def test_a_start_by_hand_counts(ctimes: dict[str, float], monkeypatch: pytest.Mo
         "InactiveExitTimestampMonotonic": 40_000_000,
     }
     assert workers._changed(unit, 5000.0) == 4940.0
+
+
+def test_a_long_chain_of_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The processor time is that of all processes below the worker, each of which starts one."""
+
+    def read(path: str) -> bytes:
+        number = int(path.split("/")[2])
+        if path.endswith("/children"):
+            return b"%d " % (number + 1)
+        if number > 5000:
+            raise FileNotFoundError(path)
+        return b"%d (a) b) S 0 0 0 0 0 0 0 0 0 0 1 0 0 1 " % number
+
+    monkeypatch.setattr(files, "read", read)
+    assert workers._processor_time(1) == 2 * 5000 / os.sysconf("SC_CLK_TCK")
