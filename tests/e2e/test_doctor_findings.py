@@ -490,7 +490,7 @@ COMMANDS = {
         f"health_command=sh -c '{DATABASE} || {{ echo connection refused >&2; exit 1; }}'",
         "health",
         "its health_command ended with exit code 1",
-        "connection refused",
+        "printed: connection refused",
     ),
     "hangs": (
         f"user=www-data\nhealth_command=sh -c '{DATABASE} || sleep 100; test $USER = www-data'",
@@ -508,19 +508,19 @@ COMMANDS = {
         "health_command=/opt/no-health",
         "health-unknown",
         "its health_command cannot be run",
-        "/opt/no-health: No such file or directory",
+        "printed: /opt/no-health: No such file or directory",
     ),
     "shut": (
         "health_command=/etc/hostname",
         "health-unknown",
         "its health_command cannot be run",
-        "/etc/hostname: Permission denied",
+        "printed: /etc/hostname: Permission denied",
     ),
     "queueless": (
         "queue_command=/opt/no-queue --count",
         "queue-unknown",
         "its queue_command cannot be run",
-        "/opt/no-queue: No such file or directory",
+        "printed: /opt/no-queue: No such file or directory",
     ),
     "slow": (
         f"queue_command=sh -c '{DATABASE} || sleep 100 & wait; echo 0'",
@@ -532,13 +532,13 @@ COMMANDS = {
         f"queue_command=sh -c 'echo 0; {DATABASE} || {{ echo no broker; exit 9; }}'",
         "queue-unknown",
         "its queue_command ended with exit code 9",
-        "no broker",
+        "printed: no broker",
     ),
     "rubbish": (
         f"queue_command=sh -c '{DATABASE} && echo 0 || echo many messages'",
         "queue-unknown",
         "its queue_command prints neither a number nor JSON of queue and number",
-        "many messages",
+        "printed: many messages",
     ),
     "silent": (
         f"queue_command=sh -c '{DATABASE} && echo 0'\nhealth_command=true",
@@ -556,7 +556,7 @@ COMMANDS = {
         f"queue_command=sh -c '{DATABASE} && echo 0 || exec yes'",
         "queue-unknown",
         "its queue_command did not finish within 2 s",
-        "y",
+        "printed: y",
     ),
     "huge": (
         f"queue_command=sh -c '{DATABASE} && echo 0 || head -c 50000000 /dev/zero'",
@@ -568,7 +568,7 @@ COMMANDS = {
         f"queue_command=sh -c '{DATABASE} && echo 0 || yes [ | head -n 100000'",
         "queue-unknown",
         "its queue_command prints neither a number nor JSON of queue and number",
-        "[",
+        "printed: [",
     ),
 }
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from wctl.check import checker
 from wctl.config.model import Config, Program
 from wctl.doctor import history, lost_output, messenger, overrides, queues, supervisor, units
-from wctl.doctor.finding import Commands, Finding, few
+from wctl.doctor.finding import Commands, Finding, printed
 from wctl.doctor.history import History
 from wctl.doctor.runner import Runner, identity
 from wctl.doctor.workers import ExaminedProgram, Workers
@@ -206,8 +206,8 @@ def _health(runner: Runner, commands: Commands) -> Iterator[Finding]:
     if answer.code in CANNOT_RUN:
         what = f"{what}, so doctor learns nothing from it; correct the command"
         edit = commands.edit_option(runner.program, "health_command")
-        yield Finding("health-unknown", runner.program.name, what, few(answer.lines), edit)
+        yield Finding("health-unknown", runner.program.name, what, printed(answer.lines), edit)
         return
     what = f"{what}; start the service that the program needs, then run the command below again"
     remedy = runner.shown(command)
-    yield Finding("health", runner.program.name, what, few(answer.lines), remedy)
+    yield Finding("health", runner.program.name, what, printed(answer.lines), remedy)

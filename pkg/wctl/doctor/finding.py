@@ -86,6 +86,28 @@ def few(lines: Iterable[str]) -> tuple[str, ...]:
     return tuple(kept[-MOST_LINES:])
 
 
+def printed(lines: Iterable[str]) -> tuple[str, ...]:
+    """Return the last few lines of what a command printed, as evidence.
+
+    Such a line may look like a command to paste; we show ours in the same place.
+    """
+    return _of_others("printed", lines)
+
+
+def noted(lines: Iterable[str]) -> tuple[str, ...]:
+    """Return the last few notes of the wrapper: it runs as the worker's user, who may write any."""
+    return _of_others("noted", lines)
+
+
+def wrote(lines: Iterable[str]) -> tuple[str, ...]:
+    """Return the last few lines that a worker wrote."""
+    return _of_others("wrote", lines)
+
+
+def _of_others(verb: str, lines: Iterable[str]) -> tuple[str, ...]:
+    return tuple(f"{verb}: {line}" for line in few(lines))
+
+
 def names(program: str, instances: Sequence[str]) -> Sequence[str]:
     """Return how a command names these instances: as the program, if they are many."""
     return instances if 0 < len(instances) <= MOST_LINES else (program,)

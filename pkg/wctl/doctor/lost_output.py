@@ -6,7 +6,7 @@ import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 
-from wctl.doctor.finding import Commands, Finding, few
+from wctl.doctor.finding import Commands, Finding, noted
 from wctl.operate.states import Process, State
 from wctl.systemd import exits, journal, unit_name
 from wctl.systemd.journal import Line
@@ -112,4 +112,6 @@ def _finding(
     code: str, program: str, what: str, notes: dict[str, tuple[str, str]], remedy: str
 ) -> Finding:
     instances = tuple(sorted({instance for instance, _ in notes.values()}))
-    return Finding(code, program, what, few(note for _, note in notes.values()), remedy, instances)
+    return Finding(
+        code, program, what, noted(note for _, note in notes.values()), remedy, instances
+    )

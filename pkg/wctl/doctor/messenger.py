@@ -16,7 +16,7 @@ from functools import partial
 
 from wctl.config.model import Program
 from wctl.doctor import queues
-from wctl.doctor.finding import Finding, few
+from wctl.doctor.finding import Finding, printed
 from wctl.doctor.queues import Counts
 from wctl.doctor.runner import Runner
 from wctl.doctor.workers import ExaminedProgram, cpu
@@ -343,7 +343,7 @@ def _sql(text: str) -> str:
 def _message(answer: Answer) -> tuple[str, ...]:
     """Return the error message of a Symfony console, without "In FILE line N:" and usage."""
     lines = [line.strip() for line in answer.lines]
-    return few(line for line in lines if line and not line.startswith(("In ", "dbal:run-sql")))
+    return printed(line for line in lines if line and not line.startswith(("In ", "dbal:run-sql")))
 
 
 def consumed(programs: Iterable[Program]) -> frozenset[str]:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from wctl.doctor.finding import Finding, few
+from wctl.doctor.finding import Finding, printed
 from wctl.doctor.runner import Runner
 from wctl.doctor.workers import ExaminedProgram, cpu
 from wctl.systemd.manager import Manager
@@ -144,10 +144,10 @@ def not_counted(runner: Runner, what: str, remedy: str, error: NotCountedError) 
     answer = error.answer
     if answer.code == 0:
         problem = f"its {what} prints neither a number nor JSON of queue and number"
-        lines = few(answer.lines) or ("it printed nothing readable",)
+        lines = printed(answer.lines) or ("it printed nothing readable",)
     else:
         problem = f"its {what} {ending(answer, runner.timeout)}"
-        lines = few(answer.lines)
+        lines = printed(answer.lines)
     problem += ", so doctor does not know how many messages wait"
     return Finding("queue-unknown", runner.program.name, problem, lines, remedy)
 

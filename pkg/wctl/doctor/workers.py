@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from wctl.config.model import Program
-from wctl.doctor.finding import Commands, Finding, few, names
+from wctl.doctor.finding import Commands, Finding, few, names, wrote
 from wctl.doctor.history import Event, History
 from wctl.install.installed import Installed
 from wctl.operate.last_words import last_words
@@ -165,8 +165,7 @@ class Workers:
         said = last_words(self._manager, process.unit, since=self._first_start(process))
         whys = [text.partition(": ")[2] for text in said.wrapper if _GAVE_UP not in text]
         # Tries that fail in the same way write the same lines: keep the last of each.
-        wrote = (f"wrote: {line}" for line in few(said.worker))
-        shown = [*(f"wctl: {printable(why)}" for why in whys[-1:]), *wrote]
+        shown = [*(f"wctl: {printable(why)}" for why in whys[-1:]), *wrote(said.worker)]
         return tuple(reversed(dict.fromkeys(reversed(shown))))[-3:]
 
     def _first_start(self, process: Process) -> float:

