@@ -13,7 +13,7 @@ from wctl.install.installed import Layout
 
 def check(config: Config, layout: Layout) -> list[Diagnostic]:
     """Return every finding about the programs of ``config`` on this machine."""
-    checks = (*advice.checks(config), *machine.checks(layout))
+    checks = (*advice.checks(config), *foreign.checks(layout), *machine.checks(layout))
     found = [*foreign.configuration(config, layout), *_taken(config, layout)]
     for program in config.programs:
         found += _unknown_codes(program)

@@ -99,6 +99,14 @@ TABLE: tuple[Code, ...] = (
         " go-w). If these others may be root, set wctl_ignore in [supervisord].",
     ),
     _warning(
+        "foreign-file",
+        "Root runs the commands of a worker of root, and systemd reads environment_file and"
+        " credential as root. Whoever can change such a file runs commands as root, or makes"
+        " systemd read a file of somebody else.",
+        "Give the file and the directories above it to root, and take the write permission from"
+        " others (chmod go-w). If root need not run the command, set user to the file's owner.",
+    ),
+    _warning(
         "root-worker",
         "Without user, a worker runs as root, and so does whoever finds a hole in it.",
         "Set user to the account that the worker needs; user = root says that it must be root.",

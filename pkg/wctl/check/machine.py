@@ -44,6 +44,13 @@ def _root_worker(program: Program) -> Iterator[Problem]:
         )
 
 
+def runs_as_root(program: Program) -> bool:
+    """Tell whether root is the user of a program, by default or by name."""
+    who = run_as.of(program)
+    account = _account(who.user or "root")
+    return account is not None and account.pw_uid == 0 and not who.dynamic
+
+
 def _user_missing(program: Program) -> Iterator[Problem]:
     if program.user is not None and _account(program.user) is None:
         yield Problem("user-missing", "user", f"{program.user}: no such user on this machine")
@@ -81,9 +88,7 @@ def _log_directory_closed(program: Program) -> Iterator[Problem]:
 
 
 def _log_directory_foreign(program: Program) -> Iterator[Problem]:
-    who = run_as.of(program)
-    account = _account(who.user or "root")
-    if account is None or account.pw_uid != 0 or who.dynamic:
+    if not runs_as_root(program):
         return
     for key, directory in _log_directories(program):
         with suppress(OSError):  # another check says so

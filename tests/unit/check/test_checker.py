@@ -73,6 +73,19 @@ CASES = (
          "[program:x]\nuser=0\ncommand=cat\nenvironment=PATH=/bin:/usr/bin\n"),
     Case("foreign-configuration", f"{X}[include]\nfiles=open/*\n",
          f"{X}[include]\nfiles=readable/*\n"),
+    Case("foreign-file", f"{X}environment_file=%(here)s/open/empty\n",
+         f"{X}environment_file=/etc/hostname\n"),
+    Case("foreign-file", f"{ANYBODY}user={OTHER}\nenvironment_file=-%(here)s/open/empty\n",
+         f"{ANYBODY}user={OTHER}\nenvironment_file=-%(here)s/open/none\n"),
+    Case("foreign-file", f"{X}credential=key:%(here)s/open/empty\n",
+         f"{X}credential=key:/etc/hostname\n"),
+    Case("foreign-file", "[program:x]\nuser=root\ncommand=%(here)s/open/run\n",
+         f"[program:x]\nuser={OTHER}\ncommand=%(here)s/open/run\n"),
+    Case("foreign-file", "[program:x]\nuser=0\ncommand=/bin/sh -e %(here)s/open/run\n",
+         "[program:x]\nuser=0\ncommand=/bin/cat %(here)s/open/run\n"),
+    Case("foreign-file", f"{X}health_command=%(here)s/open/run\n", f"{X}health_command=run\n"),
+    Case("foreign-file", f"{X}queue_command=sh %(here)s/open/run\n",
+         f"{X}queue_command=sh open/run\n"),
     Case("root-worker", ANYBODY, X),
     Case("root-worker", ANYBODY, f"{ANYBODY}[supervisord]\nuser={OTHER}\n"),
     Case("root-worker", f"{ANYBODY}systemd.Service.Group=nogroup\n",
@@ -147,6 +160,7 @@ def machine(tmp_path: Path) -> Path:
         (tmp_path / name).chmod(mode)
     for name in ("open", "readable"):
         (tmp_path / name / "empty").touch()
+    (tmp_path / "open/run").touch(0o755)
     for unit in ("etc/taken@.service", "etc/busy.socket", "usr/packaged.target"):
         (tmp_path / unit).parent.mkdir(exist_ok=True)
         (tmp_path / unit).write_text("[Unit]\n")
@@ -220,6 +234,7 @@ def test_every_code_says_why_and_what_to_do(code: codes.Code) -> None:
         f"{ANYBODY}user={OTHER}\ndirectory=%(here)s/closed\n",
         f"{ANYBODY}user={OTHER}\nstdout_logfile=%(here)s/closed/l\n",
         f"{X}stdout_logfile=%(here)s/open/l\n",
+        "[program:x]\ncommand=%(here)s/open/run\n",
     ],
 )
 def test_users_own_units_run_as_that_user(machine: Path, text: str) -> None:

@@ -106,6 +106,60 @@ def test_once_for_each_file(tmp_path: Path) -> None:
     assert places(found(tmp_path, "[include]\nfiles=open/*.conf\n")) == [f"{tmp_path}/open"]
 
 
+def of_program(directory: Path, options: str, *, user: bool = False) -> list[str]:
+    """Returns the warnings about the files that a program names."""
+    file = directory / "x.conf"
+    file.write_text(f"[program:x]\n{options}\n")
+    layout = Layout(user, directory, (), configuration=directory, environment=directory)
+    (program,) = load([file], {}).programs
+    return [problem.text for check in foreign.checks(layout) for problem in check(program)]
+
+
+@pytest.mark.parametrize("option", ["environment_file={}", "credential=a:{}"])
+def test_files_that_systemd_reads(tmp_path: Path, option: str) -> None:
+    """The warning names who can change what, and as whom systemd reads the file."""
+    (tmp_path / "open").mkdir()
+    file = tmp_path / "open/file"
+    options = f"command=true\nuser=nobody\n{option.format(file)}"
+    assert of_program(tmp_path, options, user=True) == []
+    (tmp_path / "open").chmod(0o777)
+    assert of_program(tmp_path, options) == []  # it does not exist: another check, or optional
+    file.touch()
+    assert of_program(tmp_path, options, user=True) == [
+        f"{file}: systemd reads it as you, but every user can change {tmp_path}/open; expected a"
+        " file that only you can change"
+    ]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.parametrize(
+    ("options", "warned"),
+    [
+        ("command={0}", True),
+        ("command={0}\nuser=root", True),
+        ("command={0}\nuser=nobody", False),
+        ("command={0}\nsystemd.Service.DynamicUser=yes", False),
+        ("command=/usr/bin/php -d x=1 {0} messenger:consume /x", True),
+        ("command=php8.2 {0}", True),
+        ("command=/bin/cat {0}", False),
+        ("command=/bin/true", False),
+        ("command=/bin/true\nqueue_command={0}", True),
+        ("command=/bin/true\nenvironment_file={0}", True),
+        ("command=/bin/true\nuser=nobody\ncredential=a:{0} b", True),
+        ("command=/bin/true\nenvironment_file=/etc/passwd", False),
+    ],
+)
+def test_what_root_runs(tmp_path: Path, options: str, warned: bool) -> None:
+    """A command, or an interpreter's script, that a user can change is that user's way to root."""
+    script = tmp_path / "script"
+    script.touch()
+    assert of_program(tmp_path, options.format(script)) == []
+    os.chown(script, 4242, 0)
+    found = of_program(tmp_path, options.format(script))
+    assert len(found) == warned
+    assert all(f"user 4242 can change {script}" in text for text in found)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 def test_owners_and_groups(tmp_path: Path) -> None:
     """root trusts files of root alone, and groups that cannot write or are root's own."""
