@@ -64,7 +64,7 @@ def test_workers_share_one_socket(machine: Machine, socket: str, where: str) -> 
     assert ask(machine, where).startswith("pid ")
 
     machine.run(["wctl", "stop", "php"])
-    wait_for(lambda: not listens(machine), 5, "the socket to be gone")
+    wait_for(lambda: not listening(machine), 5, "the socket to be gone")
     machine.run(["wctl", "start", "php@00"])
     assert ask(machine, where) == f"pid {pids(machine)['php@00']}"
     # A connection starts no worker that a user has stopped.
@@ -75,14 +75,14 @@ def test_workers_share_one_socket(machine: Machine, socket: str, where: str) -> 
     }
     configure(machine, "[program:other]\ncommand=sleep 1000\n")
     machine.run(["wctl", "update"])
-    assert not listens(machine)
+    assert not listening(machine)
     assert "php" not in machine.run("ls /etc/systemd/system").out
 
 
-def listens(machine: Machine) -> bool:
-    """Tells whether a process listens on the sockets of these tests."""
-    listening = machine.run("ss --listening --no-header --numeric --tcp --unix").out
-    return "/run/php.sock" in listening or ":9001 " in listening
+def listening(machine: Machine) -> set[str]:
+    """Returns the sockets of these tests on which a process listens."""
+    found = machine.run("ss --listening --no-header --numeric --tcp --unix").out.split()
+    return {"/run/php.sock", "/run/other.sock", "127.0.0.1:9001"}.intersection(found)
 
 
 def test_socket_has_its_owner_and_mode(machine: Machine) -> None:
@@ -93,3 +93,54 @@ def test_socket_has_its_owner_and_mode(machine: Machine) -> None:
     assert machine.run("stat -c '%U %G %a' /run/php.sock").out == "www-data adm 770\n"
     refused = machine.run("cgi-fcgi -bind -connect /run/php.sock", user="nobody", check=False)
     assert refused.code != 0
+
+
+def test_a_changed_socket_is_opened_anew(machine: Machine) -> None:
+    """An update moves all workers to the new socket, and closes the old one before.
+
+    systemd takes away a socket that its unit no longer describes: no worker could start again.
+    """
+    machine.write("/srv/pid.php", SCRIPT)
+    configure(machine, PROGRAM + UNIX)
+    machine.run(["wctl", "update"])
+    before = pids(machine)
+    for socket, where in (
+        (UNIX.replace("php.sock", "other.sock"), "/run/other.sock"),
+        (TCP, "localhost:9001"),
+        (TCP.replace("16", "8"), "localhost:9001"),  # the same port
+        (UNIX.replace("0770", "0700"), "/run/php.sock"),
+        ("", ""),  # a plain program, while systemd still has the socket unit
+        (UNIX.replace("0770", "0700"), "/run/php.sock"),
+    ):
+        plain = PROGRAM.replace("fcgi-program", "program").replace("php-cgi", "sleep 1000")
+        configure(machine, PROGRAM + socket if socket else plain)
+        said = machine.run(["wctl", "update"]).out
+        assert "php@00: restarted\n" in said and "php@01: restarted\n" in said
+        assert states(machine) == {"php@00": "RUNNING", "php@01": "RUNNING"}
+        after = pids(machine)
+        assert set(after.values()).isdisjoint(before.values())
+        if where:
+            assert answering(machine, where) == set(after.values())
+        assert listening(machine) == {where.replace("localhost", "127.0.0.1")} - {""}
+        before = after
+    assert machine.run("stat -c '%U %G %a' /run/php.sock").out == "www-data adm 700\n"
+    assert "No config updates" in machine.run(["wctl", "update"]).out
+
+    # An update that was killed after it had written the files is finished by the next.
+    noted = '{"changed": ["php"], "reopened": ["php"]}'
+    machine.write("/etc/systemd/system/.wctl-update", noted)
+    assert "php.socket: restarted\n" in machine.run(["wctl", "update"]).out
+    before = pids(machine)
+    assert answering(machine, "/run/php.sock") == set(before.values())
+
+    # A worker that dies now gets the socket, and what is stopped stays stopped.
+    machine.run(["wctl", "stop", "php@01"])
+    machine.run(["wctl", "signal", "KILL", "php@00"])
+    wait_for(lambda: pids(machine).get("php@00") not in (None, before["php@00"]), 20, "another")
+    configure(machine, PROGRAM + UNIX)
+    machine.run(["wctl", "update"])
+    assert states(machine) == {"php@00": "RUNNING", "php@01": "STOPPED"}
+    machine.run(["wctl", "stop", "php"])
+    configure(machine, PROGRAM + TCP)
+    machine.run(["wctl", "update"])
+    assert (listening(machine), pids(machine)) == (set(), {})

@@ -46,6 +46,8 @@ class Write:
             return False
         if _is_secret(self.path):
             return _content(self.before) != _content(self.text)
+        if self.path.suffix == ".socket":
+            return _listens(self.before) != _listens(self.text)
         return _applied(self.before) != _applied(self.text)
 
     @property
@@ -66,6 +68,7 @@ class Plan:
     touched: tuple[Program, ...]  # enable their targets anew
     removed: tuple[Installed, ...]
     kept: tuple[Installed, ...] = ()  # not configured here; they come from files that were not read
+    reopened: tuple[Program, ...] = ()  # of the changed ones: systemd must open their socket anew
 
     @property
     def empty(self) -> bool:
@@ -127,6 +130,11 @@ def plan(
         ),
         removed=removed,
         kept=kept,
+        reopened=tuple(
+            program
+            for program in config.programs
+            if program.name in known and _reopens(program, by_file)
+        ),
     )
 
 
@@ -191,6 +199,7 @@ def only(plan: Plan, names: Sequence[str], layout: Layout) -> Plan:
         rescaled=rescaled,
         touched=touched,
         removed=removed,
+        reopened=mine(plan.reopened),
     )
 
 
@@ -291,8 +300,22 @@ def _set_up(program: Installed, layout: Layout) -> bool:
 
 
 def _restarts(program: Program, writes: dict[str, Write]) -> bool:
-    files = (f"{program.name}@.service", f"{program.name}.env")
-    return any(name in writes and writes[name].matters for name in files)
+    return any(
+        _matters(f"{program.name}{suffix}", writes) for suffix in ("@.service", ".env", ".socket")
+    )
+
+
+def _reopens(program: Program, writes: dict[str, Write]) -> bool:
+    """Tell whether systemd may hold another socket for ``program`` than its unit describes.
+
+    If the unit is new, systemd may still hold the socket of a unit that an update has deleted.
+    """
+    socket = writes.get(f"{program.name}.socket")
+    return socket is not None and (socket.before is None or socket.matters)
+
+
+def _matters(name: str, writes: dict[str, Write]) -> bool:
+    return name in writes and writes[name].matters
 
 
 def _renumbered(program: Program, before: Installed) -> bool:
@@ -317,6 +340,11 @@ def _applied(unit: str) -> list[tuple[str, str]]:
         (key, value.removeprefix("-") if key == "EnvironmentFile" else value)
         for key, value in directives(unit, "Service")
     ]
+
+
+def _listens(unit: str) -> list[tuple[str, str]]:
+    """Return what systemd has opened a socket with."""
+    return list(directives(unit, "Socket"))
 
 
 def _content(text: str) -> list[str]:

@@ -29,6 +29,7 @@ class Intent:
     rescaled: tuple[str, ...] = ()
     touched: tuple[str, ...] = ()  # to be enabled
     removed: tuple[str, ...] = ()
+    reopened: tuple[str, ...] = ()  # of the changed ones: systemd must open their socket anew
     new: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:

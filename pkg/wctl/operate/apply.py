@@ -36,6 +36,7 @@ def with_unfinished(plan: Plan, config: Config, layout: Layout) -> Plan:
         changed=merged(left.changed, plan.changed),
         rescaled=merged(left.rescaled, plan.rescaled),
         touched=_merged(config, (*left.touched, *left.added, *left.removed), plan.touched),
+        reopened=merged(left.reopened, plan.reopened),
     )
 
 
@@ -124,6 +125,7 @@ def _intent(plan: Plan, inventory: Inventory, left: Intent) -> Intent:
         rescaled=tuple(program.name for program in plan.rescaled),
         touched=tuple(program.name for program in plan.touched),
         removed=tuple(program.name for program in plan.removed),
+        reopened=tuple(program.name for program in plan.reopened),
     )
     return replace(intent, new=tuple(sorted(new.union(left.of(intent.programs).new))))
 
@@ -162,7 +164,19 @@ def _restart(manager: Manager, inventory: Inventory, plan: Plan, *, wait: bool) 
         units = units_of(manager, program.name)
         lacking = _lacking(manager, units)
         chosen = [unit for unit in units if unit.alive or unit.name in lacking]
+        if program in plan.reopened:
+            chosen = [*_open_socket(manager, program), *chosen]
         yield from verbs.restart(manager, inventory, _instances(program, chosen), wait=wait)
+
+
+def _open_socket(manager: Manager, program: Program) -> list[Unit]:
+    """Return the socket unit of ``program`` if systemd holds its socket.
+
+    systemd opens a socket when it starts the socket unit, and after a reload does not pass on a
+    socket that its unit does not describe. A restart of the socket unit stops all workers (PartOf=)
+    before it closes the old socket. So systemd can bind the same port again.
+    """
+    return [unit for unit in manager.units([f"{program.name}.socket"]) if not unit.down]
 
 
 def _lacking(manager: Manager, units: Iterable[Unit]) -> set[str]:

@@ -69,6 +69,9 @@ class Service:
         unit.set("PartOf", f"{program.name}.target")
         if program.group != program.name:
             unit.set("PartOf", f"{program.group}.target")
+        if program.socket is not None:
+            unit.comment("A socket can be opened anew only after all workers have closed it.")
+            unit.set("PartOf", f"{program.name}.socket")
         if not self._host.user:
             unit.set("After", "network.target")
         for name in self._after:

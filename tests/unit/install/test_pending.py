@@ -19,7 +19,12 @@ def layout(tmp_path: Path) -> Layout:
 
 
 NOTED = Intent(
-    added=("a",), changed=("b", "c"), rescaled=("d",), touched=("a", "b"), new=("d@01.service",)
+    added=("a",),
+    changed=("b", "c"),
+    rescaled=("d",),
+    touched=("a", "b"),
+    new=("d@01.service",),
+    reopened=("b",),
 )
 
 
@@ -50,6 +55,7 @@ def test_update_of_another_program_forgets_nothing(layout: Layout) -> None:
         rescaled=("d",),
         touched=("a", "b", "x"),
         new=("d@01.service",),
+        reopened=("b",),
     )
     pending.end(layout, own)
     assert pending.read(layout) == Intent(
@@ -65,7 +71,12 @@ def test_what_is_gone_is_forgotten(layout: Layout) -> None:
     pending.begin(layout, NOTED)
     pending.end(layout, Intent())
     assert pending.read(layout) == Intent(
-        added=("a",), changed=("b",), rescaled=("d",), touched=("a", "b"), new=("d@01.service",)
+        added=("a",),
+        changed=("b",),
+        rescaled=("d",),
+        touched=("a", "b"),
+        new=("d@01.service",),
+        reopened=("b",),
     )
     for unit in layout.units.glob("*.service"):
         unit.unlink()
