@@ -271,6 +271,7 @@ def test_remove_reinstall_purge(running: Machine, deb: Path) -> None:
 
     running.run(["systemctl", "start", "app\\x2bx@00"])
     running.write("/etc/systemd/system/own.target", OWN_UNIT)
+    running.write("/etc/systemd/system/.wctl-update", '{"changed": ["pumped"]}')
     apt(running, "purge", "wctl")
     assert running.read("/etc/systemd/system/own.target") == OWN_UNIT
     left = running.run(
