@@ -18,6 +18,8 @@ from wctl.units.marker import directives
 
 _PROPERTIES = ("DropInPaths", "FreezerState", "LoadState")
 _FROZEN = ("freezing", "frozen")
+# What is in a frozen slice; before version 256, systemd says "frozen" of this, too.
+_FROZEN_BY_PARENT = ("freezing-by-parent", "frozen-by-parent")
 
 
 def findings(manager: Manager, examined: ExaminedProgram) -> Iterator[Finding]:
@@ -35,10 +37,13 @@ def findings(manager: Manager, examined: ExaminedProgram) -> Iterator[Finding]:
     elif masked:
         what = "is masked, so systemd refuses to start it"
         yield _finding("masked", program, what, masked, commands.systemctl("unmask", *masked))
-    frozen = [unit for unit in units if properties[unit]["FreezerState"] in _FROZEN]
+    states = {unit: properties[unit]["FreezerState"] for unit in units}
+    frozen = [unit for unit in units if states[unit] in (*_FROZEN, *_FROZEN_BY_PARENT)]
     if frozen:
         what = "is frozen: it is RUNNING, but does nothing, and systemd cannot stop it"
-        yield _finding("frozen", program, what, frozen, commands.systemctl("thaw", *frozen))
+        own = [unit for unit in frozen if states[unit] in _FROZEN]
+        thaw = commands.systemctl("thaw", *_frozen_slices(manager, frozen), *own)
+        yield _finding("frozen", program, what, frozen, thaw)
     drop_ins = dict.fromkeys(path for unit in units for path in properties[unit]["DropInPaths"])
     lines = [line for path in drop_ins for line in _ours(path)]
     if lines:
@@ -49,6 +54,20 @@ def findings(manager: Manager, examined: ExaminedProgram) -> Iterator[Finding]:
         remedy = f"${{EDITOR:-vi}} {shell_quote(lines[0].partition(': ')[0])}"
         reload = commands.systemctl("daemon-reload")
         yield Finding("drop-in-overrides", program.name, what, few(lines), f"{remedy} && {reload}")
+
+
+def _frozen_slices(manager: Manager, units: Sequence[str]) -> list[str]:
+    """Return the slices that ``units`` are in and that are frozen themselves, outermost first."""
+    found = manager.properties([(unit, ("Slice",)) for unit in units])
+    slices: set[str] = set()
+    for unit in units:
+        # The slice a-b.slice is in a.slice (systemd.slice(5)).
+        stem = found[unit]["Slice"].removesuffix(".slice")
+        while stem.strip("-"):
+            slices.add(f"{stem}.slice")
+            stem = stem.rpartition("-")[0]
+    states = manager.properties([(name, ("FreezerState",)) for name in sorted(slices, key=len)])
+    return [name for name, state in states.items() if state["FreezerState"] in _FROZEN]
 
 
 def _ours(path: str) -> Iterator[str]:

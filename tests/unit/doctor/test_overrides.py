@@ -1,0 +1,71 @@
+"""overrides: what keeps a unit from doing what wctl says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from unit.doctor.programs import program
+from wctl.doctor import overrides
+from wctl.doctor.finding import Commands
+from wctl.doctor.workers import ExaminedProgram
+from wctl.install.installed import Installed
+from wctl.operate.states import Process, State
+
+
+class Frozen:
+    """Stands in for the manager: the FreezerState of units and slices."""
+
+    def __init__(self, states: dict[str, str]) -> None:
+        self._states = states
+
+    def properties(self, wanted: Iterable[tuple[str, Iterable[str]]]) -> dict[str, dict[str, Any]]:
+        return {
+            unit: {
+                "DropInPaths": [],
+                "FreezerState": self._states.get(unit, "running"),
+                "LoadState": "loaded",
+                "Slice": "system-x.slice",
+            }
+            for unit, _ in wanted
+        }
+
+
+@pytest.mark.parametrize(
+    ("states", "thawed"),
+    [
+        ({"x@00.service": "frozen"}, "x@00.service"),
+        (
+            {"x@00.service": "frozen-by-parent", "system-x.slice": "frozen"},
+            "system-x.slice",
+        ),
+        (
+            {"x@00.service": "freezing-by-parent", "system-x.slice": "freezing"},
+            "system-x.slice",
+        ),
+        (
+            {
+                "x@00.service": "frozen-by-parent",
+                "system-x.slice": "frozen-by-parent",
+                "system.slice": "frozen",
+            },
+            "system.slice",
+        ),
+        # Before version 256, and where several were frozen one by one: from the outside in.
+        (
+            {"x@00.service": "frozen", "system-x.slice": "frozen", "system.slice": "frozen"},
+            "system.slice system-x.slice x@00.service",
+        ),
+    ],
+)
+def test_frozen_slices(tmp_path: Path, states: dict[str, str], thawed: str) -> None:
+    """A worker in a frozen slice does nothing; the remedy thaws what has been frozen."""
+    installed = Installed("x", tmp_path / "x@.service", "x.conf", "x", 1, 0, True, (0,))
+    process = Process("x", "x", "x@00.service", State.RUNNING, "pid 1", 1)
+    examined = ExaminedProgram(program(tmp_path, "command=a"), installed, (process,), Commands())
+    (found,) = overrides.findings(Frozen(states), examined)  # type: ignore[arg-type] # what is used
+    assert (found.code, found.instances) == ("frozen", ("x@00",))
+    assert found.remedy == f"systemctl thaw {thawed}"
