@@ -238,10 +238,14 @@ def _set_files(
 pass_session = click.make_pass_decorator(Session)
 
 
+_MOST = (1 << 31) - 1
+MOST_SECONDS = 1_000_000  # the kernel takes milliseconds, in 32 bits (poll(2))
+
+
 def at_least(
-    lowest: int,
+    lowest: int, most: int = _MOST
 ) -> Callable[[click.Context, click.Parameter, float | None], float | None]:
-    """Return the callback of an option that refuses numbers below ``lowest``.
+    """Return the callback of an option that refuses numbers below ``lowest`` or above ``most``.
 
     click.IntRange and click.FloatRange would put "[x>=0]" into the help.
     """
@@ -249,8 +253,8 @@ def at_least(
     def callback(
         _context: click.Context, _parameter: click.Parameter, value: float | None
     ) -> float | None:
-        if value is not None and value < lowest:
-            raise click.BadParameter(f"{value:g} is too small, expected {lowest} or more")
+        if value is not None and not lowest <= value <= most:  # nan is neither
+            raise click.BadParameter(f"expected a number from {lowest} to {most}")
         return value
 
     return callback

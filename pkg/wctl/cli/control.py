@@ -14,7 +14,9 @@ from wctl.errors import Exit, WctlError
 from wctl.install.installed import Installed
 from wctl.operate import jobs, scaling, states, verbs
 from wctl.operate.states import RUNNING_STATES, Process
+from wctl.systemd import unit_name
 from wctl.systemd.log import note
+from wctl.trust.text import printable
 
 _MOST = 10_000
 
@@ -73,8 +75,10 @@ def _sizes(words: tuple[str, ...]) -> list[tuple[str | None, int]]:
     else:
         raise click.UsageError("expected [PROGRAM] N, or PROGRAM=N for several programs")
     for _, count in pairs:
-        if not (count.isascii() and count.isdigit() and int(count) <= _MOST):
-            raise click.UsageError(f"{count!r} is not a number of instances from 0 to {_MOST}")
+        digits = count.isascii() and count.isdigit() and len(count) <= unit_name.MOST_DIGITS
+        if not (digits and int(count) <= _MOST):
+            shown = repr(printable(count))
+            raise click.UsageError(f"{shown} is not a number of instances from 0 to {_MOST}")
     return [(name, int(count)) for name, count in pairs]
 
 

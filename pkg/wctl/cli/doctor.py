@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import asdict
 
 import click
 
-from wctl.cli.app import Session, at_least, pass_session, shared
+from wctl.cli.app import MOST_SECONDS, Session, at_least, pass_session, shared
 from wctl.cli.completion import complete_programs
 from wctl.cli.output import echo
 from wctl.doctor.examine import Examination, Timeouts
@@ -26,12 +27,12 @@ from wctl.trust.text import printable
     help="Report crashes, kills and dropped log lines of the last SECONDS.",
 )  # fmt: skip
 @click.option(
-    "--wait", type=float, callback=at_least(0), default=10, show_default=True,
+    "--wait", type=float, callback=at_least(0, MOST_SECONDS), default=10, show_default=True,
     metavar="SECONDS",
     help="Watch a queue for SECONDS before reporting that it does not move.",
 )  # fmt: skip
 @click.option(
-    "--timeout", type=float, callback=at_least(0), default=10, show_default=True,
+    "--timeout", type=float, callback=at_least(0, MOST_SECONDS), default=10, show_default=True,
     metavar="SECONDS",
     help="Give each health_command and queue_command SECONDS to finish.",
 )  # fmt: skip
@@ -55,7 +56,7 @@ def doctor(
 
     Example: wctl doctor messenger-worker
     """
-    timeouts = Timeouts(since, timeout, wait)
+    timeouts = Timeouts(min(since, time.time()), timeout, wait)  # no time is before the epoch
     commands = Commands(session.user, tuple(map(str, session.files)))
     examination = Examination(session.config, session.inventory, session.host(), timeouts, commands)
     findings = []

@@ -16,9 +16,10 @@ from wctl.cli.output import echo
 from wctl.config.load import only
 from wctl.config.model import Program
 from wctl.errors import WctlError
-from wctl.systemd import env_file
+from wctl.systemd import env_file, unit_name
 from wctl.systemd.unit_file import Raw, Word
 from wctl.trust import files
+from wctl.trust.text import printable
 from wctl.units import environment
 from wctl.units.exec_start import Arguments
 
@@ -85,8 +86,10 @@ def _find(session: Session, instance: str) -> tuple[Program, int]:
     name, separator, number = instance.partition("@")
     if not separator:
         number = "00"
-    if not (number.isascii() and number.isdigit() and f"{int(number):02d}" == number):
-        raise click.UsageError(f"{instance!r} is not an instance such as messenger-worker@00")
+    digits = number.isascii() and number.isdigit() and len(number) <= unit_name.MOST_DIGITS
+    if not (digits and f"{int(number):02d}" == number):
+        shown = repr(printable(instance))
+        raise click.UsageError(f"{shown} is not an instance such as messenger-worker@00")
     return only(session.valid_config(), name).programs[0], int(number)
 
 

@@ -17,25 +17,36 @@ _UNITS = (
 )
 _FACTORS = {name: factor for names, factor in _UNITS for name in names}
 _PART = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)\s*", re.ASCII)
+_EPOCH = re.compile(r"@\d+(\.\d+)?", re.ASCII)
+_END = 1 << 63  # microseconds
 _DAYS = {"yesterday": -1, "today": 0, "tomorrow": 1}
 _FRACTION = re.compile(r"\.(\d{1,6})\d*", re.ASCII)
 _CLOCK = re.compile(r"\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?", re.ASCII)
 
 
 def moment(text: str) -> int:
-    """Return the microseconds since the epoch that ``text`` means.
+    """Return the microseconds since the epoch that ``text`` means; 0 for a time before the epoch.
 
     Raises:
-        ValueError: ``text`` is not a point in time.
+        ValueError: ``text`` is not a point in time, or one that the journal cannot count to.
     """
-    word = text.strip()
+    try:
+        found = max(0, _moment(text.strip()))
+    except OverflowError:
+        found = _END
+    if found >= _END:
+        raise ValueError("this time is too far away")
+    return found
+
+
+def _moment(word: str) -> int:
     now = time.time_ns() // 1000
     if word == "now":
         return now
     if word in _DAYS:
         midnight = datetime.now().replace(hour=0, minute=0, second=0, microsecond=0)
         return _microseconds(midnight + timedelta(days=_DAYS[word]))
-    if word.startswith("@"):
+    if _EPOCH.fullmatch(word):
         return round(float(word[1:]) * 1_000_000)
     if word.startswith("+"):
         return now + span(word[1:])

@@ -6,14 +6,13 @@ older than the configuration is still in force.
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from wctl.operate import wrapped
 from wctl.systemd.manager import Manager
-from wctl.systemd.quantities import INFINITY, size_in_words, span_in_words
+from wctl.systemd.quantities import INFINITY, signal_name, size_in_words, span_in_words
 from wctl.trust.text import shell_join
 from wctl.wrapper.command_line import Options
 
@@ -143,7 +142,7 @@ def _memory(properties: Mapping[str, Any], pause: str) -> str:
 
 
 def _stop(properties: Mapping[str, Any]) -> str:
-    name = signal.Signals(properties["KillSignal"]).name
+    name = signal_name(properties["KillSignal"])
     group = properties["KillMode"] == "control-group"
     whom = "it and its children" if group else "it"
     wait = properties["TimeoutStopUSec"]

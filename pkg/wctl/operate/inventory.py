@@ -11,6 +11,7 @@ from wctl.errors import Exit, WctlError, nearest
 from wctl.install.installed import Installed, Instance, Layout, programs
 from wctl.systemd import unit_name
 from wctl.systemd.manager import Manager, Unit
+from wctl.trust.text import printable
 
 _BRACES = re.compile(r"\{(\d+)\.\.(\d+)\}")
 _MOST = 100_000  # how many instances one {A..B} may name
@@ -122,6 +123,8 @@ class Inventory:
 
     def _one(self, program: Installed, separator: str, which: str) -> list[Instance]:
         if separator == "@" and which.isdecimal():
+            if len(which) > unit_name.MOST_DIGITS:
+                raise self._no_such(f"{program.name}@{which}")
             # The user may start any instance, even if it is not enabled yet.
             if f"{int(which):02d}" != which:
                 right = f"{program.name}@{int(which):02d}"
@@ -141,7 +144,9 @@ class Inventory:
         # Supervisor's name for a process: group:program_01, or group:program alone.
         if which == program.name:
             return self._instances(program)
-        match = re.fullmatch(rf"{re.escape(program.name)}[_:-]?(\d+)", which, re.ASCII)
+        match = re.fullmatch(
+            rf"{re.escape(program.name)}[_:-]?(\d{{1,{unit_name.MOST_DIGITS}}})", which, re.ASCII
+        )
         return self._one(program, "@", f"{int(match[1]):02d}") if match else []
 
     def _instances(self, program: Installed) -> list[Instance]:
@@ -153,7 +158,7 @@ class Inventory:
     def _no_such(self, selector: str) -> WctlError:
         known = [program.name for program in self.programs]
         return WctlError(
-            f"{selector}: no such process{nearest(_split(selector)[0], known)}",
+            f"{printable(selector)}: no such process{nearest(_split(selector)[0], known)}",
             hint="" if known else "run 'wctl update' to install the configured programs",
             exit_code=Exit.UNKNOWN,
         )
@@ -174,9 +179,11 @@ def _braces(which: str) -> Iterable[str]:
     match = _BRACES.search(which)
     if not match:
         return [which]
-    low, high = int(match[1]), int(match[2])
+    long = max(map(len, match.groups())) > unit_name.MOST_DIGITS
+    low, high = (0, _MOST) if long else map(int, match.groups())
     if high - low >= _MOST:
-        raise WctlError(f"{match[0]} names too many instances", exit_code=Exit.USAGE)
+        shown = printable(match[0])
+        raise WctlError(f"{shown} names too many instances", exit_code=Exit.USAGE)
     return [_BRACES.sub(f"{number:02d}", which, count=1) for number in range(low, high + 1)]
 
 

@@ -1,7 +1,8 @@
-"""Sizes and times as systemd counts and writes them, and in words."""
+"""Sizes, times and signals as systemd counts and writes them, and in words."""
 
 from __future__ import annotations
 
+import signal
 from typing import Any
 
 # systemd's number for "no limit" and for "unknown", of bytes, of microseconds and of a count.
@@ -48,3 +49,12 @@ def span_in_words(microseconds: int) -> str:
             parts.append(f"{seconds // size} {name}")
             seconds %= size
     return " ".join(parts)
+
+
+def signal_name(number: int) -> str:
+    """Return the name of a signal. Most real-time signals have none of their own: SIGRTMIN+3."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        real_time = signal.SIGRTMIN < number < signal.SIGRTMAX
+        return f"SIGRTMIN+{number - signal.SIGRTMIN}" if real_time else f"signal {number}"

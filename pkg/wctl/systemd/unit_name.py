@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 
+MOST_DIGITS = 9  # of an instance's number; to Python, more than 4,300 digits are no number
 _LONGEST_UNIT = 255  # characters of a unit's name, or bytes of a file's
 # For PrivateTmp=, systemd makes /tmp/systemd-private-BOOT-NAME@10000.service-XXXXXX, and the boot's
 # ID has 32 characters.

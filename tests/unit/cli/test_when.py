@@ -53,8 +53,24 @@ def test_clock_and_days_are_local() -> None:
     assert (day.hour, day.minute, day.second) == (0, 0, 0)
 
 
-@pytest.mark.parametrize("text", ["", "soon", "2026-13-01", "10 parsecs", "25:99", "@x", "--1h"])
+@pytest.mark.parametrize(
+    "text", ["", "soon", "2026-13-01", "10 parsecs", "25:99", "@x", "--1h", "@inf", "@nan"]
+)
 def test_nonsense_is_an_error(text: str) -> None:
     """A text that is no time is an error: wctl does not guess."""
     with pytest.raises(ValueError):
         when.moment(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["9" * 5000, f"@{'9' * 5000}", f"+{'9' * 20}", "9" * 400 + " weeks ago"]
+)
+def test_too_far_away(text: str) -> None:
+    """A time that no 64 bits hold is an error like any other."""
+    with pytest.raises(ValueError, match="too far away"):
+        when.moment(text)
+
+
+def test_before_the_epoch() -> None:
+    """The journal has no times before the epoch."""
+    assert when.moment("5000 weeks ago") == when.moment("1930-01-01 00:00Z") == 0

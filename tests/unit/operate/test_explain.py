@@ -128,3 +128,11 @@ def test_own_command_of_a_drop_in() -> None:
     """If a drop-in has replaced the command, explain does not say what the wrapper would do."""
     said = sentences(ExecStart=[("/bin/sleep", ["sleep", "1000"])])
     assert said["It runs"] == "the command of a drop-in, as www-data in /srv/app"
+
+
+@pytest.mark.parametrize(
+    ("number", "name"), [(15, "SIGTERM"), (37, "SIGRTMIN+3"), (32, "signal 32"), (64, "SIGRTMAX")]
+)
+def test_every_signal_has_a_name(number: int, name: str) -> None:
+    """A drop-in may set KillSignal=SIGRTMIN+3, for example."""
+    assert sentences(KillSignal=number)["When it is stopped"].startswith(f"systemd sends {name} to")

@@ -87,6 +87,12 @@ def test_instances_alive_count_too(layout: Layout) -> None:
         ("alhpa", "alhpa: no such process, did you mean alpha?"),
         ("alpha@0", "alpha@0: no such process, did you mean alpha@00?"),
         ("alpha@x", "alpha@x: no such process, did you mean alpha?"),
+        ("alpha@" + "9" * 5000, "alpha@" + "9" * 294 + "…: no such process, did you mean alpha?"),
+        ("alpha@1000000000", "alpha@1000000000: no such process, did you mean alpha?"),
+        (
+            "alpha:alpha_" + "9" * 5000,
+            "alpha:alpha_" + "9" * 288 + "…: no such process, did you mean alpha?",
+        ),
         ("alpha:gamma_01", "alpha:gamma_01: no such process, did you mean alpha?"),
     ],
 )
@@ -97,8 +103,11 @@ def test_unknown_selector(layout: Layout, selector: str, message: str) -> None:
     assert (caught.value.message, caught.value.exit_code) == (message, Exit.UNKNOWN)
 
 
-def test_a_range_is_bounded(layout: Layout) -> None:
+@pytest.mark.parametrize(
+    "numbers", ["{00..999999999}", f"{{0..{'9' * 5000}}}", f"{{{'0' * 5000}..1}}"]
+)
+def test_a_range_is_bounded(layout: Layout, numbers: str) -> None:
     """wctl refuses a range that would fill the memory."""
-    with pytest.raises(WctlError) as caught:
-        selected(layout, "alpha@{00..999999999}")
+    with pytest.raises(WctlError, match="names too many instances") as caught:
+        selected(layout, f"alpha@{numbers}")
     assert caught.value.exit_code == Exit.USAGE
