@@ -71,13 +71,25 @@ class Progress:
         echo(f"{unit_name.short(event.unit)}: ERROR ({reason})")
         if event.result != "failed":
             return
+        try:
+            self._explain(event.unit)
+        except Exception as error:
+            # Whatever keeps us from telling, the other units still wait for their turn.
+            echo(f"    (cannot tell why: {printable(str(error))})", err=True)
+
+    def _explain(self, unit: str) -> None:
+        """Show how a worker ended, and what it wrote last.
+
+        Raises:
+            WctlError: the journal cannot be read, or systemd cannot be asked.
+        """
         from wctl.operate.last_words import last_words  # lazy: failures are rare
         from wctl.systemd import exits
 
-        how = exits.last_exit(event.unit, user=self._session.user, since=self._since)
+        how = exits.last_exit(unit, user=self._session.user, since=self._since)
         if how:
             echo(f"    {how}; its last lines:", err=True)
-        said = last_words(self._session.manager, event.unit, since=self._since)
+        said = last_words(self._session.manager, unit, since=self._since)
         for text in (*(said.worker[-_LAST_LINES:] or ["(none)"]), *said.wrapper[-1:]):
             echo(f"    {printable(text)}", err=True)
 
