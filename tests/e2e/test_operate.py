@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import signal
 from collections import Counter
+from functools import partial
 
 import pytest
 
@@ -31,6 +32,32 @@ def known(machine: Machine, program: str) -> list[str]:
     """Returns the instances that systemd would start with their target."""
     wants = machine.run(["systemctl", "show", "--value", "-pWants", f"{program}.target"]).out
     return sorted(name[: -len(".service")] for name in wants.split())
+
+
+def test_output_that_is_lost_ends_no_change(machine: Machine) -> None:
+    """A change goes on although nobody can read its output; then one line and the exit code say so.
+
+    A verb that only shows something says the same, without a traceback.
+    """
+    lost = (1, "wctl: cannot write output: No space left on device\n")
+    configure(machine, SLEEPERS)
+    machine.run(["wctl", "update"])
+    for verb in ("restart --rolling sleeper", "update", "signal KILL all"):
+        before = pids(machine)
+        if verb == "update":
+            configure(machine, SLEEPERS.replace("1000", "2000"))
+        changed = machine.run(f"wctl {verb} >/dev/full", check=False)
+        assert (changed.code, changed.err) == lost
+        wait_for(partial(others_run, machine, before), 10, verb)
+    for verb in ("status", "status --json", "maintail all", "pid all", "doctor"):
+        shown = machine.run(f"wctl {verb} >/dev/full", check=False)
+        assert (shown.code, shown.err) == lost
+
+
+def others_run(machine: Machine, before: dict[str, int]) -> bool:
+    """Tells whether all instances run again, with other processes than before."""
+    now = pids(machine)
+    return now.keys() == before.keys() and set(now.values()).isdisjoint(before.values())
 
 
 # ---- scale -------------------------------------------------------------------------------------

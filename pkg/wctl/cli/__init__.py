@@ -8,7 +8,6 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
@@ -18,13 +17,14 @@ if TYPE_CHECKING:
 
 def main() -> NoReturn:
     """Run wctl and exit with its documented code."""
+    from wctl.cli import output  # lazy: a program may import main() and never call it
+
     _open_standard_streams()
+    output.take_over()
     # Ten thousand programs are a million objects without a cycle. Python would spend a third of the
     # time looking for cycles in them.
     gc.set_threshold(100_000)
-    code = run(sys.argv[1:])
-    with suppress(OSError):  # the reader has closed the pipe
-        sys.stdout.flush()
+    code = output.finish(run(sys.argv[1:]))
     # sys.exit() takes all modules and objects apart first: 8 ms, more after thousands of units.
     os._exit(code)
 
@@ -44,10 +44,10 @@ def _open_standard_streams() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run one command line; return its exit code. Only this function prints raised errors."""
-    import click  # lazy: a program may import main() and never call it
+    import click
 
     from wctl.cli.app import Session, wctl
-    from wctl.cli.output import echo, silence
+    from wctl.cli.output import echo
     from wctl.errors import ConfigError, Exit, WctlError
 
     session = Session()  # the options that stand before or after the verb fill it
@@ -70,7 +70,6 @@ def run(arguments: list[str]) -> int:
         echo("wctl: interrupted; systemd still does what wctl asked for", err=True)
         return Exit.INTERRUPTED
     except BrokenPipeError:
-        silence()  # otherwise the next flush of stdout would raise BrokenPipeError once more
         return Exit.FAILURE
     except OSError as error:  # about a file, which no lower function has explained
         message = f"{error.filename or 'wctl'}: {error.strerror or error}"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from wctl.cli.output import echo
+from wctl.cli.output import echo, go_on
 
 if TYPE_CHECKING:
     from wctl.config.model import Config
@@ -50,6 +50,12 @@ _VERBS = {
     "doctor": ("doctor", "Diagnose problems and suggest fixes."),
     "version": ("show", "Print wctl's version."),
 }
+
+# The verbs that change something: they go on if nobody can read what they print.
+_CHANGES = {
+    "add", "clear", "import", "remove", "render", "restart", "scale", "signal", "start", "stop",
+    "update",
+}  # fmt: skip
 
 # Supervisor's verbs that wctl does not have → what to use instead.
 _INSTEAD = {
@@ -188,6 +194,8 @@ class _Verbs(click.Group):
             instead = _INSTEAD.get(args[0])
             hint = f"; use {instead}" if instead else nearest(args[0], _VERBS)
             ctx.fail(f"no such command {args[0]!r}{hint}")
+        if args and args[0] in _CHANGES:
+            go_on()
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -6,47 +6,102 @@ workers and other users: of their escape sequences only colours reach a terminal
 
 from __future__ import annotations
 
+import io
 import os
 import sys
-from contextlib import suppress
-from typing import IO
+from typing import IO, TYPE_CHECKING, TextIO
 
 import click
 
-_going_on = False  # even if nobody reads what we print
+from wctl.errors import Exit, WctlError
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+_STDOUT, _STDERR = 1, 2
+_going_on = False  # even if nobody can read what we print
+_lost: OSError | None = None  # why output is lost although we went on
 
 
 def go_on() -> None:
-    """From now on, end silently what we print if its reader is gone, and go on.
+    """From now on, end silently what we cannot print, and go on.
 
-    A verb that changes something must not stop half-way because of "| head".
+    A verb that changes something must not stop half-way because of "| head" or a full disk.
     """
     global _going_on  # noqa: PLW0603 - as the streams themselves
     _going_on = True
 
 
+def take_over() -> None:
+    """Make stdout and stderr streams that fail as go_on() says, and never for their encoding."""
+    sys.stdout = _stream(_STDOUT, sys.stdout)
+    sys.stderr = _stream(_STDERR, sys.stderr)
+
+
+def _stream(fd: int, before: TextIO) -> TextIO:
+    return io.TextIOWrapper(
+        io.BufferedWriter(_Output(fd, "w", closefd=False)),
+        encoding=before.encoding,
+        errors="backslashreplace",  # names of files need not be text
+        line_buffering=fd == _STDERR,
+    )
+
+
+class _Output(io.FileIO):
+    """Writes to stdout or stderr; after an error, drops what is still to come.
+
+    The buffers above us come back with what we did not write: at exit, at the latest.
+    """
+
+    _broken = False
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        """Write some of ``data``; return how many bytes. stderr fails silently.
+
+        Raises:
+            BrokenPipeError: the reader of stdout has gone away, and we do not go on.
+            WctlError: stdout cannot be written for another reason, and we do not go on.
+        """
+        global _lost  # noqa: PLW0603 - as _going_on
+        if not self._broken:
+            try:
+                return os.write(self.fileno(), data)
+            except OSError as error:
+                self._broken = True
+                gone = isinstance(error, BrokenPipeError)
+                if not _going_on and self.fileno() != _STDERR:
+                    if gone:
+                        raise
+                    raise WctlError(_reason(error)) from error
+                if not gone:
+                    _lost = error
+        return memoryview(data).nbytes
+
+
+def _reason(error: OSError) -> str:
+    return f"cannot write output: {error.strerror}"
+
+
+def finish(code: int) -> int:
+    """Write out what waits; return the exit code, which is not 0 if output is lost."""
+    go_on()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if _lost is None:
+        return code
+    echo(f"wctl: {_reason(_lost)}", err=True)
+    return code or Exit.FAILURE
+
+
 def echo(message: object = "", *, err: bool = False, nl: bool = True) -> None:
     """Print a message."""
     shown = str(message)
-    try:
-        click.echo(_visible(shown) if is_terminal(err=err) else shown, err=err, nl=nl)
-    except BrokenPipeError:
-        if not _going_on:
-            raise
-        silence(err=err)
-
-
-def silence(*, err: bool = False) -> None:
-    """Send stdout (or stderr), whose reader is gone, to /dev/null."""
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, (sys.stderr if err else sys.stdout).fileno())
-    os.close(null)
+    click.echo(_visible(shown) if is_terminal(err=err) else shown, err=err, nl=nl)
 
 
 def draw(line: str) -> None:
     """Replace the line that the cursor is in, on the terminal of stderr."""
-    with suppress(BrokenPipeError):
-        click.echo(f"\r\x1b[K{_visible(line)}", err=True, nl=False)
+    click.echo(f"\r\x1b[K{_visible(line)}", err=True, nl=False)
 
 
 def clear() -> None:

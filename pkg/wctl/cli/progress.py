@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable
 
 from wctl.cli.app import Session
-from wctl.cli.output import draw, echo, go_on, is_terminal
+from wctl.cli.output import draw, echo, is_terminal
 from wctl.operate.jobs import Begun, Ended, Event, Said, Verb, Waiting
 from wctl.systemd import unit_name
 from wctl.trust.text import printable
@@ -27,7 +27,6 @@ class Progress:
     """Prints events as they come."""
 
     def __init__(self, session: Session) -> None:
-        go_on()
         self._session = session
         self._terminal = not session.quiet and is_terminal(err=True)
         self._begun = 0.0
