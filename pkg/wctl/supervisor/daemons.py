@@ -108,7 +108,8 @@ def _alive() -> Iterator[_Process]:
             try:
                 unit = _UNIT.search(files.read(process / "cgroup").decode(errors="replace"))
                 uids = _UIDS.search(files.read(process / "status").decode(errors="replace"))
-                directory = (process / "cwd").resolve()
+                # Not resolve(): what it leads to may be gone, and links of anybody in its place.
+                directory = Path(os.readlink(process / "cwd"))  # noqa: PTH115 - the reason above
             except OSError:
                 continue  # the process has just ended
             # The owner of /proc/PID is root, too, if a process is not dumpable (proc(5)).

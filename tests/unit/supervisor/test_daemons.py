@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -35,3 +36,16 @@ def test_a_refused_supervisorctl_has_no_substitute(tmp_path: Path) -> None:
     found = daemons._daemon(words, Path("/"), 1, "", at_boot=False)
     assert found.control == f"{tmp_path}/supervisorctl"
     assert found.doubt == f"user 12345 can change {tmp_path}/supervisorctl"
+
+
+def test_a_directory_that_is_gone(tmp_path: Path) -> None:
+    """A process may put a link to itself where /proc says that its removed directory is."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    with subprocess.Popen(["supervisord", "300"], executable="/bin/sleep", cwd=gone) as process:
+        try:
+            gone.rmdir()
+            (tmp_path / "gone (deleted)").symlink_to("gone (deleted)")
+            assert process.pid in [alive.pid for alive in daemons._alive()]
+        finally:
+            process.kill()
