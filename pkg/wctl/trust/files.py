@@ -38,9 +38,12 @@ def read(path: Path | str, *, any_kind: bool = False) -> bytes:
     Raises:
         OSError: the file cannot be read, is not of that kind, or is larger than 64 MiB.
     """
-    fd = os.open(path, _PLAIN if any_kind else os.O_PATH | os.O_CLOEXEC)
+    fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
     try:
-        opened = os.dup(fd) if any_kind else _reopened(fd, str(path), os.O_RDONLY)
+        if any_kind and not stat.S_ISREG(os.fstat(fd).st_mode):
+            opened = os.open(path, _PLAIN)  # waits for the writer of a FIFO
+        else:
+            opened = _reopened(fd, str(path), os.O_RDONLY)
     finally:
         os.close(fd)
     with os.fdopen(opened, "rb") as file:
@@ -156,7 +159,8 @@ def _reopened(fd: int, path: str, flags: int) -> int:
     """Open the regular file behind ``fd``, a descriptor with O_PATH.
 
     To open a FIFO would wait, and to open some devices has effects; to examine them has none. What
-    we have examined is what we open, whatever the path leads to by now.
+    we have examined is what we open, whatever the path leads to by now. Its owner may hold a lease
+    on it: without O_NONBLOCK, we would wait 45 seconds for each (fcntl(2), "Leases").
 
     Raises:
         OSError: the file is no regular file, or cannot be opened.
@@ -164,7 +168,9 @@ def _reopened(fd: int, path: str, flags: int) -> int:
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         raise OSError(errno.EINVAL, "not a regular file", path)
     try:
-        return os.open(f"/proc/self/fd/{fd}", flags | _PLAIN)
+        return os.open(f"/proc/self/fd/{fd}", flags | _PLAIN | os.O_NONBLOCK)
+    except BlockingIOError as error:
+        raise OSError(error.errno, "another process holds a lease on it", path) from None
     except OSError as error:
         raise OSError(error.errno, error.strerror, path) from None
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -129,6 +133,40 @@ def test_nothing_blocks(app: Path) -> None:
     os.chown(app / "loop", ALICE, ALICE, follow_symlinks=False)
     with pytest.raises(OSError, match="Too many levels of symbolic links"):
         read(app / "loop")
+
+
+@contextmanager
+def lease(path: Path) -> Iterator[None]:
+    """Holds a lease on a file, and does not give it back when the kernel asks for it."""
+    before = signal.signal(signal.SIGIO, signal.SIG_IGN)
+    fd = os.open(path, os.O_RDWR)
+    try:
+        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        yield
+    finally:
+        os.close(fd)
+        signal.signal(signal.SIGIO, before)
+
+
+def test_leases_hold_nothing_up(app: Path) -> None:
+    """A file on which its owner holds a lease is refused at once, not after 45 seconds."""
+    log = make(app / "log", ALICE)
+    for attempt in (read, files.read, lambda path: files.truncate(path, ALICE)):
+        with lease(log), pytest.raises(OSError, match="another process holds a lease on it"):
+            attempt(log)
+    with lease(log), pytest.raises(OSError, match="another process holds a lease on it"):
+        files.read(log, any_kind=True)
+    assert read(log) == "secret\n"
+
+
+def test_pipes_that_root_names(root: Path) -> None:
+    """What root names may be a pipe, as of a shell's <(...), and is read to its end."""
+    ours, theirs = os.pipe()
+    os.write(theirs, b"secret\n")
+    os.close(theirs)
+    assert files.read(f"/dev/fd/{ours}", any_kind=True) == b"secret\n"
+    os.close(ours)
+    assert files.read(make(root / "file"), any_kind=True) == b"secret\n"
 
 
 def test_truncate(app: Path) -> None:
