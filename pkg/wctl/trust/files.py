@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from wctl.trust import accounts
+from wctl.trust import access_list, accounts
 
 _LARGEST = 64 << 20  # bytes that read() returns; /dev/zero never ends
 _MOST_LINKS = 40  # as the kernel follows (path_resolution(7))
@@ -115,32 +115,46 @@ def others(
     Raises:
         OSError: we cannot go there.
     """
-    steps: list[_Step] = []
+    steps: list[tuple[_Step, str]] = []
     complete = False
     with contextlib.suppress(FileNotFoundError):
         for step in _steps(str(path)):
-            steps.append(step)
+            steps.append((step, _writer(step, trusted)))
         complete = True
-    for step in steps:
-        adds = step is steps[-1] and (shared or not complete)
-        who = _who(step, trusted, adds=adds)
+    for step, writer in steps:
+        adds = step is steps[-1][0] and (shared or not complete)
+        who = _who(step, writer, trusted, adds=adds)
         if who:
             yield step.place, who
 
 
-def _who(step: _Step, trusted: Trusted, *, adds: bool) -> str:
+def _who(step: _Step, writer: str, trusted: Trusted, *, adds: bool) -> str:
     """Return who but the trusted can replace ``step`` or what is below; "" if nobody can."""
     found = step.found
     if found.st_uid not in trusted.users:
         return f"user {accounts.name(found.st_uid)}"
     sticky = stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_ISVTX
-    if step.is_link or (sticky and not adds):
+    return "" if sticky and not adds else writer
+
+
+def _writer(step: _Step, trusted: Trusted) -> str:
+    """Return who but the owner and the trusted can write to ``step``; "" if nobody can."""
+    found = step.found
+    if step.is_link:
         return ""
     if found.st_mode & stat.S_IWOTH:
         return "every user"
-    if found.st_mode & stat.S_IWGRP and found.st_gid not in trusted.groups:
-        return f"group {accounts.group_name(found.st_gid)}"
-    return ""
+    if not found.st_mode & stat.S_IWGRP:
+        return ""
+    try:
+        users, groups = access_list.writers(step.fd, found.st_gid)
+    except OSError:
+        return "anybody in an access list that we cannot read"
+    names = [f"user {accounts.name(user)} (access list)" for user in users - trusted.users]
+    for group in groups - trusted.groups:
+        listed = "" if group == found.st_gid else " (access list)"
+        names.append(f"group {accounts.group_name(group)}{listed}")
+    return min(names, default="")
 
 
 def not_roots(path: Path | str, *, shared: bool = False) -> str | None:

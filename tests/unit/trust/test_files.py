@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -206,6 +207,34 @@ def test_what_root_alone_can_change(root: Path, app: Path) -> None:
     assert files.not_roots(root / "link") == f"user 12345 can change {app}"
     drop = directory(root / "drop", 0, 0o777)
     assert files.not_roots(make(drop / "file")) == f"every user can change {drop}"
+
+
+def grant(path: Path, *writers: tuple[int, int], group: int = 4, mask: int = 6) -> Path:
+    """Gives a file an access list: its group, a mask, and tags (2 user, 8 group) with IDs."""
+    nobody = 0xFFFFFFFF
+    entries = [(1, 6, nobody), (4, group, nobody), (16, mask, nobody), (32, 4, nobody)]
+    entries += [(tag, 6, identity) for tag, identity in writers]
+    data = b"".join(struct.pack("<HHI", *entry) for entry in sorted(entries))
+    os.setxattr(path, "system.posix_acl_access", struct.pack("<I", 2) + data)
+    return path
+
+
+def test_access_lists(root: Path) -> None:
+    """An access list lets others write to what belongs to root and root's group by its mode."""
+    file = grant(make(root / "file"), (2, ALICE))
+    assert file.stat().st_mode & 0o777 == 0o664
+    assert files.not_roots(file) == f"user {ALICE} (access list) can change {file}"
+    file = grant(make(root / "groups"), (8, BOB))
+    assert files.not_roots(file) == f"group {BOB} (access list) can change {file}"
+    drop = grant(directory(root / "drop", 0), (2, ALICE))
+    assert files.not_roots(drop / "file") == f"user {ALICE} (access list) can change {drop}"
+    # The mask takes the permission away, root has it anyway, and the file's group may not write.
+    assert files.not_roots(grant(make(root / "masked"), (2, ALICE), mask=4)) is None
+    assert files.not_roots(grant(make(root / "roots"), (2, 0), (8, 0))) is None
+    theirs = make(root / "theirs")
+    os.chown(theirs, 0, BOB)
+    assert files.not_roots(grant(theirs)) is None
+    assert files.not_roots(grant(theirs, group=6)) == f"group {BOB} can change {theirs}"
 
 
 def test_directory_for_all(root: Path) -> None:
