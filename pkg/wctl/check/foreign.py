@@ -7,7 +7,6 @@ directory above a file counts, too (as with StrictModes in sshd_config(5)).
 from __future__ import annotations
 
 import os
-import pwd
 import re
 from collections.abc import Iterator
 from contextlib import suppress
@@ -27,20 +26,11 @@ _INTERPRETER = re.compile(r"(?:php|python|perl|ruby|node|bash|dash|sh)[0-9.]*")
 _COMMANDS = ("command", "health_command", "queue_command")
 
 
-def _ourselves() -> Trusted:
-    """Return root and the user who runs wctl: root's wctl trusts root alone."""
-    user = os.geteuid()
-    groups = {0}
-    with suppress(KeyError):
-        groups.add(pwd.getpwuid(user).pw_gid)
-    return Trusted(frozenset({0, user}), frozenset(groups))
-
-
 def configuration(config: Config, layout: Layout) -> Iterator[Diagnostic]:
     """Yield a warning for each file and directory of the configuration that others can change."""
     if CODE in config.wctl_ignore:
         return
-    trusted = _ourselves()
+    trusted = files.ourselves()
     whom = "you" if layout.user else "root"
     searched = set(config.searched) | _of_layout(config, layout)
     found: dict[str, str] = {}
@@ -68,7 +58,7 @@ def checks(layout: Layout) -> tuple[Check, ...]:
 
 def _read_by_systemd(layout: Layout) -> Check:
     """Return the check of files of variables and secrets: systemd follows each link to them."""
-    trusted = _ourselves() if layout.user else files.ROOT
+    trusted = files.ourselves() if layout.user else files.ROOT
     whom = "you" if layout.user else "root"
 
     def check(program: Program) -> Iterator[Problem]:

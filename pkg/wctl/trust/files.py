@@ -56,7 +56,8 @@ def read(path: Path | str, *, any_kind: bool = False) -> bytes:
 def open_log(path: Path | str, writer: int | None, flags: int = os.O_RDONLY) -> BinaryIO:
     """Open the log file of a worker; the worker's user may have replaced it by anything.
 
-    The file must belong to the owner of its directory, or to the user with the ID ``writer``.
+    The file must belong to the owner of its directory, or to the user with the ID ``writer``. If
+    others can put entries into a directory on the way, the file must be the writer's.
 
     Raises:
         UnsafeError: a user may have led us to a file of somebody else.
@@ -100,6 +101,14 @@ class Trusted:
 
 
 ROOT = Trusted(frozenset({0}), frozenset({0}))
+
+
+def ourselves() -> Trusted:
+    """Return root and the user who runs wctl: root's wctl trusts root alone."""
+    user = os.geteuid()
+    own = accounts.find(str(user))
+    groups = {0} if own is None else {0, own.pw_gid}
+    return Trusted(frozenset({0, user}), frozenset(groups))
 
 
 def others(
@@ -260,19 +269,24 @@ def _step(name: str, before: _Step) -> _Step:
 def _follow(path: str, writer: int | None) -> Iterator[int]:
     """Go to a log file safely; the descriptor (O_PATH) of the file is good in the context."""
     before: _Step | None = None
+    parent = None  # the latest directory: we look up there where a link leads, too
+    shared = ""  # a directory on the way into which others may have put what comes next
     steps = _steps(path)
     with contextlib.closing(steps):
         for step in steps:
-            if stat.S_ISREG(step.found.st_mode):
-                if before is not None and not _safe(before, step):
-                    mine = step.owner == writer and step.found.st_nlink == 1
-                    if not mine:
-                        raise _unsafe(path, before, step)
+            if parent is not None and not shared and _added(parent, step):
+                shared = parent.place
+            is_file = stat.S_ISREG(step.found.st_mode)
+            mine = is_file and step.owner == writer and step.found.st_nlink == 1
+            if before is not None and not _safe(before, step) and not mine:
+                raise _unsafe(path, before, step)
+            if is_file:
+                if shared and not mine:
+                    raise _put_there(path, shared, step, writer)
                 yield step.fd
                 return
-            if before is not None and not _safe(before, step):
-                raise _unsafe(path, before, step)
             before = step
+            parent = parent if step.is_link else step
     raise OSError(errno.EINVAL, "not a regular file", path)
 
 
@@ -281,7 +295,28 @@ def _safe(before: _Step, after: _Step) -> bool:
     return before.owner in (0, os.geteuid(), after.owner)
 
 
+def _added(parent: _Step, entry: _Step) -> bool:
+    """Tell whether another user than the owner of a directory may have put an entry there.
+
+    With the sticky bit, others cannot replace or rename the owner's entries, but they can be the
+    first to use a name.
+    """
+    mode = parent.found.st_mode
+    if not mode & (stat.S_IWGRP | stat.S_IWOTH):
+        return False
+    return not mode & stat.S_ISVTX or entry.owner != parent.owner
+
+
 def _unsafe(path: str, before: _Step, after: _Step) -> UnsafeError:
     who, whose = accounts.name(before.owner), accounts.name(after.owner)
     why = f"unsafe: {before.place} belongs to {who}, {after.place} to {whose}"
+    return UnsafeError(errno.ELOOP, why, path)
+
+
+def _put_there(path: str, shared: str, file: _Step, writer: int | None) -> UnsafeError:
+    """Return an error: another user than the writer may have put the file there."""
+    why = f"belongs to {accounts.name(file.owner)}"
+    if file.owner == writer:
+        why = "has a second name"
+    why = f"unsafe: users share {shared}, and {file.place} {why}"
     return UnsafeError(errno.ELOOP, why, path)

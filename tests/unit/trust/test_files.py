@@ -117,6 +117,39 @@ def test_files_of_others_in_a_users_directory(app: Path) -> None:
         read(log, writer=0)
 
 
+@pytest.mark.parametrize("mode", [0o1777, 0o777, 0o775])
+def test_log_in_a_directory_that_users_share(root: Path, mode: int) -> None:
+    """Where others can enter a name first, or move files, the log must be the writer's."""
+    shared = directory(root / "shared", 0, mode)
+    assert read(make(shared / "hers", ALICE)) == "secret\n"
+    with pytest.raises(UnsafeError, match=r"unsafe: users share .*/shared, and .*bobs belongs to"):
+        read(make(shared / "bobs", BOB))
+    os.link(make(shared / "one", ALICE), shared / "two")
+    with pytest.raises(UnsafeError, match="two has a second name"):
+        read(shared / "two")
+    roots = make(shared / "roots")
+    if mode & 0o1000:
+        assert read(roots) == "secret\n"  # nobody else can have put it there
+    else:
+        with pytest.raises(UnsafeError, match="roots belongs to root"):
+            files.truncate(roots, ALICE)
+    assert read(roots, writer=0) == "secret\n"
+
+
+def test_directory_in_a_directory_that_users_share(root: Path) -> None:
+    """A user who enters, or replaces, a directory on the way shows no file as the worker's."""
+    shared = directory(root / "shared", 0, 0o1777)
+    with pytest.raises(UnsafeError, match="log belongs to 12346"):
+        read(make(directory(shared / "app", BOB) / "log", BOB))
+    for owner in (BOB, 0):
+        (shared / f"link{owner}").symlink_to("app")
+        os.chown(shared / f"link{owner}", owner, owner, follow_symlinks=False)
+        with pytest.raises(UnsafeError, match="log belongs to 12346"):
+            read(shared / f"link{owner}" / "log")
+    assert read(make(directory(shared / "hers", ALICE) / "log", ALICE)) == "secret\n"
+    assert read(make(directory(shared / "roots", 0) / "log", BOB)) == "secret\n"
+
+
 def test_nothing_blocks(app: Path) -> None:
     """A FIFO, a device, a directory and a socket are refused at once."""
     os.mkfifo(app / "fifo")
