@@ -194,6 +194,7 @@ def _closed(runner: Runner, directory: Path, key: str, commands: Commands) -> Fi
         (parent for parent in reversed(directory.parents) if not _entered(runner, parent)), None
     )
     what = f"its user {user} cannot write log files into {directory}"
+    own = None
     if barred is not None:
         what = (
             f"its user {user} cannot reach its log files in {directory}; let {user} enter {barred}"
@@ -203,18 +204,43 @@ def _closed(runner: Runner, directory: Path, key: str, commands: Commands) -> Fi
         what += f"; make {user} its owner"
         remedy = shell_join(["install", "-d", "-o", user, "-m", "0750", str(directory)])
     else:  # others use a directory like /var/log: do not give it to one user
-        own = str(directory / program.name)
+        own = directory / program.name
         what += f"; other programs use that directory, so set {key} to a file in {own}"
-        make = shell_join(["install", "-d", "-o", user, "-m", "0750", own])
+        make = shell_join(["install", "-d", "-o", user, "-m", "0750", str(own)])
         remedy = f"{make} && {commands.edit_option(program, key)}"
     place = barred or directory
-    why = files.unsafe(place)
+    why = _misled(place, inside=own is not None)
     if why is not None:  # the remedies above would act on what another user chooses
         what = f"its user {user} cannot write log files into {directory}; {why}"
         remedy = shell_join(["namei", "-l", str(directory)])
-    found = place.stat()
-    evidence = f"{place}: mode {found.st_mode & 0o7777:04o}, owner {accounts.name(found.st_uid)}"
-    return Finding("log-directory-closed", program.name, what, (evidence,), remedy)
+    return Finding("log-directory-closed", program.name, what, _mode(place), remedy)
+
+
+def _misled(place: Path, *, inside: bool) -> str | None:
+    """Return why a command for ``place``, or for what is ``inside``, may act elsewhere.
+
+    Another user may exchange a directory for a link at any time until the administrator pastes the
+    command. The owner of ``place`` can exchange only what is inside.
+    """
+    trusted = files.ourselves()
+    try:
+        why = files.unsafe(place)
+        found = dict(files.others(place, trusted, shared=True))
+        if not inside:
+            found.pop(str(place), None)
+            found.update(files.others(place.parent, trusted, shared=True))
+    except OSError as error:
+        return error.strerror
+    return why or next((f"{who} can change {where}" for where, who in found.items()), None)
+
+
+def _mode(place: Path) -> tuple[str, ...]:
+    try:
+        found = place.stat()
+    except OSError:
+        return ()  # its owner has removed it meanwhile
+    owner = accounts.name(found.st_uid)
+    return (f"{place}: mode {found.st_mode & 0o7777:04o}, owner {owner}",)
 
 
 def _entered(runner: Runner, directory: Path) -> bool:
