@@ -141,17 +141,25 @@ class RotatedFile:
         self._in_line = bool(self._size) and posix.pread(self._fd, 1, self._size - 1) != b"\n"
 
     def _check_owner(self, status: "posix.stat_result") -> None:
-        """Refuse, as root, a file that another user may have put in the place of ours.
+        """Refuse a file that another user may have put in the place of ours.
+
+        As root, we take our own file, or one of the directory's owner; where users share the
+        directory, our own alone. Other users' wrappers can do no more harm than their users: they
+        ask only where users share the directory, and take a file of root or its owner, too.
 
         Raises:
             OSError: the file may be one that its user could not write to without us.
         """
         directory = self._directory
-        if posix.geteuid() or (directory.owner == 0 and not directory.shared):
+        us = posix.geteuid()
+        if not directory.shared and (us or directory.owner == 0):
             return
         if status.st_nlink != 1:
             raise OSError(_EPERM, "the file has a second name")
-        if directory.owner != 0 and status.st_uid not in {0, directory.owner}:
+        owners = {us, 0}
+        if us or not directory.shared:
+            owners.add(directory.owner)
+        if status.st_uid not in owners:
             raise OSError(_EPERM, f"the file belongs to user {status.st_uid}")
 
     def _lock(self) -> None:

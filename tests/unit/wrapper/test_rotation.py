@@ -288,6 +288,33 @@ def test_root_takes_files_of_the_directorys_owner_and_its_own(theirs: Path) -> N
             file.write(b"one\n")
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.parametrize("user", [0, 12345])
+@pytest.mark.parametrize("mode", [0o1777, 0o775])
+def test_file_of_another_user_in_a_directory_that_users_share(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, user: int, mode: int
+) -> None:
+    """Whoever makes the file first, or puts it there, does not get our lines."""
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(mode)
+    monkeypatch.setattr(posix, "geteuid", lambda: user)
+    for owner in (user, 65534):
+        path = shared / str(owner)
+        path.touch()
+        path.chmod(0o666)
+        os.chown(path, owner, owner)
+        file = RotatedFile(str(path), 0, 3)
+        if owner == user:
+            file.write(b"one\n")
+            assert path.read_bytes() == b"one\n"
+            continue
+        # Where everybody can write, the kernel itself may refuse (proc(5), protected_regular).
+        with pytest.raises(OSError, match=r"the file belongs to user 65534|Permission denied"):
+            file.write(b"one\n")
+        assert path.read_bytes() == b""
+
+
 @pytest.mark.parametrize(("backups", "obstacle"), [(1, "a.log.1"), (3, "a.log.3")])
 def test_a_rotation_that_is_blocked_loses_no_line(
     tmp_path: Path, backups: int, obstacle: str
