@@ -141,7 +141,7 @@ def _shared_log_file(program: Program) -> Iterator[Problem]:
             yield Problem(
                 "shared-log-file",
                 key,
-                "all processes would rotate the same file; put %(process_num)02d into its name",
+                "all processes would write to the same file; put %(process_num)02d into its name",
             )
 
 
@@ -160,7 +160,7 @@ def _log_file_taken(config: Config) -> Check:
             if other and key not in reported:
                 reported.add(key)
                 whose = other if name == program.name else f"{other} of {name}"
-                problem = f"{path} is also the {whose}: both would rotate it; use two files"
+                problem = f"{path} is also the {whose}: both would write to it; use two files"
                 yield Problem("shared-log-file", key, problem)
 
     return check

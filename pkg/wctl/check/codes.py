@@ -56,7 +56,7 @@ TABLE: tuple[Code, ...] = (
     ),
     _error(
         "shared-log-file",
-        "When two processes or streams rotate the same file, each loses what the other writes.",
+        "Two processes or streams in one file mix their lines, and only one can rotate the file.",
         "Put %(process_num)02d into the file's name, or give each stream its own file.",
     ),
     _error(

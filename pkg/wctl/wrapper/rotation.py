@@ -2,6 +2,10 @@
 
 Rotation renames files, the oldest first: a process that is killed at any step leaves every line in
 one of the files. All of that happens in one directory, which directory.py holds for us.
+
+Whoever holds the lock of the file rotates it, if the file is still in its place then. The others
+append, and look before each write whether it is. So a user who may only read the file, and locks
+it (flock(2) asks for no more), keeps us from rotating it, and no line is lost.
 """
 
 import posix
@@ -37,6 +41,7 @@ class RotatedFile:
         self._maxbytes = maxbytes
         self._backups = backups
         self._fd = -1
+        self._locked = False
         self._size = 0
         self._in_line = False  # the last byte is not a newline
         self._identity = (0, 0)
@@ -101,17 +106,14 @@ class RotatedFile:
     def _look(self) -> None:
         """Open the file if it is not open, or if it has been moved, removed or replaced."""
         now = time.monotonic()
-        if self._fd >= 0 and now < self._next_look:
+        if self._fd >= 0 and now < self._next_look and self._locked:
             return
         self._next_look = now + _LOOK
         if self._fd >= 0:
-            status = self._status(self._name)
-            if (
-                status is None
-                or (status.st_dev, status.st_ino) != self._identity
-                or self._directory.moved()
-            ):
+            status = self._in_place()
+            if status is None or self._directory.moved():
                 self.close()
+                self.blocked = None  # another process has rotated or removed it
             else:
                 self._size = status.st_size  # "wctl clear" truncates the file
         if self._fd < 0:
@@ -122,6 +124,13 @@ class RotatedFile:
             return posix.stat(name, dir_fd=self._directory.fd, follow_symlinks=False)
         except OSError:
             return None
+
+    def _in_place(self) -> "posix.stat_result | None":
+        """Return the status of our file if its name still leads to it."""
+        status = self._status(self._name)
+        if status is not None and (status.st_dev, status.st_ino) == self._identity:
+            return status
+        return None
 
     def _open(self) -> None:
         self._directory.open()
@@ -135,7 +144,7 @@ class RotatedFile:
         if status.st_mode & _TYPE != _REGULAR:
             raise OSError(_EINVAL, "not a regular file")
         self._check_owner(status)
-        self._lock()
+        self._locked = not self._maxbytes or self._lock()
         self._identity = status.st_dev, status.st_ino
         self._size = status.st_size
         self._in_line = bool(self._size) and posix.pread(self._fd, 1, self._size - 1) != b"\n"
@@ -162,16 +171,16 @@ class RotatedFile:
         if status.st_uid not in owners:
             raise OSError(_EPERM, f"the file belongs to user {status.st_uid}")
 
-    def _lock(self) -> None:
-        """Keep other processes from rotating our file: instances with the same stdout_logfile.
+    def _lock(self) -> bool:
+        """Take the lock of our file; tell whether no other process has it.
 
-        Raises:
-            OSError: another process holds the lock.
+        Instances with the same stdout_logfile must not rotate the file under each other.
         """
         try:
             flock(self._fd, LOCK_EX | LOCK_NB)
         except BlockingIOError:
-            raise OSError(_EINVAL, "another process logs to it") from None
+            return False
+        return True
 
     def _rotate(self) -> None:
         """Go on in a new file; if the old one cannot be renamed, go on in the old one for a while.
@@ -179,17 +188,26 @@ class RotatedFile:
         Raises:
             OSError: the new file cannot be opened.
         """
-        try:
-            self._rename_all()
-        except OSError as error:
-            # rename(2) says ENOTDIR if a directory would have to replace a file.
-            name = error.filename if isinstance(error, NotADirectoryError) else error.filename2
-            self.blocked = f"{name or error.filename}: {error.strerror}"
-            self._next_rotation = time.monotonic() + _BLOCKED
+        self._locked = self._locked or self._lock()
+        if not self._locked:
+            self._block("another process has locked it")
             return
-        self.blocked = None
+        if self._in_place() is not None:
+            try:
+                self._rename_all()
+            except OSError as error:
+                # rename(2) says ENOTDIR if a directory would have to replace a file.
+                name = error.filename if isinstance(error, NotADirectoryError) else error.filename2
+                self._block(f"{name or error.filename}: {error.strerror}")
+                return
+            self.blocked = None
+        # Or whoever had the lock before us has moved the file: the new one may have room.
         self._close_file()
         self._open()
+
+    def _block(self, why: str) -> None:
+        self.blocked = why
+        self._next_rotation = time.monotonic() + _BLOCKED
 
     def _rename_all(self) -> None:
         fd = self._directory.fd

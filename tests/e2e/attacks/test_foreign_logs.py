@@ -109,6 +109,22 @@ def test_fifo_as_the_count_of_failed_starts(machine: Machine) -> None:
     attempt(machine, "doctor")
 
 
+def test_lock_of_a_reader(machine: Machine) -> None:
+    """A member of adm, who may read root's log file and so lock it, drops no line of it."""
+    log = "/var/log/wctl/r/r-00.log"
+    configure(machine, "[program:r]\ncommand=sh -c 'echo mine; exec sleep 1000'\nlog=file\n")
+    machine.run("wctl update")
+    wait_for(lambda: machine.exists(log), 20, "the log file")
+    machine.run("wctl stop r")
+    adm = ["runuser", "-u", "nobody", "-g", "nogroup", "-G", "adm", "--"]
+    process = machine.popen([*adm, "flock", log, "sh", "-c", "echo locked; exec sleep 1000"])
+    assert process.stdout is not None
+    assert process.stdout.readline() == "locked\n"
+    machine.run("wctl start r")
+    wait_for(lambda: machine.read(log) == "mine\nmine\n", 20, "the line of the second start")
+    machine.stop(process)
+
+
 @pytest.mark.parametrize("rounds", [3, pytest.param(20, marks=pytest.mark.full)])
 def test_swapping_a_fifo_for_the_file(worker: Machine, rounds: int) -> None:
     """However fast the file and a FIFO change places, nothing waits, and nothing else is shown."""

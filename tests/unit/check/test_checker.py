@@ -264,7 +264,7 @@ def test_shared_log_file_names_the_other(machine: Path) -> None:
     check compares paths, not their spelling.
     """
     text = f"{X}stdout_logfile=/var/l\n{Y}stderr_logfile=/var/./l\n"
-    end = "both would rotate it; use two files"
+    end = "both would write to it; use two files"
     assert [(diagnostic.key, diagnostic.problem) for diagnostic in found(machine, text)] == [
         ("stdout_logfile", f"/var/l is also the stderr_logfile of y: {end}"),
         ("stderr_logfile", f"/var/l is also the stdout_logfile of x: {end}"),

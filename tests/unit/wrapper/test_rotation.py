@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import posix
 import signal
@@ -195,16 +196,71 @@ def test_link_in_its_place_is_refused(tmp_path: Path, what: str) -> None:
     assert list(trap.iterdir()) == []
 
 
-def test_file_of_another_process_is_refused(tmp_path: Path) -> None:
-    """If two instances have the same log file, the second writes nothing."""
-    path = str(tmp_path / "a.log")
-    first, second = RotatedFile(path, LIMIT, 3), RotatedFile(path, LIMIT, 3)
-    first.write(b"one\n")
-    with pytest.raises(OSError, match="another process logs to it"):
-        second.write(b"two\n")
+@pytest.mark.parametrize("kind", [fcntl.LOCK_SH, fcntl.LOCK_EX])
+def test_a_reader_that_locks_the_file_stops_rotation_only(tmp_path: Path, kind: int) -> None:
+    """Who may read a file may lock it (flock(2)): its lines still come, and it grows meanwhile."""
+    path = tmp_path / "a.log"
+    path.touch()
+    reader = os.open(path, os.O_RDONLY)
+    fcntl.flock(reader, kind)
+    file = RotatedFile(str(path), 10, 3)
+    for _ in range(3):
+        file.write(b"12345678\n")
+    assert contents(path) == [b"12345678\n" * 3]
+    assert file.blocked == "another process has locked it"
+    os.close(reader)
+    file.write(b"not yet\n")
+    file._next_rotation = 0.0
+    file.write(b"new\n")
+    assert file.blocked is None
+    assert contents(path) == [b"12345678\n" * 3 + b"not yet\n", b"new\n"]
+
+
+def test_the_lock_of_a_file_that_another_process_rotates(tmp_path: Path) -> None:
+    """Of two processes with one file, one rotates it, and the other goes on in the new one."""
+    path = tmp_path / "a.log"
+    first, second = RotatedFile(str(path), 20, 3), RotatedFile(str(path), 20, 3)
+    first.write(b"1: 345678\n")
+    second.write(b"2: 345678\n")
+    second.write(b"2: more\n")
+    assert second.blocked == "another process has locked it"
+    later(first)
+    first.write(b"1: new\n")
+    second.write(b"2: new\n")  # at once, although the next look would be a second later
+    assert [file.blocked for file in (first, second)] == [None, None]
+    before = b"1: 345678\n2: 345678\n2: more\n"
+    assert contents(path) == [before, b"1: new\n2: new\n"]
+    # The second gets the lock of a file that has been moved meanwhile: it moves no other.
+    path.rename(tmp_path / "moved")
+    path.write_bytes(b"not ours\n")
     first.close()
-    second.write(b"two\n")
-    assert Path(path).read_bytes() == b"one\ntwo\n"
+    second._rotate()
+    second.write(b"2: end\n")
+    assert contents(path) == [before, b"not ours\n2: end\n"]
+
+
+def test_processes_that_share_a_file_lose_no_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However they take turns with the lock, each line is in one of the files."""
+    monkeypatch.setattr(rotation, "_BLOCKED", 0.0)
+    path = tmp_path / "a.log"
+    children = []
+    for writer in range(3):
+        children.append(os.fork())
+        if children[-1] == 0:
+            file = RotatedFile(str(path), 4000, 1000)
+            for number in range(3000):
+                file.write(b"%d %04d\n" % (writer, number))
+                if number % 500 == 499:
+                    file.close()
+            os._exit(0)
+    assert [os.waitpid(child, 0)[1] for child in children] == [0, 0, 0]
+    files = contents(path)
+    lines = b"".join(files).splitlines()
+    assert sorted(lines) == [b"%d %04d" % (n, i) for n in range(3) for i in range(3000)]
+    # Two that rotated under each other would leave a file with a few lines.
+    assert all(len(file) > 3900 for file in files[:-1])
 
 
 def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
