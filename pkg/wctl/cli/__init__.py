@@ -72,7 +72,10 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:
         return Exit.FAILURE
     except OSError as error:  # about a file, which no lower function has explained
-        message = f"{error.filename or 'wctl'}: {error.strerror or error}"
+        from wctl.trust.text import printable  # another user may have chosen the name
+
+        name = printable(os.fsdecode(error.filename)) if error.filename else "wctl"
+        message = f"{name}: {printable(error.strerror or str(error))}"
         return _failed(WctlError(message), session)
 
 

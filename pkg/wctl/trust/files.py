@@ -4,6 +4,8 @@ We go to a file step by step, through descriptors. A user who owns a directory o
 may lead us to that user's own files, and nowhere else. That is the rule of systemd's
 tmpfiles (systemd-tmpfiles(8), "unsafe path transitions"). wrapper/directory.py has the same rule
 for the wrapper, which imports nothing of ours and holds on to a directory.
+
+Links lead to names that other users have chosen. All that we say about a place is printable.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from wctl.trust import access_list, accounts
+from wctl.trust.text import printable
 
 _LARGEST = 64 << 20  # bytes that read() returns; /dev/zero never ends
 _MOST_LINKS = 40  # as the kernel follows (path_resolution(7))
@@ -30,6 +33,18 @@ class UnsafeError(OSError):
     """A user who controls a part of the path may have led us elsewhere."""
 
 
+@contextmanager
+def _printable_errors() -> Iterator[None]:
+    """Make the name of the file printable in an OSError, which others print."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None:
+            error.filename = printable(os.fsdecode(error.filename))
+        raise
+
+
+@_printable_errors()
 def read(path: Path | str, *, any_kind: bool = False) -> bytes:
     """Return the bytes of a regular file, or with ``any_kind`` of a pipe, too; follow all links.
 
@@ -53,6 +68,7 @@ def read(path: Path | str, *, any_kind: bool = False) -> bytes:
     return data
 
 
+@_printable_errors()
 def open_log(path: Path | str, writer: int | None, flags: int = os.O_RDONLY) -> BinaryIO:
     """Open the log file of a worker; the worker's user may have replaced it by anything.
 
@@ -78,6 +94,7 @@ def truncate(path: Path | str, writer: int | None) -> None:
         file.truncate(0)
 
 
+@_printable_errors()
 def unsafe(path: Path | str) -> str | None:
     """Return how another user may lead us elsewhere on the way to ``path``; None if none can.
 
@@ -126,7 +143,7 @@ def others(
     """
     steps: list[tuple[_Step, str]] = []
     complete = False
-    with contextlib.suppress(FileNotFoundError):
+    with _printable_errors(), contextlib.suppress(FileNotFoundError):
         for step in _steps(str(path)):
             steps.append((step, _writer(step, trusted)))
         complete = True
@@ -202,7 +219,7 @@ def _reopened(fd: int, path: str, flags: int) -> int:
 class _Step:
     """A directory, link or file on the way to a file."""
 
-    place: str
+    place: str  # printable
     fd: int  # opened with O_PATH, until the next step
     found: os.stat_result
 
@@ -257,7 +274,8 @@ def _root() -> _Step:
 
 
 def _step(name: str, before: _Step) -> _Step:
-    place = os.path.normpath(os.path.join(before.place, name))  # noqa: PTH118 - str
+    place = os.path.join(before.place, printable(name) or "?")  # noqa: PTH118 - str
+    place = os.path.normpath(place)
     try:
         fd = os.open(name, _PATH, dir_fd=before.fd)
     except OSError as error:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from wctl import cli
 from wctl.cli.app import wctl
 
 PKG = Path(__file__).parents[3] / "pkg"
@@ -57,6 +58,19 @@ def test_debug_shows_the_traceback(tmp_path: Path) -> None:
         shown = run(*arguments)
         assert shown.stderr.startswith(plain.stderr.splitlines()[0] + "\nTraceback ")
         assert "ConfigError" in shown.stderr.splitlines()[-1]
+
+
+def test_names_of_others_in_errors_stay_in_their_line(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """An error about a file that another user has named is one printable line."""
+
+    def fail(*_arguments: object, **_options: object) -> None:
+        raise FileNotFoundError(2, "No such file or directory", "/srv/x\nb@00: cleared\udcff\x9b")
+
+    monkeypatch.setattr(wctl, "main", fail)
+    assert cli.run([]) == 1
+    assert capfd.readouterr().err == "wctl: /srv/x b@00: cleared: No such file or directory\n"
 
 
 def test_options_stand_before_or_after_the_verb(tmp_path: Path) -> None:

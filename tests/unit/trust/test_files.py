@@ -270,6 +270,30 @@ def test_access_lists(root: Path) -> None:
     assert files.not_roots(grant(theirs, group=6)) == f"group {BOB} can change {theirs}"
 
 
+@pytest.mark.parametrize("name", ["x\nb@00: cleared", "\x1b[2J\x9bx", "\udc9bx\udcff", "\u202ex"])
+def test_names_that_others_chose_are_printable(root: Path, app: Path, name: str) -> None:
+    """The target of a link begins no line of its own, and gives a terminal no orders."""
+    others = directory(root / "others", 0)
+    make(others / name)
+    targets = f"/none/{name}", f"none/{name}", str(others / name), str(app / name)
+    for number, target in enumerate(targets):
+        link = app / str(number)
+        link.symlink_to(target)
+        os.chown(link, ALICE, ALICE, follow_symlinks=False)
+        with pytest.raises(OSError) as raised:
+            read(link)
+        said = [str(raised.value), str(raised.value.filename), str(raised.value.strerror)]
+        said += [f"{place} {who}" for place, who in files.others(link)]
+        assert [text for text in said if not text.isprintable()] == []
+    for attempt in (files.read, files.unsafe, read):
+        with pytest.raises(FileNotFoundError) as raised:
+            attempt(root / name)
+        assert raised.value.filename.isprintable()
+    assert files.not_roots(make(app / name)) == f"user {ALICE} can change {app}"
+    shown = files.not_roots(make(root / name, ALICE)) or ""
+    assert shown.isprintable() and shown.startswith(f"user {ALICE} can change {root}/")
+
+
 def test_directory_for_all(root: Path) -> None:
     """In a directory with the sticky bit, what root has is root's, and what is missing is not."""
     sticky = directory(root / "sticky", 0, 0o1777)
