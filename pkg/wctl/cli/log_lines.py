@@ -6,7 +6,6 @@ import json
 import os
 import time
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 import click
 
@@ -68,10 +67,7 @@ class Printer:
         return f"{name} wctl" if line.identifier == "wctl" else name
 
     def _styled(self, name: str, unit: str) -> bytes:
-        name = printable(name)
-        if self._colour:
-            name = click.style(name, fg=self._colours.get(unit))
-        return name.encode(errors="replace")
+        return _styled(name, self._colours.get(unit) if self._colour else None)
 
     def _clock(self, microseconds: int) -> bytes:
         second, rest = divmod(microseconds, 1_000_000)
@@ -82,26 +78,46 @@ class Printer:
 
 
 class FileLines:
-    """Prints pieces of log files; if there are several, a line names the file, as with tail(1)."""
+    """Prints pieces of log files; if there are several, each line names its instance.
+
+    A line of its own, such as tail(1) prints between files, could come from a worker.
+    """
 
     def __init__(self, *, named: bool) -> None:
         self._named = named
         self._out = Lines()
-        self._file: Path | None = None
-        self._in_line = False
+        self._colour = is_terminal() and "NO_COLOR" not in os.environ
+        self._colours: dict[str, str] = {}
+        self._who: str | None = None  # whose line is unfinished
 
-    def write(self, file: Path, data: bytes) -> None:
-        """Print ``data``, which comes from ``file``."""
-        if self._named and file != self._file:
-            before = b"" if self._file is None else b"\n\n" if self._in_line else b"\n"
-            self._out.write(before + f"==> {file} <==\n".encode(errors="surrogateescape"))
-        self._file = file
-        self._in_line = not data.endswith(b"\n")
-        self._out.write(data)
+    def write(self, who: str, data: bytes) -> None:
+        """Print ``data``, which comes from a log file of ``who``."""
+        if not self._named:
+            self._out.write(data)
+            return
+        head = self._head(who)
+        begin = b"" if self._who in (None, who) else b"\n"
+        if self._who != who:
+            begin += head
+        whole = data.endswith(b"\n")
+        lines = data[:-1] if whole else data
+        self._out.write(begin + lines.replace(b"\n", b"\n" + head) + (b"\n" if whole else b""))
+        self._who = None if whole else who
 
     def flush(self) -> None:
         """Write out what still waits."""
         self._out.flush()
+
+    def _head(self, who: str) -> bytes:
+        colour = self._colours.setdefault(who, _COLOURS[len(self._colours) % len(_COLOURS)])
+        return _styled(who, colour if self._colour else None) + b": "
+
+
+def _styled(name: str, colour: str | None) -> bytes:
+    name = printable(name)
+    if colour is not None:
+        name = click.style(name, fg=colour)
+    return name.encode(errors="replace")
 
 
 def _with(head: bytes, texts: Iterable[bytes]) -> bytes:

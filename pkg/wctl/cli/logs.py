@@ -71,8 +71,7 @@ def tail(
         raise click.UsageError("--bytes works for one instance only")
     places = log_files.of_units(session.manager, units)
     if not any(place.journal for place in places):
-        found = [file for place in places for file in place.present(stream)]
-        _show_files(found, lines, size, follow=follow)
+        _show_files(_named(places, stream), lines, size, follow=follow)
         return
     query = journal.Query(tuple(units), user=session.user, stream=stream, output=True)
     if size is not None:
@@ -100,20 +99,32 @@ def _last_bytes(query: journal.Query, size: int) -> bytes:
         count *= 4
 
 
-def _show_files(logs: Sequence[LogFile], lines: int, size: int | None, *, follow: bool) -> None:
+def _named(places: Iterable[Logs], stream: str | None) -> list[tuple[str, LogFile]]:
+    """Return the files that exist, with their instances; "stderr" tells an instance's two apart."""
+    found = []
+    for place in places:
+        name = unit_name.short(place.unit)
+        for file in place.present(stream):
+            found.append((name if file.stream == "stdout" else f"{name} {file.stream}", file))
+    return found
+
+
+def _show_files(
+    logs: Sequence[tuple[str, LogFile]], lines: int, size: int | None, *, follow: bool
+) -> None:
     """Print the end of log files, as tail(1) does; with ``follow`` go on until Ctrl-C."""
     if not logs:
         raise WctlError("nothing has been logged yet")
     out = FileLines(named=len(logs) > 1)
     with ExitStack() as stack:
-        tails = [stack.enter_context(FileTail(log)) for log in logs]
-        for tail in tails:
+        tails = {stack.enter_context(FileTail(log)): who for who, log in logs}
+        for tail, who in tails.items():
             for data in tail.last_lines(lines) if size is None else tail.last_bytes(size):
-                out.write(tail.log.path, data)
+                out.write(who, data)
         out.flush()
         with suppress(KeyboardInterrupt):
-            for tail, data in file_tail.follow(tails) if follow else ():
-                out.write(tail.log.path, data)
+            for tail, data in file_tail.follow(tuple(tails)) if follow else ():
+                out.write(tails[tail], data)
                 out.flush()
 
 
