@@ -132,7 +132,7 @@ def _point_to_files(places: Iterable[Logs]) -> None:
     """Name the fallback files: while journald was away, the wrapper wrote lines there."""
     for place in places:
         for file in place.present():
-            if file.spare and file.path.stat().st_size:
+            if file.spare and file.has_lines():
                 name = unit_name.short(place.unit)
                 echo(
                     f"{name}: while journald was away, the wrapper wrote lines to {file.path}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,14 @@ class LogFile:
     path: Path  # the first output creates it
     writer: int | None  # the ID of the user who writes it; None: we cannot tell
     spare: bool = False  # it gets only what journald misses
+
+    def has_lines(self) -> bool:
+        """Tell whether it is a file that is not empty; its user may have replaced it by a link."""
+        try:
+            found = self.path.lstat()
+        except OSError:
+            return False
+        return stat.S_ISREG(found.st_mode) and found.st_size > 0
 
 
 @dataclass(frozen=True)
