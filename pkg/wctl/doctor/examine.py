@@ -73,7 +73,7 @@ class Examination:
         journaled = [program.name for program in programs.values() if program.logs != "file"]
         yield from lost_output.of_journald(self._manager, sorted(journaled), self._commands)
         yield from self._beside(names)
-        since = time.time() - self._timeouts.since
+        since = max(0.0, time.time() - self._timeouts.since)
         past = history.read(since, user=self._layout.user)
         for installed in self._inventory.programs:
             program = programs.get(installed.name)

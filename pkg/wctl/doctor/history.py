@@ -20,6 +20,7 @@ _KINDS = (
     entries.DROPPED,
 )
 _KILLED = ("killed", "9")
+_MOST = 50_000  # entries, of up to a kilobyte: those of more than 10,000 crashes
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,7 @@ def read(since: float, *, user: bool) -> History:
     exits: dict[str, Entry] = {}
     last_end: dict[str, Event] = {}
     failed_starts: set[Event] = set()
-    options = [f"--since=@{since:.6f}", *(["--user"] if user else [])]
-    for entry in entries.read(_KINDS, *options, user=user):
+    for entry in entries.read(_KINDS, _MOST, user=user, since=since):
         kind, unit = entry["MESSAGE_ID"], _unit(entry, user=user)
         if kind == entries.DROPPED:
             dropped.append(Event(unit, entry.time, entry["MESSAGE"]))

@@ -48,21 +48,27 @@ class Entry:
 
 
 def read(
-    kinds: Sequence[str], *options: str, user: bool, unit: str | None = None
+    kinds: Sequence[str], lines: int, *, user: bool, since: float = 0.0, unit: str | None = None
 ) -> Iterator[Entry]:
-    """Yield the entries of ``kinds`` (message IDs), oldest first, about ``unit`` or all units.
+    """Return the newest entries of ``kinds`` (message IDs), at most ``lines``, the oldest first.
 
-    ``options`` are journalctl's. Without a journal, or if it does not answer, there are no entries.
+    They are about ``unit`` or all units, and not older than ``since`` (seconds since the epoch).
+    Without a journal, or if it does not answer, there are no entries.
     """
-    command = ["journalctl", "--quiet", "--output=json", f"--output-fields={_FIELDS}", *options]
     about = [] if unit is None else [f"{'USER_UNIT' if user else 'UNIT'}={unit}"]
     systemds = [kind for kind in kinds if kind != DROPPED]
-    command += [*_kinds(systemds), *about, *journal_fields.of_manager(user=user)]
+    matches = [*_kinds(systemds), *about, *journal_fields.of_manager(user=user)]
     if DROPPED in kinds:
-        command += ["+", *_kinds([DROPPED]), *about, *journal_fields.of_journald()]
-    shown = commands.output(command, _TIMEOUT) or ""
+        matches += ["+", *_kinds([DROPPED]), *about, *journal_fields.of_journald()]
+    command = [
+        "journalctl", "--quiet", "--output=json", f"--output-fields={_FIELDS}",
+        # Without --reverse, the journalctl of systemd 252 shows the oldest lines since a time.
+        # It refuses times before the epoch.
+        "--reverse", f"--lines={lines}", f"--since=@{max(0.0, since):.6f}",
+    ]  # fmt: skip
+    shown = commands.output([*command, *matches], _TIMEOUT) or ""
     # Not splitlines(): a field may have U+2028, which is not the end of a line.
-    yield from (Entry(json.loads(line)) for line in shown.split("\n") if line)
+    return (Entry(json.loads(line)) for line in reversed(shown.split("\n")) if line)
 
 
 def _kinds(kinds: Sequence[str]) -> list[str]:

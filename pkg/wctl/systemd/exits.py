@@ -28,9 +28,9 @@ def last_exit(unit: str, *, user: bool, since: float = 0.0) -> str | None:
     count is gone with the cgroup when the worker is started again.
     """
     kinds = (entries.PROCESS_EXIT, entries.UNIT_FAILED)
-    options = (f"--lines={_LOOK_BACK}", f"--since=@{since:.6f}")
     why = ""
-    for entry in reversed(list(entries.read(kinds, *options, user=user, unit=unit))):
+    found = list(entries.read(kinds, _LOOK_BACK, user=user, since=since, unit=unit))
+    for entry in reversed(found):
         if entry["MESSAGE_ID"] == entries.UNIT_FAILED:
             if why == _NOT_READY:
                 break
@@ -51,8 +51,8 @@ def first_start(unit: str, restarts: int, *, user: bool) -> float:
     The result is in seconds since the epoch: of many restarts, the last hundred count; 0 if the
     journal does not know.
     """
-    options = (f"--lines={min(restarts, _MANY) + 1}",)
-    starts = list(entries.read((entries.STARTING,), *options, user=user, unit=unit))
+    lines = min(restarts, _MANY) + 1
+    starts = list(entries.read((entries.STARTING,), lines, user=user, unit=unit))
     return starts[0].time if starts else 0.0
 
 

@@ -27,15 +27,15 @@ def test_every_alternative_has_trusted_fields(
     """Each group of matches names fields that journald itself adds, for who may write it."""
     asked = stand_in(tmp_path, monkeypatch, "")
     kinds = (entries.PROCESS_EXIT, entries.DROPPED)
-    assert list(entries.read(kinds, "--lines=3", user=False, unit="w@00.service")) == []
+    assert list(entries.read(kinds, 3, user=False, unit="w@00.service")) == []
     words = asked.read_text().split()
     assert words.pop(2).startswith("--output-fields=MESSAGE_ID,")
     assert words == [
-        "--quiet", "--output=json", "--lines=3",
+        "--quiet", "--output=json", "--reverse", "--lines=3", "--since=@0.000000",
         f"MESSAGE_ID={entries.PROCESS_EXIT}", "UNIT=w@00.service", "_PID=1", "_UID=0",
         "+", f"MESSAGE_ID={entries.DROPPED}", "UNIT=w@00.service", "_TRANSPORT=driver",
     ]  # fmt: skip
-    list(entries.read((entries.PROCESS_EXIT,), user=True))
+    list(entries.read((entries.PROCESS_EXIT,), 9, user=True))
     assert f"_UID={os.getuid()}" in asked.read_text().split()
 
 
@@ -43,7 +43,7 @@ def test_fields_are_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     """A field that is binary, given twice or missing is no text; journalctl has other JSON then."""
     shown = {"__REALTIME_TIMESTAMP": "1500000", "UNIT": ["a", "b"], "MESSAGE": [1, 2], "X": "y"}
     stand_in(tmp_path, monkeypatch, json.dumps(shown) + "\n")
-    (entry,) = entries.read((entries.PROCESS_EXIT,), user=False)
+    (entry,) = entries.read((entries.PROCESS_EXIT,), 9, user=False)
     assert (entry.time, entry["X"]) == (1.5, "y")
     assert (entry["UNIT"], entry["MESSAGE"], entry["NONE"]) == ("", "", "")
 
@@ -52,8 +52,21 @@ def test_an_entry_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     """journalctl prints U+2028 and U+0085 as they are; they end no line of its JSON."""
     shown = json.dumps({"MESSAGE": "a\u2028b\u0085c\x0bd"}, ensure_ascii=False)
     stand_in(tmp_path, monkeypatch, f"{shown}\n" * 2)
-    found = list(entries.read((entries.DROPPED,), user=False))
+    found = list(entries.read((entries.DROPPED,), 9, user=False))
     assert [entry["MESSAGE"] for entry in found] == ["a\u2028b\u0085c\x0bd"] * 2
+
+
+def test_the_newest_entries_come_oldest_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With --since, systemd 252 shows the oldest lines unless it is asked for them in reverse.
+
+    A time before the epoch, which journalctl refuses, is the epoch.
+    """
+    asked = stand_in(tmp_path, monkeypatch, '{"MESSAGE": "new"}\n{"MESSAGE": "old"}\n')
+    found = list(entries.read((entries.DROPPED,), 9, user=False, since=-5.0))
+    assert [entry["MESSAGE"] for entry in found] == ["old", "new"]
+    assert {"--reverse", "--since=@0.000000"} <= set(asked.read_text().split())
 
 
 def test_without_a_journal_there_are_no_entries(
@@ -61,4 +74,4 @@ def test_without_a_journal_there_are_no_entries(
 ) -> None:
     """A missing journalctl is no error: wctl then knows less."""
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert list(entries.read((entries.PROCESS_EXIT,), user=False)) == []
+    assert list(entries.read((entries.PROCESS_EXIT,), 9, user=False)) == []

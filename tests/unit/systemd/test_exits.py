@@ -20,7 +20,7 @@ def last_exit(
     directory: Path, monkeypatch: pytest.MonkeyPatch, entries: list[dict[str, str]], limit: str
 ) -> str | None:
     """Returns the last exit, for these journal entries, the oldest first, and this MemoryMax=."""
-    shown = "".join(json.dumps(entry) + "\n" for entry in entries)
+    shown = "".join(json.dumps(entry) + "\n" for entry in reversed(entries))  # --reverse
     for name, text in (("journalctl", shown), ("systemctl", limit + "\n")):
         (directory / f"{name}.out").write_text(text)
         (directory / name).write_text(f"#!/bin/sh\nexec /bin/cat {directory}/{name}.out\n")
@@ -66,7 +66,7 @@ def test_first_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The start by hand is the one before all automatic restarts: the oldest that we ask for."""
     (tmp_path / "journalctl").write_text(
         f'#!/bin/sh\necho "$@" >{tmp_path}/asked\n'
-        'echo \'{"__REALTIME_TIMESTAMP": "1500000"}\'; echo \'{"__REALTIME_TIMESTAMP": "9"}\'\n'
+        'echo \'{"__REALTIME_TIMESTAMP": "9"}\'; echo \'{"__REALTIME_TIMESTAMP": "1500000"}\'\n'
     )
     (tmp_path / "journalctl").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
