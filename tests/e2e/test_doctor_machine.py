@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from e2e.doctoring import examine, only, paste
@@ -103,6 +105,26 @@ def test_journald_that_stores_nothing(running: Machine) -> None:
         assert examine(running) == []
     finally:
         running.run(["rm", path])
+
+
+def test_journal_that_cannot_be_read(running: Machine) -> None:
+    """Without the journal nobody knows of crashes: not a user without the right, not even root."""
+    told = running.run("wctl doctor --json", user="nobody", check=False)
+    found = only(json.loads(told.out), "journal-unreadable")
+    assert told.code == 1
+    assert "only root and the groups adm and systemd-journal" in found["evidence"][0]
+    assert running.run(found["remedy"]).out == "no findings\n"
+    assert "last exit: unknown" in running.run("wctl status -l", user="nobody").out
+    path = "/usr/local/bin/journalctl"
+    running.write(path, "#!/bin/sh\necho sick >&2; exit 1\n", mode=0o755)
+    try:
+        found = only(examine(running), "journal-unreadable")
+        assert found["evidence"] == ["journalctl: sick"]
+        assert "sick" in running.run(["bash", "-c", found["remedy"]], check=False).err
+        assert "last exit: unknown" in running.run("wctl status -l").out
+    finally:
+        running.run(["rm", path])
+    assert examine(running) == []
 
 
 def test_log_file_that_cannot_be_written(machine: Machine) -> None:

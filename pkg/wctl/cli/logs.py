@@ -19,7 +19,7 @@ from wctl.errors import Exit, WctlError
 from wctl.operate import file_tail, log_files
 from wctl.operate.file_tail import FileTail
 from wctl.operate.log_files import LogFile, Logs
-from wctl.systemd import journal, unit_name
+from wctl.systemd import journal, journal_rights, unit_name
 from wctl.trust import files
 
 _LINES = 20  # Supervisor shows 1600 bytes: twenty lines of a terminal
@@ -324,20 +324,5 @@ def _show(
             raise
     finally:
         printer.flush()
-    if not shown and lines != 0 and not _may_read():
-        echo(
-            "no lines to show; only root and the groups adm and systemd-journal may read all lines",
-            err=True,
-        )
-
-
-def _may_read() -> bool:
-    import grp
-
-    if os.geteuid() == 0:
-        return True
-    mine = {os.getegid(), *os.getgroups()}
-    return any(group.gr_gid in mine for group in grp.getgrall() if group.gr_name in _READERS)
-
-
-_READERS = {"adm", "systemd-journal", "wheel"}
+    if not shown and lines != 0 and not journal_rights.may_read():
+        echo(f"no lines to show; {journal_rights.NEEDED}", err=True)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from wctl.cli.app import Session
 from wctl.cli.output import draw, echo, is_terminal
 from wctl.operate.jobs import Begun, Ended, Event, Said, Verb, Waiting
 from wctl.systemd import unit_name
 from wctl.trust.text import printable
+
+if TYPE_CHECKING:
+    from wctl.systemd.exits import LastExits
 
 _DONE = {Verb.START: "started", Verb.STOP: "stopped", Verb.RESTART: "restarted"}
 _DOING = {Verb.START: "starting", Verb.STOP: "stopping", Verb.RESTART: "restarting"}
@@ -33,6 +37,7 @@ class Progress:
         self._since = 0.0
         self._all = 0
         self._left: set[str] = set()
+        self._last_exits: LastExits | None = None
 
     def show(self, events: Iterable[Event]) -> list[str]:
         """Print all events; return the units that failed."""
@@ -85,8 +90,9 @@ class Progress:
         from wctl.operate.last_words import last_words  # lazy: failures are rare
         from wctl.systemd import exits
 
-        how = exits.last_exit(unit, user=self._session.user, since=self._since)
-        if how:
+        self._last_exits = self._last_exits or exits.LastExits(user=self._session.user)
+        how = self._last_exits.of(unit, self._since)
+        if how not in (None, exits.UNKNOWN):
             echo(f"    {how}; its last lines:", err=True)
         said = last_words(self._session.manager, unit, since=self._since)
         for text in (*(said.worker[-_LAST_LINES:] or ["(none)"]), *said.wrapper[-1:]):

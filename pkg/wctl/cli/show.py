@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,6 +15,9 @@ from wctl.errors import Exit
 from wctl.operate import states
 from wctl.operate.states import STOPPED_STATES, Details, Process, State
 from wctl.systemd.quantities import size_in_words
+
+if TYPE_CHECKING:
+    from wctl.systemd.exits import LastExits
 
 _COLOURS = {
     State.RUNNING: "green",
@@ -43,9 +47,10 @@ def status(session: Session, names: tuple[str, ...], long: bool, as_json: bool, 
 
     Example: wctl status -l messenger-worker
     """
+    last_exits = _last_exits(session) if long else None
     while True:
         processes = states.processes(session.manager, session.inventory.select(names))
-        more = _details(session, processes) if long else {}
+        more = _details(session, processes, last_exits) if last_exits else {}
         if as_json:
             import json
 
@@ -69,16 +74,20 @@ def status(session: Session, names: tuple[str, ...], long: bool, as_json: bool, 
 _More = dict[str, tuple[Details, "str | None"]]
 
 
-def _details(session: Session, processes: Sequence[Process]) -> _More:
+def _last_exits(session: Session) -> LastExits:
+    from wctl.systemd.exits import LastExits
+
+    return LastExits(user=session.user)
+
+
+def _details(session: Session, processes: Sequence[Process], last_exits: LastExits) -> _More:
     from wctl.install.installed import enabled_since
-    from wctl.systemd import exits
 
     details = states.details(session.manager, [process.name for process in processes])
     more = {}
     for process in processes:
         since = enabled_since(session.layout, process)  # not of a removed program of this name
-        last_exit = exits.last_exit(process.unit, user=session.user, since=since)
-        more[process.name] = details[process.name], last_exit
+        more[process.name] = details[process.name], last_exits.of(process.unit, since)
     return more
 
 
@@ -95,7 +104,9 @@ def _record(process: Process, more: _More) -> dict[str, object]:
         details, last_exit = more[process.name]
         from dataclasses import asdict
 
-        record.update(asdict(details), last_exit=last_exit)
+        from wctl.systemd.exits import UNKNOWN
+
+        record.update(asdict(details), last_exit=None if last_exit == UNKNOWN else last_exit)
     return record
 
 

@@ -80,6 +80,13 @@ TABLE: tuple[Code, ...] = (
         "Set another Storage=, or log=file for the programs.",
     ),
     Code(
+        "journal-unreadable",
+        "journalctl fails, hangs or is missing, or you may not read the journal. doctor then knows"
+        " nothing of crashes, kills and lost lines.",
+        "Run doctor as root, or as a user in the group systemd-journal. Otherwise, correct what the"
+        " command of the finding shows.",
+    ),
+    Code(
         "log-file-fails",
         "The wrapper cannot write a log file: the disk, a directory, a link in its place.",
         "Correct the cause; the wrapper tries again each second.",

@@ -73,8 +73,10 @@ class Examination:
         journaled = [program.name for program in programs.values() if program.logs != "file"]
         yield from lost_output.of_journald(self._manager, sorted(journaled), self._commands)
         yield from self._beside(names)
-        since = max(0.0, time.time() - self._timeouts.since)
+        since = time.time() - self._timeouts.since
         past = history.read(since, user=self._layout.user)
+        if names.intersection(program.name for program in self._inventory.programs):
+            yield from lost_output.of_journal(past, self._commands)
         for installed in self._inventory.programs:
             program = programs.get(installed.name)
             if installed.name in names and program is not None:
@@ -88,7 +90,7 @@ class Examination:
         examined = ExaminedProgram(program, installed, processes, self._commands)
         yield from overrides.findings(self._manager, examined)
         yield from Workers(self._manager, examined, past, since).findings()
-        yield from lost_output.by_notes(self._manager, processes, since)
+        yield from lost_output.by_notes(self._manager, processes, past, since)
         yield from self._outside(examined)
 
     def _held(self, program: Program, findings: Iterator[Finding]) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from wctl.systemd import entries
-from wctl.systemd.entries import Entry
+from wctl.systemd.entries import Entry, UnreadableError
 from wctl.systemd.exits import GAVE_UP, words
 
 _KINDS = (
@@ -36,10 +36,11 @@ class Event:
 class History:
     """Events of units, oldest first."""
 
-    crashes: tuple[Event, ...]  # unclean exits of RUNNING workers
-    kills: tuple[Event, ...]  # crashes by a SIGKILL that systemd did not send
-    out_of_memory: tuple[Event, ...]
-    dropped: tuple[Event, ...]
+    crashes: tuple[Event, ...] = ()  # unclean exits of RUNNING workers
+    kills: tuple[Event, ...] = ()  # crashes by a SIGKILL that systemd did not send
+    out_of_memory: tuple[Event, ...] = ()
+    dropped: tuple[Event, ...] = ()
+    unreadable: str = ""  # why there are no events, if the journal cannot be read
 
     def of(self, unit: str, since: float) -> History:
         """Return the events of ``unit`` after ``since`` (seconds since the epoch)."""
@@ -54,11 +55,15 @@ class History:
 
 def read(since: float, *, user: bool) -> History:
     """Return the events in the journal from ``since`` on (seconds since the epoch)."""
+    try:
+        found = entries.read(_KINDS, _MOST, user=user, since=since)
+    except UnreadableError as error:
+        return History(unreadable=str(error))
     crashes, kills, out_of_memory, dropped = [], [], [], []
     exits: dict[str, Entry] = {}
     last_end: dict[str, Event] = {}
     failed_starts: set[Event] = set()
-    for entry in entries.read(_KINDS, _MOST, user=user, since=since):
+    for entry in found:
         kind, unit = entry["MESSAGE_ID"], _unit(entry, user=user)
         if kind == entries.DROPPED:
             dropped.append(Event(unit, entry.time, entry["MESSAGE"]))

@@ -7,8 +7,9 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 
 from wctl.doctor.finding import Commands, Finding, noted
+from wctl.doctor.history import History
 from wctl.operate.states import Process, State
-from wctl.systemd import exits, journal, unit_name
+from wctl.systemd import exits, journal, journal_rights, unit_name
 from wctl.systemd.journal import Line
 from wctl.systemd.manager import Manager
 from wctl.trust import commands as tools
@@ -47,7 +48,18 @@ def of_journald(manager: Manager, programs: Sequence[str], commands: Commands) -
         yield Finding("journald-stores-nothing", "", what, ("Storage=none", evidence[1]), remedy)
 
 
-def by_notes(manager: Manager, processes: Sequence[Process], since: float) -> Iterator[Finding]:
+def of_journal(past: History, commands: Commands) -> Iterator[Finding]:
+    """Report a journal that doctor cannot read."""
+    if past.unreadable:
+        what = "doctor cannot read the journal; crashes, kills and lost lines stay unknown"
+        look = "journalctl --lines=1"
+        remedy = look if past.unreadable != journal_rights.NEEDED else commands.wctl("doctor")
+        yield Finding("journal-unreadable", "", what, (past.unreadable,), remedy)
+
+
+def by_notes(
+    manager: Manager, processes: Sequence[Process], past: History, since: float
+) -> Iterator[Finding]:
     """Report what wrappers have noted in the journal: what holds now, the rest of ``since`` on.
 
     ``since`` is in seconds since the epoch. What they noted before the last start by hand does not
@@ -56,7 +68,7 @@ def by_notes(manager: Manager, processes: Sequence[Process], since: float) -> It
     dropping: dict[str, tuple[str, str]] = {}
     growing: dict[str, tuple[str, str]] = {}
     uncounted: dict[str, tuple[str, str]] = {}
-    for line in _notes(manager, processes, since):
+    for line in () if past.unreadable else _notes(manager, processes, since):
         name, _, note = line.text.partition(": ")
         told = unit_name.short(line.unit), note
         if line.text.endswith(_DROPPED):

@@ -16,6 +16,7 @@ from wctl.install.installed import Installed
 from wctl.operate.last_words import last_words
 from wctl.operate.states import NOT_STARTED, Process, State
 from wctl.systemd import exits, unit_name
+from wctl.systemd.entries import UnreadableError
 from wctl.systemd.manager import Manager
 from wctl.systemd.quantities import INFINITY, size_in_words
 from wctl.trust import files
@@ -78,6 +79,7 @@ class Workers:
             process.unit for process in examined.processes if process.description != NOT_STARTED
         ]
         self._properties = manager.properties([(unit, _PROPERTIES) for unit in living])
+        self._journal = history
         self._history = {
             process.name: history.of(process.unit, max(since, self._changed(process.unit)))
             for process in examined.processes
@@ -149,8 +151,11 @@ class Workers:
     def _last_exit(self, process: Process) -> str | None:
         """Return how the worker last ended; the journal has no entry for a clean exit."""
         if process.state is not State.EXITED:
-            since = self._first_start(process)
-            return exits.last_exit(process.unit, user=self._manager.user, since=since)
+            try:
+                since = self._first_start(process)
+                return exits.last_exit(process.unit, user=self._manager.user, since=since)
+            except UnreadableError:
+                return exits.UNKNOWN
         found = self._properties[process.unit]
         how = _HOW.get(int(found["ExecMainCode"]))
         return None if how is None else exits.words(how, str(found["ExecMainStatus"]))
@@ -162,14 +167,24 @@ class Workers:
 
     def _last_lines(self, process: Process) -> tuple[str, ...]:
         """Return the wrapper's last error, and the last lines of the worker from where it logs."""
-        said = last_words(self._manager, process.unit, since=self._first_start(process))
+        try:
+            since = self._first_start(process)
+        except UnreadableError:
+            return ()
+        said = last_words(self._manager, process.unit, since=since)
         whys = [text.partition(": ")[2] for text in said.wrapper if _GAVE_UP not in text]
         # Tries that fail in the same way write the same lines: keep the last of each.
         shown = [*(f"wctl: {printable(why)}" for why in whys[-1:]), *wrote(said.worker)]
         return tuple(reversed(dict.fromkeys(reversed(shown))))[-3:]
 
     def _first_start(self, process: Process) -> float:
-        """Return when somebody last started the instance by hand (seconds since the epoch)."""
+        """Return when somebody last started the instance by hand (seconds since the epoch).
+
+        Raises:
+            UnreadableError: nobody can tell. A journal that fails is asked once, and not again.
+        """
+        if self._journal.unreadable:
+            raise UnreadableError(self._journal.unreadable)
         restarts = int(self._properties[process.unit]["NRestarts"])
         return exits.first_start(process.unit, restarts, user=self._manager.user)
 

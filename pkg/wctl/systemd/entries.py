@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 
-from wctl.systemd import journal_fields
+from wctl.systemd import journal_fields, journal_rights
 from wctl.trust import commands
 
 # Message IDs of systemd's catalog, which describes each message (journalctl --catalog).
@@ -27,6 +27,10 @@ _FIELDS = ",".join(
     )
 )  # fmt: skip
 _TIMEOUT = 30.0  # seconds
+
+
+class UnreadableError(Exception):
+    """The journal cannot be read, so nobody knows what happened; the text says why."""
 
 
 class Entry:
@@ -53,7 +57,9 @@ def read(
     """Return the newest entries of ``kinds`` (message IDs), at most ``lines``, the oldest first.
 
     They are about ``unit`` or all units, and not older than ``since`` (seconds since the epoch).
-    Without a journal, or if it does not answer, there are no entries.
+
+    Raises:
+        UnreadableError: journalctl fails or hangs, or shows nothing to users without the right.
     """
     about = [] if unit is None else [f"{'USER_UNIT' if user else 'UNIT'}={unit}"]
     systemds = [kind for kind in kinds if kind != DROPPED]
@@ -66,9 +72,23 @@ def read(
         # It refuses times before the epoch.
         "--reverse", f"--lines={lines}", f"--since=@{max(0.0, since):.6f}",
     ]  # fmt: skip
-    shown = commands.output([*command, *matches], _TIMEOUT) or ""
+    shown = _shown([*command, *matches], user=user)
     # Not splitlines(): a field may have U+2028, which is not the end of a line.
     return (Entry(json.loads(line)) for line in reversed(shown.split("\n")) if line)
+
+
+def _shown(command: Sequence[str], *, user: bool) -> str:
+    answer = commands.ask(command, _TIMEOUT)
+    if answer.code is None:
+        raise UnreadableError(f"journalctl has not ended after {_TIMEOUT:g} seconds")
+    found = answer.out or answer.code == commands.NOT_FOUND
+    if not found and not user and not journal_rights.may_read():
+        # The exit code is 0 if there is a journal of our own.
+        raise UnreadableError(journal_rights.NEEDED)
+    if answer.code != 0:
+        why = answer.err.strip().splitlines() or [f"exit code {answer.code}"]
+        raise UnreadableError(f"journalctl: {why[-1].removeprefix('journalctl: ')}")
+    return answer.out
 
 
 def _kinds(kinds: Sequence[str]) -> list[str]:

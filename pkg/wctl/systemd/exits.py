@@ -9,23 +9,44 @@ from __future__ import annotations
 import signal
 
 from wctl.systemd import entries
+from wctl.systemd.entries import UnreadableError
 from wctl.systemd.quantities import size_in_words
 from wctl.trust import commands
 from wctl.wrapper.exits import GIVE_UP_SIGNAL
 
 GAVE_UP = ("killed", str(int(GIVE_UP_SIGNAL)))  # EXIT_CODE, EXIT_STATUS of a wrapper
+UNKNOWN = "unknown"  # instead of an exit, if the journal cannot be read
 _NOT_READY = "protocol"  # UNIT_RESULT: the worker ended with success, but before READY
 _MANY = 100
 _LOOK_BACK = 6  # entries: systemd logs up to two for each exit
 
 
+class LastExits:
+    """The last exits of many workers; a journal that fails once is not asked again."""
+
+    def __init__(self, *, user: bool) -> None:
+        self._user = user
+        self._failed = False
+
+    def of(self, unit: str, since: float) -> str | None:
+        """Return the worker's last_exit(), or UNKNOWN."""
+        try:
+            return UNKNOWN if self._failed else last_exit(unit, user=self._user, since=since)
+        except UnreadableError:
+            self._failed = True
+            return UNKNOWN
+
+
 def last_exit(unit: str, *, user: bool, since: float = 0.0) -> str | None:
-    """Return how the worker last ended: "exit status 3", "killed by SIGSEGV"; None if unknown.
+    """Return how the worker last ended: "exit status 3", "killed by SIGSEGV"; None if it did not.
 
     An end before ``since`` (seconds since the epoch) does not count. If the kernel killed the
     worker for want of memory, ", out of memory (limit 256M)" follows, with the limit as it is now.
     With cgroup version 1 the cause stays unknown: systemd does not look there, and the kernel's
     count is gone with the cgroup when the worker is started again.
+
+    Raises:
+        UnreadableError: nobody can tell.
     """
     kinds = (entries.PROCESS_EXIT, entries.UNIT_FAILED)
     why = ""
@@ -50,6 +71,9 @@ def first_start(unit: str, restarts: int, *, user: bool) -> float:
 
     The result is in seconds since the epoch: of many restarts, the last hundred count; 0 if the
     journal does not know.
+
+    Raises:
+        UnreadableError: nobody can tell.
     """
     lines = min(restarts, _MANY) + 1
     starts = list(entries.read((entries.STARTING,), lines, user=user, unit=unit))

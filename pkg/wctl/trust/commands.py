@@ -48,20 +48,27 @@ class RefusedError(Exception):
 
 def output(command: Sequence[str], timeout: float = 10.0) -> str | None:
     """Return what one of systemd's tools prints; None if it does not end in ``timeout`` seconds."""
+    answer = ask(command, timeout)
+    return None if answer.code in (None, NOT_FOUND) else answer.out
+
+
+def ask(command: Sequence[str], timeout: float) -> Answer:
+    """Return how one of systemd's tools ends within ``timeout`` seconds, and all that it prints."""
     try:
         done = subprocess.run(
             command,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            capture_output=True,
             encoding="utf-8",
             errors="replace",
             timeout=timeout,
             check=False,
         )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout
+    except OSError as error:
+        return Answer(NOT_FOUND, "", f"{error.filename or command[0]}: {error.strerror}")
+    except subprocess.TimeoutExpired:
+        return Answer(None, "", "")
+    return Answer(done.returncode, done.stdout, done.stderr)
 
 
 def stream(command: Sequence[str]) -> subprocess.Popen[bytes]:

@@ -45,7 +45,7 @@ def examination(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Examination:
     nobody: Any = SimpleNamespace(programs=programs, layout=layout, manager=None)
     for name in ("_of_units", "_of_boot", "_beside", "_processes"):
         monkeypatch.setattr(Examination, name, nothing)
-    for name in ("of_journald", "by_notes"):
+    for name in ("of_journald", "of_journal", "by_notes"):
         monkeypatch.setattr(lost_output, name, nothing)
     monkeypatch.setattr(overrides, "findings", nothing)
     monkeypatch.setattr(history, "read", nothing)

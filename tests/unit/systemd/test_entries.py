@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from wctl.systemd import entries
+from wctl.systemd import entries, journal_rights
 
 
 def stand_in(directory: Path, monkeypatch: pytest.MonkeyPatch, shown: str) -> Path:
@@ -69,9 +69,39 @@ def test_the_newest_entries_come_oldest_first(
     assert {"--reverse", "--since=@0.000000"} <= set(asked.read_text().split())
 
 
-def test_without_a_journal_there_are_no_entries(
+@pytest.mark.parametrize(
+    ("script", "why"),
+    [
+        ("echo '{}'; echo 'Failed to open: I/O error' >&2; exit 1",
+         "journalctl: Failed to open: I/O error"),
+        ("exit 3", "journalctl: exit code 3"),
+        ("echo '{}'; exec /bin/sleep 1000",
+         "journalctl has not ended after 0.5 seconds"),
+        (None, "journalctl: No such file or directory"),
+    ],
+)  # fmt: skip
+def test_a_failure_is_not_silence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str | None, why: str
+) -> None:
+    """A journalctl that fails, hangs or is missing is told from one that finds nothing."""
+    if script is not None:
+        (tmp_path / "journalctl").write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / "journalctl").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(entries, "_TIMEOUT", 0.5)
+    with pytest.raises(entries.UnreadableError) as raised:
+        entries.read((entries.PROCESS_EXIT,), 9, user=False)
+    assert str(raised.value) == why
+
+
+def test_users_without_the_right_see_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A missing journalctl is no error: wctl then knows less."""
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert list(entries.read((entries.PROCESS_EXIT,), 9, user=False)) == []
+    """To them, journalctl shows only their own entries: that there are none says nothing."""
+    monkeypatch.setattr(journal_rights, "may_read", lambda: False)
+    stand_in(tmp_path, monkeypatch, "")
+    with pytest.raises(entries.UnreadableError, match="only root and the groups adm"):
+        entries.read((entries.PROCESS_EXIT,), 9, user=False)
+    assert list(entries.read((entries.PROCESS_EXIT,), 9, user=True)) == []
+    stand_in(tmp_path, monkeypatch, "{}\n")  # an access control list may give the right
+    assert len(list(entries.read((entries.PROCESS_EXIT,), 9, user=False))) == 1

@@ -62,6 +62,18 @@ def test_clean_end_before_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert last_exit(tmp_path, monkeypatch, [early, failed, result], "1") == "exit status 3"
 
 
+def test_a_journal_that_fails_is_asked_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With many instances, only the first question waits for a journalctl that hangs."""
+    (tmp_path / "journalctl").write_text(f"#!/bin/sh\necho asked >>{tmp_path}/asked\nexit 1\n")
+    (tmp_path / "journalctl").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    last_exits = exits.LastExits(user=False)
+    assert [last_exits.of(unit, 0.0) for unit in ("a", "b", "c")] == ["unknown"] * 3
+    assert (tmp_path / "asked").read_text() == "asked\n"
+
+
 def test_first_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The start by hand is the one before all automatic restarts: the oldest that we ask for."""
     (tmp_path / "journalctl").write_text(
