@@ -5,22 +5,22 @@ systemd itself remembers only how a unit's last process ended.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from wctl.systemd import entries
 from wctl.systemd.entries import Entry, UnreadableError
-from wctl.systemd.exits import GAVE_UP, words
+from wctl.systemd.exits import GAVE_UP, STARTS, Starts, words
 
 _KINDS = (
     entries.PROCESS_EXIT,
     entries.UNIT_FAILED,
-    entries.START_FAILED,
     entries.OUT_OF_MEMORY,
     entries.DROPPED,
+    *STARTS,
 )
 _KILLED = ("killed", "9")
-_MOST = 50_000  # entries, of up to a kilobyte: those of more than 10,000 crashes
+_MOST = 50_000  # entries, of up to a kilobyte: those of some 10,000 crashes
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,15 @@ class History:
     kills: tuple[Event, ...] = ()  # crashes by a SIGKILL that systemd did not send
     out_of_memory: tuple[Event, ...] = ()
     dropped: tuple[Event, ...] = ()
+    by_hand: Mapping[str, float] = field(default_factory=dict)  # when units were last started so
     unreadable: str = ""  # why there are no events, if the journal cannot be read
 
     def of(self, unit: str, since: float) -> History:
-        """Return the events of ``unit`` after ``since`` (seconds since the epoch)."""
+        """Return the events of ``unit`` after ``since`` (seconds since the epoch).
+
+        Events before its last start by hand do not count.
+        """
+        since = max(since, self.by_hand.get(unit, 0.0))
 
         def part(events: Iterable[Event]) -> tuple[Event, ...]:
             return tuple(event for event in events if event.unit == unit and event.time > since)
@@ -61,10 +66,12 @@ def read(since: float, *, user: bool) -> History:
         return History(unreadable=str(error))
     crashes, kills, out_of_memory, dropped = [], [], [], []
     exits: dict[str, Entry] = {}
+    starts = Starts()
     last_end: dict[str, Event] = {}
     failed_starts: set[Event] = set()
     for entry in found:
         kind, unit = entry["MESSAGE_ID"], _unit(entry, user=user)
+        starts.take(unit, entry)
         if kind == entries.DROPPED:
             dropped.append(Event(unit, entry.time, entry["MESSAGE"]))
         elif kind == entries.OUT_OF_MEMORY:
@@ -85,7 +92,9 @@ def read(since: float, *, user: bool) -> History:
         elif kind == entries.START_FAILED and unit in last_end:
             failed_starts.add(last_end.pop(unit))
     crashes = [crash for crash in crashes if crash not in failed_starts]
-    return History(tuple(crashes), tuple(kills), tuple(out_of_memory), tuple(dropped))
+    return History(
+        tuple(crashes), tuple(kills), tuple(out_of_memory), tuple(dropped), starts.by_hand
+    )
 
 
 def _unit(entry: Entry, *, user: bool) -> str:

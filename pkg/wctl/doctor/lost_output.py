@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from wctl.doctor.finding import Commands, Finding, noted
 from wctl.doctor.history import History
 from wctl.operate.states import Process, State
-from wctl.systemd import exits, journal, journal_rights, unit_name
+from wctl.systemd import journal, journal_rights, unit_name
 from wctl.systemd.journal import Line
 from wctl.systemd.manager import Manager
 from wctl.trust import commands as tools
@@ -68,7 +68,7 @@ def by_notes(
     dropping: dict[str, tuple[str, str]] = {}
     growing: dict[str, tuple[str, str]] = {}
     uncounted: dict[str, tuple[str, str]] = {}
-    for line in () if past.unreadable else _notes(manager, processes, since):
+    for line in () if past.unreadable else _notes(manager, processes, past, since):
         name, _, note = line.text.partition(": ")
         told = unit_name.short(line.unit), note
         if line.text.endswith(_DROPPED):
@@ -103,7 +103,9 @@ def _beside(grows: tuple[str, tuple[str, str]]) -> tuple[str, ...]:
     return (path, f"{directory}/{other}") if other not in ("", own) else (directory, path)
 
 
-def _notes(manager: Manager, processes: Sequence[Process], since: float) -> list[Line]:
+def _notes(
+    manager: Manager, processes: Sequence[Process], past: History, since: float
+) -> list[Line]:
     """Return the notes about each instance of this start if it runs, else of ``since`` on."""
     up = [process.unit for process in processes if process.state is State.RUNNING]
     asked = manager.properties([(unit, ("InactiveExitTimestamp",)) for unit in up])
@@ -112,11 +114,8 @@ def _notes(manager: Manager, processes: Sequence[Process], since: float) -> list
     notes = journal.notes(units, min([since, *begun.values()]), user=manager.user)
     # A worker may write what looks like a note, and as many as it likes.
     lines = deque((line for line in notes if _NOTE.search(line.text)), _MOST_NOTES)
-    noted = sorted({line.unit for line in lines}.difference(up))
-    asked = manager.properties([(unit, ("NRestarts",)) for unit in noted])
-    for unit in noted:
-        first = exits.first_start(unit, int(asked[unit]["NRestarts"]), user=manager.user)
-        begun[unit] = max(since, first)
+    for unit in {line.unit for line in lines}.difference(up):
+        begun[unit] = max(since, past.by_hand.get(unit, 0.0))
     return [line for line in lines if line.time / 1e6 >= begun[line.unit]]
 
 

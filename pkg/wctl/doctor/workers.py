@@ -36,11 +36,9 @@ _PROPERTIES = (
     "ExecMainCode",
     "ExecMainStatus",
     "FragmentPath",
-    "InactiveExitTimestampMonotonic",
     "LimitNOFILESoft",
     "MainPID",
     "MemoryMax",
-    "NRestarts",
     "TasksCurrent",
     "TasksMax",
 )
@@ -185,8 +183,8 @@ class Workers:
         """
         if self._journal.unreadable:
             raise UnreadableError(self._journal.unreadable)
-        restarts = int(self._properties[process.unit]["NRestarts"])
-        return exits.first_start(process.unit, restarts, user=self._manager.user)
+        first = self._journal.by_hand.get(process.unit)
+        return exits.first_start(process.unit, user=self._manager.user) if first is None else first
 
     # ---- the past ------------------------------------------------------------------------
 
@@ -328,16 +326,13 @@ def _processor_time(pid: int) -> float:
 
 
 def _changed(found: Mapping[str, Any], now: float) -> float:
-    """Return when a unit was last changed or started by hand; older events do not count.
+    """Return when a unit was last changed; older events do not count.
 
-    After a start by hand, systemd counts restarts from zero. A change is a new ctime of the unit's
-    file, or of a drop-in; one of the future is that of a clock which was set back since.
+    A change is a new ctime of the unit's file, or of a drop-in; one of the future is that of a
+    clock which was set back since.
     """
     files = filter(None, [found["FragmentPath"], *found["DropInPaths"]])
     times = [ctime + _SETTLED for ctime in map(_ctime, files) if ctime <= now]
-    if not found["NRestarts"]:
-        monotonic = int(found["InactiveExitTimestampMonotonic"]) / 1e6
-        times.append(now - time.monotonic() + monotonic)
     return max(times, default=0.0)
 
 

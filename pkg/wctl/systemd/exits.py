@@ -9,15 +9,16 @@ from __future__ import annotations
 import signal
 
 from wctl.systemd import entries
-from wctl.systemd.entries import UnreadableError
+from wctl.systemd.entries import Entry, UnreadableError
 from wctl.systemd.quantities import size_in_words
 from wctl.trust import commands
 from wctl.wrapper.exits import GIVE_UP_SIGNAL
 
 GAVE_UP = ("killed", str(int(GIVE_UP_SIGNAL)))  # EXIT_CODE, EXIT_STATUS of a wrapper
+STARTS = (entries.STARTING, entries.START_FAILED, entries.RESTART_SCHEDULED)
 UNKNOWN = "unknown"  # instead of an exit, if the journal cannot be read
 _NOT_READY = "protocol"  # UNIT_RESULT: the worker ended with success, but before READY
-_MANY = 100
+_MANY = 300  # entries: up to three for each automatic restart
 _LOOK_BACK = 6  # entries: systemd logs up to two for each exit
 
 
@@ -66,8 +67,31 @@ def last_exit(unit: str, *, user: bool, since: float = 0.0) -> str | None:
     return "exit status 0, before it was ready" if why == _NOT_READY else None
 
 
-def first_start(unit: str, restarts: int, *, user: bool) -> float:
-    """Return when the start began that ``restarts`` automatic restarts followed, by hand that is.
+class Starts:
+    """The last start of each unit by hand, or at boot, from the entries of STARTS in their order.
+
+    Before each automatic restart, systemd logs that it has scheduled the restart. Its own count
+    (NRestarts) tells less: it has no time, and some versions keep it over "systemctl restart".
+    """
+
+    def __init__(self) -> None:
+        self.by_hand: dict[str, float] = {}  # seconds since the epoch
+        self._scheduled: set[str] = set()
+
+    def take(self, unit: str, entry: Entry) -> None:
+        """Take the next entry about a unit into account; one of another kind changes nothing."""
+        if entry["MESSAGE_ID"] == entries.RESTART_SCHEDULED:
+            self._scheduled.add(unit)
+        elif entry["MESSAGE_ID"] == entries.START_FAILED:
+            self._scheduled.discard(unit)  # StartLimitBurst= has stopped what was scheduled
+        elif entry["MESSAGE_ID"] == entries.STARTING:
+            if unit not in self._scheduled:
+                self.by_hand[unit] = entry.time
+            self._scheduled.discard(unit)
+
+
+def first_start(unit: str, *, user: bool) -> float:
+    """Return when a unit was last started by hand, or at boot: its first start of this life.
 
     The result is in seconds since the epoch: of many restarts, the last hundred count; 0 if the
     journal does not know.
@@ -75,9 +99,11 @@ def first_start(unit: str, restarts: int, *, user: bool) -> float:
     Raises:
         UnreadableError: nobody can tell.
     """
-    lines = min(restarts, _MANY) + 1
-    starts = list(entries.read((entries.STARTING,), lines, user=user, unit=unit))
-    return starts[0].time if starts else 0.0
+    starts, oldest = Starts(), 0.0
+    for entry in entries.read(STARTS, _MANY, user=user, unit=unit):
+        starts.take(unit, entry)
+        oldest = oldest or entry.time
+    return starts.by_hand.get(unit, oldest)
 
 
 def _limit(unit: str, *, user: bool) -> str:

@@ -10,6 +10,30 @@ from wctl.doctor import history, lost_output
 from wctl.doctor.finding import Commands
 from wctl.systemd import entries, journal_rights
 
+CRASH = (entries.STARTING, entries.PROCESS_EXIT, entries.UNIT_FAILED, entries.RESTART_SCHEDULED)
+
+
+def events(monkeypatch: pytest.MonkeyPatch, *kinds: str) -> history.History:
+    """Returns the history of w@00 that journal entries of these kinds make, one each second."""
+    fields = {"UNIT": "w@00.service", "EXIT_CODE": "exited", "EXIT_STATUS": "3"}
+    found = [
+        entries.Entry({**fields, "MESSAGE_ID": kind, "__REALTIME_TIMESTAMP": f"{second}000000"})
+        for second, kind in enumerate(kinds, start=1)
+    ]
+    monkeypatch.setattr(entries, "read", lambda *_arguments, **_options: iter(found))
+    return history.read(0.0, user=False)
+
+
+def test_crashes_of_an_earlier_life_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A restart by hand resets the count, also when the worker crashes once more after it."""
+    before, after = [*CRASH * 4, entries.STARTING], [*CRASH, entries.STARTING]
+    assert len(events(monkeypatch, *before).of("w@00.service", 0.0).crashes) == 4
+    assert events(monkeypatch, *before, entries.STARTING).of("w@00.service", 0.0).crashes == ()
+    past = events(monkeypatch, *before, *after)
+    assert len(past.of("w@00.service", 0.0).crashes) == 1
+    assert past.by_hand == {"w@00.service": len(before) + 1.0}
+    assert past.of("other@00.service", 0.0).crashes == ()
+
 
 @pytest.mark.parametrize(
     ("why", "remedy"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 
 import pytest
 
@@ -22,7 +21,7 @@ def ctimes(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
 def test_a_change_makes_older_events_old(ctimes: dict[str, float]) -> None:
     """The latest change of the unit or of a drop-in counts, and a few seconds for the update."""
     ctimes.update(unit=1000.0, dropin=2000.0)
-    unit = {"FragmentPath": "unit", "DropInPaths": ["dropin"], "NRestarts": 3}
+    unit = {"FragmentPath": "unit", "DropInPaths": ["dropin"]}
     assert workers._changed(unit, 5000.0) == 2005.0
     assert workers._changed({**unit, "DropInPaths": []}, 5000.0) == 1005.0
     assert workers._changed({**unit, "FragmentPath": "", "DropInPaths": []}, 5000.0) == 0.0
@@ -31,21 +30,8 @@ def test_a_change_makes_older_events_old(ctimes: dict[str, float]) -> None:
 def test_a_change_in_the_future_hides_nothing(ctimes: dict[str, float]) -> None:
     """After the clock was set back, the files are newer than every crash to come."""
     ctimes.update(unit=9000.0)
-    unit = {"FragmentPath": "unit", "DropInPaths": [], "NRestarts": 3}
+    unit = {"FragmentPath": "unit", "DropInPaths": []}
     assert workers._changed(unit, 5000.0) == 0.0
-
-
-def test_a_start_by_hand_counts(ctimes: dict[str, float], monkeypatch: pytest.MonkeyPatch) -> None:
-    """systemd counts restarts from zero after it."""
-    ctimes.update(unit=1000.0)
-    monkeypatch.setattr(time, "monotonic", lambda: 100.0)
-    unit = {
-        "FragmentPath": "unit",
-        "DropInPaths": [],
-        "NRestarts": 0,
-        "InactiveExitTimestampMonotonic": 40_000_000,
-    }
-    assert workers._changed(unit, 5000.0) == 4940.0
 
 
 def test_a_long_chain_of_processes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,16 +16,26 @@ OOM = {**FAILED, "UNIT_RESULT": "oom-kill"}
 GAVE_UP = {**EXIT, "EXIT_CODE": "killed", "EXIT_STATUS": "63"}
 
 
-def last_exit(
-    directory: Path, monkeypatch: pytest.MonkeyPatch, entries: list[dict[str, str]], limit: str
-) -> str | None:
-    """Returns the last exit, for these journal entries, the oldest first, and this MemoryMax=."""
+def stand_in(
+    directory: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    entries: list[dict[str, str]],
+    limit: str = "",
+) -> None:
+    """Puts a journalctl with these entries, and a systemctl with this MemoryMax=, into PATH."""
     shown = "".join(json.dumps(entry) + "\n" for entry in reversed(entries))  # --reverse
     for name, text in (("journalctl", shown), ("systemctl", limit + "\n")):
         (directory / f"{name}.out").write_text(text)
         (directory / name).write_text(f"#!/bin/sh\nexec /bin/cat {directory}/{name}.out\n")
         (directory / name).chmod(0o755)
     monkeypatch.setenv("PATH", str(directory))
+
+
+def last_exit(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, entries: list[dict[str, str]], limit: str
+) -> str | None:
+    """Returns the last exit, for these journal entries, the oldest first, and this MemoryMax=."""
+    stand_in(directory, monkeypatch, entries, limit)
     return exits.last_exit("w@00.service", user=False)
 
 
@@ -74,15 +84,30 @@ def test_a_journal_that_fails_is_asked_once(
     assert (tmp_path / "asked").read_text() == "asked\n"
 
 
-def test_first_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The start by hand is the one before all automatic restarts: the oldest that we ask for."""
-    (tmp_path / "journalctl").write_text(
-        f'#!/bin/sh\necho "$@" >{tmp_path}/asked\n'
-        'echo \'{"__REALTIME_TIMESTAMP": "9"}\'; echo \'{"__REALTIME_TIMESTAMP": "1500000"}\'\n'
-    )
-    (tmp_path / "journalctl").chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert exits.first_start("w@00.service", 1, user=False) == 1.5
-    assert "--lines=2 " in (tmp_path / "asked").read_text()
-    exits.first_start("w@00.service", 12345, user=False)
-    assert "--lines=101 " in (tmp_path / "asked").read_text()
+STARTING = {"MESSAGE_ID": "7d4958e842da4a758f6c1cdc7b36dcc5"}
+START_FAILED = {"MESSAGE_ID": "be02cf6855d2428ba40df7e9d022f03d"}
+SCHEDULED = {"MESSAGE_ID": "5eb03494b6584870a536b337290809b3"}
+
+
+@pytest.mark.parametrize(
+    ("found", "first"),
+    [
+        ([STARTING], 1.0),
+        ([STARTING, SCHEDULED, STARTING, SCHEDULED, STARTING], 1.0),
+        # systemd may keep NRestarts over the second start by hand.
+        ([STARTING, SCHEDULED, STARTING, STARTING, SCHEDULED, STARTING], 4.0),
+        ([STARTING, STARTING, STARTING], 3.0),
+        # systemd has given up after the first restart.
+        ([STARTING, START_FAILED, SCHEDULED, START_FAILED, STARTING, START_FAILED], 5.0),
+        # The rest of more restarts than we look at.
+        ([SCHEDULED, STARTING, SCHEDULED, STARTING], 1.0),
+        ([], 0.0),
+    ],
+)
+def test_first_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, found: list[dict[str, str]], first: float
+) -> None:
+    """A start that systemd has not scheduled after an exit is one by hand; the newest counts."""
+    timed = [{**e, "__REALTIME_TIMESTAMP": f"{i}000000"} for i, e in enumerate(found, start=1)]
+    stand_in(tmp_path, monkeypatch, timed)
+    assert exits.first_start("w@00.service", user=False) == first
