@@ -24,7 +24,7 @@ def main() -> NoReturn:
     # Ten thousand programs are a million objects without a cycle. Python would spend a third of the
     # time looking for cycles in them.
     gc.set_threshold(100_000)
-    code = output.finish(run(sys.argv[1:]))
+    code = output.finish(invoke(sys.argv[1:]))
     # sys.exit() takes all modules and objects apart first: 8 ms, more after thousands of units.
     os._exit(code)
 
@@ -42,7 +42,7 @@ def _open_standard_streams() -> None:
             setattr(sys, name, os.fdopen(fd, "r" if name == "stdin" else "w", closefd=False))
 
 
-def run(arguments: list[str]) -> int:
+def invoke(arguments: list[str]) -> int:
     """Run one command line; return its exit code. Only this function prints raised errors."""
     import click
 

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from wctl.trust import accounts
@@ -113,9 +113,12 @@ def run(
             raise RefusedError(NEEDS_ROOT) from None
         return Answer(NOT_FOUND, "", f"{error.filename or command[0]}: {error.strerror}")
     answer = _answer(process, timeout)
-    if answer.code == _NOT_ENTERED and answer.err.startswith(f"{_ENV}: "):
+    if answer.err.startswith(f"{_ENV}: "):
         reason = answer.err.rstrip().rpartition(": ")[2]
-        return Answer(NOT_FOUND, "", f"{directory}: {reason}")
+        if answer.code == _NOT_ENTERED:
+            return Answer(NOT_FOUND, "", f"{directory}: {reason}")
+        if answer.code in CANNOT_RUN and command[0] in answer.err:
+            return replace(answer, err=f"{command[0]}: {reason}")
     return answer
 
 

@@ -172,7 +172,7 @@ def test_directory_is_entered_as_the_user(machine: Machine) -> None:
     findings = json.loads(machine.run("wctl doctor --json", check=False).out)
     (found,) = [finding for finding in findings if finding["code"].startswith("health")]
     assert found["code"] == "health-unknown"
-    assert found["evidence"] == ["/srv/led: Permission denied"]
+    assert found["evidence"] == ["printed: /srv/led: Permission denied"]
     assert not machine.exists(RAN)
 
 

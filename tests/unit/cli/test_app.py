@@ -69,7 +69,7 @@ def test_names_of_others_in_errors_stay_in_their_line(
         raise FileNotFoundError(2, "No such file or directory", "/srv/x\nb@00: cleared\udcff\x9b")
 
     monkeypatch.setattr(wctl, "main", fail)
-    assert cli.run([]) == 1
+    assert cli.invoke([]) == 1
     assert capfd.readouterr().err == "wctl: /srv/x b@00: cleared: No such file or directory\n"
 
 
@@ -167,7 +167,7 @@ def test_closed_pipe_is_quiet(tmp_path: Path) -> None:
 def test_help_imports_no_verb() -> None:
     """wctl --help imports click and the table of verbs, nothing that a verb needs."""
     program = (
-        "import sys; from wctl.cli import run; run(['--help']);"
+        "import sys; from wctl.cli import invoke; invoke(['--help']);"
         "print(sorted(m for m in sys.modules if m.startswith(('wctl', 'jeepney', 'systemd'))))"
     )
     shown = subprocess.run(
