@@ -178,8 +178,7 @@ def orphans(layout: Layout, wanted: Iterable[str]) -> tuple[Path, ...]:
     names = set(wanted)
     found = []
     for directory, suffixes in (
-        # Not x@00.service, which "systemctl edit --full" copies from the template.
-        (layout.units, (_TEMPLATE, ".target", ".socket")),
+        (layout.units, (".service", ".target", ".socket")),
         (layout.environment, (".env",)),
     ):
         try:
@@ -191,10 +190,16 @@ def orphans(layout: Layout, wanted: Iterable[str]) -> tuple[Path, ...]:
             for file in files
             if file.name.endswith(suffixes)
             and file.name not in names
+            and not _is_instance(file)
             and not file.is_symlink()
             and own_text(file) is not None
         ]
     return tuple(found)
+
+
+def _is_instance(file: Path) -> bool:
+    """Tell whether this is x@00.service, a copy that "systemctl edit --full" makes."""
+    return "@" in file.name and not file.name.endswith(_TEMPLATE)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -69,11 +69,20 @@ def talk(*steps: tuple[str, str]) -> str:
     return done.stdout
 
 
-def start(command: list[str], stdin: int) -> subprocess.Popen[str]:
-    """Starts a command as the leader of a session; its stdin is its controlling terminal."""
-    return subprocess.Popen(
+@contextmanager
+def start(command: list[str], stdin: int) -> Iterator[subprocess.Popen[str]]:
+    """Starts a command as the leader of a session; its stdin is its controlling terminal.
+
+    A test that fails, or that takes too long, does not wait for it.
+    """
+    with subprocess.Popen(
         ["setsid", "--ctty", *command], stdin=stdin, stdout=subprocess.PIPE, text=True
-    )
+    ) as process:
+        try:
+            yield process
+        except BaseException:
+            process.kill()
+            raise
 
 
 def test_without_a_terminal_the_process_becomes_the_worker(leave: str) -> None:
@@ -160,11 +169,9 @@ def test_the_relay_ends_as_the_worker(
 def test_a_core_is_dumped_once(leave: str, screen: tuple[int, int], tmp_path: Path) -> None:
     """The worker may dump a core; the relay dies by the same signal without one."""
     line = f"cd {tmp_path}; ulimit -c $(ulimit -H -c); exec {leave} sh -c 'kill -SEGV $$'"
-    process = start(["sh", "-c", line], screen[1])
-    status = os.waitpid(process.pid, 0)[1]
-    process.returncode = 0  # it is reaped
-    assert process.stdout is not None
-    process.stdout.close()
+    with start(["sh", "-c", line], screen[1]) as process:
+        status = os.waitpid(process.pid, 0)[1]
+        process.returncode = 0  # it is reaped
     assert (os.WTERMSIG(status), os.WCOREDUMP(status)) == (signal.SIGSEGV, False)
 
 
@@ -226,7 +233,8 @@ def test_signals_pass_a_terminal_that_stands_still(
     leave: str, screen: tuple[int, int], tmp_path: Path
 ) -> None:
     """Output that nobody takes keeps no signal from the worker; all of it is shown later."""
-    worker = f"trap 'echo caught >{tmp_path}/fifo' TERM; yes >/dev/tty & wait; kill $!"
+    # The signal may come before the shell waits.
+    worker = f"trap 'echo caught >{tmp_path}/fifo; kill $!; exit 0' TERM; yes >/dev/tty & wait"
     os.mkfifo(tmp_path / "fifo")
     with start([leave, "sh", "-c", worker], screen[1]) as process:
         os.close(screen[1])

@@ -239,8 +239,12 @@ def test_orphans_are_ours_alone(layout: Layout) -> None:
     changes.write(plan(layout, X)[1])
     other = layout.units / "other@.service"
     other.write_text("[Service]\nExecStart=/bin/true\n")
+    copy = layout.units / "x@00.service"  # as systemctl edit --full makes it
+    copy.write_text((layout.units / "x@.service").read_text())
+    plain = layout.units / "x.service"  # of an [fcgi-program]
+    plain.write_text((layout.units / "x@.service").read_text())
     changes.delete(plan(layout, "[program:y]\ncommand=b\n")[1])
-    assert os.listdir(layout.units) == [other.name]
+    assert sorted(os.listdir(layout.units)) == [other.name, copy.name]
     assert os.listdir(layout.environment) == []
 
 
