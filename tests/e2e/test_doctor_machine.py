@@ -166,6 +166,24 @@ def test_log_file_that_grows(machine: Machine) -> None:
     assert examine(machine) == []
 
 
+def test_log_file_that_another_process_locks(machine: Machine) -> None:
+    """The remedy for a log file that another process has locked shows which process that is."""
+    machine.run("install -d -o www-data /srv/logs; install -m 644 /dev/null /srv/logs/w.log")
+    locking = machine.popen("exec flock /srv/logs/w.log sleep 1000")
+    script = "while echo 1234567890; do sleep 0.01; done"
+    configure(
+        machine,
+        f"[program:w]\ncommand=sh -c '{script}'\nstdout_logfile=/srv/logs/w.log\nlog=file\n"
+        "stdout_logfile_maxbytes=1KB\nredirect_stderr=true\n",
+    )
+    machine.run("wctl update")
+    wait_for(lambda: examine(machine), 20, "the note")
+    found = only(examine(machine), "log-file-grows")
+    shown = machine.run(["bash", "-c", found["remedy"]]).out
+    assert "flock" in shown and "w@00" not in shown and "/srv/logs/w.log" in shown
+    machine.stop(locking)
+
+
 def test_count_that_cannot_be_written(machine: Machine) -> None:
     """Without a count of failed starts there is no back-off, and doctor says why."""
     configure(machine, "[program:w]\ncommand=/bin/false\nuser=www-data\nstartretries=50\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -126,6 +127,21 @@ def test_takeover_goes_back_where_a_start_fails(supervised: Machine) -> None:
     ]
     assert states(machine)["idle@00"] == "STOPPED"
     assert alive(machine) == 0
+
+
+def test_takeover_that_cannot_stop_supervisors_processes(supervised: Machine) -> None:
+    """If Supervisor does not stop its processes, wctl leaves nothing behind, as for a start."""
+    machine = supervised
+    refusing = 'case $* in *stop*) echo "no stop"; exit 1 ;; esac; exec supervisorctl "$@"'
+    machine.write("/usr/local/sbin/control", f"#!/bin/sh\n{refusing}\n", mode=0o755)
+    takeover = "wctl import --takeover --stop-first --supervisorctl=/usr/local/sbin/control"
+    failed = machine.run(takeover, check=False)
+    assert failed.code == 4
+    assert "supervisorctl stop: no stop; systemd has not started worker" in failed.err
+    assert not re.search("worker|wctl", machine.run("ls -A /etc/systemd/system").out)
+    assert (alive(machine), states(machine)) == (3, {})
+    taken = machine.run("wctl import --takeover --stop-first").out
+    assert "worker: taken over; stopped 3 Supervisor processes\n" in taken
 
 
 def test_import_refuses_to_overwrite(supervised: Machine) -> None:

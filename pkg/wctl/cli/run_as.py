@@ -68,10 +68,11 @@ def owner(session: Session, program: Program, unit: str) -> Owner | None:
     """
     found = _configured(program)
     if os.geteuid() == 0 and not session.user and Path("/run/systemd/system").is_dir():
-        wanted = ("LoadState", "User", "Group", "DynamicUser")
+        wanted = ("FragmentPath", "User", "Group", "DynamicUser")
         loaded = session.manager.properties([(unit, wanted)])[unit]
         session.manager.close()
-        if loaded["LoadState"] not in ("not-found", "masked"):
+        file = str(loaded["FragmentPath"])
+        if file and Path(file).is_file():  # systemd remembers the unit of a removed program
             _compare(unit, found, loaded)
     return found
 

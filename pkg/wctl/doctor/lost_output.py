@@ -17,10 +17,11 @@ from wctl.trust.text import shell_join
 
 _JOURNALD = "systemd-journald.service"
 _SOCKETS = ("systemd-journald.socket", "systemd-journald-dev-log.socket")
-_STORAGE = re.compile(r"^\s*Storage\s*=\s*(\S*)", re.MULTILINE)
+_STORAGE = re.compile(r"^[ \t]*Storage[ \t]*=[ \t]*(\S*)", re.MULTILINE)
 _CONFIGURATION = ("systemd-analyze", "cat-config", "systemd/journald.conf")
 # Notes of the wrapper: outputs.py, starts.py.
 _DROPPED, _RESUMED = ": lines are dropped", "were dropped"
+_LOCKED = ": another process has locked it"
 _GROWS, _ROTATED = " cannot be rotated and grows: ", " is rotated again"
 _NOT_COUNTED = ": cannot count failed starts: "
 _NOTE = re.compile("|".join(map(re.escape, (_DROPPED, _RESUMED, _GROWS, _ROTATED, _NOT_COUNTED))))
@@ -87,20 +88,23 @@ def by_notes(
         remedy = shell_join(["namei", "-l", next(iter(dropping))])
         yield _finding("log-file-fails", program, what, dropping, remedy)
     if growing:
-        what = "its log file cannot be rotated and grows; move away what is in the way"
-        remedy = shell_join(["ls", "-ld", "--", *_beside(next(iter(growing.items())))])
+        what = "its log file cannot be rotated and grows; remove what is in the way"
+        remedy = _who_is_in_the_way(next(iter(growing.items())))
         yield _finding("log-file-grows", program, what, growing, remedy)
     if uncounted:
         what = "its failed starts cannot be counted, so it is started again without a pause"
         yield _finding("starts-not-counted", program, what, uncounted, "df -h /run")
 
 
-def _beside(grows: tuple[str, tuple[str, str]]) -> tuple[str, ...]:
-    """Return a log file that grows, and the file in its way, which the wrapper has named."""
+def _who_is_in_the_way(grows: tuple[str, tuple[str, str]]) -> str:
+    """Return the command that shows what keeps a file from being rotated, as its note says."""
     path, (_, note) = grows
+    if note.endswith(_LOCKED):
+        return "lslocks --output=PID,COMMAND,PATH | grep -F -- " + shell_join([path])
     directory, _, own = path.rpartition("/")
     other = note.partition(_GROWS)[2].rpartition(": ")[0]
-    return (path, f"{directory}/{other}") if other not in ("", own) else (directory, path)
+    files = (path, f"{directory}/{other}") if other not in ("", own) else (directory, path)
+    return shell_join(["ls", "-ld", "--", *files])
 
 
 def _notes(

@@ -62,8 +62,7 @@ class Takeover:
         units = [unit for number in theirs if (unit := program.instance(number)) not in ours]
         names = list(theirs.values())
         if names and self.stop_first:
-            with so_far(f"systemd has not started {program.name}; Supervisor may have stopped it"):
-                self.supervisor.stop(names)
+            yield from self._stop_first(program, names, intent)
         if not (yield from self._start(program, units)):
             yield from self._back(program, units, added=bool(intent.added))
             pending.end(self.layout, intent)
@@ -81,6 +80,18 @@ class Takeover:
         self._enable(program)
         pending.end(self.layout, intent)
         yield Said(program.name, self._told(program, names, ours))
+
+    def _stop_first(
+        self, program: Program, names: Sequence[str], intent: Intent
+    ) -> Iterator[Event]:
+        """Stop Supervisor's processes; if that fails, no later update starts the program."""
+        try:
+            with so_far(f"systemd has not started {program.name}; Supervisor may have stopped it"):
+                self.supervisor.stop(names)
+        except WctlError:
+            yield from self._back(program, (), added=bool(intent.added))
+            pending.end(self.layout, intent)
+            raise
 
     def _install(self, program: Program) -> Generator[Event, None, Intent]:
         """Write the program's units, and restart workers of other units.

@@ -160,6 +160,14 @@ def test_worker_in_the_foreground_despite_a_drop_in(machine: Machine) -> None:
     assert said in ran.err
 
 
+def test_worker_in_the_foreground_of_a_removed_program(machine: Machine) -> None:
+    """What systemd remembers of files that are gone says nothing about the new program."""
+    examine(machine, "stdout_logfile=NONE")
+    machine.run("systemctl stop 'x@*'; rm -r /etc/systemd/system/x*")
+    configure(machine, WHO + "user=www-data")
+    assert machine.run("wctl run x").out.startswith("uid=33(www-data)")
+
+
 def test_directory_is_entered_as_the_user(machine: Machine) -> None:
     """A user whose directory is a link leads doctor nowhere that this user may not go."""
     machine.run("install -d -m 0700 /root/x; echo secret >/root/x/file")

@@ -22,7 +22,7 @@ LOOKING = {
     "check/foreign.py": (1, "whether there is what trust examines next"),
     "check/machine.py": (2, "tells who may enter; errors are caught"),
     "cli/terminal.py": (1, "our own descriptors in /proc"),
-    "cli/run_as.py": (1, "/run/systemd"),
+    "cli/run_as.py": (2, "/run/systemd, and the file of a unit that systemd has loaded"),
     "config/load.py": (1, "the directory of the configuration"),
     "doctor/supervisor.py": (1, "a configuration that no other user can change"),
     "doctor/units.py": (5, "modes and times; errors are caught, or the place is root's"),
