@@ -22,6 +22,7 @@ NEEDS_ROOT = "only root can run commands as its user"
 NOT_FOUND = 127  # the exit code of a shell that finds no such command
 CANNOT_RUN = (126, NOT_FOUND)
 _ENV = "/usr/bin/env"
+_OF_ENV = (f"{_ENV}: ", "env: ")  # the beginning of its messages in Debian 12, and in 13
 _NOT_ENTERED = 125  # env's exit code if it cannot do what its options say (env(1))
 _MOST = 1 << 20  # bytes that we keep of each output, from its end
 _CHUNK = 1 << 16  # bytes: the capacity of a pipe (pipe(7))
@@ -112,13 +113,17 @@ def run(
         if isinstance(error, PermissionError) and account is not None and os.geteuid() != 0:
             raise RefusedError(NEEDS_ROOT) from None
         return Answer(NOT_FOUND, "", f"{error.filename or command[0]}: {error.strerror}")
-    answer = _answer(process, timeout)
-    if answer.err.startswith(f"{_ENV}: "):
+    return without_env(_answer(process, timeout), directory, command[0])
+
+
+def without_env(answer: Answer, directory: str, name: str) -> Answer:
+    """Return ``answer``; if env(1) could not run ``name`` in ``directory``, without env's words."""
+    if answer.err.startswith(_OF_ENV):
         reason = answer.err.rstrip().rpartition(": ")[2]
-        if answer.code == _NOT_ENTERED:
+        if answer.code == _NOT_ENTERED and directory in answer.err:
             return Answer(NOT_FOUND, "", f"{directory}: {reason}")
-        if answer.code in CANNOT_RUN and command[0] in answer.err:
-            return replace(answer, err=f"{command[0]}: {reason}")
+        if answer.code in CANNOT_RUN and name in answer.err:
+            return replace(answer, err=f"{name}: {reason}")
     return answer
 
 

@@ -42,8 +42,13 @@ def test_a_directory_that_is_gone(tmp_path: Path) -> None:
     """A process may put a link to itself where /proc says that its removed directory is."""
     gone = tmp_path / "gone"
     gone.mkdir()
-    with subprocess.Popen(["supervisord", "300"], executable="/bin/sleep", cwd=gone) as process:
+    # Popen() returns before /proc shows the new command line, so wait for its first line.
+    command = ["supervisord", "-c", "echo runs; read line"]
+    with subprocess.Popen(
+        command, executable="/bin/sh", cwd=gone, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
         try:
+            assert process.stdout is not None and process.stdout.readline() == b"runs\n"
             gone.rmdir()
             (tmp_path / "gone (deleted)").symlink_to("gone (deleted)")
             assert process.pid in [alive.pid for alive in daemons._alive()]
