@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from machine.image import CACHE, locked
 from wctl.config.load import load
 from wctl.config.model import Config, Program, log_file
 
@@ -30,14 +31,14 @@ Processes = list[dict[str, Any]]
 
 def python() -> Path:
     """Return the interpreter of a virtual environment that has Supervisor; make it if need be."""
-    cache = Path(os.environ.get("WCTL_TEST_CACHE", "/var/cache/wctl-tests"))
     version = ".".join(map(str, sys.version_info[:2]))
-    directory = cache / f"supervisor-{VERSION}-python{version}"
-    if not (directory / "complete").exists():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(directory)], check=True)
-        install = [str(directory / "bin/pip"), "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*install, f"supervisor=={VERSION}"], check=True)
-        (directory / "complete").touch()
+    directory = CACHE / f"supervisor-{VERSION}-python{version}"
+    with locked(directory.name):  # the tests run in several processes
+        if not (directory / "complete").exists():
+            subprocess.run([sys.executable, "-m", "venv", "--clear", str(directory)], check=True)
+            pip = [str(directory / "bin/pip"), "--quiet", "--disable-pip-version-check"]
+            subprocess.run([*pip, "install", f"supervisor=={VERSION}"], check=True)
+            (directory / "complete").touch()
     return directory / "bin/python"
 
 
