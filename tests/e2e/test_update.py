@@ -21,9 +21,18 @@ def program(name: str, seconds: int, options: str = "") -> str:
 
 
 def sleeping(machine: Machine) -> list[str]:
-    """Returns the seconds that each worker sleeps for, sorted."""
-    commands = machine.run("ps -eo args").out.splitlines()
-    return sorted(words[6:] for words in commands if words.startswith("sleep "))
+    """Returns the seconds that each worker sleeps for, or is about to, sorted.
+
+    With startsecs=0, a unit is started as soon as its wrapper runs, which then becomes the worker.
+    """
+    main = "systemctl show --value --property=MainPID '*@*.service'"
+    mains, _, shown = machine.run(f"{main}; echo =; ps -eo pid,args").out.partition("=\n")
+    found = []
+    for pid, command in (line.split(maxsplit=1) for line in shown.splitlines()):
+        before, sleep, duration = command.rpartition("sleep ")
+        if sleep and (not before or pid in mains.split()):
+            found.append(duration)
+    return sorted(found)
 
 
 def test_update_of_another_program_forgets_nothing(machine: Machine) -> None:

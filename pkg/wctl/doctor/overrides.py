@@ -10,7 +10,7 @@ from wctl.doctor.finding import Finding, few
 from wctl.doctor.workers import ExaminedProgram
 from wctl.install.installed import is_masked
 from wctl.operate.states import NOT_STARTED
-from wctl.systemd import unit_name
+from wctl.systemd import unit_name, version
 from wctl.systemd.manager import Manager
 from wctl.trust import files
 from wctl.trust.text import shell_quote
@@ -18,8 +18,10 @@ from wctl.units.marker import directives
 
 _PROPERTIES = ("DropInPaths", "FreezerState", "LoadState")
 _FROZEN = ("freezing", "frozen")
-# What is in a frozen slice; before version 256, systemd says "frozen" of this, too.
+# What is in a frozen slice. Before this version, systemd says "frozen" of this, too; and whoever
+# thaws the slice asks to thaw all of it: systemd refuses to be asked again until that is done.
 _FROZEN_BY_PARENT = ("freezing-by-parent", "frozen-by-parent")
+_KNOWS_PARENTS = 256
 
 
 def findings(manager: Manager, examined: ExaminedProgram) -> Iterator[Finding]:
@@ -42,8 +44,10 @@ def findings(manager: Manager, examined: ExaminedProgram) -> Iterator[Finding]:
     if frozen:
         what = "is frozen: it is RUNNING, but does nothing, and systemd cannot stop it"
         own = [unit for unit in frozen if states[unit] in _FROZEN]
-        thaw = commands.systemctl("thaw", *_frozen_slices(manager, frozen), *own)
-        yield _finding("frozen", program, what, frozen, thaw)
+        slices = _frozen_slices(manager, frozen)
+        if slices and version.number(manager.version()) < _KNOWS_PARENTS:
+            slices, own = slices[:1], []
+        yield _finding("frozen", program, what, frozen, commands.systemctl("thaw", *slices, *own))
     drop_ins = dict.fromkeys(path for unit in units for path in properties[unit]["DropInPaths"])
     lines = [line for path in drop_ins for line in _ours(path)]
     if lines:

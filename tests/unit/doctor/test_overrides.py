@@ -17,10 +17,14 @@ from wctl.operate.states import Process, State
 
 
 class Frozen:
-    """Stands in for the manager: the FreezerState of units and slices."""
+    """Stands in for the manager: its version, and the FreezerState of units and slices."""
 
-    def __init__(self, states: dict[str, str]) -> None:
+    def __init__(self, version: str, states: dict[str, str]) -> None:
+        self._version = version
         self._states = states
+
+    def version(self) -> str:
+        return self._version
 
     def properties(self, wanted: Iterable[tuple[str, Iterable[str]]]) -> dict[str, dict[str, Any]]:
         return {
@@ -34,38 +38,38 @@ class Frozen:
         }
 
 
+BOTH = {"x@00.service": "frozen", "system-x.slice": "frozen", "system.slice": "frozen"}
+BY_PARENT = {"x@00.service": "frozen-by-parent"}
+
+
 @pytest.mark.parametrize(
-    ("states", "thawed"),
+    ("version", "states", "thawed"),
     [
-        ({"x@00.service": "frozen"}, "x@00.service"),
+        ("252.38-1~deb12u1", {"x@00.service": "frozen"}, "x@00.service"),
+        ("257.8-1", {"x@00.service": "frozen"}, "x@00.service"),
+        ("257.8-1", {**BY_PARENT, "system-x.slice": "frozen"}, "system-x.slice"),
         (
-            {"x@00.service": "frozen-by-parent", "system-x.slice": "frozen"},
-            "system-x.slice",
-        ),
-        (
+            "257.8-1",
             {"x@00.service": "freezing-by-parent", "system-x.slice": "freezing"},
             "system-x.slice",
         ),
         (
-            {
-                "x@00.service": "frozen-by-parent",
-                "system-x.slice": "frozen-by-parent",
-                "system.slice": "frozen",
-            },
+            "257.8-1",
+            {**BY_PARENT, "system-x.slice": "frozen-by-parent", "system.slice": "frozen"},
             "system.slice",
         ),
-        # Before version 256, and where several were frozen one by one: from the outside in.
-        (
-            {"x@00.service": "frozen", "system-x.slice": "frozen", "system.slice": "frozen"},
-            "system.slice system-x.slice x@00.service",
-        ),
+        # Several were frozen one by one: from the outside in.
+        ("257.8-1", BOTH, "system.slice system-x.slice x@00.service"),
+        # Or one, which before version 256 takes along what is in it, and cannot be told apart.
+        ("252.38-1~deb12u1", BOTH, "system.slice"),
     ],
 )
-def test_frozen_slices(tmp_path: Path, states: dict[str, str], thawed: str) -> None:
+def test_frozen_slices(tmp_path: Path, version: str, states: dict[str, str], thawed: str) -> None:
     """A worker in a frozen slice does nothing; the remedy thaws what has been frozen."""
     installed = Installed("x", tmp_path / "x@.service", "x.conf", "x", 1, 0, True, (0,))
     process = Process("x", "x", "x@00.service", State.RUNNING, "pid 1", 1)
     examined = ExaminedProgram(program(tmp_path, "command=a"), installed, (process,), Commands())
-    (found,) = overrides.findings(Frozen(states), examined)  # type: ignore[arg-type] # what is used
+    manager = Frozen(version, states)
+    (found,) = overrides.findings(manager, examined)  # type: ignore[arg-type] # what is used
     assert (found.code, found.instances) == ("frozen", ("x@00",))
     assert found.remedy == f"systemctl thaw {thawed}"
