@@ -83,16 +83,18 @@ class Pump:
         posix.dup2(err.worker_end, 2)
         environ.pop(b"JOURNAL_STREAM", None)
 
-    def run(self, pidfd: int, tap: "int | None" = None) -> None:
+    def run(self, pidfd: int, wakes: int, tap: "int | None" = None) -> None:
         """Move output until the worker has ended and all bytes that it wrote have been moved.
 
-        ``tap`` is a pipe that gets a copy of all output for as long as the notifier reads it.
+        A signal makes ``wakes`` readable. ``tap`` is a pipe that gets a copy of all output for as
+        long as the notifier reads it.
         """
         self._tap = tap
         streams = {stream.end: stream for stream in (self._out, self._err) if stream is not None}
         journals = [journal for stream in streams.values() for journal in stream.journals]
         poll = select.poll()
         poll.register(pidfd, select.POLLIN)
+        poll.register(wakes, select.POLLIN)
         for stream in streams.values():
             posix.close(stream.worker_end)
         ended = False
@@ -102,6 +104,8 @@ class Pump:
             for fd in _wait(poll, journals):
                 if fd == pidfd:
                     ended = True
+                elif fd == wakes:
+                    posix.read(wakes, 1 << 12)
                 elif fd in streams:
                     self._forward(streams[fd])
         for stream in streams.values():

@@ -9,6 +9,8 @@ Decided here:
   stopasgroup systemd has sent the signal to the worker as well. "wctl signal" sends it to us alone.
   Only the unit's state tells these two cases apart.
 - Signals stay blocked from before the fork until the handlers are installed, so none is lost.
+- A signal between Python's last look for one and the system call of poll(2) would wait until some
+  file is ready. So each signal also makes a pipe readable, and that pipe is in every poll.
   Handlers stay installed until we exit, so that a late signal cannot change our exit status.
 - A stop during a start, or during the wait for a start, is the end, not one more failed start.
 """
@@ -81,9 +83,9 @@ def _run_once(start: Start, worker: "Worker") -> int:
         for end in gate:
             posix.close(end)
     if pump is None:
-        _ended(pidfd)
+        _ended(pidfd, worker.wakes)
     else:
-        pump.run(pidfd, tap)
+        pump.run(pidfd, worker.wakes, tap)
     status = posix.waitpid(child, 0)[1]
     worker.is_gone()
     posix.close(pidfd)
@@ -120,6 +122,9 @@ class Worker:
         self._signalled = False  # the stop signal has come
         self._handled = (_signal.valid_signals() - _OURS) | {options.stopsignal}
         self._handled -= {_signal.SIGKILL, _signal.SIGSTOP}
+        self.wakes, wake = posix.pipe()  # readable when a signal has come
+        posix.set_blocking(wake, False)
+        _signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
 
     def runs(self, pidfd: int) -> None:
         """Pass signals on to the process behind ``pidfd`` from now on."""
@@ -158,9 +163,14 @@ def _deactivating(options: Options) -> bool:
     return backoff.ask(options, "ActiveState") in {b"deactivating", b""}
 
 
-def _ended(pidfd: int) -> None:
-    """Sleep until the process behind ``pidfd`` has ended."""
+def _ended(pidfd: int, wakes: int) -> None:
+    """Sleep until the process behind ``pidfd`` has ended; a signal makes ``wakes`` readable."""
     poll = select.poll()
     poll.register(pidfd, select.POLLIN)
-    while not poll.poll():
-        pass
+    poll.register(wakes, select.POLLIN)
+    while True:
+        ready = [fd for fd, _ in poll.poll()]
+        if wakes in ready:
+            posix.read(wakes, 1 << 12)
+        if pidfd in ready:
+            return

@@ -264,7 +264,7 @@ def pumped(monkeypatch: pytest.MonkeyPatch, log: Path, address: Path, script: by
         while view:
             view = view[os.write(1, view) :]
         os._exit(0)
-    pump.run(os.pidfd_open(child))
+    pump.run(os.pidfd_open(child), os.pipe()[0])
     os.waitpid(child, 0)
 
 
@@ -409,7 +409,7 @@ def test_a_workers_bytes_are_exact(tmp_path: Path, joined: bool) -> None:
                 while view:
                     view = view[os.write(fd, view) :]
         os._exit(0)
-    pump.run(os.pidfd_open(child))
+    pump.run(os.pidfd_open(child), os.pipe()[0])
     os.waitpid(child, 0)
     if joined:
         assert (tmp_path / "out.log").read_bytes() == b"".join(part * 2 for part in HOSTILE)
@@ -436,7 +436,7 @@ def test_ends_with_the_worker_though_a_grandchild_holds_the_pipe(tmp_path: Path)
             os._exit(0)
         os.write(1, b"done\n")
         os._exit(0)
-    pump.run(os.pidfd_open(child))
+    pump.run(os.pidfd_open(child), os.pipe()[0])
     os.waitpid(child, 0)
     assert (tmp_path / "out.log").read_bytes() == b"done\n"
     os.close(until)

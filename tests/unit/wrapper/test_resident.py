@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import select
 import signal
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from unit.wrapper.fake_manager import FakeManager
+from wctl.wrapper import resident
+from wctl.wrapper.command_line import Options
+from wctl.wrapper.pump import Pump
 
 
 @pytest.fixture
@@ -51,6 +58,46 @@ def test_signals_are_passed_on(manager: FakeManager, name: str) -> None:
     process.send_signal(number)
     process.communicate(timeout=60)
     assert process.returncode == 9
+
+
+@pytest.mark.parametrize("log", ["journal", "file"])
+def test_a_signal_that_interrupts_no_poll_is_passed_on(tmp_path: Path, log: str) -> None:
+    """A signal that comes just before poll(2), and so does not interrupt it, is not forgotten.
+
+    Here another thread takes the signal, which is the same for the thread that polls.
+    """
+    options = Options()
+    options.unit = "w@00.service"
+    options.log = log
+    options.stdout_file = options.stderr_file = str(tmp_path / "log")
+    wrapper = os.fork()
+    if wrapper == 0:
+        try:
+            pump = Pump(options, None) if log == "file" else None
+            receiver = resident.Worker(options)
+            child = os.fork()
+            if child == 0:
+                time.sleep(60)
+                os._exit(0)
+            pidfd = os.pidfd_open(child)
+            receiver.runs(pidfd)
+            threading.Timer(0.5, _kill_own_thread).start()
+            if pump is None:
+                resident._ended(pidfd, receiver.wakes)
+            else:
+                pump.run(pidfd, receiver.wakes)
+            os._exit(os.waitpid(child, 0)[1])
+        finally:
+            os._exit(1)
+    ended = select.poll()
+    ended.register(os.pidfd_open(wrapper), select.POLLIN)
+    if not ended.poll(30_000):
+        os.kill(wrapper, signal.SIGKILL)
+    assert os.waitstatus_to_exitcode(os.waitpid(wrapper, 0)[1]) == signal.SIGUSR1
+
+
+def _kill_own_thread() -> None:
+    signal.pthread_kill(threading.get_ident(), signal.SIGUSR1)
 
 
 def test_startsecs_0_is_not_retried(manager: FakeManager) -> None:
