@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -146,9 +147,8 @@ def test_log_file_that_cannot_be_written(machine: Machine) -> None:
     wait_for(lambda: not examine(machine), 20, "the wrapper to write again")
 
 
-def test_log_file_that_grows(machine: Machine) -> None:
-    """What is in the way of a rotation is named, until the wrapper has rotated."""
-    machine.run("mkdir -p /srv/logs/w.log.1")
+def growing(machine: Machine) -> dict[str, Any]:
+    """Runs a worker whose log file something keeps from being rotated; returns the finding."""
     script = "while echo 1234567890; do sleep 0.01; done"
     configure(
         machine,
@@ -157,7 +157,13 @@ def test_log_file_that_grows(machine: Machine) -> None:
     )
     machine.run("wctl update")
     wait_for(lambda: examine(machine), 20, "the note")
-    found = only(examine(machine), "log-file-grows")
+    return only(examine(machine), "log-file-grows")
+
+
+def test_log_file_that_grows(machine: Machine) -> None:
+    """What is in the way of a rotation is named, until the wrapper has rotated."""
+    machine.run("rm -rf /srv/logs; mkdir -p /srv/logs/w.log.1")
+    found = growing(machine)
     assert found["instances"] == ["w@00"]
     assert "w.log.1: Is a directory" in found["evidence"][0]
     shown = machine.run(["bash", "-c", found["remedy"]]).out
@@ -168,20 +174,15 @@ def test_log_file_that_grows(machine: Machine) -> None:
 
 def test_log_file_that_another_process_locks(machine: Machine) -> None:
     """The remedy for a log file that another process has locked shows which process that is."""
-    machine.run("install -d -o www-data /srv/logs; install -m 644 /dev/null /srv/logs/w.log")
-    locking = machine.popen("exec flock /srv/logs/w.log sleep 1000")
-    script = "while echo 1234567890; do sleep 0.01; done"
-    configure(
-        machine,
-        f"[program:w]\ncommand=sh -c '{script}'\nstdout_logfile=/srv/logs/w.log\nlog=file\n"
-        "stdout_logfile_maxbytes=1KB\nredirect_stderr=true\n",
-    )
-    machine.run("wctl update")
-    wait_for(lambda: examine(machine), 20, "the note")
-    found = only(examine(machine), "log-file-grows")
-    shown = machine.run(["bash", "-c", found["remedy"]]).out
-    assert "flock" in shown and "w@00" not in shown and "/srv/logs/w.log" in shown
+    machine.run("rm -rf /srv/logs; mkdir /srv/logs; touch /srv/logs/w.log")
+    locking = machine.popen("exec flock /srv/logs/w.log sh -c 'echo; exec sleep 1000'")
+    assert locking.stdout is not None
+    locking.stdout.readline()
+    shown = machine.run(["bash", "-c", growing(machine)["remedy"]]).out
+    assert "flock" in shown and "worker" not in shown and "/srv/logs/w.log" in shown
     machine.stop(locking)
+    machine.run("wctl restart w")
+    assert examine(machine) == []
 
 
 def test_count_that_cannot_be_written(machine: Machine) -> None:

@@ -53,11 +53,7 @@ def source_files() -> list[str]:
 
 def unit_tests() -> list[str]:
     """Returns the further files that a build with unit tests needs."""
-    found = [
-        TREE / "tests/conftest.py",
-        TREE / "tests/machine/terminal.py",
-        *(TREE / "tests/unit").rglob("*"),
-    ]
+    found = [TREE / "tests/conftest.py", *(TREE / "tests/unit").rglob("*")]
     files = (path for path in found if path.is_file() and "__pycache__" not in path.parts)
     return sorted(str(path.relative_to(TREE)) for path in files)
 

@@ -94,7 +94,8 @@ TABLE: tuple[Code, ...] = (
     Code(
         "log-file-grows",
         "The wrapper cannot rename a log file, and the file grows beyond its limit.",
-        "Move away the file or directory that is in the way; the wrapper tries again each minute.",
+        "Move away the file or directory that is in the way, or end the process that has locked the"
+        " log file; the wrapper tries again each minute.",
     ),
     Code(
         "starts-not-counted",

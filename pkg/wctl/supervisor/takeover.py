@@ -84,7 +84,7 @@ class Takeover:
     def _stop_first(
         self, program: Program, names: Sequence[str], intent: Intent
     ) -> Iterator[Event]:
-        """Stop Supervisor's processes; if that fails, no later update starts the program."""
+        """Stop Supervisor's processes; if that fails, leave nothing of the program behind."""
         try:
             with so_far(f"systemd has not started {program.name}; Supervisor may have stopped it"):
                 self.supervisor.stop(names)

@@ -9,9 +9,9 @@ Decided here:
   stopasgroup systemd has sent the signal to the worker as well. "wctl signal" sends it to us alone.
   Only the unit's state tells these two cases apart.
 - Signals stay blocked from before the fork until the handlers are installed, so none is lost.
+  Handlers stay installed until we exit, so that a late signal cannot change our exit status.
 - A signal between Python's last look for one and the system call of poll(2) would wait until some
   file is ready. So each signal also makes a pipe readable, and that pipe is in every poll.
-  Handlers stay installed until we exit, so that a late signal cannot change our exit status.
 - A stop during a start, or during the wait for a start, is the end, not one more failed start.
 """
 

@@ -10,7 +10,7 @@ import pytest
 from machine.driver import Machine
 from machine.units import configure
 
-TERMINAL = Path(__file__).parents[2] / "machine/terminal.py"
+TERMINAL = Path(__file__).parents[2] / "unit/cli/terminal.py"
 # Types a line at its controlling terminal and at each descriptor, then waits for a line.
 ATTACK = """
 import fcntl, os, termios

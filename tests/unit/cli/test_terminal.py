@@ -17,7 +17,7 @@ import pytest
 from wctl.cli import terminal
 from wctl.errors import WctlError
 
-TERMINAL = Path(__file__).parents[2] / "machine/terminal.py"
+TERMINAL = Path(__file__).with_name("terminal.py")
 LEAVE = f"""
 import os, sys
 sys.path.insert(0, {str(Path(__file__).parents[3] / "pkg")!r})
