@@ -52,6 +52,28 @@ class Pty:
         for fd in self._terminals:
             os.dup2(self._slave, fd)
 
+    def take_keyboard(self) -> None:
+        """Make the keyboard raw while we are the foreground job of its terminal.
+
+        Call it before there is a worker, too: root may answer the worker's first line at once, and
+        a terminal that is not raw yet would turn Ctrl-D into the byte 0.
+
+        Raises:
+            OSError, termios.error: the terminal is gone.
+        """
+        if self._keyboard is None or self._raw == _in_foreground(self._keyboard):
+            return
+        self._raw = not self._raw
+        if not self._raw:
+            return  # the job that has the terminal now sets its modes
+        modes = termios.tcgetattr(self._keyboard)
+        self._modes = self._modes or modes
+        tty.setraw(self._keyboard, termios.TCSANOW)
+        if not self._whole:  # the other processes of a pipeline print to the terminal as well
+            raw = termios.tcgetattr(self._keyboard)
+            raw[1] = modes[1]
+            termios.tcsetattr(self._keyboard, termios.TCSANOW, raw)
+
     def resize(self) -> None:
         """Pass the size of the window on; the kernel sends SIGWINCH to the worker."""
         with suppress(OSError):
@@ -63,7 +85,7 @@ class Pty:
         if self._hung_up:
             return {}
         try:
-            self._take_keyboard()
+            self.take_keyboard()
         except (OSError, termios.error):  # EIO: root's terminal is gone
             self._hang_up()
             return {}
@@ -119,21 +141,6 @@ class Pty:
         if not self._whole:
             modes[1] &= ~termios.OPOST  # root's terminal turns a newline into two characters
         termios.tcsetattr(self._slave, termios.TCSANOW, modes)
-
-    def _take_keyboard(self) -> None:
-        """Make the keyboard raw while we are the foreground job of its terminal."""
-        if self._keyboard is None or self._raw == _in_foreground(self._keyboard):
-            return
-        self._raw = not self._raw
-        if not self._raw:
-            return  # the job that has the terminal now sets its modes
-        modes = termios.tcgetattr(self._keyboard)
-        self._modes = self._modes or modes
-        tty.setraw(self._keyboard, termios.TCSANOW)
-        if not self._whole:  # the other processes of a pipeline print to the terminal as well
-            raw = termios.tcgetattr(self._keyboard)
-            raw[1] = modes[1]
-            termios.tcsetattr(self._keyboard, termios.TCSANOW, raw)
 
     def _cut_suspend(self) -> bool:
         """Remove the character that suspends, if the worker's terminal heeds it."""

@@ -45,7 +45,7 @@ def leave(owner: int) -> None:
     only. The parent passes signals and bytes on, and ends as the child ends.
 
     Raises:
-        WctlError: no pseudo-terminal can be made.
+        WctlError: no pseudo-terminal or no process can be made.
     """
     if _is_container() or not _has_terminal():
         return
@@ -53,6 +53,8 @@ def leave(owner: int) -> None:
     terminals = [fd for fd in range(3) if os.isatty(fd)]
     try:
         pty = Pty(terminals, owner) if terminals else None
+        if pty is not None:
+            pty.take_keyboard()
     except (OSError, termios.error) as error:
         raise WctlError(
             f"no terminal for the worker: {error.args[-1]}",
@@ -61,7 +63,13 @@ def leave(owner: int) -> None:
     # Until the relay waits for them. A SIGCHLD that is ignored would leave us nothing to wait for.
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     disposition = signal.signal(signal.SIGCHLD, _wake)
-    child = os.fork()
+    try:
+        child = os.fork()
+    except OSError as error:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if pty is not None:
+            pty.restore()
+        raise WctlError(f"no process for the worker: {error.strerror}") from None
     if child == 0:
         signal.signal(signal.SIGCHLD, disposition)
         _begin_session(pty)

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import termios
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -108,6 +109,34 @@ def test_no_worker_starts_without_a_terminal_of_its_own(monkeypatch: pytest.Monk
     monkeypatch.setattr(os, "openpty", fail)
     with pytest.raises(WctlError, match="no terminal for the worker: No space left on device"):
         terminal.leave(os.getuid())
+
+
+def test_the_keyboard_is_the_workers_before_there_is_a_worker(
+    screen: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-D in answer to a worker's first line ends its input, however late the relay runs."""
+    raw: list[bool] = []
+
+    def fork() -> int:
+        raw.append(not termios.tcgetattr(screen[1])[3] & termios.ICANON)
+        raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    monkeypatch.setattr(os, "isatty", lambda fd: fd == 0)
+    monkeypatch.setattr(os, "tcgetpgrp", lambda _fd: os.getpgrp())
+    monkeypatch.setattr(os, "fork", fork)
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    stdin = os.dup(0)
+    os.dup2(screen[1], 0)
+    try:
+        with pytest.raises(WctlError, match="no process for the worker"):
+            terminal.leave(os.getuid())
+    finally:
+        os.dup2(stdin, 0)
+        os.close(stdin)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    assert raw == [True]
+    assert termios.tcgetattr(screen[1])[3] & termios.ICANON
 
 
 def test_the_worker_has_its_own_session_and_terminal(leave: str) -> None:
