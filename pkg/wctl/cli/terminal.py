@@ -53,22 +53,24 @@ def leave(owner: int) -> None:
     terminals = [fd for fd in range(3) if os.isatty(fd)]
     try:
         pty = Pty(terminals, owner) if terminals else None
-        if pty is not None:
-            pty.take_keyboard()
     except (OSError, termios.error) as error:
         raise WctlError(
             f"no terminal for the worker: {error.args[-1]}",
             hint="redirect stdin, stdout and stderr to run the worker without a terminal",
         ) from None
-    # Until the relay waits for them. A SIGCHLD that is ignored would leave us nothing to wait for.
+    # Until the relay waits for them: none may end us while the terminal is raw. A SIGCHLD that is
+    # ignored would leave us nothing to wait for.
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     disposition = signal.signal(signal.SIGCHLD, _wake)
+    if pty is not None:
+        with suppress(OSError, termios.error):  # the terminal is gone: the relay sees it, too
+            pty.take_keyboard()
     try:
         child = os.fork()
     except OSError as error:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         if pty is not None:
             pty.restore()
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         raise WctlError(f"no process for the worker: {error.strerror}") from None
     if child == 0:
         signal.signal(signal.SIGCHLD, disposition)

@@ -115,10 +115,12 @@ def test_the_keyboard_is_the_workers_before_there_is_a_worker(
     screen: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ctrl-D in answer to a worker's first line ends its input, however late the relay runs."""
-    raw: list[bool] = []
+    modes = []
+    blocked = []
 
     def fork() -> int:
-        raw.append(not termios.tcgetattr(screen[1])[3] & termios.ICANON)
+        modes.append(termios.tcgetattr(screen[1])[3])
+        blocked.append(signal.pthread_sigmask(signal.SIG_BLOCK, []))
         raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
 
     monkeypatch.setattr(os, "isatty", lambda fd: fd == 0)
@@ -135,7 +137,8 @@ def test_the_keyboard_is_the_workers_before_there_is_a_worker(
         os.close(stdin)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    assert raw == [True]
+    assert not modes[0] & termios.ICANON
+    assert signal.SIGTERM in blocked[0], "it would leave root with a raw terminal"
     assert termios.tcgetattr(screen[1])[3] & termios.ICANON
 
 
