@@ -49,7 +49,9 @@ def supervised(suite: str, deb: Path) -> Iterator[Machine]:
         machine.run("rm /etc/wctl/conf.d/*")
         machine.write("/srv/app/workers.conf", WORKERS, mode=0o640)
         include = "s|^files = .*|files = conf.d/*.conf /srv/app/*.conf|"
-        machine.run(["sed", "-i", include, "/etc/supervisor/supervisord.conf"])
+        limits = r"s|^\[supervisord\]|&\nminfds=3000\nminprocs=200|"
+        sed = ["sed", "-i", "-e", include, "-e", limits]
+        machine.run([*sed, "/etc/supervisor/supervisord.conf"])
         machine.run("systemctl start supervisor")
         wait_for(lambda: alive(machine) == 3, 15, "Supervisor's workers")
         yield machine
@@ -60,10 +62,17 @@ def alive(machine: Machine) -> int:
     return machine.run("supervisorctl status", check=False).out.count(" RUNNING ")
 
 
+def rights(machine: Machine, pid: object) -> str:
+    """Returns what a process may do: its limits of files and processes, and its sandbox."""
+    limits = machine.run(f"grep -E 'Max (open files|processes)' /proc/{pid}/limits").out
+    return limits + machine.run(f"grep -E '^(NoNewPrivs|Seccomp|CapBnd):' /proc/{pid}/status").out
+
+
 def test_takeover_under_load_loses_no_message(supervised: Machine) -> None:
     """Each message is handled once; Supervisor's workers stop when wctl's are ready, not before."""
     machine = supervised
     machine.run("php bin/console app:dispatch slow=20:400", user="www-data", cwd="/srv/app")
+    before = rights(machine, machine.run("supervisorctl pid worker:worker_00").out.strip())
     taken = machine.run("wctl import --takeover")
     assert "worker: worker:worker_00 to worker:worker_02 become worker@00 to worker@02" in taken.out
     assert "worker: taken over; stopped 3 Supervisor processes\n" in taken.out
@@ -83,11 +92,12 @@ def test_takeover_under_load_loses_no_message(supervised: Machine) -> None:
     assert machine.run("stat -c %a /etc/wctl/conf.d/workers.conf").out == "640\n"
     assert machine.run("wctl check --strict").out == "1 program, 0 errors, 0 warnings\n"
     assert "taken over from Supervisor" in machine.run("wctl maintail worker").out
+    assert rights(machine, pids(machine)["worker@00"]) == before
 
-    before = pids(machine)
+    workers = pids(machine)
     again = machine.run("wctl import --takeover").out
     assert "worker: already runs under systemd\n" in again
-    assert pids(machine) == before
+    assert pids(machine) == workers
 
     machine.run("systemctl disable supervisor")
     machine.reboot()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -70,7 +69,7 @@ def run(session: Session, instance: str, log: str | None) -> None:
         from wctl.cli import terminal  # imports what only this case needs
 
         terminal.leave(owner.account.pw_uid)
-    _limit(program)
+    _renice(program)
     if owner is not None:
         owner.become()
     os.umask(0o022 if program.umask is None else program.umask)
@@ -124,16 +123,7 @@ def _read(file: Path, optional: bool) -> dict[str, str]:
         raise WctlError(f"{file}: {why}") from None
 
 
-def _limit(program: Program) -> None:
-    for name, limit, value in (
-        ("minfds", resource.RLIMIT_NOFILE, program.minfds),
-        ("minprocs", resource.RLIMIT_NPROC, program.minprocs),
-    ):
-        if value is not None:
-            try:
-                resource.setrlimit(limit, (value, value))
-            except (OSError, ValueError) as error:
-                raise WctlError(f"{name}={value}: {error}") from None
+def _renice(program: Program) -> None:
     if program.nice is not None:
         try:
             os.setpriority(os.PRIO_PROCESS, 0, program.nice)

@@ -23,14 +23,16 @@ _FCGI = {option.name for option in FCGI_OPTIONS}
 # has a few thousand; a bomb of 1,000 programs that use one long variable would fill the memory.
 _MOST_EXPANDED = 1 << 26
 _SHORT = LONGEST // 2
+# Our defaults where a file was written for Supervisor: nothing that Supervisor would not do.
+_AS_SUPERVISOR = {"hardening": "off"}
 
 # Options of [supervisord] that are defaults for every program.
 SHARED = ("umask", "user", "directory")
 LIMITS = tuple(
-    Option(name, values.integer(1, 1 << 30), None, becomes, help)
+    Option(name, values.integer(0, 1 << 30), None, becomes, help)
     for name, becomes, help in (
-        ("minfds", "LimitNOFILE=", "How many files a worker may have open."),
-        ("minprocs", "LimitNPROC=", "How many processes the worker's user may have."),
+        ("minfds", "the wrapper", "How many open files each worker must be allowed at least."),
+        ("minprocs", "the wrapper", "How many processes its user must be allowed at least."),
     )
 )
 
@@ -95,6 +97,7 @@ class Builder:
         # Two scopes: Supervisor expands some options once per program, others once per process.
         self._names: ChainMap[str, object] = ChainMap(dict(names), shared.names)
         self._of_process = self._names.new_child({PROCESS_NUM: None})
+        self.for_supervisor = False  # the program is in a file that was written for Supervisor
 
     def program(self, name: str, group: str) -> Program | None:
         """Return the program, whose units are named ``name``; None if an option is wrong."""
@@ -115,6 +118,7 @@ class Builder:
             place=self._place,
             places={key: entry.place for key, entry in self._entries.items()},
             passed_through=passed,
+            for_supervisor=self.for_supervisor,
             **resolved,
         )
 
@@ -144,6 +148,8 @@ class Builder:
         """Return the value of an option. Report a wrong value, and return None."""
         entry = self._entries.get(option.name)
         if entry is None:
+            if self.for_supervisor and option.name in _AS_SUPERVISOR:
+                return _AS_SUPERVISOR[option.name]
             return self._shared.values.get(option.name, option.default)
         # Supervisor also expands all options of log files in the scope of the process.
         of_process = option.expands or option.name.startswith(("stdout_logfile", "stderr_logfile"))

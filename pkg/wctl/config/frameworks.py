@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from wctl.config import values
@@ -12,6 +13,24 @@ from wctl.config.model import Program
 # Options that make a queue worker exit by itself with code 0, so that systemd restarts it.
 _PLANNED_ENDS = ("--time-limit", "--limit", "--memory-limit", "--max-time", "--max-jobs")
 _LARAVEL_COMMANDS = ("queue:work", "queue:listen", "horizon:work")
+# The options with the memory at which a worker ends, and the unit of a number without a suffix. The
+# same option of another command may mean another unit, or another memory.
+_MEMORY = {
+    "messenger:consume": (("--memory-limit", "-m"), ""),
+    **dict.fromkeys(_LARAVEL_COMMANDS, (("--memory",), "M")),
+    # Oro, Enqueue, RabbitMqBundle
+    **dict.fromkeys(
+        (
+            "oro:message-queue:consume", "oro:message-queue:transport:consume",
+            "enqueue:consume", "enqueue:transport:consume",
+        ),
+        (("--memory-limit",), "M"),
+    ),
+    **dict.fromkeys(
+        ("rabbitmq:consumer", "rabbitmq:multiple-consumer", "rabbitmq:batch:consumer"),
+        (("--memory-limit", "-l"), "M"),
+    ),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -25,15 +44,14 @@ class SoftLimit:
 def soft_limit(program: Program) -> SoftLimit | None:
     """Return the worker's own limit: Symfony's --memory-limit=128M, Laravel's --memory=128."""
     words = _words(program)
-    limit = _option(words, "--memory-limit")
-    megabytes = _option(words, "--memory") if set(words) & set(_LARAVEL_COMMANDS) else None
-    try:
-        if limit:
-            return SoftLimit(f"--memory-limit={limit}", values.byte_size(limit))
-        if megabytes:
-            return SoftLimit(f"--memory={megabytes}", values.byte_size(f"{megabytes}M"))
-    except ValueError:
-        pass  # not a size: the worker itself will complain
+    for command in words:
+        names, unit = _MEMORY.get(command, ((), ""))
+        for name in names:
+            given = _option(words, name)
+            if given:
+                with suppress(ValueError):  # not a size: the worker itself will complain
+                    size = values.byte_size(given + unit)
+                    return SoftLimit(f"{name}={given}", size) if size else None
     return None
 
 

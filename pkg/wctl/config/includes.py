@@ -35,6 +35,7 @@ class Sections:
     files: list[Path] = field(default_factory=list)  # the files that we have read, in order
     searched: list[str] = field(default_factory=list)  # directories that a pattern has searched
     unmatched: list[str] = field(default_factory=list)  # patterns without a file
+    for_supervisor: set[str] = field(default_factory=set)  # the files written for Supervisor
 
 
 def read(paths: Iterable[Path], names: Mapping[str, object], findings: Diagnostics) -> Sections:
@@ -44,7 +45,10 @@ def read(paths: Iterable[Path], names: Mapping[str, object], findings: Diagnosti
     """
     reader = _Reader(names, findings)
     for file in paths:
+        before = len(reader.sections.files)
         reader.read(file, included_by=None)
+        if reader.for_supervisor:
+            reader.sections.for_supervisor.update(map(str, reader.sections.files[before:]))
     return reader.sections
 
 
@@ -59,8 +63,12 @@ class _Reader:
         self._names = names
         self._findings = findings
         self._read: set[Path] = set()
+        self.for_supervisor = False  # the latest file of those to be read, or one that it includes
 
     def read(self, file: Path, *, included_by: Path | None) -> None:
+        """Read a file and the files that it includes."""
+        if included_by is None:
+            self.for_supervisor = False
         try:
             # Who names a file may name a pipe: -c <(make-configuration).
             data = files.read(file, any_kind=included_by is None)
@@ -76,6 +84,7 @@ class _Reader:
         self._read.add(resolved)
         self.sections.defaults.update({entry.key: entry for entry in document.defaults})
         for section in document.sections:
+            self.for_supervisor |= _sets_up_supervisord(section)
             known = self.sections.by_name
             merged = known.setdefault(section.name, Merged(section.name, section.place))
             merged.entries.update({entry.key: entry for entry in section.entries})
@@ -119,6 +128,12 @@ class _Reader:
                 return
             for path in found:
                 self.read(Path(path), included_by=file)
+
+
+def _sets_up_supervisord(section: ini.Section) -> bool:
+    """Tell whether this is Supervisor's [supervisord], and not only there for wctl_ignore."""
+    keys = {entry.key for entry in section.entries}
+    return section.name == "supervisord" and keys != {"wctl_ignore"}
 
 
 def _searched(pattern: str, found: Iterable[str]) -> list[str]:

@@ -42,10 +42,18 @@ def default_files(config_directory: Path) -> tuple[Path, ...]:
     return tuple(files)
 
 
-def load(files: Iterable[Path], environ: Mapping[str, str]) -> Config:
-    """Read ``files`` and the files that they include. ``environ`` has the values of %(ENV_X)s."""
+def load(
+    files: Iterable[Path], environ: Mapping[str, str], *, for_supervisor: bool = False
+) -> Config:
+    """Read ``files`` and the files that they include. ``environ`` has the values of %(ENV_X)s.
+
+    ``for_supervisor`` says that the files were written for Supervisor, whatever is in them.
+    """
     findings, names = Diagnostics(), names_of(environ)
-    return _Loader(includes.read(files, names, findings), Shared(findings, names)).config()
+    found = includes.read(files, names, findings)
+    if for_supervisor:
+        found.for_supervisor.update(map(str, found.files))
+    return _Loader(found, Shared(findings, names)).config()
 
 
 def names_of(environ: Mapping[str, str]) -> dict[str, object]:
@@ -139,6 +147,7 @@ class _Loader:
         names = {"program_name": title, "group_name": group.title if group else title}
         entries = {**self._sections.defaults, **section.entries}
         builder = Builder(self._shared, section.name, section.place, entries, names)
+        builder.for_supervisor = section.place.file in self._sections.for_supervisor
         return builder.program(name, group.name if group else name)
 
     def _escaped(

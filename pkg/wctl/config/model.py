@@ -42,6 +42,7 @@ class Program:
     place: Place
     places: Mapping[str, Place] = field(repr=False)  # of each option in the configuration
     passed_through: tuple[Directive, ...]
+    for_supervisor: bool  # from a file written for Supervisor: nothing that Supervisor would not do
     command: tuple[Template, ...]
     process_name: Template
     numprocs: int

@@ -229,7 +229,10 @@ OPTIONS: tuple[Option, ...] = (
         values.memory_limit,
         None,
         "MemoryMax=",
-        "Memory above which the kernel kills a worker.",
+        "Memory above which the kernel kills a worker and what it has started. If it is missing and"
+        " the command has an option with the memory at which the worker ends by itself (such as"
+        " messenger:consume --memory-limit, or queue:work --memory), the limit is twice that, and"
+        " at least 256M above it. There is no such limit in a file written for Supervisor.",
     ),
     _own("memory_swap_max", values.swap_limit, None, "MemorySwapMax=", "Maximum swap of a worker."),
     _own(
@@ -334,7 +337,8 @@ OPTIONS: tuple[Option, ...] = (
         values.choice("off", "basic", "strict"),
         "basic",
         "the directives under HARDENING",
-        "How much of the system is closed to a worker: off, basic or strict; see HARDENING.",
+        "How much of the system is closed to a worker: off, basic or strict; see HARDENING. In a"
+        " file written for Supervisor, the default is off.",
     ),
     _own(
         "health_command",

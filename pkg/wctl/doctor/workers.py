@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -36,7 +37,6 @@ _PROPERTIES = (
     "ExecMainCode",
     "ExecMainStatus",
     "FragmentPath",
-    "LimitNOFILESoft",
     "MainPID",
     "MemoryMax",
     "TasksCurrent",
@@ -265,7 +265,7 @@ class Workers:
             tasks, most = int(found["TasksCurrent"]), int(found["TasksMax"])
             if INFINITY not in (tasks, most) and tasks > _NEARLY * most:
                 near["tasks-limit"][process.name] = f"{tasks} tasks of {most} (TasksMax=)"
-            files, most = _open_files(int(found["MainPID"])), int(found["LimitNOFILESoft"])
+            files, most = _open_files(int(found["MainPID"]))
             if files > _NEARLY * most:
                 near["files-limit"][process.name] = f"{files} open files of {most} (LimitNOFILE=)"
         for code, things, option, directive in (
@@ -356,8 +356,11 @@ def _times(events: Sequence[Event]) -> str:
     return f"{often} at {clock}: {last.text}"
 
 
-def _open_files(pid: int) -> int:
+def _open_files(pid: int) -> tuple[int, int]:
+    """Return how many files a process has open, and how many it may have open."""
     try:
-        return len(os.listdir(f"/proc/{pid}/fd"))
+        # The process's own limit: the wrapper raises that of the unit to minfds.
+        most = resource.prlimit(pid, resource.RLIMIT_NOFILE)[0]
+        return len(os.listdir(f"/proc/{pid}/fd")), most
     except OSError:
-        return 0  # the process has just ended, or belongs to another user
+        return 0, 1  # the process has just ended, or belongs to another user

@@ -1,8 +1,9 @@
 """Copy Supervisor's files to wctl: the same programs, without what only supervisord uses.
 
-The copies keep the users' text and comments, with two changes: wctl comments out the options that
-have no effect under wctl, and fills in %(here)s, the directory of a file. wctl then compares the
-programs of both configurations, rather than assume that they are the same.
+The copies keep the users' text and comments, with three changes: wctl comments out the options that
+have no effect under wctl, fills in %(here)s, the directory of a file, and writes down where its own
+defaults would do what Supervisor does not. wctl then compares the programs of both configurations,
+rather than assume that they are the same.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from wctl.trust import files
 PLACES = ("/etc/supervisord.conf", "/etc/supervisor/supervisord.conf")
 _HEADER = "; Imported from {0} by 'wctl import'. You may edit this file: see wctl.conf(5)."
 _OUT = "; "  # comments out a line
+_AS_BEFORE = "{0} = {1} ; as under Supervisor"
 _VARIABLE = re.compile(r"%\(ENV_([^()]+)\)")
 
 
@@ -86,7 +88,7 @@ def migrate(file: Path, directory: Path, environ: Mapping[str, str]) -> Migratio
         ConfigError: the configuration has errors.
         WctlError: the configuration has no program, or a program would not stay the same.
     """
-    found = load.load([file], environ)
+    found = load.load([file], environ, for_supervisor=True)
     if found.errors:
         raise ConfigError(found.errors)
     if not found.programs:
@@ -99,9 +101,10 @@ def migrate(file: Path, directory: Path, environ: Mapping[str, str]) -> Migratio
     read = includes.read([file], load.names_of(environ), Diagnostics()).files
     lines = {path: ini.outline(files.read(path)) for path in read}
     out = _left_out(lines, left_out)
+    added = {program.place: _own_defaults(program) for program in found.programs}
     copies, unused = [], []
     for path, target in zip(read, _targets(read, lines, directory / "conf.d")):
-        text = _rewritten(path, lines[path], out)
+        text = _rewritten(path, lines[path], out, added)
         if text is None:
             unused.append(path)
         else:
@@ -170,8 +173,19 @@ def _left_out(
     return out
 
 
+def _own_defaults(program: Program) -> dict[str, str]:
+    """Return the options with which wctl does what Supervisor did, in place of its own defaults."""
+    options = {"hardening": "off"}
+    if frameworks.soft_limit(program) is not None:
+        options["memory_max"] = "infinity"
+    return {name: value for name, value in options.items() if name not in program.places}
+
+
 def _rewritten(
-    path: Path, lines: Sequence[ini.Line], out: Container[tuple[str, str]]
+    path: Path,
+    lines: Sequence[ini.Line],
+    out: Container[tuple[str, str]],
+    added: Mapping[Place, Mapping[str, str]],
 ) -> str | None:
     """Return the text of the copy of a file for wctl; None if no option stays."""
 
@@ -190,6 +204,8 @@ def _rewritten(
             written.append(_OUT + line.text)
         else:
             written.append(fill(line.text, "here", directory) if line.key else line.text)
+        options = added.get(Place(str(path), line.number), {})
+        written += [_AS_BEFORE.format(*option) for option in options.items()]
     return "\n".join(written).rstrip("\n") + "\n"
 
 
@@ -233,7 +249,9 @@ def _compare(before: Config, after: Config, others: Iterable[Program]) -> Iterat
     """
     now = {program.title: program for program in after.programs}
     for program in before.programs:
+        written = _own_defaults(program)
         different = _differences(program, now[program.title])
+        different = [name for name in different if name not in written]
         if different:
             raise WctlError(
                 f"{program.title}: {', '.join(different)} would differ from"
@@ -248,19 +266,14 @@ def _compare(before: Config, after: Config, others: Iterable[Program]) -> Iterat
 
 def _differences(one: Program, other: Program) -> list[str]:
     left_out = {option.name for option in OPTIONS if option.instead}
-    names = {field.name for field in fields(Program)} - left_out - {"place", "places"}
+    left_out |= {"place", "places", "for_supervisor"}
+    names = {field.name for field in fields(Program)} - left_out
     return sorted(name for name in names if getattr(one, name) != getattr(other, name))
 
 
 def _changes(programs: Iterable[Program]) -> Iterator[tuple[str, str]]:
     """Yield the changes that workers will notice, beyond their new names."""
     for program in programs:
-        limit = frameworks.soft_limit(program)
-        if program.memory_max is None and limit is not None:
-            yield (
-                program.title,
-                f"gets a memory limit of twice its own {limit.written} (memory_max)",
-            )
         files = [
             stream
             for stream in ("stdout", "stderr")

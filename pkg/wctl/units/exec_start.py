@@ -11,6 +11,7 @@ from wctl.systemd.unit_file import Raw, Word
 from wctl.units.host import Host
 
 INSTANCE = Raw("%i")
+_MINFDS, _MINPROCS = 1024, 200  # Supervisor's defaults; no machine allows less by default
 _NATIVE_NUMBER = "02d"  # the format of systemd's %i, the name of the instance
 
 
@@ -53,6 +54,14 @@ class Arguments:
             options.append(("stopsignal", int(program.stopsignal)))
         if program.directory is not None and program.directory.text(0) != "/":
             options.append(("directory", self.words(program.directory)))
+        options += [
+            (name, value)
+            for name, value, default in (
+                ("minfds", program.minfds, _MINFDS),
+                ("minprocs", program.minprocs, _MINPROCS),
+            )
+            if value is not None and value > default
+        ]
         if self.expand:
             options.append(("expand", True))
         names = expanded_variables(program)

@@ -42,6 +42,8 @@ class Options:
         self.ready_timeout = 60
         self.stopsignal = 15
         self.stop_group = False  # systemd signals the whole group, so resident mode does not
+        self.minfds = 0  # raise lower limits to these; 0: leave them
+        self.minprocs = 0
         self.sigpipe = False  # give SIGPIPE its default disposition back
         self.expand = False  # arguments, directory and log files hold %(process_num) formats
         self.expand_env: "list[str]" = []  # the variables that hold such formats

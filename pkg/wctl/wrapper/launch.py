@@ -140,6 +140,10 @@ def become(options: Options, environ: "dict[bytes, bytes]", at_exec: int) -> Non
     _signal.signal(_signal.SIGXFSZ, _signal.SIG_DFL)
     if options.sigpipe:
         _signal.signal(_signal.SIGPIPE, _signal.SIG_DFL)
+    if options.minfds or options.minprocs:
+        from . import limits  # few workers ask for more than systemd allows
+
+        limits.raise_all(options.unit, options.minfds, options.minprocs)
     try:
         _check_directory(options)
         _exec(command, environ)

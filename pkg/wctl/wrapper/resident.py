@@ -21,8 +21,8 @@ import select
 import _signal
 
 # Import everything now: when a signal comes or the worker ends, wctl and Python may have been
-# upgraded or removed. launch.py uses the notifier, in each retry anew.
-from . import backoff, exits, journald, launch, notifier  # noqa: F401
+# upgraded or removed. launch.py uses the limits and the notifier, in each retry anew.
+from . import backoff, exits, journald, launch, limits, notifier  # noqa: F401
 from .command_line import Options
 from .starts import Start
 

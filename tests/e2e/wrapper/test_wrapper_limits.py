@@ -29,7 +29,7 @@ def limited(fleet: Fleet) -> Fleet:
     """A worker with every limit, a worker without limits, and workers that exceed their limits."""
     fleet.add("all", "command=/bin/sleep 1000", *(f"{key}={value}" for key, value, *_ in LIMITS))
     soft = fleet.script("soft", "exec sleep 1000")
-    fleet.add("derived", f"command={soft} --memory-limit=32M")
+    fleet.add("derived", f"command={soft} messenger:consume --memory-limit=32M")
     fleet.add("none", "command=/bin/sleep 1000")
     hog = fleet.script(
         "hog", "note $1; [ $runs = 2 ] || { sleep 1.2; exec tail /dev/zero; }; exec sleep 1000"
@@ -77,9 +77,9 @@ def test_each_limit_arrives(limited: Fleet, option: str, given: str, name: str, 
     assert limited.one("all@00", name) == {name: value}
 
 
-def test_memory_max_is_twice_the_workers_own_limit(limited: Fleet) -> None:
-    """MemoryMax= is twice --memory-limit=32M; without --memory-limit there is no MemoryMax=."""
-    assert limited.one("derived@00", "MemoryMax") == {"MemoryMax": str(64 << 20)}
+def test_memory_max_is_above_the_workers_own_limit(limited: Fleet) -> None:
+    """MemoryMax= is 256M above --memory-limit=32M; without that there is no MemoryMax=."""
+    assert limited.one("derived@00", "MemoryMax") == {"MemoryMax": str(288 << 20)}
     assert limited.one("none@00", "MemoryMax") == {"MemoryMax": "infinity"}
 
 

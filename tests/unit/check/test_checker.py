@@ -19,7 +19,9 @@ CAT = "command=/bin/cat\nuser=root\n"
 X = f"[program:x]\n{CAT}"
 Y = f"[program:y]\n{CAT}"
 CONSUME = "[program:x]\nuser=root\ncommand=/bin/cat messenger:consume\n"
-LIMITED = f"{X}autorestart=true\nstopwaitsecs=60\n".replace("cat", "cat --memory-limit=64M")
+LIMITED = f"{X}autorestart=true\nstopwaitsecs=60\n".replace(
+    "cat", "cat messenger:consume --memory-limit=64M"
+)
 PLANNED = "[program:x]\nuser=root\ncommand=/bin/cat --time-limit=3600\n"
 OTHER = next(
     account for account in pwd.getpwall() if account.pw_uid not in (0, os.getuid())
@@ -44,7 +46,7 @@ CASES = (
     Case("missing", f"[fcgi-program:x]\n{CAT}",
          f"[fcgi-program:x]\n{CAT}socket=unix:///s\n"),
     Case("bad-value", f"{X}startsecs=soon\n", f"{X}startsecs=5\n"),
-    Case("bad-value", "[supervisord]\nminfds=0\n", "[supervisord]\nminfds=1\n"),
+    Case("bad-value", "[supervisord]\nminfds=-1\n", "[supervisord]\nminfds=0\n"),
     Case("name", f"[program:a b]\n{CAT}", f"[program:a+b]\n{CAT}"),
     Case("name", f"{X}{Y}[group:x]\nprograms=y\n", f"{X}{Y}[group:z]\nprograms=y\n"),
     Case("process-name", f"{X}numprocs=2\nprocess_name=p\n",

@@ -14,6 +14,7 @@ from wctl.config.model import Program
 M = 1 << 20
 CONSUME = "php bin/console messenger:consume"
 WORK = "php artisan queue:work"
+ORO = "php bin/console oro:message-queue:consume"
 NUMBERS = "numprocs_start=64\nenvironment=N=%(process_num)d\n"
 
 
@@ -38,6 +39,7 @@ def program(tmp_path: Path, line: str) -> Program:
         (f"{CONSUME} --memory-limit", None),
         (f"{CONSUME} --memory=128", None),
         (f"{CONSUME} x--memory-limit=128M --memory-limits=1M", None),
+        (f"{CONSUME} --memory-limit=0", None),
         (CONSUME, None),
         (f"{WORK} --memory=128", SoftLimit("--memory=128", 128 * M)),
         (f"{WORK} --memory 128", SoftLimit("--memory=128", 128 * M)),
@@ -45,12 +47,18 @@ def program(tmp_path: Path, line: str) -> Program:
         ("php artisan horizon:work redis --memory=64", SoftLimit("--memory=64", 64 * M)),
         (f"{WORK} --memory=128M", None),
         (f"{WORK} --memory=", None),
-        (f"{WORK} --memory-limit=1G --memory=128", SoftLimit("--memory-limit=1G", 1024 * M)),
+        (f"{WORK} --memory=0", None),
+        (f"{WORK} --memory-limit=1G --memory=128", SoftLimit("--memory=128", 128 * M)),
         (WORK, None),
+        (f"{ORO} --memory-limit=700", SoftLimit("--memory-limit=700", 700 * M)),
+        ("bin/console enqueue:consume --memory-limit 64", SoftLimit("--memory-limit=64", 64 * M)),
+        ("bin/console rabbitmq:consumer -l 90 mails", SoftLimit("-l=90", 90 * M)),
+        ("bin/console app:index --memory-limit=700", None),
+        ("python worker.py --memory-limit=128M", None),
     ],
 )
 def test_soft_limit(tmp_path: Path, line: str, expected: SoftLimit | None) -> None:
-    """wctl reads --memory-limit of any program, and --memory, in megabytes, of Laravel alone."""
+    """wctl reads the option of each console that it knows, in that console's unit; 0 is none."""
     assert frameworks.soft_limit(program(tmp_path, line)) == expected
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from unit.config.configured import CAT, X, Y, Z, configured, findings, program, write
-from wctl.config.load import default_files, only
+from wctl.config.load import default_files, load, only
 from wctl.config.model import Group
 from wctl.errors import Place, WctlError
 
@@ -31,6 +31,41 @@ def test_supervisord_has_defaults_for_all_programs(tmp_path: Path) -> None:
     assert found == [(0o27, "u", str(tmp_path), 9, 8), (0o77, "v", "/d", 9, 8)]
 
 
+@pytest.mark.parametrize(
+    ("text", "level"),
+    [
+        (X, "basic"),
+        (f"[supervisord]\n{X}", "off"),
+        (f"{X}[supervisord]\numask=022\n", "off"),
+        (f"[supervisord]\n{X}hardening=strict\n", "strict"),
+        (f"[supervisord]\nwctl_ignore=root-worker\n{X}", "basic"),
+        (f"[supervisorctl]\n{X}", "basic"),
+    ],
+)
+def test_a_file_with_supervisord_means_what_it_means_to_supervisor(
+    tmp_path: Path, text: str, level: str
+) -> None:
+    """Such a file, which sets up supervisord, gets no sandbox that it does not ask for."""
+    found = program(configured(tmp_path, text), "x")
+    assert (found.hardening, found.for_supervisor) == (level, level != "basic")
+
+
+def test_only_the_file_with_supervisord_and_its_includes_were_written_for_it(
+    tmp_path: Path,
+) -> None:
+    """[supervisord] in one file of several says nothing about the others."""
+    write(
+        tmp_path,
+        {
+            "a.conf": f"{X}[include]\nfiles=b.inc\n",
+            "b.inc": f"[supervisord]\n{Y}",
+            "c.conf": Z,
+        },
+    )
+    found = load([tmp_path / "a.conf", tmp_path / "c.conf"], {})
+    assert [each.for_supervisor for each in found.programs] == [True, True, False]
+
+
 def test_environment_of_supervisord(tmp_path: Path) -> None:
     """Programs have the variables of [supervisord], may replace them, and use them in options."""
     shared = '[supervisord]\nenvironment=A="a %(ENV_PLAIN)s",B="b",USER="u"\n'
@@ -44,7 +79,9 @@ def test_environment_of_supervisord(tmp_path: Path) -> None:
 
 def test_what_is_wrong_in_supervisord(tmp_path: Path) -> None:
     """wctl reports every bad value of [supervisord], only in that section."""
-    text = "[supervisord]\numask=9\nuser=a b\nminfds=0\nminprocs=x\nenvironment=A=%(process_num)d\n"
+    text = (
+        "[supervisord]\numask=9\nuser=a b\nminfds=-1\nminprocs=x\nenvironment=A=%(process_num)d\n"
+    )
     text += "directory=srv\n"
     config = configured(tmp_path, text + X)
     assert [

@@ -11,6 +11,7 @@ from wctl.errors import ConfigError, WctlError
 from wctl.supervisor.migration import Migration, migrate
 
 ENVIRON = {"HOME": "/root"}
+OFF = "hardening = off ; as under Supervisor\n"
 
 
 def write(directory: Path, **files: str) -> Path:
@@ -40,7 +41,8 @@ def test_comments_stay_and_what_has_no_effect_is_commented_out(tmp_path: Path) -
     )
     found = migrate(main, tmp_path / "wctl", ENVIRON)
     assert text_of(found, "supervisord.conf") == (
-        "; ours\n; [unix_http_server]\n; file=/s ; socket\n\n[program:x] ; x\n# why\n"
+        "; ours\n; [unix_http_server]\n; file=/s ; socket\n\n[program:x] ; x\n"
+        f"{OFF}# why\n"
         "command=a\n  b\n; stdout_capture_maxbytes=1MB\n  \nuser=root\n"
         "; [eventlistener:e]\n; command=c\n; events=A,\n;   B\n"
     )
@@ -75,7 +77,7 @@ def test_what_only_looks_like_here_stays(tmp_path: Path) -> None:
     """%(here)d stays in a comment and in the value of an unknown key: wctl expands neither."""
     text = "[program:x]\ncommand=a ; %(here)d\nother=%(here)d\n"
     found = migrate(write(tmp_path, main=text), tmp_path / "wctl", ENVIRON)
-    assert text_of(found, "supervisord.conf") == text
+    assert text_of(found, "supervisord.conf") == text.replace("]\n", f"]\n{OFF}")
 
 
 def test_a_file_without_a_program_is_not_written(tmp_path: Path) -> None:
@@ -150,16 +152,36 @@ def test_bad_files_are_refused(
 
 
 def test_changes_are_named(tmp_path: Path) -> None:
-    """wctl names the changes for workers: memory limits, log files, and variables from outside."""
+    """wctl names the changes for workers: log files, and variables from outside."""
     main = write(
         tmp_path,
-        main="[program:x]\ncommand=a --memory-limit=64M %(ENV_STAGE)s\n"
+        main="[program:x]\ncommand=a %(ENV_STAGE)s\n"
         "[program:y]\ncommand=b\nstdout_logfile=/var/log/y.log\nmemory_max=1G\n"
         "[program:z]\ncommand=c\nstdout_logfile=NONE\nstderr_logfile=NONE\n",
     )
     found = migrate(main, tmp_path / "wctl", {"STAGE": "prod"})
-    assert [name for name, _ in found.changes] == ["x", "x", "y", str(main)]
-    assert "twice its own --memory-limit=64M" in found.changes[0][1]
+    assert [name for name, _ in found.changes] == ["x", "y", str(main)]
+
+
+def test_wctls_own_defaults_do_not_come_with_an_import(tmp_path: Path) -> None:
+    """An imported program gets no sandbox and no memory limit, unless its file asks for them."""
+    main = write(
+        tmp_path,
+        main="[program:x]\ncommand=a messenger:consume --memory-limit=64M\n"
+        "[program:y]\nhardening=strict\nmemory_max=1G\ncommand=a messenger:consume -m 64M\n"
+        "[program:x]\nuser=root\n",
+    )
+    found = migrate(main, tmp_path / "wctl", ENVIRON)
+    assert text_of(found, "supervisord.conf") == (
+        f"[program:x]\n{OFF}memory_max = infinity ; as under Supervisor\n"
+        "command=a messenger:consume --memory-limit=64M\n"
+        "[program:y]\nhardening=strict\nmemory_max=1G\ncommand=a messenger:consume -m 64M\n"
+        "[program:x]\nuser=root\n"
+    )
+    assert [(each.hardening, each.memory_max) for each in found.config.programs] == [
+        ("off", "infinity"),
+        ("strict", str(1 << 30)),
+    ]
 
 
 def test_outline_and_parser_agree() -> None:
