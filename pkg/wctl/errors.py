@@ -97,9 +97,13 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 class ConfigError(WctlError):
-    """The configuration is unusable. ``diagnostics`` says what is wrong with it."""
+    """The configuration is unusable. ``diagnostics`` says what is wrong with it.
 
-    def __init__(self, diagnostics: tuple[Diagnostic, ...]) -> None:
+    ``so`` is what follows from that for the user.
+    """
+
+    def __init__(self, diagnostics: tuple[Diagnostic, ...], so: str = "") -> None:
         count = sum(diagnostic.error for diagnostic in diagnostics)
-        super().__init__(f"{count} error{'s' if count != 1 else ''} in the configuration")
+        message = f"{count} error{'s' if count != 1 else ''} in the configuration"
+        super().__init__("; ".join(filter(None, [message, so])))
         self.diagnostics = diagnostics

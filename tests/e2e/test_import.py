@@ -155,8 +155,20 @@ def test_takeover_that_cannot_stop_supervisors_processes(supervised: Machine) ->
 
 
 def test_import_refuses_to_overwrite(supervised: Machine) -> None:
-    """wctl overwrites a file that differs only with --force; a dry run writes nothing."""
+    """wctl overwrites a file that differs only with --force; a dry run writes nothing.
+
+    If the check finds an error in the copies, wctl writes nothing, either.
+    """
     machine = supervised
+    machine.write("/etc/supervisor/conf.d/tty.conf", "[program:getty]\ncommand = sleep 1000\n")
+    for dry_run in ("", "--dry-run"):
+        wrong = machine.run(f"wctl import {dry_run}", check=False)
+        assert wrong.code == 1
+        assert "/etc/wctl/conf.d/tty.conf:2: [program:getty]" in wrong.err
+        assert wrong.err.endswith("wctl: 1 error in the configuration; nothing was written\n")
+        assert "[command-not-found]" not in wrong.err
+        assert machine.run("ls /etc/wctl/conf.d").out == ""
+    machine.run("rm /etc/supervisor/conf.d/tty.conf")
     dry = machine.run("wctl import --dry-run")
     assert dry.out.endswith("Nothing was written (--dry-run).\n")
     assert not machine.exists("/etc/wctl/conf.d/workers.conf")
