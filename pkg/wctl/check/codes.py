@@ -10,7 +10,7 @@ from wctl.config.model import Program
 
 @dataclass(frozen=True)
 class Code:
-    """One kind of finding. wctl installs nothing while a finding is an ``error``."""
+    """One kind of finding. wctl does not install what an ``error`` is about."""
 
     name: str
     error: bool

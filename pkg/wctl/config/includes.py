@@ -36,6 +36,8 @@ class Sections:
     searched: list[str] = field(default_factory=list)  # directories that a pattern has searched
     unmatched: list[str] = field(default_factory=list)  # patterns without a file
     for_supervisor: set[str] = field(default_factory=set)  # the files written for Supervisor
+    # Files with errors, and the sections that they seem to have.
+    broken: dict[str, frozenset[str]] = field(default_factory=dict)
 
 
 def read(paths: Iterable[Path], names: Mapping[str, object], findings: Diagnostics) -> Sections:
@@ -75,6 +77,10 @@ class _Reader:
         except OSError as error:
             problem = f"cannot read this configuration file: {error.strerror}"
             self._findings.error("unreadable", Place(str(file)), "", "", problem)
+            # A main file may hold options for all programs, but we take files of a directory and
+            # included files to hold programs and groups.
+            if included_by is not None or file.parent.name == "conf.d":
+                self.sections.broken[str(file)] = frozenset()
             return
         self.sections.files.append(file)
         document = ini.parse(data, str(file))
@@ -82,6 +88,8 @@ class _Reader:
         if resolved not in self._read:  # else these diagnostics are in the list already
             self._findings.found += document.diagnostics
         self._read.add(resolved)
+        if any(diagnostic.error for diagnostic in document.diagnostics):
+            self.sections.broken[str(file)] = ini.headers(data)
         self.sections.defaults.update({entry.key: entry for entry in document.defaults})
         for section in document.sections:
             self.for_supervisor |= _sets_up_supervisord(section)

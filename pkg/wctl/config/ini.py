@@ -19,6 +19,8 @@ from wctl.errors import Diagnostic, Place
 
 _COMMENT = re.compile(r"(?:^|(?<=\s))[;#].*")
 _OPTION = re.compile(r"[^=:]+[=:]")
+# A header without its ] or its [.
+_HEADER = re.compile(r"^[^\S\n]*(?:\[([^]\n;#]+)|([\w-]+(?::[^]\n=]*)?)\])", re.MULTILINE)
 _EXPECTED = "key = value or [section]"
 _MOST_SECTIONS = 100_000  # of one file; each section takes a kilobyte of memory
 _MOST_DIAGNOSTICS = 100  # about one file's syntax; a file of another kind has one per line
@@ -183,6 +185,12 @@ def outline(data: bytes) -> list[Line]:
     return [
         Line(index + 1, line, *part_of.get(index, ("", ""))) for index, line in enumerate(texts)
     ]
+
+
+def headers(data: bytes) -> frozenset[str]:
+    """Return the names in all lines that look like the header of a section, even a damaged one."""
+    found = _HEADER.finditer(data.decode(errors="replace").replace("\r", "\n"))
+    return frozenset((match[1] or match[2]).strip() for match in found)
 
 
 class _Kind(Enum):

@@ -16,7 +16,7 @@ from pathlib import Path
 from wctl.config import includes, unsupported, values
 from wctl.config.builder import LIMITS, SHARED, Builder, Shared
 from wctl.config.includes import Merged, Sections
-from wctl.config.model import Config, Group, Program
+from wctl.config.model import Config, Group, Held, Program
 from wctl.config.options import OPTION
 from wctl.config.unsupported import SILENCER
 from wctl.errors import Diagnostic, Diagnostics, Exit, WctlError, nearest
@@ -67,6 +67,7 @@ class _Loader:
         self._sections = found
         self._shared = shared
         self._findings = shared.findings
+        self._held: list[Held] = []
 
     def config(self) -> Config:
         self._supervisord()
@@ -87,6 +88,9 @@ class _Loader:
                 sorted((grouping.group for grouping in groups), key=lambda group: group.name)
             ),
             diagnostics=tuple(sorted(self._kept(), key=_by_place)),
+            held=tuple(self._held),
+            listed=self._listed(),
+            broken=self._sections.broken,
             files=tuple(map(str, self._sections.files)),
             searched=tuple(self._sections.searched),
             unmatched=tuple(self._sections.unmatched),
@@ -128,7 +132,7 @@ class _Loader:
         for count, (title, section) in enumerate(self._program_sections()):
             if count == _MOST_PROGRAMS:
                 problem = f"more than {_MOST_PROGRAMS:,} programs, expected fewer"
-                self._findings.error("name", section.place, section.name, "", problem)
+                self._findings.error("name", section.place, "", "", problem)
                 return
             if title in seen:
                 problem = f"[{seen[title]}] has the same name, and both would be the same units"
@@ -140,6 +144,8 @@ class _Loader:
                 program = self._program(name, title, section, group_of.get(title))
                 if program is not None:
                     yield program
+                else:
+                    self._hold(name, title, section, group_of.get(title))
 
     def _program(
         self, name: str, title: str, section: Merged, group: Group | None
@@ -149,6 +155,28 @@ class _Loader:
         builder = Builder(self._shared, section.name, section.place, entries, names)
         builder.for_supervisor = section.place.file in self._sections.for_supervisor
         return builder.program(name, group.name if group else name)
+
+    def _hold(self, name: str, title: str, section: Merged, group: Group | None) -> None:
+        """Note what is known of a program that has an error."""
+        entry = section.entries.get("priority") or self._sections.defaults.get("priority")
+        priority: int | None = int(_PRIORITY.default)
+        if entry is not None:
+            try:
+                priority = int(self._shared.value(_PRIORITY, entry, ChainMap(self._shared.names)))
+            except ValueError:
+                priority = None
+        self._held.append(Held(name, title, group.name if group else name, priority))
+
+    def _listed(self) -> dict[str, tuple[str, ...]]:
+        """Return the words of ``programs`` of each group, right or wrong, by the group's title."""
+        listed: dict[str, tuple[str, ...]] = {}
+        for section in self._sections.by_name.values():
+            kind, _, title = section.name.partition(":")
+            entry = section.entries.get("programs")
+            if kind == "group" and entry is not None:
+                title = title.strip()
+                listed[title] = (*listed.get(title, ()), *values.words(entry.value))
+        return listed
 
     def _escaped(
         self, section: Merged, title: str, escape: Callable[[str], str] = unit_name.escape

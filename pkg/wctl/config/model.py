@@ -154,12 +154,32 @@ class Group:
 
 
 @dataclass(frozen=True)
+class Held:
+    """A program that wctl leaves as it is, because of an error: what is known of it."""
+
+    name: str  # as in the names of units
+    title: str  # as in the configuration
+    group: str  # as in the names of units; "" if it is in none
+    priority: int | None = None
+
+
+@dataclass(frozen=True)
 class Config:
-    """All programs and groups, sorted by name, and all diagnostics."""
+    """All programs and groups, sorted by name, and all diagnostics.
+
+    The programs that have errors are ``held``; ``install/held.py`` holds those, too, that an error
+    elsewhere concerns.
+    """
 
     programs: tuple[Program, ...]
     groups: tuple[Group, ...]
     diagnostics: tuple[Diagnostic, ...]
+    held: tuple[Held, ...] = ()
+    held_groups: frozenset[str] = frozenset()  # leave their targets as they are
+    # The words of programs= of each [group:x], by the group's title: also where they are wrong.
+    listed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    # The sections that seem to be in each file that wctl cannot read, or not understand.
+    broken: Mapping[str, frozenset[str]] = field(default_factory=dict)
     files: tuple[str, ...] = ()  # that were read
     searched: tuple[str, ...] = ()  # directories in which [include] has looked for files
     unmatched: tuple[str, ...] = ()  # patterns of [include] without a file
@@ -168,7 +188,7 @@ class Config:
     @property
     def lacks(self) -> str:
         """Why programs are likely to be missing by mistake, such as a file system; "" if not so."""
-        if not self.programs:
+        if not self.programs and not self.held:
             return "the configuration has no program"
         if self.unmatched:
             missing = ", ".join(self.unmatched)
@@ -180,11 +200,26 @@ class Config:
         """The diagnostics that make the configuration unusable."""
         return tuple(diagnostic for diagnostic in self.diagnostics if diagnostic.error)
 
+    @property
+    def known(self) -> tuple[Program | Held, ...]:
+        """All programs, with those that are held."""
+        return (*self.programs, *self.held)
+
     def levels(self) -> list[list[Program]]:
         """Return the programs in start order: by the priority of the group, then by their own."""
+        by_name = {program.name: program for program in self.programs}
+        levels = ([by_name[name] for name in names if name in by_name] for names in self.order())
+        return [level for level in levels if level]
+
+    def order(self) -> list[list[str]]:
+        """Return the names of the programs in start order, with those that are held.
+
+        An error in one program moves no other program.
+        """
         of_group = {group.name: group.priority for group in self.groups}
-        levels: dict[tuple[int, int], list[Program]] = {}
-        for program in self.programs:
-            first = of_group.get(program.group, program.priority)
-            levels.setdefault((first, program.priority), []).append(program)
-        return [levels[key] for key in sorted(levels)]
+        levels: dict[tuple[int, int], list[str]] = {}
+        for program in self.known:
+            if program.priority is not None:
+                first = of_group.get(program.group, program.priority)
+                levels.setdefault((first, program.priority), []).append(program.name)
+        return [sorted(levels[key]) for key in sorted(levels)]

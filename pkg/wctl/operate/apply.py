@@ -64,7 +64,8 @@ def update(
     Raises:
         WctlError: a file cannot be written or deleted, or systemd has a foreign unit of that name.
     """
-    _refuse_taken(manager, layout, plan)
+    for why in taken(manager, layout, plan).values():
+        raise WctlError(why)
     intent = _intent(plan, inventory, pending.read(layout))
     pending.begin(layout, intent)
     yield from _remove(manager, inventory, plan.removed)
@@ -84,27 +85,28 @@ def update(
     pending.end(layout, intent)
 
 
-def _refuse_taken(manager: Manager, layout: Layout, plan: Plan) -> None:
-    """Refuse to write a unit that would hide, or be hidden by, a unit of somebody else.
+def taken(manager: Manager, layout: Layout, plan: Plan) -> dict[str, str]:
+    """Return why programs and groups cannot have their names, by name.
 
-    check sees unit files in the directories of administrators and packages. systemd also knows the
-    units in /run/systemd, transient ones (systemd-run(1)) included.
+    Their units would hide, or be hidden by, units of somebody else. check sees unit files in the
+    directories of administrators and packages. systemd also knows the units in /run/systemd,
+    transient ones (systemd-run(1)) included.
     """
     new = {file.path.name for file in plan.writes if file.before is None and not file.secret}
     if not new:
-        return
+        return {}
     # check reserves the name of a plain service for each program, and so do we.
     names = {word for name in new for word in (name.replace("@.", "@00."), name.replace("@.", "."))}
     names |= {unit.name for unit in manager.units([name.replace("@.", "@*.") for name in new])}
     found = manager.properties([(name, ("FragmentPath",)) for name in sorted(names)])
-    for properties in found.values():
+    why: dict[str, str] = {}
+    for name, properties in found.items():
         path = Path(properties["FragmentPath"])
         # systemd keeps in memory what wctl has just removed from its own directory.
         if path.name and path.parent != layout.units and path.exists() and own_text(path) is None:
-            raise WctlError(
-                f"{path}: systemd has this unit, and wctl did not write it",
-                hint="give the program another name, or remove that unit",
-            )
+            problem = f"{path}: systemd has this unit, and wctl did not write it; give the program"
+            why[subject_of(Path(name))] = f"{problem} another name, or remove that unit"
+    return why
 
 
 def _intent(plan: Plan, inventory: Inventory, left: Intent) -> Intent:
