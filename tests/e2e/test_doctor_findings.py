@@ -340,8 +340,10 @@ def test_configured_by_half(machine: Machine, worker: str) -> None:
     assert codes(machine) == {}
     configure(machine, "")
     paste(machine, only(examine(machine), "left-over"))
-    configure(machine, "[program:new]\nnumprocs=many\n")
-    assert codes(machine) == {"new": {"missing", "bad-value"}}
+    more = "[program:more]\ncommand=sleep 1000\n"
+    configure(machine, f"[program:new]\nnumprocs=many\n{more}")
+    assert codes(machine) == {"new": {"missing", "bad-value"}, "more": {"not-installed"}}
+    assert codes(machine, "new") == {"new": {"missing", "bad-value"}}
 
 
 # ---- Symfony Messenger -------------------------------------------------------------------------

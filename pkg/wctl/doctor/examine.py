@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from wctl.check import checker
+from wctl.config.blame import blame
 from wctl.config.model import Config, Program
 from wctl.doctor import history, lost_output, messenger, overrides, queues, supervisor, units
 from wctl.doctor.finding import Commands, Finding, printed
@@ -14,6 +15,7 @@ from wctl.doctor.history import History
 from wctl.doctor.runner import Runner, identity
 from wctl.doctor.workers import ExaminedProgram, Workers
 from wctl.errors import Exit, WctlError, nearest
+from wctl.install.held import hold
 from wctl.install.installed import Installed
 from wctl.operate import states
 from wctl.operate.inventory import Inventory
@@ -119,7 +121,7 @@ class Examination:
         return tuple(found)
 
     def _names(self, chosen: Sequence[str]) -> set[str]:
-        known = {program.name: program.group for program in self._config.programs}
+        known = {program.name: program.group for program in self._config.known}
         known.update((program.name, program.group) for program in self._inventory.programs)
         names = set()
         for name in map(unit_name.typed, chosen):
@@ -136,8 +138,11 @@ class Examination:
         found = [*self._config.diagnostics, *checker.check(self._config, self._layout)]
         yield from units.configuration(found, self._commands)
         differing = set()
-        if not any(diagnostic.error for diagnostic in found):
-            for finding in units.units(self._config, self._host, self._layout, self._commands):
+        errors = [diagnostic for diagnostic in found if diagnostic.error]
+        blamed = blame(self._config, errors)
+        if not blamed.everything:
+            config, _ = hold(self._config, blamed, self._layout)
+            for finding in units.units(config, self._host, self._layout, self._commands):
                 differing.add(finding.program)
                 yield finding
         rest = [program for program in self._inventory.programs if program.name not in differing]
