@@ -150,6 +150,9 @@ def test_takeover_that_cannot_stop_supervisors_processes(supervised: Machine) ->
     assert "supervisorctl stop: no stop; systemd has not started worker" in failed.err
     assert not re.search("worker|wctl", machine.run("ls -A /etc/systemd/system").out)
     assert (alive(machine), states(machine)) == (3, {})
+    # Errors in other files of wctl's own are no obstacle.
+    machine.write("/etc/wctl/conf.d/old.conf", "[program:old]\ncommand=a\nautostart=maybe\n")
+    machine.write("/etc/wctl/conf.d/older.conf", "what\n[program:older]\n")
     taken = machine.run("wctl import --takeover --stop-first").out
     assert "worker: taken over; stopped 3 Supervisor processes\n" in taken
 

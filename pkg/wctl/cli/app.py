@@ -137,7 +137,7 @@ class Session:
 
         errors = self.config.errors
         if program is not None and errors:
-            errors = blame.of_program(self.config, blame.blame(self.config, errors), program)
+            errors = blame.of_programs(self.config, blame.blame(self.config, errors), {program})
         if errors:
             raise ConfigError(errors)
         return self.config

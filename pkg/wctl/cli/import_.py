@@ -12,9 +12,11 @@ from wctl.cli.app import Session, pass_session, shared
 from wctl.cli.output import echo
 from wctl.cli.progress import Progress
 from wctl.config import load
+from wctl.config.blame import blame, of_programs
 from wctl.config.model import Program
 from wctl.errors import ConfigError, Diagnostic, Exit, WctlError
 from wctl.install import files
+from wctl.install.held import hold
 from wctl.operate.lock import exclusive
 from wctl.supervisor import migration
 from wctl.supervisor.migration import Migration
@@ -182,11 +184,18 @@ def _take_over(
 def _move(
     session: Session, titles: Container[str], supervisor: Supervisorctl, *, stop_first: bool
 ) -> None:
-    """Move the programs with these titles."""
+    """Move the programs with these titles. Errors of others do not matter.
+
+    Raises:
+        ConfigError: an error concerns one of these programs.
+    """
     ours = load.load(load.default_files(session.layout.configuration), load.environ())
     errors = [*ours.errors, *(lint for lint in checker.check(ours, session.layout) if lint.error)]
-    if errors:
-        raise ConfigError(tuple(errors))
+    blamed = blame(ours, errors)
+    concerned = of_programs(ours, blamed, titles)
+    if concerned:
+        raise ConfigError(concerned)
+    ours, _ = hold(ours, blamed, session.layout)
     session.inventory.refresh()
     move = Takeover(
         session.manager, session.inventory, session.layout, session.host(), ours, supervisor,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from wctl.config.model import Config
@@ -69,14 +69,14 @@ def members(config: Config, title: str) -> Iterator[str]:
             yield program.title
 
 
-def of_program(config: Config, found: Blame, name: str) -> tuple[Diagnostic, ...]:
-    """Return the errors in ``found`` that concern the program with this name or title."""
-    titles = {name}
-    for program in config.known:
-        if name == program.name:
-            titles.add(program.title)
+def of_programs(config: Config, found: Blame, names: Container[str]) -> tuple[Diagnostic, ...]:
+    """Return the errors in ``found`` that concern programs with these names or titles."""
+    chosen = [one for one in config.known if one.name in names or one.title in names]
+    titles = {program.title for program in chosen}
     errors = [*found.everything]
-    errors += [error for title, error in found.programs.items() if title in titles]
+    errors += [
+        error for title, error in found.programs.items() if title in titles or title in names
+    ]
     for title, error in found.groups.items():
         if titles.intersection(members(config, title)):
             errors.append(error)

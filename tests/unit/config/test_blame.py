@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from unit.config.configured import ENVIRON, X, Y, configured
-from wctl.config.blame import blame, members, of_program
+from wctl.config.blame import blame, members, of_programs
 from wctl.config.load import load
 
 BAD = "[program:bad]\ncommand=a\nautostart=maybe\n"
@@ -98,4 +98,4 @@ def test_members_of_a_group(tmp_path: Path) -> None:
 def test_errors_of_one_program(tmp_path: Path, name: str, errors: int) -> None:
     """A program can be run if no error concerns it: its own, or its group's."""
     config = configured(tmp_path, X + Y + BAD + BAD.replace("bad", "b!") + GROUP)
-    assert len(of_program(config, blame(config, config.errors), name)) == errors
+    assert len(of_programs(config, blame(config, config.errors), {name})) == errors
