@@ -25,10 +25,11 @@ def with_unfinished(plan: Plan, config: Config, layout: Layout) -> Plan:
     left = pending.read(layout)
     # A program whose removal was interrupted, and which is configured again, is added again.
     added = _merged(config, (*left.added, *left.removed), plan.added)
+    new = {program.name for program in added}
 
     def merged(names: tuple[str, ...], programs: tuple[Program, ...]) -> tuple[Program, ...]:
         found = _merged(config, names, programs)
-        return tuple(program for program in found if program not in added)
+        return tuple(program for program in found if program.name not in new)
 
     return replace(
         plan,
@@ -43,9 +44,8 @@ def with_unfinished(plan: Plan, config: Config, layout: Layout) -> Plan:
 def _merged(
     config: Config, names: tuple[str, ...], programs: tuple[Program, ...]
 ) -> tuple[Program, ...]:
-    return tuple(
-        program for program in config.programs if program.name in names or program in programs
-    )
+    chosen = {*names, *(program.name for program in programs)}
+    return tuple(program for program in config.programs if program.name in chosen)
 
 
 def update(
