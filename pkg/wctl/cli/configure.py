@@ -96,6 +96,9 @@ def render(
     """
     host = session.host(target_systemd)
     if as_diff:
+        known = session.config.known
+        if program is not None and not any(program in (one.name, one.title) for one in known):
+            configuration.only(session.config, program)  # raises
         found = planned(session, () if program is None else (program,), host=host)
         found.tell()
         echo(changes.diff(found.plan), nl=False)
@@ -184,7 +187,8 @@ def update(
 
     Example: wctl update --dry-run
     """
-    return _update(session, programs, dry_run=dry_run, wait=not no_wait, prune=prune)
+    chosen = () if "all" in programs else programs
+    return _update(session, chosen, dry_run=dry_run, wait=not no_wait, prune=prune)
 
 
 @click.command()

@@ -84,7 +84,7 @@ def planned(
     lines += [
         f"{name}: neither configured nor installed, as far as wctl can tell: {error.place} has an"
         " error"
-        for error in list(blamed.files.values())[:1]
+        for error in [*blamed.files.values(), *errors][:1]
         for name in sorted(names - _known(config, session.layout))
     ]
     unclear = _unclear(names, blamed) if names else bool(errors)
