@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from wctl.check.codes import Check, Problem
 from wctl.config import frameworks, secrets
-from wctl.config.model import MOST_EARLIER, Config, Program, log_file
+from wctl.config.model import MOST_EARLIER, Config, Program, device
 from wctl.config.values import byte_size
+from wctl.units import run_as
 
 _SHORT_STOP = 10  # seconds: Supervisor's default; many messages take longer
 _WRAPPER_NEEDS = 10 << 20  # bytes: an interpreter that has imported the wrapper
@@ -134,46 +136,81 @@ def _never_ready(program: Program) -> Iterator[Problem]:
         )
 
 
-def _shared_log_file(program: Program) -> Iterator[Problem]:
-    for key in ("stdout_logfile", "stderr_logfile"):
-        template = log_file(getattr(program, key))
-        if template is not None and program.numprocs > 1 and not template.numbers:
+def _log_device(program: Program) -> Iterator[Problem]:
+    if program.log is not None:  # it decides where output goes
+        return
+    streams = ("stdout",) if program.redirect_stderr else ("stdout", "stderr")
+    for key in (f"{stream}_logfile" for stream in streams):
+        template = getattr(program, key)
+        if device(template):
+            path = template.text(program.numprocs_start)
             yield Problem(
-                "shared-log-file",
+                "log-not-a-file",
                 key,
-                "all processes would write to the same file; put %(process_num)02d into its name",
+                f"{path} is a device, and this output goes to the journal instead; expected a"
+                " file, or NONE for no output",
             )
 
 
-def _log_file_taken(config: Config) -> Check:
-    """Return a check that no two streams log to one file."""
-    writers: dict[str, list[tuple[str, str]]] = {}
+@dataclass(frozen=True)
+class _Writer:
+    """A stream that writes to a log file: as whom, and how it rotates the file."""
+
+    program: str
+    key: str
+    user: str
+    maxbytes: int
+    backups: int
+
+
+def _shared_log_file(config: Config) -> Check:
+    """Return a check that the writers of one log file may all write to it, and rotate it alike."""
+    writers: dict[str, list[_Writer]] = {}
     for program in config.programs:
-        for path, key in _log_files(program):
-            writers.setdefault(path, []).append((program.name, key))
+        for path, writer in _writers(program):
+            writers.setdefault(path, []).append(writer)
 
     def check(program: Program) -> Iterator[Problem]:
         reported = set()
-        for path, key in _log_files(program):
-            others = (writer for writer in writers[path] if writer != (program.name, key))
-            name, other = next(others, ("", ""))
-            if other and key not in reported:
-                reported.add(key)
-                whose = other if name == program.name else f"{other} of {name}"
-                problem = f"{path} is also the {whose}: both would write to it; use two files"
-                yield Problem("shared-log-file", key, problem)
+        for path, writer in _writers(program):
+            problem = _at_odds(writer, writers[path][0])
+            if problem and writer.key not in reported:
+                reported.add(writer.key)
+                yield Problem("shared-log-file", writer.key, f"{path} is also the {problem}")
 
     return check
 
 
-def _log_files(program: Program) -> Iterator[tuple[str, str]]:
-    """Yield the path and the option of each log file; only once if instances share the file."""
-    streams = ("stdout",) if program.redirect_stderr else ("stdout", "stderr")
-    for key in (f"{stream}_logfile" for stream in streams):
-        template = log_file(getattr(program, key))
-        if template is not None:
-            numbers = program.numbers if template.numbers else [program.numprocs_start]
-            yield from ((os.path.normpath(template.text(number)), key) for number in numbers)
+def _writers(program: Program) -> Iterator[tuple[str, _Writer]]:
+    """Yield the path and the writer of each log file; only once if instances share the file."""
+    user = run_as.of(program).user
+    user = "root" if user in ("", "0") else user
+    for key, template in program.log_files():
+        limits = getattr(program, f"{key}_maxbytes"), getattr(program, f"{key}_backups")
+        numbers = program.numbers if template.numbers else [program.numprocs_start]
+        for number in numbers:
+            path = os.path.normpath(template.text(number))
+            yield path, _Writer(program.name, key, user, *limits)
+
+
+def _at_odds(writer: _Writer, other: _Writer) -> str:
+    """Return what is wrong if both write to one file; "" if nothing is."""
+    limits = (writer.maxbytes, writer.backups) != (other.maxbytes, other.backups)
+    if writer.program == other.program:
+        text = "stdout_logfile, whose maxbytes and backups count for both; expected the same here"
+        return text if limits else ""
+    whose = f"{other.key} of {other.program}"
+    if writer.user != other.user:
+        return (
+            f"{whose}, which runs as {other.user}, not as {writer.user}: only one of them can write"
+            " to it (mode 0640); expected two files, or one user"
+        )
+    if limits:
+        return (
+            f"{whose}, with another maxbytes or backups: the lowest of both count; expected the"
+            " same for both"
+        )
+    return ""
 
 
 def _open_secret(program: Program) -> Iterator[Problem]:
@@ -266,7 +303,7 @@ CHECKS: tuple[Check, ...] = (
     _memory_below_wrapper,
     _memory_high_crawls,
     _never_ready,
-    _shared_log_file,
+    _log_device,
     _open_secret,
     _secret_in_command,
     _restart_steps,
@@ -276,4 +313,4 @@ CHECKS: tuple[Check, ...] = (
 
 def checks(config: Config) -> tuple[Check, ...]:
     """Return all checks, including the checks that compare the programs of ``config``."""
-    return (*CHECKS, _log_file_taken(config), _crowd(config))
+    return (*CHECKS, _shared_log_file(config), _crowd(config))

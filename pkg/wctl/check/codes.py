@@ -55,11 +55,6 @@ TABLE: tuple[Code, ...] = (
         "Remove the program from one group, or copy the program under another name.",
     ),
     _error(
-        "shared-log-file",
-        "Two processes or streams in one file mix their lines, and only one can rotate the file.",
-        "Put %(process_num)02d into the file's name, or give each stream its own file.",
-    ),
-    _error(
         "name-taken",
         "A unit of this name belongs to another package, or was written by hand.",
         "Choose another name, or move that unit away.",
@@ -131,6 +126,23 @@ TABLE: tuple[Code, ...] = (
         "log-directory-closed",
         "The program's user may not write to the log file's directory; the journal has the output.",
         "Change the owner or mode of the directory.",
+    ),
+    _warning(
+        "log-file-closed",
+        "The program's user may not write to the log file, as when Supervisor made it as root;"
+        " the journal has the output.",
+        "Give the file and its older files to the user, with the command of the finding.",
+    ),
+    _warning(
+        "log-not-a-file",
+        "wctl writes log files only to regular files; the journal has the output.",
+        "Name a file, or NONE for no output.",
+    ),
+    _warning(
+        "shared-log-file",
+        "Programs may share a log file, but only one user can write to it, and the lowest limits of"
+        " its writers count.",
+        "Use the same user, maxbytes and backups for all its writers, or one file for each.",
     ),
     _warning(
         "log-directory-foreign",

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import pwd
+import shutil
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from wctl.check import checker, codes
+from wctl.check import machine as machine_module
 from wctl.config.load import load
 from wctl.errors import Diagnostic
 from wctl.install.installed import Layout
@@ -23,9 +26,10 @@ LIMITED = f"{X}autorestart=true\nstopwaitsecs=60\n".replace(
     "cat", "cat messenger:consume --memory-limit=64M"
 )
 PLANNED = "[program:x]\nuser=root\ncommand=/bin/cat --time-limit=3600\n"
-OTHER = next(
-    account for account in pwd.getpwall() if account.pw_uid not in (0, os.getuid())
-).pw_name
+OTHER, SECOND, *_ = (
+    account.pw_name for account in pwd.getpwall() if account.pw_uid not in (0, os.getuid())
+)
+THEIRS = f"{ANYBODY}user={OTHER}\n"
 
 
 @dataclass(frozen=True)
@@ -55,8 +59,6 @@ CASES = (
     Case("unknown-program", f"{X}[group:g]\nprograms=x,y\n", f"{X}[group:g]\nprograms=x\n"),
     Case("two-groups", f"{X}[group:g]\nprograms=x\n[group:h]\nprograms=x\n",
          f"{X}{Y}[group:g]\nprograms=x\n[group:h]\nprograms=y\n"),
-    Case("shared-log-file", f"{X}numprocs=2\nstdout_logfile=/l\n",
-         f"{X}numprocs=2\nstdout_logfile=/%(process_num)02d\n"),
     Case("name-taken", f"[program:taken]\n{CAT}", f"[program:ours]\n{CAT}"),
     Case("name-taken", f"{X}[group:packaged]\nprograms=x\n", f"{X}[group:g]\nprograms=x\n"),
     Case("name-taken", f"[fcgi-program:busy]\n{CAT}socket=unix:///s\n",
@@ -109,6 +111,27 @@ CASES = (
          f"{ANYBODY}user={OTHER}\nstdout_logfile=%(here)s/open/l\n"),
     Case("log-directory-closed", f"{ANYBODY}user={OTHER}\nstderr_logfile=/l\n",
          f"{X}stderr_logfile=/l\n"),
+    Case("log-file-closed", f"{THEIRS}stdout_logfile=%(here)s/logs/shut\n",
+         f"{THEIRS}stdout_logfile=%(here)s/logs/ours\n"),
+    Case("log-file-closed", f"{THEIRS}stderr_logfile=%(here)s/logs/shut\n",
+         f"{THEIRS}stderr_logfile=%(here)s/logs/shut\nlog=journal\n"),
+    Case("log-not-a-file", f"{X}stdout_logfile=/dev/tty1\n", f"{X}stdout_logfile=/dev/null\n"),
+    Case("log-not-a-file", f"{X}stderr_logfile=/proc/7/fd/1\n",
+         f"{X}stderr_logfile=/proc/1/fd/1\n"),
+    Case("log-not-a-file", f"{X}stderr_logfile=/dev/tty1\n",
+         f"{X}stderr_logfile=/dev/tty1\nlog=journal\n"),
+    Case("log-not-a-file", f"{THEIRS}stderr_logfile=%(here)s/logs/fifo\n",
+         f"{THEIRS}stderr_logfile=%(here)s/logs/link\n"),
+    Case("shared-log-file",
+         f"{THEIRS}stdout_logfile=%(here)s/logs/l\n"
+         f"[program:y]\nuser={SECOND}\ncommand=/bin/cat\nstdout_logfile=%(here)s/logs/l\n",
+         f"{X}numprocs=2\nstdout_logfile=/l\nstderr_logfile=//l\n{Y}stderr_logfile=/./l\n"),
+    Case("shared-log-file",
+         f"{X}stdout_logfile=/l\n{Y}stdout_logfile=/l\nstdout_logfile_backups=3\n",
+         f"{X}stdout_logfile=/l\nlog=journal\n{Y}stdout_logfile=/l\nstdout_logfile_backups=3\n"),
+    Case("shared-log-file", f"{X}stdout_logfile=/l\nstderr_logfile=/l\nstderr_logfile_maxbytes=0\n",
+         f"{X}stdout_logfile=/l\nstderr_logfile=/l\n"
+         "stdout_logfile_maxbytes=0\nstderr_logfile_maxbytes=0\n"),
     Case("log-directory-foreign", f"{X}stdout_logfile=%(here)s/open/l\n",
          f"{ANYBODY}user={OTHER}\nstdout_logfile=%(here)s/open/l\n"),
     Case("log-directory-foreign", f"{ANYBODY}systemd.Service.User=0\nstderr_logfile=/tmp/l\n",
@@ -157,12 +180,19 @@ ERRORS = [case for case in CASES if codes.CODES[case.code].error]
 @pytest.fixture
 def machine(tmp_path: Path) -> Path:
     """A machine's directories, some of them closed, and units that are not wctl's."""
-    for name, mode in (("open", 0o777), ("readable", 0o755), ("closed", 0o700)):
+    modes = {"open": 0o777, "logs": 0o777, "readable": 0o755, "closed": 0o700}
+    for name, mode in modes.items():
         (tmp_path / name).mkdir()
         (tmp_path / name).chmod(mode)
     for name in ("open", "readable"):
         (tmp_path / name / "empty").touch()
     (tmp_path / "open/run").touch(0o755)
+    (tmp_path / "logs/shut").touch(0o600)
+    (tmp_path / "logs/ours").touch()
+    os.mkfifo(tmp_path / "logs/fifo")
+    (tmp_path / "logs/link").symlink_to("none")
+    for name in ("ours", "fifo"):
+        (tmp_path / "logs" / name).chmod(0o666)
     for unit in ("etc/taken@.service", "etc/busy.socket", "usr/packaged.target"):
         (tmp_path / unit).parent.mkdir(exist_ok=True)
         (tmp_path / unit).write_text("[Unit]\n")
@@ -265,13 +295,48 @@ def test_shared_log_file_names_the_other(machine: Path) -> None:
 
     check compares paths, not their spelling.
     """
-    text = f"{X}stdout_logfile=/var/l\n{Y}stderr_logfile=/var/./l\n"
-    end = "both would write to it; use two files"
+    text = f"{X}stdout_logfile=/var/l\n{Y}stderr_logfile=/var/./l\nstderr_logfile_backups=1\n"
     assert [(diagnostic.key, diagnostic.problem) for diagnostic in found(machine, text)] == [
-        ("stdout_logfile", f"/var/l is also the stderr_logfile of y: {end}"),
-        ("stderr_logfile", f"/var/l is also the stdout_logfile of x: {end}"),
+        (
+            "stderr_logfile",
+            "/var/l is also the stdout_logfile of x, with another maxbytes or backups: the lowest"
+            " of both count; expected the same for both",
+        )
     ]
-    text = f"{X}stdout_logfile=/var/l\nstderr_logfile=/var/l\n"
-    assert [diagnostic.problem for diagnostic in found(machine, text)][1] == (
-        f"/var/l is also the stdout_logfile: {end}"
-    )
+    text = f"{X}stdout_logfile=/var/l\nstderr_logfile=/var/l\nstdout_logfile_maxbytes=1\n"
+    assert [diagnostic.problem for diagnostic in found(machine, text)] == [
+        "/var/l is also the stdout_logfile, whose maxbytes and backups count for both; expected"
+        " the same here"
+    ]
+
+
+def test_nothing_that_supervisor_runs_is_refused(machine: Path) -> None:
+    """The files of Laravel's and Celery's documentation have no finding about logs."""
+    log = f"stdout_logfile=/var/log/shared.log\nredirect_stderr=true\n{CAT}"
+    laravel = f"[program:x]\nnumprocs=8\nprocess_name=x_%(process_num)02d\n{log}"
+    assert found_in(machine, laravel) == []
+    celery = f"[program:{{0}}]\n{CAT}stdout_logfile=/var/log/c\nstderr_logfile=/var/log/c\n"
+    assert found_in(machine, celery.format("x") + celery.format("y")) == []
+    null = f"{X}stdout_logfile=/dev/null\nstderr_logfile=/dev/null\n"
+    assert found_in(machine, null) == []
+    container = f"{X}stdout_logfile=/proc/1/fd/1\nstderr_logfile=/dev/stderr\n"
+    assert found_in(machine, container + Y + "stdout_logfile=/proc/1/fd/1\n") == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has directories that others cannot change")
+def test_the_remedy_for_a_closed_log_file(machine: Path) -> None:
+    """Root gives the file away where nobody else can exchange it; else its user makes room."""
+    own = Path(tempfile.mkdtemp(dir="/var/log"))
+    try:
+        for name in ("l", "l.1", "l.2", "l.log"):
+            (own / name).touch(0o600)
+        assert machine_module.give([f"{own}/l"], "u") == [
+            "chown", "u:", f"{own}/l", f"{own}/l.1", f"{own}/l.2"
+        ]  # fmt: skip
+    finally:
+        shutil.rmtree(own)
+    shut = machine / "logs/shut"
+    assert machine_module.give([str(shut)], OTHER)[:5] == ["runuser", "-u", OTHER, "--", "sh"]
+    text = f"{THEIRS}stdout_logfile={shut}\n"
+    (problem,) = (diagnostic.problem for diagnostic in found(machine, text))
+    assert problem.startswith(f"{shut}: {OTHER} may not write to this file; run: runuser -u ")

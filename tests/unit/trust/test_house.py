@@ -20,7 +20,7 @@ LOOKS = {"stat", "exists", "is_file", "is_dir", "iterdir", "isfile", "isdir", "l
 # Modules with the number of their look-ups, and why these may go round trust.
 LOOKING = {
     "check/foreign.py": (1, "whether there is what trust examines next"),
-    "check/machine.py": (2, "tells who may enter; errors are caught"),
+    "check/machine.py": (3, "tells who may enter, and a file's type; errors are caught"),
     "cli/terminal.py": (1, "our own descriptors in /proc"),
     "cli/run_as.py": (2, "/run/systemd, and the file of a unit that systemd has loaded"),
     "config/load.py": (1, "the directory of the configuration"),
