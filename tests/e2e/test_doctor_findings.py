@@ -177,6 +177,11 @@ CASES = {
         {"log-directory-closed"},
         "/srv/barred: mode 0700, owner root",
     ),
+    "shut": Case(
+        "command=sleep 1000\nuser=www-data\nstdout_logfile=/srv/shut/out.log",
+        {"log-file-closed"},
+        "/srv/shut/out.log: mode 0644, owner root",
+    ),
     "lodger": Case(
         "command=sleep 1000\nuser=www-data\nstdout_logfile=/var/log/lodger.log",
         {"log-directory-closed"},
@@ -214,6 +219,7 @@ def test_broken_workers_are_found_and_healed(machine: Machine) -> None:
     machine.write("/root/edit", EDITOR, mode=0o755)
     machine.run("rm -f /run/database; rm -rf /srv/closed /srv/barred /var/log/lodger")
     machine.run("mkdir -m 700 -p /srv/closed /srv/barred; install -d -o www-data /srv/barred/in")
+    machine.run("install -d -o www-data /srv/shut; touch /srv/shut/out.log")  # as Supervisor did
     machine.run(sections())
     machine.run(["wctl", "update"], check=False)
     for name in ("crashing", "hungry"):

@@ -92,7 +92,11 @@ class Examination:
         examined = ExaminedProgram(program, installed, processes, self._commands)
         yield from overrides.findings(self._manager, examined)
         yield from Workers(self._manager, examined, past, since).findings()
-        yield from lost_output.by_notes(self._manager, processes, past, since)
+        closed = self._closed(examined)
+        for finding in lost_output.by_notes(self._manager, processes, past, since):
+            if finding.code != "log-file-fails" or not closed:  # closed tells why it fails
+                yield finding
+        yield from closed
         yield from self._outside(examined)
 
     def _held(self, program: Program, findings: Iterator[Finding]) -> Iterator[Finding]:
@@ -169,17 +173,35 @@ class Examination:
             rivals = supervisor.programs(daemon, timeout=self._timeouts.command)
             yield from supervisor.findings(daemon, rivals, here & names, installed)
 
+    def _runner(self, examined: ExaminedProgram) -> Runner:
+        """Return what runs commands as the program's user.
+
+        Raises:
+            RefusedError: we cannot tell who that is.
+        """
+        program = examined.program
+        unit = examined.installed.instance(examined.installed.numprocs_start)
+        return Runner(
+            program,
+            self._layout.environment,
+            identity(self._manager, program, unit),
+            timeout=self._timeouts.command,
+            user=self._layout.user,
+        )
+
+    def _closed(self, examined: ExaminedProgram) -> list[Finding]:
+        """Return the findings about log files that the program's user cannot write."""
+        try:
+            return list(units.log_files(self._runner(examined), self._commands))
+        except (RefusedError, env_file.NulError):
+            return []  # _outside() tells what that keeps us from
+
     def _outside(self, examined: ExaminedProgram) -> Iterator[Finding]:
         """Examine by commands that need the program's own user and its variables."""
         program = examined.program
-        environment = self._layout.environment
-        timeout, user = self._timeouts.command, self._layout.user
-        unit = examined.installed.instance(examined.installed.numprocs_start)
         console = messenger.console_of(program)
         try:
-            who = identity(self._manager, program, unit)
-            runner = Runner(program, environment, who, timeout=timeout, user=user)
-            yield from units.log_directories(runner, self._commands)
+            runner = self._runner(examined)
             unhealthy = list(_health(runner, self._commands))
             yield from unhealthy
             if any(finding.code == "health" for finding in unhealthy):
