@@ -96,6 +96,10 @@ def _effective(process: dict[str, Any]) -> dict[str, Any]:
         # Supervisor writes to syslog or to a file of any name; wctl to the journal in both cases.
         if process.pop(f"{stream}_syslog") and process[f"{stream}_logfile"] is None:
             process[f"{stream}_logfile"] = "AUTO"
+        # A worker's own output is the journal, as is that of a container's first process.
+        path = str(process[f"{stream}_logfile"])
+        if path.startswith(("/dev/", "/proc/")):
+            process[f"{stream}_logfile"] = None if path == "/dev/null" else "AUTO"
     if process["socket"] and process["socket"][1] and process["socket"][1][1] == -1:
         process["socket"][1][1] = os.getgid()  # supervisord's own group
     if process["redirect_stderr"]:

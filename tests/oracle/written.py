@@ -120,6 +120,11 @@ WRITTEN = {
     "syslog": _program(_CAT, "stdout_logfile=syslog", "stderr_syslog=yes", "stderr_logfile=NONE"),
     "log file at home": _program(_CAT, "stdout_logfile=~/x.log"),
     "one log file": _program(_CAT, "redirect_stderr=true", "stderr_logfile=%(here)s/log/e"),
+    "a shared log file": _program(
+        _CAT, "stdout_logfile=%(here)s/log/s", "stderr_logfile=%(here)s/log/s", *_MANY)
+    + "[program:y]\ncommand=/bin/cat\nstdout_logfile=%(here)s/log/s\n",
+    "devices": _program(_CAT, "stdout_logfile=/dev/null", "stderr_logfile=/proc/1/fd/2")
+    + "[program:y]\ncommand=/bin/cat\nstdout_logfile=/dev/stdout\nstderr_logfile=/dev/null\n",
     "groups of processes": _program(_CAT, "stopasgroup=yes")
     + "[program:y]\ncommand=/bin/cat\nkillasgroup=yes\n",
     "server url": _program(_CAT, "serverurl=unix:///run/x.sock"),

@@ -16,7 +16,7 @@ from wctl.check.codes import Check, Problem
 from wctl.config.model import Program
 from wctl.install import changes
 from wctl.install.installed import Layout, is_masked
-from wctl.trust import accounts, files
+from wctl.trust import access_list, accounts, files
 from wctl.trust.text import shell_join
 from wctl.units import run_as
 
@@ -125,12 +125,18 @@ def give(paths: Sequence[str], user: str) -> list[str]:
     """Return a command for root to paste, after which ``user`` can write log files at ``paths``.
 
     Where others can change what is on the way to a file, root would give ``user`` whatever they put
-    there. So the user itself moves such files away, and the wrapper makes new ones.
+    there. So the user itself moves such files away, and the wrapper makes new ones. A user who
+    cannot needs another directory; the command then shows why.
     """
+    directories = [path.rpartition("/")[0] or "/" for path in paths]
     with suppress(OSError):
-        if all(files.not_roots(path.rpartition("/")[0] or "/") is None for path in paths):
+        links = any(Path(path).is_symlink() for path in paths)
+        if not links and not any(files.not_roots(place, shared=True) for place in directories):
             older = [str(file) for path in map(Path, paths) for file in _older(path)]
-            return ["chown", f"{user}:", *paths, *sorted(older)]
+            return ["chown", "-h", f"{user}:", *paths, *sorted(older)]
+    account = _account(user)
+    if account is None or not all(_may(place, os.W_OK, account) for place in directories):
+        return ["namei", "-l", *paths]
     move = 'for file; do mv -- "$file" "$file.old"; done'
     return ["runuser", "-u", user, "--", "sh", "-c", move, "sh", *paths]
 
@@ -160,7 +166,7 @@ _OF_SYSTEM: tuple[Check, ...] = (
 
 @cache
 def _may(path: str, wanted: int, account: pwd.struct_passwd) -> bool:
-    """Tell whether the mode alone gives an account a permission (access(2) checks only our own)."""
+    """Tell whether an account may have a permission (access(2) checks only our own)."""
     if account.pw_uid == 0:
         return True
     try:
@@ -171,6 +177,8 @@ def _may(path: str, wanted: int, account: pwd.struct_passwd) -> bool:
         return bool(found.st_mode >> 6 & wanted)
     if found.st_gid in _groups(account):
         return bool(found.st_mode >> 3 & wanted)
+    if found.st_mode >> 3 & wanted and access_list.present(path):
+        return True  # these bits are its mask, and it may name the account
     return bool(found.st_mode & wanted)
 
 

@@ -228,6 +228,9 @@ class RotatedFile:
         except BlockingIOError:
             self._wait_for_lock()
             return False
+        except OSError as error:  # a network's file system without locks
+            self._block(f"{self._directory.name}: {error.strerror}")
+            return False
         self._busy_since = None
         status = self._in_place()
         if status is not None and status.st_size < self._size:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import struct
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -323,6 +324,19 @@ def test_nothing_that_supervisor_runs_is_refused(machine: Path) -> None:
     assert found_in(machine, container + Y + "stdout_logfile=/proc/1/fd/1\n") == []
 
 
+def test_an_access_list_may_open_a_log_file(machine: Path) -> None:
+    """Symfony's documentation shares var/log by access lists, of which the mode shows the mask."""
+    shut = machine / "logs/shut"
+    shut.chmod(0o660)
+    text = f"{THEIRS}stdout_logfile={shut}\n"
+    assert found_in(machine, text) == ["log-file-closed"]
+    nobody = 0xFFFFFFFF
+    entries = [(1, 6, nobody), (2, 6, 1), (4, 6, nobody), (16, 6, nobody), (32, 0, nobody)]
+    listed = b"".join(struct.pack("<HHI", *entry) for entry in entries)
+    os.setxattr(shut, "system.posix_acl_access", struct.pack("<I", 2) + listed)
+    assert found_in(machine, text) == []
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has directories that others cannot change")
 def test_the_remedy_for_a_closed_log_file(machine: Path) -> None:
     """Root gives the file away where nobody else can exchange it; else its user makes room."""
@@ -331,11 +345,17 @@ def test_the_remedy_for_a_closed_log_file(machine: Path) -> None:
         for name in ("l", "l.1", "l.2", "l.log"):
             (own / name).touch(0o600)
         assert machine_module.give([f"{own}/l"], "u") == [
-            "chown", "u:", f"{own}/l", f"{own}/l.1", f"{own}/l.2"
+            "chown", "-h", "u:", f"{own}/l", f"{own}/l.1", f"{own}/l.2"
         ]  # fmt: skip
+        os.chown(own, 0, 12345)
+        own.chmod(0o775)
+        machine_module._may.cache_clear()
+        assert machine_module.give([f"{own}/l"], OTHER) == ["namei", "-l", f"{own}/l"]
     finally:
         shutil.rmtree(own)
     shut = machine / "logs/shut"
+    (machine / "readable/link").symlink_to(shut)
+    assert machine_module.give([f"{machine}/readable/link"], OTHER)[0] == "namei"
     assert machine_module.give([str(shut)], OTHER)[:5] == ["runuser", "-u", OTHER, "--", "sh"]
     text = f"{THEIRS}stdout_logfile={shut}\n"
     (problem,) = (diagnostic.problem for diagnostic in found(machine, text))

@@ -278,6 +278,23 @@ def test_a_reader_that_locks_the_file_stops_rotation_only(
     assert contents(path) == [b"12345678\n" * 4 + b"not yet\n", b"new\n"]
 
 
+def test_a_file_system_without_locks_stops_rotation_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as NFS without its lock daemon: no line is lost."""
+
+    def refuse(*_arguments: object) -> None:
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr(rotation, "flock", refuse)
+    path = tmp_path / "a.log"
+    file = RotatedFile(str(path), 10, 3)
+    for _ in range(3):
+        file.write(b"12345678\n")
+    assert contents(path) == [b"12345678\n" * 3]
+    assert file.blocked == "a.log: No locks available"
+
+
 def test_two_objects_take_turns(tmp_path: Path) -> None:
     """Whoever finds the file full rotates it; the other goes on in the new one, at once."""
     path = tmp_path / "a.log"
@@ -357,7 +374,7 @@ class Writer:
             number = 0
             while True:
                 batch = range(number, number + 1 + number % BATCH)
-                file.write(b"".join(line(self.name, each) for each in batch), new_line=True)
+                file.write(b"".join(line(self.name, index) for index in batch), new_line=True)
                 number = batch.stop
                 self._counted[:] = number.to_bytes(8, "little")
         finally:
