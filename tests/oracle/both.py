@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import grp
 import json
 import os
 import pwd
@@ -14,6 +13,7 @@ from typing import Any
 from machine.image import CACHE, locked
 from wctl.config.load import load
 from wctl.config.model import Config, Program, log_file
+from wctl.trust import accounts
 
 VERSION = "4.3.0"
 VARIABLES = {
@@ -148,11 +148,15 @@ def _logfile(program: Program, name: str, number: int) -> str | None:
     return str(path.text(number))
 
 
+def _number(user: str) -> int:
+    return int(user) if user.isdecimal() else pwd.getpwnam(user).pw_uid
+
+
 def _uid(user: str | None) -> int | str | None:
     if user is None:
         return None
     try:
-        return int(user) if user.isdecimal() else pwd.getpwnam(user).pw_uid
+        return _number(user)
     except KeyError:
         return user
 
@@ -165,6 +169,7 @@ def _socket(program: Program) -> list[Any] | None:
         return [f"tcp://{socket.address}", None, None, socket.backlog]
     owner = None
     if socket.owner is not None and _uid(socket.owner) != os.getuid():
-        entry = pwd.getpwnam(socket.owner)
-        owner = [entry.pw_uid, grp.getgrnam(socket.group).gr_gid if socket.group else entry.pw_gid]
+        entry = pwd.getpwuid(_number(socket.owner))
+        group = socket.group and accounts.group(socket.group)
+        owner = [entry.pw_uid, entry.pw_gid if socket.group is None else group]
     return [f"unix://{socket.path}", owner, socket.mode, socket.backlog]

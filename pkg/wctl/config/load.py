@@ -17,13 +17,14 @@ from wctl.config import includes, unsupported, values
 from wctl.config.builder import LIMITS, SHARED, Builder, Shared
 from wctl.config.includes import Merged, Sections
 from wctl.config.model import Config, Group, Program
-from wctl.config.options import OPTION
+from wctl.config.options import OPTION, Option
 from wctl.config.unsupported import SILENCER
 from wctl.errors import Diagnostic, Diagnostics, Exit, WctlError, nearest
 from wctl.systemd import unit_name
 
 _MOST_PROGRAMS = 100_000
 _PRIORITY = OPTION["priority"]
+_PROGRAMS = Option("programs", values.words, (), "the target of a group", "The group's programs.")
 
 
 def default_files(config_directory: Path) -> tuple[Path, ...]:
@@ -90,6 +91,7 @@ class _Loader:
             files=tuple(map(str, self._sections.files)),
             searched=tuple(self._sections.searched),
             unmatched=tuple(self._sections.unmatched),
+            skipped=tuple(self._sections.skipped),
             wctl_ignore=self._ignored("supervisord"),
         )
 
@@ -105,9 +107,9 @@ class _Loader:
             try:
                 names = ChainMap(self._shared.names)
                 if option.name == "environment":
-                    self._shared.environment = self._shared.variables(entry, names)
+                    self._shared.environment = self._shared.variables(entry, names, "supervisord")
                 else:
-                    value = self._shared.value(option, entry, names)
+                    value = self._shared.value(option, entry, names, "supervisord")
                     if option.name == "directory" and not value.text(0).startswith("/"):
                         raise ValueError("expected an absolute path")
                     self._shared.values[option.name] = value
@@ -166,26 +168,45 @@ class _Loader:
             kind, colon, title = section.name.partition(":")
             if kind != "group" or not colon:
                 continue
-            entry = section.entries.get("programs")
-            titles = tuple(dict.fromkeys(values.words(entry.value))) if entry else ()
+            titles = self._titles(section)
             name = self._escaped(section, title.strip())
             first = seen.setdefault(title.strip(), section.name)
             if first != section.name:
                 problem = f"[{first}] has the same name, and both would be one group"
                 self._error("name", section, "", problem)
-            elif not titles:
-                self._error("missing", section, "programs", "missing, expected a list of programs")
-            elif name is not None:
+            elif titles == ():
+                problem = "no programs, so the group has no effect; expected a list of programs"
+                place = section.entries["programs"].place if "programs" in section.entries else None
+                self._findings.warning(
+                    "empty-group", place or section.place, section.name, "programs", problem
+                )
+            elif titles is not None and name is not None:
                 priority = self._priority(section)
                 group = Group(name, title.strip(), _names(titles), priority, section.place)
                 yield _Grouping(group, section, titles)
+
+    def _titles(self, section: Merged) -> tuple[str, ...] | None:
+        """Return the names of a group's programs, each once; None if they are wrong (reported).
+
+        Supervisor runs a program once, too, that its group names twice.
+        """
+        entry = section.entries.get("programs")
+        if entry is None:
+            return ()
+        try:
+            names = ChainMap(self._shared.names)
+            return tuple(dict.fromkeys(self._shared.value(_PROGRAMS, entry, names, section.name)))
+        except ValueError as error:
+            self._error("bad-value", section, "programs", f"{entry.value[:60]!r}: {error}")
+            return None
 
     def _priority(self, section: Merged) -> int:
         entry = section.entries.get("priority") or self._sections.defaults.get("priority")
         if entry is None:
             return int(_PRIORITY.default)
         try:
-            return int(self._shared.value(_PRIORITY, entry, ChainMap(self._shared.names)))
+            names = ChainMap(self._shared.names)
+            return int(self._shared.value(_PRIORITY, entry, names, section.name))
         except ValueError as error:
             self._error("bad-value", section, "priority", f"{entry.value[:60]!r}: {error}")
             return 0

@@ -159,6 +159,20 @@ def test_groups(tmp_path: Path) -> None:
     assert found == [("x", "a\\x2bb", "a+b"), ("y", "a\\x2bb", "a+b"), ("z", "z", "z")]
 
 
+def test_groups_as_supervisor_reads_them(tmp_path: Path) -> None:
+    """The list of programs may use names, and name a program twice; a group may be empty."""
+    text = (
+        f"[program:value]\n{CAT}{X}[supervisord]\nenvironment=LIST='x, x'\n"
+        "[group:a]\nprograms=%(ENV_LIST)s\n[group:b]\nprograms=%(ENV_PLAIN)s\n[group:c]\n"
+    )
+    config = configured(tmp_path, text)
+    assert [finding.code for finding in config.diagnostics] == ["empty-group"]
+    assert [(group.title, group.programs) for group in config.groups] == [
+        ("a", ("x",)),
+        ("b", ("value",)),
+    ]
+
+
 def test_levels(tmp_path: Path) -> None:
     """Programs start by their group's priority, then by their own; equals start together."""
     config = configured(
@@ -174,6 +188,7 @@ def test_levels(tmp_path: Path) -> None:
     ] == [["x", "y"]]
 
 
+_NO_PROGRAMS = "no programs, so the group has no effect; expected a list of programs [empty-group]"
 _NAME = "expected a name without blanks, control characters, ':' and '/'"
 
 
@@ -189,10 +204,13 @@ _NAME = "expected a name without blanks, control characters, ':' and '/'"
             "5: [group:g] programs: there is no [program:workr], did you mean worker?"
             " [unknown-program]",
         ),
-        ("[group:g]\n", "1: [group:g] programs: missing, expected a list of programs [missing]"),
+        ("[group:g]\n", f"1: [group:g] programs: warning: {_NO_PROGRAMS}"),
+        ("[group:g]\nprograms=\n", f"2: [group:g] programs: warning: {_NO_PROGRAMS}"),
         (
-            "[group:g]\nprograms=\n",
-            "2: [group:g] programs: missing, expected a list of programs [missing]",
+            "[group:g]\nprograms=%(ENV_NONESUCH)s\n",
+            "2: [group:g] programs: '%(ENV_NONESUCH)s': %(ENV_NONESUCH)s is not known here,"
+            " expected one of %(host_node_name)s, %(here)s, or %(ENV_X)s for a variable X that is"
+            " set [bad-value]",
         ),
         (
             f"{X}{Y}[group:g]\nprograms=x\n[group: g]\nprograms=y\n",
@@ -215,8 +233,8 @@ _NAME = "expected a name without blanks, control characters, ':' and '/'"
         ),
         (
             f"{X}[group:g]\nprograms=x\npriority=high\n",
-            "5: [group:g] priority: 'high': expected a whole number from -1000000 to 1000000"
-            " [bad-value]",
+            "5: [group:g] priority: 'high': expected a whole number from"
+            " -1000000000000000 to 1000000000000000 [bad-value]",
         ),
         (
             f"{X}[group:a b]\nprograms=x\n",
