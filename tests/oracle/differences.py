@@ -138,7 +138,7 @@ TABLE: tuple[Difference, ...] = (
     Difference(
         "own-outputs",
         "a log file that is the output of supervisord itself is the journal",
-        r"std(out|err)_logfile: '/dev/std(out|err)' and 'AUTO'",
+        r"std(out|err)_logfile: '/dev/(std(out|err)|fd/[12])' and 'AUTO'",
         "command=/bin/cat\nstdout_logfile=/dev/stdout",
     ),
     Difference(
@@ -153,13 +153,6 @@ TABLE: tuple[Difference, ...] = (
         "directory: None and ",
         "[supervisord]\ndirectory=/tmp\n[program:x]\ncommand=/bin/cat",
         text=r"(?im)\[supervisord\][^\[]*^directory *[=:]",
-    ),
-    Difference(
-        "program-twice-in-a-group",
-        "Supervisor reads it twice, and runs one: both have one name",
-        "processes: ",
-        "[supervisord]\n[program:x]\ncommand=/bin/cat\n[group:g]\nprograms=x,x",
-        text=r"(?m)^programs *=.*\b(\S+) *, *\1\b",
     ),
     Difference(
         "process-num-in-sizes",

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from wctl.config.includes import Merged
+from wctl.config.options import OPTION
 from wctl.errors import KEYS_ALIKE, Diagnostics
 
 # Options that wctl implements, by section or kind of section.
@@ -121,6 +122,7 @@ def check(section: Merged, findings: Diagnostics) -> None:
             findings.warning("no-effect", entry.place, section.name, key, problem)
         elif key not in _carried_out(kind):
             near = findings.nearest(key, (*rows, *_carried_out(kind)), KEYS_ALIKE)
+            near = ", expected in [program:x] only" if key in OPTION else near
             findings.warning("unknown-key", entry.place, section.name, key, f"unknown key{near}")
 
 

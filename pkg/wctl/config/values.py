@@ -328,7 +328,7 @@ def environment(value: str, marks: str = "") -> tuple[tuple[str, str], ...]:
 
 
 def cut(value: str, marks: str = "") -> Iterator[str]:
-    """Yield a problem for each text of a valid ``environment`` that Supervisor silently drops."""
+    """Yield why Supervisor silently drops a part of a valid ``environment``."""
     tokens = _tokens(value, marks)
     for start in range(0, len(tokens), 4):
         after = tokens[start + 3 : start + 4]
@@ -338,6 +338,7 @@ def cut(value: str, marks: str = "") -> Iterator[str]:
                 f"{what} after the value of {tokens[start]} is dropped, as in Supervisor; quote the"
                 " whole value, and separate variables with commas"
             )
+            break
     if "#" in value and len(_tokens(value, marks, comments="")) != len(tokens):
         yield "what follows # is dropped, as in Supervisor; quote the whole value"
 
