@@ -194,7 +194,7 @@ TABLE: tuple[Difference, ...] = (
     ),
     Difference(
         "program-and-group-of-one-name",
-        "both would be the same target: an error here",
+        "Supervisor makes two groups of one name, and runs one of them: an error here",
         "refused by wctl: .*both would be the same",
         "[supervisord]\n[program:x]\ncommand=/bin/cat\n"
         "[program:y]\ncommand=/bin/cat\n[group:x]\nprograms=y",

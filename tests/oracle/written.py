@@ -141,6 +141,8 @@ WRITTEN = {
     "group without programs": _program(_CAT) + "[group:g]\nprograms=\n[group:h]\npriority=1\n",
     "group with a program twice": _program(_CAT) + "[program:y]\ncommand=/bin/cat\n"
     "[group:g]\nprograms=x,y,x\n",
+    "group with the name of its program": _program(_CAT) + "[program:y]\ncommand=/bin/cat\n"
+    "[group:x]\nprograms=y,x\npriority=5\n",
     "group of itself": _program(_CAT) + "[group:x]\nprograms=x\n",
     "unknown keys": _program(_CAT, "autostrat=no", "wctl_ignore=unknown-key", "memory_max=1G"),
     "unknown sections": _program(_CAT) + "[programme:y]\nx=1\n[ctlplugin:z]\na=b\n",

@@ -76,6 +76,12 @@ TABLE: tuple[Code, ...] = (
         "List its programs, or remove the group.",
     ),
     _warning(
+        "group-renamed",
+        "A group and a program of this name would be the same target, so the group's name gets the"
+        " suffix -group: wctl restart NAME-group. Workers see Supervisor's name.",
+        "Use the new name in scripts, or choose another name for the group.",
+    ),
+    _warning(
         "number-clamped",
         "Supervisor takes numbers of any size, and wctl uses the nearest number that it counts to.",
         "Write the number that the finding names.",

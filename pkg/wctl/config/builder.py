@@ -48,11 +48,11 @@ class Shared:
     expanded: int = 0  # the number of characters so far
 
     def value(
-        self, option: Option, entry: Entry, names: ChainMap[str, object], section: str
+        self, option: Option, entry: Entry, names: ChainMap[str, object], section: str = ""
     ) -> Any:
         """Return the value of ``entry``: a Template if the option expands, else the parsed value.
 
-        A number that wctl cannot count to becomes a warning about ``section``.
+        A number that wctl cannot count to becomes a warning about ``section``, if that is given.
 
         Raises:
             ValueError: the value is wrong, or the values of all programs are too long.
@@ -74,8 +74,9 @@ class Shared:
         try:
             return option.parse(written)
         except values.Clamped as clamped:
-            problem = f"{_shown(written)}: {clamped.why}"
-            self.findings.warning("number-clamped", entry.place, section, entry.key, problem)
+            if section:
+                problem = f"{_shown(written)}: {clamped.why}"
+                self.findings.warning("number-clamped", entry.place, section, entry.key, problem)
             return clamped.number
 
     def variables(

@@ -23,6 +23,7 @@ from wctl.errors import Diagnostic, Diagnostics, Exit, WctlError, nearest
 from wctl.systemd import unit_name
 
 _MOST_PROGRAMS = 100_000
+_GROUP = "-group"  # ends the name of a group that has the name of one of its programs
 _PRIORITY = OPTION["priority"]
 _PROGRAMS = Option("programs", values.words, (), "the target of a group", "The group's programs.")
 
@@ -182,8 +183,25 @@ class _Loader:
                 )
             elif titles is not None and name is not None:
                 priority = self._priority(section)
+                name = self._name_beside_program(section, name, title.strip(), titles)
                 group = Group(name, title.strip(), _names(titles), priority, section.place)
                 yield _Grouping(group, section, titles)
+
+    def _name_beside_program(
+        self, section: Merged, name: str, title: str, titles: tuple[str, ...]
+    ) -> str:
+        """Return the name of a group's target: another one if a program of the group has it."""
+        other = f"{title}{_GROUP}"
+        taken = {known for known, _ in self._program_sections()}
+        if title not in titles or titles == (title,) or other in taken:
+            return name
+        try:
+            name = unit_name.escape(other)
+        except ValueError:
+            return name  # too long: _check_group() reports it
+        problem = f"a program of the group has this name, so wctl calls the group {other}"
+        self._findings.warning("group-renamed", section.place, section.name, "", problem)
+        return name
 
     def _titles(self, section: Merged) -> tuple[str, ...] | None:
         """Return the names of a group's programs, each once; None if they are wrong (reported).
@@ -228,7 +246,8 @@ class _Loader:
             if title not in known:
                 problem = f"there is no [program:{title}]{self._findings.nearest(title, known)}"
                 self._error("unknown-program", grouping.section, "programs", problem)
-        if grouping.group.title in known and grouping.titles != (grouping.group.title,):
+        title, alone = grouping.group.title, grouping.titles == (grouping.group.title,)
+        if title in known and not alone and grouping.group.name == unit_name.escape(title):
             problem = "a program has this name, and both would be the same target"
             self._error("name", grouping.section, "", f"{problem}, expected another name")
 

@@ -173,6 +173,16 @@ def test_groups_as_supervisor_reads_them(tmp_path: Path) -> None:
     ]
 
 
+def test_a_group_with_the_name_of_its_program(tmp_path: Path) -> None:
+    """The group's units have another name; workers see the name that they see in Supervisor."""
+    config = configured(tmp_path, f"{X}{Y}[group:x]\nprograms=y,x\npriority=5\n")
+    (group,) = config.groups
+    assert (group.name, group.title, group.programs) == ("x-group", "x", ("y", "x"))
+    found = [(program.name, program.group, program.group_title) for program in config.programs]
+    assert found == [("x", "x-group", "x"), ("y", "x-group", "x")]
+    assert [len(level) for level in config.levels()] == [2]
+
+
 def test_levels(tmp_path: Path) -> None:
     """Programs start by their group's priority, then by their own; equals start together."""
     config = configured(
@@ -228,7 +238,12 @@ _NAME = "expected a name without blanks, control characters, ':' and '/'"
         ),
         (
             f"{X}{Y}[group:x]\nprograms=x,y\n",
-            "5: [group:x]: a program has this name, and both would be the same target, expected"
+            "5: [group:x]: warning: a program of the group has this name, so wctl calls the group"
+            " x-group [group-renamed]",
+        ),
+        (
+            f"{X}{Y}[program:x-group]\n{CAT}[group:x]\nprograms=x,y\n",
+            "7: [group:x]: a program has this name, and both would be the same target, expected"
             " another name [name]",
         ),
         (
