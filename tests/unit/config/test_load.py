@@ -79,9 +79,7 @@ def test_environment_of_supervisord(tmp_path: Path) -> None:
 
 def test_what_is_wrong_in_supervisord(tmp_path: Path) -> None:
     """wctl reports every bad value of [supervisord], only in that section."""
-    text = (
-        "[supervisord]\numask=9\nuser=a b\nminfds=y\nminprocs=x\nenvironment=A=%(process_num)d\n"
-    )
+    text = "[supervisord]\numask=9\nuser=a b\nminfds=y\nminprocs=x\nenvironment=A=%(process_num)d\n"
     text += "directory=srv\n"
     config = configured(tmp_path, text + X)
     assert [
