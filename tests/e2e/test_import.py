@@ -24,7 +24,7 @@ user = www-data
 environment = APP_RUN_LOG="{LOG}"
 autorestart = true
 stopwaitsecs = 20
-stdout_events_enabled = false ; for no listener
+stdout_events_enabled = true ; for a listener
 """
 OTHERS = """[program:clock]
 command = sh -c 'test "$SUPERVISOR_SERVER_URL" -o -e /run/good && exec sleep 1000'
@@ -87,7 +87,7 @@ def test_takeover_under_load_loses_no_message(supervised: Machine) -> None:
 
     written = machine.read("/etc/wctl/conf.d/workers.conf")
     assert "; What consumes the queue.\n" in written
-    assert "\n; stdout_events_enabled = false ; for no listener\n" in written
+    assert "\n; stdout_events_enabled = true ; for a listener\n" in written
     assert "\ndirectory = /srv/app\n" in written
     assert machine.run("stat -c %a /etc/wctl/conf.d/workers.conf").out == "640\n"
     assert machine.run("wctl check --strict").out == "1 program, 0 errors, 0 warnings\n"

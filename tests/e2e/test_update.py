@@ -201,9 +201,9 @@ def test_update_removes_only_what_it_has_read(machine: Machine) -> None:
     assert states(machine) == {"prod@00": "RUNNING"}
 
 
-@pytest.mark.parametrize("lost", ["mount", "text"])
+@pytest.mark.parametrize("lost", ["mount", "link", "text"])
 def test_update_stops_nothing_for_a_configuration_that_is_lost(machine: Machine, lost: str) -> None:
-    """An empty file, or an include whose files are not mounted, stops no worker by itself."""
+    """An empty file, or an include whose files are not there, stops no worker by itself."""
     machine.run("rm -rf /srv/mount; mkdir /srv/mount")
     machine.write("/srv/mount/p.conf", program("p", 1000, TWO))
     include = "[include]\nfiles=/srv/mount/*.conf\n"
@@ -212,6 +212,10 @@ def test_update_stops_nothing_for_a_configuration_that_is_lost(machine: Machine,
     if lost == "mount":
         machine.run("rm /srv/mount/p.conf")
         why = "no such file: /srv/mount/*.conf, which the configuration includes"
+        configure(machine, include + program("q", 2000))
+    elif lost == "link":
+        machine.run("ln -sf nonesuch /srv/mount/p.conf")
+        why = "cannot read /srv/mount/p.conf, which the configuration includes"
         configure(machine, include + program("q", 2000))
     else:
         machine.write("/srv/mount/p.conf", "; nothing\n")

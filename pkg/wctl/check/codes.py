@@ -59,7 +59,34 @@ TABLE: tuple[Code, ...] = (
         "A unit of this name belongs to another package, or was written by hand.",
         "Choose another name, or move that unit away.",
     ),
-    _warning("include", "An [include] adds nothing.", "Correct the pattern or remove it."),
+    _warning(
+        "include",
+        "An [include] adds nothing, or a file that it names cannot be read. Supervisor ignores"
+        " both.",
+        "Correct the pattern, the link or the mode of the file, or remove it.",
+    ),
+    _warning(
+        "empty-group",
+        "Supervisor makes a group without programs; a unit without anything to start has no use.",
+        "List its programs, or remove the group.",
+    ),
+    _warning(
+        "group-renamed",
+        "A group and a program of this name would be the same target, so the group's name gets the"
+        " suffix -group: wctl restart NAME-group. Workers see Supervisor's name.",
+        "Use the new name in scripts, or choose another name for the group.",
+    ),
+    _warning(
+        "number-clamped",
+        "Supervisor takes numbers of any size, and wctl uses the nearest number that it counts to.",
+        "Write the number that the finding names.",
+    ),
+    _warning(
+        "environment-cut",
+        "Supervisor silently drops a # outside quotes with what follows it, and any word between a"
+        " value and the next variable. So does wctl: workers get the same variables.",
+        'Quote each value, as in KEY="value", and separate variables with commas.',
+    ),
     _warning(
         "unknown-key",
         "An unknown key is often misspelt, since Supervisor silently ignores unknown keys.",
@@ -106,7 +133,11 @@ TABLE: tuple[Code, ...] = (
         "Without user, a worker runs as root, and so does whoever finds a hole in it.",
         "Set user to the account that the worker needs; user = root says that it must be root.",
     ),
-    _warning("user-missing", "Every start fails until the user exists.", "Create the user."),
+    _warning(
+        "user-missing",
+        "Every start fails until the user, or the owner of the socket, exists.",
+        "Create the user or group.",
+    ),
     _warning(
         "directory-missing",
         "Every start fails until the directory exists.",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from wctl.check import checker, codes
+from wctl.check import checker, codes, summary
 from wctl.cli.app import Session, at_least, pass_session, shared
 from wctl.cli.completion import complete_programs
 from wctl.cli.output import echo
@@ -30,9 +30,13 @@ from wctl.units.render import render as render_files
 @shared
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @click.option("--strict", is_flag=True, help="Also exit with 1 if there are warnings.")
+@click.option("-v", "--verbose", is_flag=True, help="Show each option that has no effect.")
 @pass_session
-def check(session: Session, as_json: bool, strict: bool) -> int:
+def check(session: Session, as_json: bool, strict: bool, verbose: bool) -> int:
     """Check the configuration and show all errors and warnings.
+
+    The options of a section that have no effect in wctl have one line; --verbose and --json show
+    each of them.
 
     Exit code: 1 if there are errors, otherwise 0, even if there are warnings.
 
@@ -44,6 +48,7 @@ def check(session: Session, as_json: bool, strict: bool) -> int:
     if as_json:
         echo(json.dumps([_record(finding) for finding in findings], indent=2))
     else:
+        findings = findings if verbose else summary.condensed(findings)
         for finding in findings:
             echo(finding, err=finding.error)
     errors = sum(finding.error for finding in findings)

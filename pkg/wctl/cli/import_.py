@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from wctl.check import checker
+from wctl.check import checker, summary
 from wctl.cli.app import Session, pass_session, shared
 from wctl.cli.output import echo
 from wctl.cli.progress import Progress
@@ -109,7 +109,7 @@ def _report(session: Session, found: Migration, warnings: Iterable[Diagnostic]) 
         return
     _list("Carried over:", map(_carried_over, found.programs))
     _list("Changes:", (f"{name}: {change}" for name, change in found.changes))
-    _list("Left out:", map(str, found.left_out))
+    _list("Left out:", map(str, summary.condensed(found.left_out)))
     _list("To review:", map(str, warnings))
 
 

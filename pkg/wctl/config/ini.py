@@ -33,6 +33,7 @@ class Entry:
     key: str
     value: str
     place: Place
+    comment: str = ""  # the first one that was cut from its lines, with its mark
 
 
 @dataclass(frozen=True)
@@ -83,10 +84,10 @@ def parse(data: bytes, file: str) -> Document:
         diagnostics.append(_syntax(file, lines.number, str(error)))
     return Document(
         sections=tuple(
-            Section(name, Place(file, recording.line), _entries(recording, file))
+            Section(name, Place(file, recording.line), _entries(recording, file, lines.comments))
             for name, recording in lines.sections.items()
         ),
-        defaults=_entries(parser.defaults(), file),
+        defaults=_entries(parser.defaults(), file, lines.comments),
         diagnostics=(*diagnostics, *_repeated(lines, parser.defaults(), file)),
     )
 
@@ -114,6 +115,7 @@ class _Lines:
         self.texts = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
         self.number = 0
         self.sections: dict[str, _Recording] = {}
+        self.comments: dict[int, str] = {}  # number of an option's line → the comment in its value
 
     def __iter__(self) -> Iterator[str]:
         for line in self.texts:
@@ -233,8 +235,13 @@ def _check_lines(lines: _Lines, file: str) -> list[Diagnostic]:
     a list that takes quadratic time to grow.
     """
     found = []
-    bad = sections = 0
+    bad = sections = option = 0
     for index, kind, text in _classified(lines.texts):
+        if kind is _Kind.OPTION:
+            option = index + 1
+        comment = lines.texts[index].strip()[len(text) :].lstrip()
+        if comment and kind in (_Kind.OPTION, _Kind.CONTINUATION):
+            lines.comments.setdefault(option, comment)
         if kind is _Kind.HEADER:
             sections += 1
             if sections > _MOST_SECTIONS:
@@ -256,10 +263,11 @@ def _what_is_wrong(text: str, sections: int) -> str:
     return f"cannot understand {_short(repr(text))}, expected {_EXPECTED}"
 
 
-def _entries(found: Mapping[str, Any], file: str) -> tuple[Entry, ...]:
+def _entries(found: Mapping[str, Any], file: str, comments: Mapping[int, str]) -> tuple[Entry, ...]:
     assert isinstance(found, _Recording)
+    lines = {key: found.line_of.get(key, 0) for key in found}
     return tuple(
-        Entry(key, _joined(value), Place(file, found.line_of.get(key, 0)))
+        Entry(key, _joined(value), Place(file, lines[key]), comments.get(lines[key], ""))
         for key, value in found.items()
     )
 

@@ -214,6 +214,7 @@ class Config:
     files: tuple[str, ...] = ()  # that were read
     searched: tuple[str, ...] = ()  # directories in which [include] has looked for files
     unmatched: tuple[str, ...] = ()  # patterns of [include] without a file
+    skipped: tuple[str, ...] = ()  # matches of [include] that cannot be read
     wctl_ignore: tuple[str, ...] = ()  # of [supervisord] and [DEFAULT]: for the configuration
 
     @property
@@ -224,6 +225,8 @@ class Config:
         if self.unmatched:
             missing = ", ".join(self.unmatched)
             return f"no such file: {missing}, which the configuration includes"
+        if self.skipped:
+            return f"cannot read {', '.join(self.skipped)}, which the configuration includes"
         return ""
 
     @property

@@ -44,14 +44,13 @@ class Case:
 
 CASES = (
     Case("syntax", f"{X}key\n", f"{X}; key\n"),
-    Case("unreadable", f"{X}[include]\nfiles=readable\n", f"{X}[include]\nfiles=readable/*\n"),
+    Case("unreadable", f"{X}[include]\nfiles=large\n", f"{X}[include]\nfiles=readable/*\n"),
     Case("missing", "[program:x]\n", X),
-    Case("missing", "[group:g]\n", f"{X}[group:g]\nprograms=x\n"),
     Case("missing", "[include]\n", "[include]\nfiles=readable/*\n"),
     Case("missing", f"[fcgi-program:x]\n{CAT}",
          f"[fcgi-program:x]\n{CAT}socket=unix:///s\n"),
     Case("bad-value", f"{X}startsecs=soon\n", f"{X}startsecs=5\n"),
-    Case("bad-value", "[supervisord]\nminfds=-1\n", "[supervisord]\nminfds=0\n"),
+    Case("bad-value", "[supervisord]\nminfds=x\n", "[supervisord]\nminfds=0\n"),
     Case("name", f"[program:a b]\n{CAT}", f"[program:a+b]\n{CAT}"),
     Case("name", f"{X}{Y}[group:x]\nprograms=y\n", f"{X}{Y}[group:z]\nprograms=y\n"),
     Case("process-name", f"{X}numprocs=2\nprocess_name=p\n",
@@ -65,13 +64,20 @@ CASES = (
     Case("name-taken", f"[fcgi-program:busy]\n{CAT}socket=unix:///s\n",
          f"[program:busy]\n{CAT}"),
     Case("include", f"{X}[include]\nfiles=*.none\n", f"{X}[include]\nfiles=readable/*\n"),
+    Case("include", f"{X}[include]\nfiles=dangling\n", f"{X}[include]\nfiles=readable/*\n"),
+    Case("include", f"{X}[include]\nfiles=readable\n", f"{X}[include]\nfiles=readable/*\n"),
+    Case("empty-group", "[group:g]\n", f"{X}[group:g]\nprograms=x\n"),
+    Case("group-renamed", f"{X}{Y}[group:x]\nprograms=x,y\n",
+         f"{X}{Y}[group:x]\nprograms=x\n"),
+    Case("number-clamped", f"{X}startretries=999999999\n", f"{X}startretries=99999\n"),
+    Case("environment-cut", f"{X}environment=A=a#b\n", f"{X}environment=A='a#b'\n"),
     Case("unknown-key", f"{X}autostrat=1\n", f"{X}autostart=1\n"),
     Case("unknown-key", "[supervisord]\nuserr=u\n", f"[supervisord]\nuser={OTHER}\n"),
     Case("unknown-section", "[programme:x]\n", "[supervisord]\n"),
     Case("unknown-code", f"{X}wctl_ignore=short-stopp\n", f"{X}wctl_ignore=short-stop\n"),
     Case("unknown-code", f"{X}wctl_ignore=syntax\n", f"{X}wctl_ignore=include\n"),
     Case("repeated-key", f"{X}nice=1\nnice=1\n", f"{X}nice=1\n"),
-    Case("no-effect", f"{X}stdout_events_enabled=1\n", f"{X}redirect_stderr=1\n"),
+    Case("no-effect", f"{X}stdout_events_enabled=1\n", f"{X}stdout_events_enabled=0\n"),
     Case("no-effect", "[supervisord]\nlogfile=/l\n", "[supervisord]\numask=022\n"),
     Case("command-not-found", "[program:x]\nuser=0\ncommand=/bin/nonesuch\n", X),
     Case("command-not-found", "[program:x]\nuser=0\ncommand=cat\nenvironment=PATH=/nonesuch\n",
@@ -100,7 +106,11 @@ CASES = (
     Case("root-worker", f"{ANYBODY}systemd.Unit.User={OTHER}\n",
          f"{ANYBODY}systemd.Service.User=root\n"),
     Case("user-missing", f"{ANYBODY}user=nonesuch\n", f"{ANYBODY}user={OTHER}\n"),
-    Case("user-missing", f"{ANYBODY}user=99999999999999\n", f"{ANYBODY}user=0\n"),
+    Case("user-missing", f"{ANYBODY}user=4294967294\n", f"{ANYBODY}user=0\n"),
+    Case("user-missing", f"[fcgi-program:x]\n{CAT}socket=unix:///s\nsocket_owner=nonesuch\n",
+         f"[fcgi-program:x]\n{CAT}socket=unix:///s\nsocket_owner={OTHER}\n"),
+    Case("user-missing", f"[fcgi-program:x]\n{CAT}socket=unix:///s\nsocket_owner=0:nonesuch\n",
+         f"[fcgi-program:x]\n{CAT}socket=unix:///s\nsocket_owner=0:0\n"),
     Case("directory-missing", f"{X}directory=%(here)s/none\n", f"{X}directory=%(here)s/open\n"),
     Case("directory-closed", f"{ANYBODY}user={OTHER}\ndirectory=%(here)s/closed\n",
          f"{ANYBODY}user={OTHER}\ndirectory=%(here)s/open\n"),
@@ -194,6 +204,9 @@ def machine(tmp_path: Path) -> Path:
     (tmp_path / "logs/link").symlink_to("none")
     for name in ("ours", "fifo"):
         (tmp_path / "logs" / name).chmod(0o666)
+    (tmp_path / "dangling").symlink_to("nonesuch")
+    with (tmp_path / "large").open("wb") as large:
+        large.truncate((64 << 20) + 1)
     for unit in ("etc/taken@.service", "etc/busy.socket", "usr/packaged.target"):
         (tmp_path / unit).parent.mkdir(exist_ok=True)
         (tmp_path / unit).write_text("[Unit]\n")

@@ -25,7 +25,7 @@ GROUP = "[group:g]\nprograms=x,nosuch\n"
         ("[program:a b]\ncommand=a\n", 0, ["a b"], []),
         (f"{X}requires=nosuch\n{Y}", 0, ["x"], []),
         (X + GROUP, 0, [], ["g"]),
-        (f"{X}[group:g]\n", 0, [], ["g"]),
+        (f"{X}[group:g]\nprograms=%(ENV_NO)s\n", 0, [], ["g"]),
         (f"{X}[group:x]\nprograms=x\n[group:g]\nprograms=x\n", 0, [], ["g"]),
         (f"{X}[group:g]\nprograms=x\npriority=high\n", 0, [], ["g"]),
         (f"{X}[supervisord]\numask=9\n", 1, [], []),

@@ -173,7 +173,7 @@ def test_broken_program_gets_no_new_group(machine: Machine) -> None:
 
 GROUPS = {
     "unknown": "[group:g]\nprograms=a,b,nosuch\n",
-    "empty": "[group:g]\n",
+    "expansion": "[group:g]\nprograms=%(ENV_NO)s\n",
     "priority": f"{GROUP}priority=high\n",
     "twice": f"{GROUP}[group: g]\nprograms=a,b\n",
     "in two": f"[group:f]\nprograms=a\n{GROUP}",
