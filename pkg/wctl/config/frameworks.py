@@ -6,11 +6,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from wctl.config import values
+from wctl.config import consoles, values
 from wctl.config.model import Program
 
-# Options that make a queue worker exit by itself with code 0, so that systemd restarts it.
-_PLANNED_ENDS = ("--time-limit", "--limit", "--memory-limit", "--max-time", "--max-jobs")
 _LARAVEL_COMMANDS = ("queue:work", "queue:listen", "horizon:work")
 
 
@@ -39,33 +37,73 @@ def soft_limit(program: Program) -> SoftLimit | None:
 
 @dataclass(frozen=True)
 class MessageLimit:
-    """The time, in seconds, that the worker allows for one message."""
+    """The time, in seconds, that the worker allows for one message, or for the last ones."""
 
     written: str
     seconds: int
+    loses: bool = False  # it puts messages back only after that time; to kill it then loses them
+
+
+# The option for the time of a message, and its default in seconds.
+_MESSAGE_LIMITS = {
+    "Laravel": (("--timeout",), 60),
+    "Sidekiq": (("--timeout", "-t"), 25),
+}
 
 
 def message_limit(program: Program) -> MessageLimit | None:
-    """Return the worker's time limit for a message: Laravel's --timeout, by default 60 seconds."""
-    words = _words(program)
-    if not set(words) & set(_LARAVEL_COMMANDS):
+    """Return the worker's time limit for a message, as given or by default; None if unknown."""
+    worker = consoles.of(program)
+    if worker is None or worker.console.title not in _MESSAGE_LIMITS:
         return None
-    limit = _option(words, "--timeout")
+    title = worker.console.title
+    names, default = _MESSAGE_LIMITS[title]
+    limit = worker.option(*names)
+    loses = title == "Sidekiq"
     if limit is None:
-        return MessageLimit("Laravel's --timeout of 60 s", 60)
-    return (
-        MessageLimit(f"--timeout={limit}", int(limit))
-        if re.fullmatch(r"\d{1,9}", limit, re.ASCII)
-        else None
-    )
+        return MessageLimit(f"{title}'s {names[0]} of {default} s", default, loses)
+    if not re.fullmatch(r"\d{1,9}", limit, re.ASCII) or (int(limit) == 0 and not loses):
+        return None  # to Laravel, 0 is no limit
+    return MessageLimit(f"{names[0]}={limit}", int(limit), loses)
 
 
-def planned_end(program: Program) -> str | None:
-    """Return the first option, as written, that makes the worker exit by itself with code 0."""
-    for word in _words(program):
-        if word.partition("=")[0] in _PLANNED_ENDS:
-            return word
-    return None
+@dataclass(frozen=True)
+class PlannedEnd:
+    """What makes the worker exit by itself with code 0, so that systemd restarts it."""
+
+    written: str
+    kind: str  # see consoles.py
+
+    @property
+    def may_come_at_once(self) -> bool:
+        """Whether it may come before the worker has lived for a second."""
+        return self.kind in (consoles.COUNT, consoles.EMPTY)
+
+
+def planned_ends(words: tuple[str, ...]) -> list[PlannedEnd]:
+    """Return the planned ends of the worker in a command line, in the order written.
+
+    A shell that goes on after the worker has none.
+    """
+    worker = consoles.find(words)
+    if worker is None or worker.call.looped:
+        return []
+    return [PlannedEnd(written, end.kind) for end, written in worker.ends]
+
+
+def planned_end(program: Program) -> PlannedEnd | None:
+    """Return the first of the program's planned ends."""
+    return next(iter(planned_ends(words(program))), None)
+
+
+def early_end(words: tuple[str, ...]) -> PlannedEnd | None:
+    """Return the first planned end that may come before the worker has lived for a second."""
+    return next((end for end in planned_ends(words) if end.may_come_at_once), None)
+
+
+def words(program: Program) -> tuple[str, ...]:
+    """Return the command line of the program's first instance."""
+    return tuple(_words(program))
 
 
 def _words(program: Program) -> list[str]:

@@ -252,6 +252,7 @@ OWN = {code.name: code for code in TABLE}
 # do not tell everything.
 FROM_CHECK = frozenset(
     {
+        "command-not-executable",
         "command-not-found",
         "directory-closed",
         "directory-missing",
@@ -261,7 +262,6 @@ FROM_CHECK = frozenset(
         "memory-high-crawls",
         "planned-end-is-final",
         "shell-syntax",
-        "startsecs-0",
         "user-missing",
     }
 )
