@@ -17,6 +17,7 @@ _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=.*", re.ASCII | re.DOTALL)
 _VARIABLE = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)[^}]*\}|\([^)]*\)?)", re.ASCII)
 _OTHER = re.compile(r"`[^`]+`|^~(?:/.*)?$|(?<==)~/.*$", re.ASCII)
 _GLOB = re.compile(r"(?!\*/[0-9])(?:[\w.~+*-]*/)+[\w.+-]*\*[\w.*+-]*|\*\.\w+", re.ASCII)
+_CODE = re.compile(r"(?=.*\s).*[(){};]", re.DOTALL)  # quoted code of any language
 # Programs whose arguments are code or patterns, which may have any of this.
 _OF_CODE = frozenset(
     {
@@ -54,7 +55,9 @@ def _problems(words: tuple[str, ...], *, code: bool) -> Iterator[str]:
     for word in words[1:]:
         if word in _OPERATORS or _REDIRECTION.fullmatch(word):
             yield _unchanged(word, "write sh -c '...' for a shell")
-    for word in () if code else words:
+    for word in words:
+        if code or _CODE.match(word):
+            continue
         for piece in _VARIABLE.finditer(word):
             name = piece[1] or piece[2]
             instead = f"write %(ENV_{name})s for the variable, or " if name else "write "

@@ -32,7 +32,7 @@ def _planned_end_is_final(program: Program) -> Iterator[Problem]:
 def _ends_before_ready(program: Program) -> Iterator[Problem]:
     if program.ready != "startsecs" or program.startsecs == 0:
         return
-    end = frameworks.early_end(frameworks.words(program))
+    end = frameworks.early_end(frameworks.words(program), program.startsecs)
     if end is not None:
         remedy = "use startsecs=0"
         if end.kind == consoles.EMPTY:
@@ -60,11 +60,12 @@ def _daemonizes(program: Program) -> Iterator[Problem]:
 def _short_stop(program: Program) -> Iterator[Problem]:
     limit = frameworks.message_limit(program)
     problem = None
-    if limit is not None and program.stopwaitsecs < limit.seconds + limit.loses:
+    if limit is not None:
         what = f"{limit.written} lets a message take longer, and a stop cuts such a message off"
         if limit.loses:
             what = f"unfinished jobs are given back only after {limit.written}, and else lost"
-        problem = f"{program.stopwaitsecs} s, but {what}; use {limit.seconds + 5} or more"
+        if program.stopwaitsecs < limit.seconds + limit.loses:
+            problem = f"{program.stopwaitsecs} s, but {what}; use {limit.seconds + 5} or more"
     elif "stopwaitsecs" not in program.places and consoles.of(program) is not None:
         problem = (
             f"the default of {_SHORT_STOP} s: a stop cuts off a message that takes longer; set"

@@ -72,7 +72,7 @@ _CODE = {
 }
 _TO_SCRIPT = {"-m", "-f", "--file", "--"}  # the script, or module of Python, is the next word
 _FAMILY = {"pypy": "python", "nodejs": "node"}
-_KEYWORDS = frozenset({"then", "do", "else", "elif", "if", "while", "until", "!", "{"})
+_KEYWORDS = frozenset({"then", "do", "else", "elif", "if", "while", "until", "for", "!", "{"})
 _LOOPS = frozenset({"while", "until", "for"})
 _TOKEN = re.compile(
     r"(?P<operator>[\n;&|()<>]+)"
@@ -161,15 +161,21 @@ def _script(name: str, words: tuple[str, ...]) -> str | None:
 
 def _in_shell(script: str, found: Call) -> Iterator[Call]:
     commands = list(_commands(script))
-    firsts = {words[0] for words, _ in commands}
-    looped = found.looped or bool(firsts & _LOOPS)
-    left = bool(commands) and commands[-1][1] == "&" and "wait" not in firsts
+    waits = any(words[0] == "wait" for words, _ in commands)
+    left = bool(commands) and commands[-1][1] == "&" and not waits
+    loops = 0
     for words, end in commands:
-        background = found.background or (left and end == "&")
-        where = replace(found, in_shell=True, looped=looped, background=background)
         at = 0
         while at < len(words) and (words[at] in _KEYWORDS or _ASSIGNMENT.match(words[at])):
+            loops += words[at] in _LOOPS
             at += 1
+        loops -= words[0] == "done"
+        where = replace(
+            found,
+            in_shell=True,
+            looped=found.looped or loops > 0,
+            background=found.background or (left and end == "&"),
+        )
         yield from _calls(tuple(words[at:]), where)
 
 

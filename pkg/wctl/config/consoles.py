@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from wctl.config import calls
 from wctl.config.calls import Call
@@ -186,6 +187,7 @@ def of(program: Program) -> Worker | None:
     return find(tuple(word.text(program.numprocs_start) for word in program.command))
 
 
+@lru_cache(maxsize=64)
 def find(words: tuple[str, ...]) -> Worker | None:
     """Return the worker that a command line runs; None if it is of no kind that wctl knows."""
     for call in calls.of(words):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from wctl.config import consoles, values
 from wctl.config.model import Program
 
+_MOST_MESSAGES = 500  # that a worker may handle in a second, if they are small
 _LARAVEL_COMMANDS = ("queue:work", "queue:listen", "horizon:work")
 
 
@@ -74,10 +75,12 @@ class PlannedEnd:
     written: str
     kind: str  # see consoles.py
 
-    @property
-    def may_come_at_once(self) -> bool:
-        """Whether it may come before the worker has lived for a second."""
-        return self.kind in (consoles.COUNT, consoles.EMPTY)
+    def may_come_within(self, seconds: int) -> bool:
+        """Tell whether it may come before the worker has lived for some ``seconds``."""
+        number = re.search(r"[0-9]{1,9}$", self.written)
+        if self.kind == consoles.COUNT:
+            return number is None or int(number[0]) <= _MOST_MESSAGES * seconds
+        return self.kind == consoles.EMPTY
 
 
 def planned_ends(words: tuple[str, ...]) -> list[PlannedEnd]:
@@ -96,9 +99,9 @@ def planned_end(program: Program) -> PlannedEnd | None:
     return next(iter(planned_ends(words(program))), None)
 
 
-def early_end(words: tuple[str, ...]) -> PlannedEnd | None:
-    """Return the first planned end that may come before the worker has lived for a second."""
-    return next((end for end in planned_ends(words) if end.may_come_at_once), None)
+def early_end(words: tuple[str, ...], seconds: int) -> PlannedEnd | None:
+    """Return the first planned end that may come before the worker has lived for ``seconds``."""
+    return next((end for end in planned_ends(words) if end.may_come_within(seconds)), None)
 
 
 def words(program: Program) -> tuple[str, ...]:

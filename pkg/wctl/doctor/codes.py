@@ -256,7 +256,6 @@ FROM_CHECK = frozenset(
         "command-not-found",
         "directory-closed",
         "directory-missing",
-        "interrupting-stop",
         "log-directory-missing",
         "memory-below-own-limit",
         "memory-high-crawls",

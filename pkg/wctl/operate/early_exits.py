@@ -46,7 +46,7 @@ def cause(options: Options, left: str) -> str:
     if left:
         return f": it went to the background as {printable(left)}; keep it in the foreground"
     ends = frameworks.planned_ends(words)
-    end = frameworks.early_end(words) or (ends[0] if ends else None)
+    end = frameworks.early_end(words, options.startsecs) or (ends[0] if ends else None)
     if end is None:
         return ""
     written = printable(end.written)

@@ -134,6 +134,8 @@ CASES = (
          f"{ROOT}command=/bin/env artisan queue:work\nstopwaitsecs=60\n"),
     Case("short-stop", f"{ROOT}command=/bin/env sidekiq\nstopwaitsecs=25\n",
          f"{ROOT}command=/bin/env sidekiq\nstopwaitsecs=26\n"),
+    Case("short-stop", f"{ROOT}command=/bin/env sidekiq -t 10\n",
+         f"{ROOT}command=/bin/env sidekiq -t 9\n"),
     Case("group-stop", f"{ROOT}command=/bin/env rq worker\nstopwaitsecs=99\nstopasgroup=true\n",
          f"{ROOT}command=/bin/env rq worker\nstopwaitsecs=99\nkillasgroup=true\n"),
     Case("group-stop",

@@ -65,6 +65,7 @@ def test_a_shell_would_replace_it(tmp_path: Path, line: str, said: str) -> None:
         "jq '.a | $x'",
         "find /srv -name *.php",
         "redis-cli eval 'return $x' 0",
+        "Rscript -e 'app <- load(); app$run(port=80)'",
         "worker --match ^orders$ --other '^a$|^b$'",
         "worker --price 5$ --cost $5",
         "worker *",

@@ -68,6 +68,8 @@ def test_no_command(line: str) -> None:
         ("while true; do worker; sleep 1; done", True, False),
         ("until worker; do sleep 1; done", True, False),
         ("for i in 1 2; do worker $i; done", True, False),
+        ("while sleep 1; do true; done; worker", False, False),
+        ("true; do while true; do worker; done", True, False),
         ("worker &", False, True),
         ("worker & wait", False, False),
         ("other; worker & exec last", False, False),

@@ -135,11 +135,15 @@ def test_planned_end(tmp_path: Path, line: str, expected: tuple[str, str] | None
         (f"{WORK} --max-time=60 --stop-when-empty", "--stop-when-empty"),
         ("rq worker --max-idle-time 5", None),
         ("php yii queue/run", "queue/run"),
+        (f"{WORK} --once", "--once"),
+        (f"{WORK} --max-jobs=500", "--max-jobs=500"),
+        (f"{WORK} --max-jobs=501", None),
+        ("php artisan queue:work --max-jobs=$JOBS", "--max-jobs=$JOBS"),
     ],
 )
 def test_early_end(line: str, written: str | None) -> None:
     """A number of messages, or an empty queue, may come at once; a time or a size does not."""
-    found = frameworks.early_end(tuple(shlex.split(line)))
+    found = frameworks.early_end(tuple(shlex.split(line)), 1)
     assert (found and found.written) == written
 
 
