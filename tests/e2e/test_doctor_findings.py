@@ -149,7 +149,7 @@ CASES = {
         line="autorestart=true",
     ),
     "job": Case(
-        "command=sh -c 'sleep 1.2; test -e /run/database'\nautorestart=false",
+        "command=once\nautorestart=false",
         {"exited"},
         "last exit: exit status 1",
         START,
@@ -223,6 +223,8 @@ def test_broken_workers_are_found_and_healed(machine: Machine) -> None:
     machine.run("mkdir -m 700 -p /srv/closed /srv/barred; install -d -o www-data /srv/barred/in")
     machine.write("/srv/tools/artisan", "#!/usr/bin/env sh\nsleep 3\n", mode=0o755)
     machine.write("/srv/tools/moded", "#!/bin/sh\nexec sleep 1000\n", mode=0o644)
+    once = "#!/bin/sh\nsleep 1.2; test -e /run/database\n"
+    machine.write("/usr/local/bin/once", once, mode=0o755)
     machine.run(sections())
     machine.run(["wctl", "update"], check=False)
     for name in ("crashing", "hungry"):

@@ -36,7 +36,7 @@ _FIRST = 256  # bytes in which the kernel looks for the name of an interpreter (
 def checks(layout: Layout) -> tuple[Check, ...]:
     """Return the check of commands; the units are in ``layout``."""
     # We look up each path once: thousands of programs share a few.
-    for cached in (_stat, _parents, _account, _groups, _first_line, _variables, _of_manager):
+    for cached in (_stat, _parents, _account, _groups, _first_bytes, _variables, _of_manager):
         cached.cache_clear()
 
     def check(program: Program) -> Iterator[Problem]:
@@ -72,7 +72,8 @@ class _Unit:
             if where and _stat(self._directory) is None:
                 return "", ""  # another check says so
         else:
-            missing = f"no such command in {self._path or environment.DEFAULT_PATH}"
+            path = environment.DEFAULT_PATH if self._path is None else self._path
+            missing = f"no such command in PATH={path}"
         reasons = []
         for path in self._files(name):
             why = self._why_not(path)
@@ -89,10 +90,10 @@ class _Unit:
         if "/" in name:
             yield os.path.join(self._directory, name)  # noqa: PTH118 - a str
             return
-        path = self._path
-        for place in (path or environment.DEFAULT_PATH).split(":"):
+        path = environment.DEFAULT_PATH if self._path is None else self._path
+        for place in path.split(":"):
             yield os.path.join(self._directory, place, name)  # noqa: PTH118 - a str
-        if path is None:  # an administrator may have given systemd a longer PATH
+        if self._path is None:  # an administrator may have given systemd a longer PATH
             yield from (f"{place}/{name}" for place in _of_manager(self._layout.user).split(":"))
 
     def _why_not(self, path: str) -> str | None:
@@ -117,10 +118,12 @@ class _Unit:
 
     def _interpreter(self, path: str) -> str:
         """Return what is wrong with the first line of a script; "" if nothing is, or no script."""
-        line = _first_line(path)
+        first = _first_bytes(path)
+        line = "" if first is None else first.partition(b"\n")[0].decode(errors="replace")
         words = line[2:].split()
         if not line.startswith("#!") or not words:
-            return ""
+            text = first is not None and (not first or first.isascii()) and b"\0" not in first
+            return "has no #! line, which names the interpreter of a script" if text else ""
         if line.endswith("\r"):
             return "its lines end as on Windows, so that its interpreter is missing; use dos2unix"
         wanted = words[0]
@@ -187,12 +190,12 @@ def _stat(path: str) -> os.stat_result | OSError | None:
 
 
 @cache
-def _first_line(path: str) -> str:
-    """Return the first line of a file; "" if we cannot tell."""
+def _first_bytes(path: str) -> bytes | None:
+    """Return the beginning of a file; None if we cannot tell."""
     try:
-        return files.beginning(path, _FIRST).partition(b"\n")[0].decode(errors="replace")
+        return files.beginning(path, _FIRST)
     except OSError:
-        return ""
+        return None
 
 
 @cache

@@ -37,11 +37,12 @@ def _ends_before_ready(program: Program) -> Iterator[Problem]:
         remedy = "use startsecs=0"
         if end.kind == consoles.EMPTY:
             remedy = f"do without {end.written}, so that the worker waits for messages"
+        tries = program.startretries + 1
         yield Problem(
             "ends-before-ready",
             "startsecs",
             f"a worker that {end.written} ends within startsecs={program.startsecs} has failed to"
-            f" start, and is FATAL after {program.startretries + 1} such starts; {remedy}",
+            f" start, and is FATAL after {tries} such start{'s' if tries > 1 else ''}; {remedy}",
         )
 
 

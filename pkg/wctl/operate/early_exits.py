@@ -12,7 +12,7 @@ from wctl.wrapper.command_line import Options, decoded, encoded
 
 
 def explained(manager: Manager, unit: str, how: str | None, since: float) -> str | None:
-    """Return how the worker of ``unit`` last ended; if EARLY, with its time and the likely cause.
+    """Return how the worker of ``unit`` last ended; if EARLY, how early, and the likely cause.
 
     ``how`` and ``since`` are the result and an argument of exits.last_exit().
     """
@@ -26,9 +26,17 @@ def explained(manager: Manager, unit: str, how: str | None, since: float) -> str
         run = exits.early_run(unit, user=manager.user, since=since)
     except UnreadableError:
         run = exits.EarlyRun(None)
-    after = "" if run.seconds is None else f" after {run.seconds:.1f} s"
-    goal = f"startsecs={options.startsecs}" if options.ready == "startsecs" else "it was ready"
-    return f"exit status 0{after}, before {goal}{cause(options, run.left)}"
+    return f"exit status 0{_before(options, run.seconds)}{cause(options, run.left)}"
+
+
+def _before(options: Options, seconds: float | None) -> str:
+    """Return in words how early the exit was, ``seconds`` after systemd began the start."""
+    if options.ready != "startsecs":
+        goal, known = "it was ready", seconds is not None
+    else:  # the wrapper's own start counts, too, and may have taken longer
+        goal, known = f"startsecs={options.startsecs}", (seconds or 0.0) < options.startsecs
+    within = f" within {seconds:.1f} s" if known and seconds is not None else ""
+    return f"{within}, before {goal}"
 
 
 def cause(options: Options, left: str) -> str:

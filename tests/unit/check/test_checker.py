@@ -183,7 +183,8 @@ def machine(tmp_path: Path) -> Path:
         (tmp_path / name).chmod(mode)
     for name in ("open", "readable"):
         (tmp_path / name / "empty").touch()
-    (tmp_path / "open/run").touch(0o755)
+    (tmp_path / "open/run").write_text("#!/bin/sh\n")
+    (tmp_path / "open/run").chmod(0o755)
     for unit in ("etc/taken@.service", "etc/busy.socket", "usr/packaged.target"):
         (tmp_path / unit).parent.mkdir(exist_ok=True)
         (tmp_path / unit).write_text("[Unit]\n")

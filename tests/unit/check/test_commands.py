@@ -20,11 +20,13 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A directory with programs, in a place where an operator does not stand."""
     programs = {
         "bin/run": "#!/bin/sh\n",
-        "bin/data": "x\n",
+        "bin/data": "#!/bin/sh\n",
         "bin/php8": "#!/opt/nonesuch/php8 -n\n",
         "bin/by-env": "#!/usr/bin/env -S nonesuch -u\n",
         "bin/by-env-well": "#!/usr/bin/env sh\n",
         "bin/windows": "#!/bin/sh\r\n",
+        "bin/text": "exec sleep 1000\n",
+        "bin/empty": "",
         "late/data": "#!/bin/sh\n",
     }
     for name, text in programs.items():
@@ -66,6 +68,7 @@ def problems(machine: Path, text: str, *, user: bool = False) -> list[str]:
         "command=run\nenvironment_file=%(here)s/variables",
         "command=run\nsystemd.Service.Environment=A=b PATH=HERE/bin",
         "command=run\nsystemd.Service.ExecSearchPath=/nonesuch:HERE/bin",
+        'command=sh\nenvironment=PATH=""\ndirectory=/bin',
         # The first file that can be executed is executed.
         'command=data\nenvironment=PATH="%(here)s/bin:%(here)s/late"',
         "command=by-env-well\nenvironment=PATH=%(here)s/bin:/bin",
@@ -93,16 +96,16 @@ def test_can_be_executed(machine: Path, text: str) -> None:
         ("command=%(here)s/link/run", "command-not-found: /link/run: no such file"),
         (
             "command=none",
-            f"command-not-found: none: no such command in {environment.DEFAULT_PATH}",
+            f"command-not-found: none: no such command in PATH={environment.DEFAULT_PATH}",
         ),
         (
             "command=sh\nenvironment=PATH=%(here)s/bin",
-            "command-not-found: sh: no such command in /bin",
+            "command-not-found: sh: no such command in PATH=/bin",
         ),
         # The variables of files override those of the unit, whatever their order.
         (
             "command=sh\nenvironment_file=%(here)s/variables\nsystemd.Service.Environment=PATH=/bin",
-            "command-not-found: sh: no such command in /bin",
+            "command-not-found: sh: no such command in PATH=/bin",
         ),
         (
             "command=%(here)s/bin/data",
@@ -126,6 +129,17 @@ def test_can_be_executed(machine: Path, text: str) -> None:
             "command=%(here)s/bin/by-env",
             "command-not-executable: /bin/by-env: its interpreter nonesuch is missing",
         ),
+        (
+            "command=%(here)s/bin/text",
+            "command-not-executable: /bin/text: has no #! line, which names the interpreter of a"
+            " script",
+        ),
+        (
+            "command=%(here)s/bin/empty",
+            "command-not-executable: /bin/empty: has no #! line, which names the interpreter of a"
+            " script",
+        ),
+        ('command=sh\nenvironment=PATH=""', "command-not-found: sh: no such command in PATH="),
         (
             "command=%(here)s/bin/windows",
             "command-not-executable: /bin/windows: its lines end as on Windows, so that its"
