@@ -152,7 +152,7 @@ TABLE: tuple[Code, ...] = (
         "ends-before-ready",
         "A worker that ends after some messages, or at an empty queue, may end within startsecs."
         " However it ends, that is a failed start, and too many in a row make it FATAL.",
-        "Set startsecs=0, or use an option that ends the worker after some time.",
+        "Set startsecs=0, or replace the option by one that ends the worker after some time.",
     ),
     _warning(
         "daemonizes",
@@ -167,8 +167,9 @@ TABLE: tuple[Code, ...] = (
     ),
     _warning(
         "group-stop",
-        "With stopasgroup, a stop signals all processes of a worker. The first process would let"
-        " the others finish their messages; their own signal makes them drop these.",
+        "With stopasgroup, every process of the worker gets the stop signal. A process that"
+        " handles a message drops it then; if only the first process gets the signal, it lets the"
+        " others finish.",
         "Leave stopasgroup out.",
     ),
     _warning(

@@ -56,10 +56,10 @@ class _Unit:
         who = run_as.of(program)
         user = str(os.getuid()) if layout.user else who.user or "root"
         self._account = None if who.dynamic else _account(user)  # None: nothing is known of it
-        # systemd.exec(5), WorkingDirectory=
-        self._directory = str(accounts.home()) if layout.user else "/"
         if program.directory is not None:
             self._directory = program.directory.text(program.numprocs_start)
+        else:  # systemd.exec(5), WorkingDirectory=
+            self._directory = str(accounts.home()) if layout.user else "/"
 
     def problem(self) -> tuple[str, str]:
         """Return the code and the text of what is wrong; the text is "" if we know of nothing."""

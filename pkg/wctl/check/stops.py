@@ -35,7 +35,7 @@ def _ends_before_ready(program: Program) -> Iterator[Problem]:
     end = frameworks.early_end(frameworks.words(program), program.startsecs)
     if end is not None:
         remedy = "use startsecs=0"
-        if end.kind == consoles.EMPTY:
+        if end.kind == consoles.EMPTY and program.autorestart == "true":
             remedy = f"do without {end.written}, so that the worker waits for messages"
         tries = program.startretries + 1
         yield Problem(
@@ -82,8 +82,8 @@ def _group_stop(program: Program) -> Iterator[Problem]:
         yield Problem(
             "group-stop",
             "stopasgroup",
-            f"the processes of {worker.console.title} that have the messages get the signal, too,"
-            " and drop these; leave stopasgroup out, for the first process tells the others",
+            f"every process of {worker.console.title} gets the signal, and those that handle"
+            " messages drop them; leave stopasgroup out: the first process lets the others finish",
         )
 
 

@@ -58,8 +58,8 @@ def cause(options: Options, left: str) -> str:
     if end is None:
         return ""
     written = printable(end.written)
-    if end.kind == consoles.EMPTY:
+    if end.kind == consoles.EMPTY and not options.retry:  # which is autorestart=false
         return f": {written} ends it; do without, so that it waits for messages"
-    if end.kind == consoles.COUNT and options.ready == "startsecs":
+    if end.kind in (consoles.COUNT, consoles.EMPTY) and options.ready == "startsecs":
         return f": {written} ends it (use startsecs=0)"
     return f": {written} may have ended it"

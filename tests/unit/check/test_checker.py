@@ -266,6 +266,21 @@ def test_users_own_units_run_as_that_user(machine: Path, text: str) -> None:
     assert found(machine, text, user=True) == []
 
 
+@pytest.mark.parametrize(
+    ("option", "autorestart", "remedy"),
+    [
+        ("--once", "true", "use startsecs=0"),
+        ("--stop-when-empty", "false", "use startsecs=0"),
+        ("--stop-when-empty", "true", "do without --stop-when-empty, so that the worker waits"),
+    ],
+)
+def test_remedy_of_an_early_end(machine: Path, option: str, autorestart: str, remedy: str) -> None:
+    """A worker that is started again at every empty queue would start without end."""
+    text = f"{ROOT}command=/bin/env artisan queue:work {option}\nautorestart={autorestart}\n"
+    problems = {one.code: one.problem for one in found(machine, text)}
+    assert f"; {remedy}" in problems["ends-before-ready"]
+
+
 def test_findings_are_in_the_order_of_the_lines(machine: Path) -> None:
     """Findings are sorted by line; each has the line of its option or of its program."""
     text = "[program:y]\ncommand=/bin/cat\nstopsignal=KILL\nnice=1\nuser=nonesuch\n"

@@ -26,6 +26,7 @@ CONSUME = "php bin/console messenger:consume async"
         (f"{CONSUME} -l 10", ["--ready=tcp:x:1"], "", ": -l 10 may have ended it"),
         (f"{CONSUME} -t 1", [], "", ": -t 1 may have ended it"),
         ("rq worker -b", [], "", ": -b ends it; do without, so that it waits for messages"),
+        ("rq worker -b", ["--retry"], "", ": -b ends it (use startsecs=0)"),
         (CONSUME, [], "", ""),
         ("sleep 1", [], "", ""),
         ("gunicorn -D x", [], "", ": gunicorn -D goes to the background; leave out -D"),
