@@ -102,6 +102,7 @@ _INSTEAD = {
         ("FOREGROUND|NO_DETACH| (-[XtSvVlLf]|configtest|status)", "{} -D FOREGROUND"),
     ),
 }  # programs that do so unless the pattern matches their arguments; each has a setting for it, too
+_OF_APPLICATIONS = ("./", "../", "/app/", "/home/", "/srv/", "/var/")  # a script cron is no cron(8)
 _CONTAINERS = ("docker", "podman", "docker-compose")
 _NO_VALUE = re.compile(r"-[ditPq]+|--(rm|detach|init|interactive|privileged|read-only|tty)")
 
@@ -119,13 +120,14 @@ def _of(call: Call) -> Iterator[Background]:
     if "setsid" in map(calls.base, call.helpers) and not {"-w", "--wait"} & set(call.helpers):
         yield Background("setsid", "leave out setsid: each worker has a session of its own")
     name = call.name
+    own = call.interpreter or call.words[0].startswith(_OF_APPLICATIONS)
     kind = "php-fpm" if re.fullmatch(r"php-fpm[0-9.]*", name) else name
     arguments = call.words[1:]
     if "/init.d/" in call.words[0] and "start" in arguments:
         yield Background(f"{call.words[0]} start", "run the program that it starts")
     for word in (*_flags(kind, arguments), *_of_container(kind, arguments)):
         yield Background(f"{name} {word}", f"leave out {word}")
-    if kind in _UNLESS:
+    if kind in _UNLESS and not own:
         options, wanted = _UNLESS[kind]
         if not _any(options.split(), arguments):
             yield Background(name, f"add {wanted}")
@@ -135,7 +137,7 @@ def _of(call: Call) -> Iterator[Background]:
         verb = next((word for word in given if word in verbs.split()), None)
         if (verb or not verbs) and "--no-daemon" not in arguments:
             yield Background(f"{name} {verb}" if verb else name, f"run {instead.format(name)}")
-    if kind in _INSTEAD:
+    if kind in _INSTEAD and not own:
         pattern, instead = _INSTEAD[kind]
         if not re.search(pattern, " ".join(("", *arguments))):
             yield Background(name, f"run {instead.format(name)}", sure=False)

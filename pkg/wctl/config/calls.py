@@ -100,8 +100,8 @@ class Call:
 
     @property
     def name(self) -> str:
-        """The name of the program, without directories and the suffix of a script."""
-        return re.sub(r"\.(py|php|phar|rb|js)$", "", base(self.words[0]))
+        """The name of the program, without directories."""
+        return base(self.words[0])
 
 
 @lru_cache(maxsize=64)

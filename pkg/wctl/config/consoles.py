@@ -71,7 +71,7 @@ _ALWAYS = ""
 _NOT_IN_THREADS = r"^(?!.*(-P|--pool)[ =]?(threads|solo|gevent|eventlet))"
 _NOT_SIMPLE = r"^(?!.*SimpleWorker)"
 _IN_PROCESSES = r"(-k|--worker-type)[ =]?process"
-_DJANGO = "manage django-admin"
+_DJANGO = "manage.py django-admin django-admin.py"
 _NONE = re.compile(r"0*|-\d+")  # of the values: no end
 _ONCE = _end("--once", COUNT)
 _BURST = _end("--burst -b", EMPTY)
@@ -103,7 +103,7 @@ CONSOLES = (
              (_end("--messages -m", COUNT), _end("--memory-limit -l", MEMORY)), "--route -r"),
     _console("Magento", "magento", "queue:consumers:start", (_end("--max-messages", COUNT),),
              "--batch-size --area-code --multi-process --pid-file-path"),
-    _console("CakePHP", "cake", "worker",
+    _console("CakePHP", "cake cake.php", "worker",
              (_end("--max-jobs", COUNT), _end("--max-runtime", TIME)),
              "--config --queue --processor --logger"),
     _console("Yii", "yii", "queue/run", (_end("", EMPTY),)),
@@ -113,7 +113,7 @@ CONSOLES = (
     _console("RQ", "rqworker", "", (_BURST, *_RQ[1:]), forks=_NOT_SIMPLE),
     _console("RQ", _DJANGO, "rqworker", _RQ, forks=_NOT_SIMPLE),
     _console("django-q", _DJANGO, "qcluster", (_end("--run-once", EMPTY),), forks=_ALWAYS),
-    _console("Huey", "huey_consumer", "", forks=_IN_PROCESSES),
+    _console("Huey", "huey_consumer huey_consumer.py", "", forks=_IN_PROCESSES),
     _console("Huey", _DJANGO, "run_huey", forks=_IN_PROCESSES),
     _console("dramatiq", "dramatiq", forks=_ALWAYS),
     _console("dramatiq", _DJANGO, "rundramatiq", forks=_ALWAYS),

@@ -92,12 +92,3 @@ def test_a_script_that_never_ends_its_quotes() -> None:
 def test_hostile_scripts_take_no_time(piece: str) -> None:
     """A configuration may have a script as long as an argument."""
     calls.of(("sh", "-c", piece * ((1 << 17) // len(piece))))
-
-
-@pytest.mark.parametrize(
-    ("word", "name"),
-    [("/srv/manage.py", "manage"), ("artisan", "artisan"), ("a/b.phar", "b"), ("x.sh", "x.sh")],
-)
-def test_name(word: str, name: str) -> None:
-    """A script goes by its name without directories, and without the suffix of its language."""
-    assert calls.Call((word,)).name == name

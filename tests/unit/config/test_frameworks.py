@@ -188,6 +188,7 @@ def test_option_of_the_worker(tmp_path: Path) -> None:
         ("airflow celery worker", True),
         ("celery -A p worker --pool=threads", False),
         ("celery -A p worker -P gevent", False),
+        ("python celery.py worker", None),
         ("celery -A p beat", None),
         ("rq worker", True),
         ("rq worker -w rq.SimpleWorker", False),
