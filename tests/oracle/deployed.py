@@ -40,6 +40,7 @@ VARIABLES = {
 }
 # What depends on the machine that checks, and not on the deployment.
 OF_THE_MACHINE = {
+    "command-not-executable",
     "command-not-found",
     "directory-closed",
     "directory-missing",

@@ -3,90 +3,23 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from wctl.check import shell, stops
 from wctl.check.codes import Check, Problem
 from wctl.config import frameworks, secrets
 from wctl.config.model import MOST_EARLIER, Config, Program, device
 from wctl.config.values import byte_size
 from wctl.units import run_as
 
-_SHORT_STOP = 10  # seconds: Supervisor's default; many messages take longer
 _WRAPPER_NEEDS = 10 << 20  # bytes: an interpreter that has imported the wrapper
-_OPERATORS = {"|", "||", "&&", "&", ">", ">>", "<", "2>", "2>&1", ";"}
-_SHELL_VARIABLE = re.compile(r"\$(\w+|\{\w+\}|\(.*)", re.ASCII)
 # Directives that determine the state of an instance.
 OURS = {
     "Type", "NotifyAccess", "ExecStart", "PIDFile", "Restart", "RestartPreventExitStatus",
     "RuntimeDirectory", "RuntimeDirectoryPreserve", "LogsDirectory", "SyslogIdentifier",
     "StandardOutput", "StandardError", "KillMode", "RemainAfterExit",
 }  # fmt: skip
-
-
-def _planned_end_is_final(program: Program) -> Iterator[Problem]:
-    option = frameworks.planned_end(program)
-    if option and program.autorestart != "true" and 0 in program.exitcodes:
-        yield Problem(
-            "planned-end-is-final",
-            "autorestart",
-            f"with autorestart={program.autorestart}, systemd does not start the worker again after"
-            f" {option} ends it with exit code 0; use autorestart=true",
-        )
-
-
-def _short_stop(program: Program) -> Iterator[Problem]:
-    limit = frameworks.message_limit(program)
-    if limit is not None and program.stopwaitsecs < limit.seconds:
-        yield Problem(
-            "short-stop",
-            "stopwaitsecs",
-            f"{program.stopwaitsecs} s, but {limit.written} lets a message take longer, and a stop"
-            f" cuts such a message off; use {limit.seconds + 5} or more",
-        )
-    elif "stopwaitsecs" not in program.places and frameworks.planned_end(program):
-        yield Problem(
-            "short-stop",
-            "stopwaitsecs",
-            f"the default of {_SHORT_STOP} s: a stop cuts off a message that takes longer; set"
-            " stopwaitsecs to the time that the slowest message takes",
-        )
-
-
-def _abrupt_stop(program: Program) -> Iterator[Problem]:
-    if program.stopsignal.name == "SIGKILL":
-        yield Problem(
-            "abrupt-stop",
-            "stopsignal",
-            "SIGKILL does not let the worker finish its current message; use TERM",
-        )
-
-
-def _shell_syntax(program: Program) -> Iterator[Problem]:
-    shells = {"sh", "bash", "dash", "zsh"}
-    words = [word.marked() for word in program.command]
-    if os.path.basename(words[0]) in shells:  # noqa: PTH119 - a word, not a path
-        return
-    for word in words[1:]:
-        if word in _OPERATORS or _SHELL_VARIABLE.fullmatch(word):
-            yield Problem(
-                "shell-syntax",
-                "command",
-                f"the command gets {word!r} unchanged, since no shell reads it; write sh -c '...'"
-                " for a shell, or %(ENV_X)s for a variable",
-            )
-            return
-
-
-def _interrupting_stop(program: Program) -> Iterator[Problem]:
-    words = [word.text(0) for word in program.command]
-    if program.stopsignal.name == "SIGINT" and "messenger:consume" in words:
-        yield Problem(
-            "interrupting-stop",
-            "stopsignal",
-            "on SIGINT, Messenger aborts the current message and reports success; use TERM",
-        )
 
 
 def _memory_below_own_limit(program: Program) -> Iterator[Problem]:
@@ -124,16 +57,6 @@ def _memory_high_crawls(program: Program) -> Iterator[Problem]:
                 f"not above the worker's own {soft.written}: the kernel slows the worker to a"
                 " crawl before it can end and start again; leave memory_high out",
             )
-
-
-def _never_ready(program: Program) -> Iterator[Problem]:
-    if program.ready == "startsecs" and program.startsecs == 0:
-        yield Problem(
-            "startsecs-0",
-            "startsecs",
-            "with 0, every start counts as a success, so a worker that crashes at once looks"
-            " RUNNING; use 1 or more",
-        )
 
 
 def _log_device(program: Program) -> Iterator[Problem]:
@@ -294,15 +217,11 @@ def _crowd(config: Config) -> Check:
 
 
 CHECKS: tuple[Check, ...] = (
-    _planned_end_is_final,
-    _short_stop,
-    _interrupting_stop,
-    _abrupt_stop,
-    _shell_syntax,
+    *stops.CHECKS,
+    *shell.CHECKS,
     _memory_below_own_limit,
     _memory_below_wrapper,
     _memory_high_crawls,
-    _never_ready,
     _log_device,
     _open_secret,
     _secret_in_command,

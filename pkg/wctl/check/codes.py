@@ -114,6 +114,12 @@ TABLE: tuple[Code, ...] = (
         "Install the command, or give its whole path.",
     ),
     _warning(
+        "command-not-executable",
+        "Every start fails: the file is there, but the program's user may not execute it, or its"
+        " first line names an interpreter that is missing.",
+        "Change the file's mode or its directories', or correct its first line.",
+    ),
+    _warning(
         "foreign-configuration",
         "Whoever can change a configuration file, or a directory above it, can run commands as"
         " root.",
@@ -186,14 +192,33 @@ TABLE: tuple[Code, ...] = (
         "Set autorestart=true.",
     ),
     _warning(
+        "ends-before-ready",
+        "A worker that ends after some messages, or at an empty queue, may end within startsecs."
+        " However it ends, that is a failed start, and too many in a row make it FATAL.",
+        "Set startsecs=0, or replace the option by one that ends the worker after some time.",
+    ),
+    _warning(
+        "daemonizes",
+        "The command starts another process, and ends. For systemd the worker has ended, or failed"
+        " to start, and systemd kills the process that is left.",
+        "Keep the command in the foreground, as the finding says.",
+    ),
+    _warning(
         "short-stop",
         "A worker that stops finishes its current message; systemd kills it after stopwaitsecs.",
         "Set stopwaitsecs above the time that the slowest message takes.",
     ),
     _warning(
+        "group-stop",
+        "With stopasgroup, every process of the worker gets the stop signal. A process that"
+        " handles a message drops it then; if only the first process gets the signal, it lets the"
+        " others finish.",
+        "Leave stopasgroup out.",
+    ),
+    _warning(
         "interrupting-stop",
-        "On SIGINT, Symfony's Messenger aborts the current message and reports success.",
-        "Set stopsignal=TERM.",
+        "This signal makes the worker drop the message in hand, where another lets it finish.",
+        "Set stopsignal to the signal that the finding names.",
     ),
     _warning(
         "abrupt-stop", "SIGKILL leaves the current message unfinished.", "Set stopsignal=TERM."
@@ -217,11 +242,6 @@ TABLE: tuple[Code, ...] = (
         "memory-high-crawls",
         "Above memory_high, the kernel slows the worker, which then never reaches its own limit.",
         "Leave memory_high out.",
-    ),
-    _warning(
-        "startsecs-0",
-        "Every start counts as a success, so a worker that crashes at once looks RUNNING.",
-        "Set startsecs to 1 or more.",
     ),
     _warning(
         "open-secret",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import glob
 import os
 import pwd
-import shutil
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -25,16 +24,9 @@ def checks(layout: Layout) -> tuple[Check, ...]:
     """Return the checks against this machine, whose units are in ``layout``."""
     own = () if layout.user else _OF_SYSTEM
     # We look up each path and each account once: thousands of programs share a few.
-    for cached in (_which, _account, _is_directory, _is_special, _may, _groups):
+    for cached in (_account, _is_directory, _is_special, _may, _groups):
         cached.cache_clear()
-    return (_command_not_found, _directory_missing, _log_directory_missing, _log_not_a_file, *own)
-
-
-def _command_not_found(program: Program) -> Iterator[Problem]:
-    name = program.command[0].text(program.numprocs_start)
-    path = dict(program.environment).get("PATH")
-    if not _which(name, path.text(0) if path else os.defpath):
-        yield Problem("command-not-found", "command", f"{name}: no such command on this machine")
+    return (_directory_missing, _log_directory_missing, _log_not_a_file, *own)
 
 
 def _root_worker(program: Program) -> Iterator[Problem]:
@@ -167,29 +159,22 @@ _OF_SYSTEM: tuple[Check, ...] = (
 @cache
 def _may(path: str, wanted: int, account: pwd.struct_passwd) -> bool:
     """Tell whether an account may have a permission (access(2) checks only our own)."""
-    if account.pw_uid == 0:
-        return True
     try:
         found = os.stat(path)  # noqa: PTH116 - a str
     except OSError:
         return True  # we may not look, so we cannot tell
-    if found.st_uid == account.pw_uid:
-        return bool(found.st_mode >> 6 & wanted)
-    if found.st_gid in _groups(account):
-        return bool(found.st_mode >> 3 & wanted)
-    if found.st_mode >> 3 & wanted and access_list.present(path):
-        return True  # these bits are its mask, and it may name the account
-    return bool(found.st_mode & wanted)
+    groups = _groups(account)
+    if accounts.may(found, wanted, account, groups):
+        return True
+    if account.pw_uid == found.st_uid or found.st_gid in groups:
+        return False
+    # These bits are the mask of an access list, which may name the account.
+    return bool(found.st_mode >> 3 & wanted) and access_list.present(path)
 
 
 @cache
 def _groups(account: pwd.struct_passwd) -> list[int]:
     return accounts.groups(account)
-
-
-@cache
-def _which(name: str, path: str) -> bool:
-    return shutil.which(name, path=path) is not None
 
 
 @cache

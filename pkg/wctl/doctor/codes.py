@@ -259,16 +259,15 @@ OWN = {code.name: code for code in TABLE}
 # user, because file modes do not tell everything. Of log-not-a-file, the wrapper's notes tell.
 FROM_CHECK = frozenset(
     {
+        "command-not-executable",
         "command-not-found",
         "directory-closed",
         "directory-missing",
-        "interrupting-stop",
         "log-directory-missing",
         "memory-below-own-limit",
         "memory-high-crawls",
         "planned-end-is-final",
         "shell-syntax",
-        "startsecs-0",
         "user-missing",
     }
 )

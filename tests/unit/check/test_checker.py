@@ -22,11 +22,11 @@ ANYBODY = "[program:x]\ncommand=/bin/cat\n"
 CAT = "command=/bin/cat\nuser=root\n"
 X = f"[program:x]\n{CAT}"
 Y = f"[program:y]\n{CAT}"
-CONSUME = "[program:x]\nuser=root\ncommand=/bin/cat messenger:consume\n"
-LIMITED = f"{X}autorestart=true\nstopwaitsecs=60\n".replace(
-    "cat", "cat messenger:consume --memory-limit=64M"
-)
-PLANNED = "[program:x]\nuser=root\ncommand=/bin/cat --time-limit=3600\n"
+CONSUME = "[program:x]\nuser=root\nstopwaitsecs=60\ncommand=/bin/cat messenger:consume\n"
+LIMITED = f"{CONSUME[:-1]} --memory-limit=64M\nautorestart=true\n"
+PLANNED = "[program:x]\nuser=root\ncommand=/bin/cat messenger:consume --time-limit=3600\n"
+COUNTED = f"{CONSUME[:-1]} --limit=10\nautorestart=true\n"
+ROOT = "[program:x]\nuser=0\n"
 OTHER, SECOND, *_ = (
     account.pw_name for account in pwd.getpwall() if account.pw_uid not in (0, os.getuid())
 )
@@ -79,9 +79,11 @@ CASES = (
     Case("repeated-key", f"{X}nice=1\nnice=1\n", f"{X}nice=1\n"),
     Case("no-effect", f"{X}stdout_events_enabled=1\n", f"{X}stdout_events_enabled=0\n"),
     Case("no-effect", "[supervisord]\nlogfile=/l\n", "[supervisord]\numask=022\n"),
-    Case("command-not-found", "[program:x]\nuser=0\ncommand=/bin/nonesuch\n", X),
-    Case("command-not-found", "[program:x]\nuser=0\ncommand=cat\nenvironment=PATH=/nonesuch\n",
-         "[program:x]\nuser=0\ncommand=cat\nenvironment=PATH=/bin:/usr/bin\n"),
+    Case("command-not-found", f"{ROOT}command=/bin/nonesuch\n", X),
+    Case("command-not-found", f"{ROOT}command=cat\nenvironment=PATH=/nonesuch\n",
+         f"{ROOT}command=cat\nenvironment=PATH=/bin:/usr/bin\n"),
+    Case("command-not-executable", f"{ROOT}command=%(here)s/readable/empty\n",
+         f"{ROOT}command=/bin/sh %(here)s/readable/empty\n"),
     Case("foreign-configuration", f"{X}[include]\nfiles=open/*\n",
          f"{X}[include]\nfiles=readable/*\n"),
     Case("foreign-file", f"{X}environment_file=%(here)s/open/empty\n",
@@ -91,7 +93,7 @@ CASES = (
     Case("foreign-file", f"{X}credential=key:%(here)s/open/empty\n",
          f"{X}credential=key:/etc/hostname\n"),
     Case("foreign-file", "[program:x]\nuser=root\ncommand=%(here)s/open/run\n",
-         f"[program:x]\nuser={OTHER}\ncommand=%(here)s/open/run\n"),
+         "[program:x]\nsystemd.Service.DynamicUser=1\ncommand=%(here)s/open/run\n"),
     Case("foreign-file", "[program:x]\nuser=0\ncommand=/bin/sh -e %(here)s/open/run\n",
          "[program:x]\nuser=0\ncommand=/bin/cat %(here)s/open/run\n"),
     Case("foreign-file", f"{X}health_command=%(here)s/open/run\n", f"{X}health_command=run\n"),
@@ -152,11 +154,31 @@ CASES = (
          f"{PLANNED}stopwaitsecs=60\nexitcodes=2\n"),
     Case("planned-end-is-final", f"{PLANNED}stopwaitsecs=60\nautorestart=false\n",
          f"{PLANNED}stopwaitsecs=60\nautorestart=true\n"),
+    Case("ends-before-ready", COUNTED, f"{COUNTED}startsecs=0\n"),
+    Case("ends-before-ready", COUNTED.replace("--limit=10", "-l 1"),
+         COUNTED.replace("--limit=10", "-t 1")),
+    Case("ends-before-ready", COUNTED, f"{COUNTED}ready=notify\n"),
+    Case("daemonizes", f"{ROOT}command=/bin/sh -c '/bin/cat &'\n",
+         f"{ROOT}command=/bin/sh -c '/bin/cat & wait'\n"),
     Case("short-stop", f"{PLANNED}autorestart=true\n",
          f"{PLANNED}autorestart=true\nstopwaitsecs=10\n"),
-    Case("short-stop", "[program:x]\nuser=0\ncommand=/bin/cat queue:work\nstopwaitsecs=59\n",
-         "[program:x]\nuser=0\ncommand=/bin/cat queue:work\nstopwaitsecs=60\n"),
-    Case("interrupting-stop", f"{CONSUME}stopsignal=INT\n", f"{CONSUME}stopsignal=QUIT\n"),
+    Case("short-stop", f"{ROOT}command=/bin/cat messenger:consume async\n",
+         f"{ROOT}command=/bin/cat messenger:stats async\n"),
+    Case("short-stop", f"{ROOT}command=/bin/env artisan queue:work\nstopwaitsecs=59\n",
+         f"{ROOT}command=/bin/env artisan queue:work\nstopwaitsecs=60\n"),
+    Case("short-stop", f"{ROOT}command=/bin/env sidekiq\nstopwaitsecs=25\n",
+         f"{ROOT}command=/bin/env sidekiq\nstopwaitsecs=26\n"),
+    Case("short-stop", f"{ROOT}command=/bin/env sidekiq -t 10\n",
+         f"{ROOT}command=/bin/env sidekiq -t 9\n"),
+    Case("group-stop", f"{ROOT}command=/bin/env rq worker\nstopwaitsecs=99\nstopasgroup=true\n",
+         f"{ROOT}command=/bin/env rq worker\nstopwaitsecs=99\nkillasgroup=true\n"),
+    Case("group-stop",
+         f"{ROOT}command=/bin/env celery worker -P prefork\nstopwaitsecs=99\nstopasgroup=1\n",
+         f"{ROOT}command=/bin/env celery worker -P solo\nstopwaitsecs=99\nstopasgroup=1\n"),
+    Case("interrupting-stop", f"{CONSUME}stopsignal=INT\n", f"{CONSUME}stopsignal=TERM\n"),
+    Case("interrupting-stop", f"{CONSUME}stopsignal=QUIT\n", f"{X}stopsignal=QUIT\n"),
+    Case("interrupting-stop", f"{ROOT}command=/bin/env huey_consumer x\nstopwaitsecs=99\n",
+         f"{ROOT}command=/bin/env huey_consumer x\nstopwaitsecs=99\nstopsignal=INT\n"),
     Case("abrupt-stop", f"{X}stopsignal=KILL\n", f"{X}stopsignal=INT\n"),
     Case("shell-syntax", "[program:x]\nuser=0\ncommand=/bin/cat a | b\n",
          "[program:x]\nuser=0\ncommand=/bin/cat a '|b'\n"),
@@ -166,7 +188,6 @@ CASES = (
     Case("memory-below-wrapper", f"{X}memory_max=9M\n", f"{X}memory_max=10M\n"),
     Case("memory-below-wrapper", f"{X}memory_high=1M\n", f"{X}memory_high=1%%\n"),
     Case("memory-high-crawls", f"{LIMITED}memory_high=64M\n", f"{LIMITED}memory_high=65M\n"),
-    Case("startsecs-0", f"{X}startsecs=0\n", f"{X}startsecs=0\nready=notify\n"),
     Case("open-secret", f"{X}systemd.Service.Environment=TOKEN=x\n",
          f"{X}systemd.Service.Environment=TOKEN=\n"),
     Case("secret-in-configuration", f"{X}environment=DB_PASSWORD=x\n",
@@ -197,7 +218,8 @@ def machine(tmp_path: Path) -> Path:
         (tmp_path / name).chmod(mode)
     for name in ("open", "readable"):
         (tmp_path / name / "empty").touch()
-    (tmp_path / "open/run").touch(0o755)
+    (tmp_path / "open/run").write_text("#!/bin/sh\n")
+    (tmp_path / "open/run").chmod(0o755)
     (tmp_path / "logs/shut").touch(0o600)
     (tmp_path / "logs/ours").touch()
     os.mkfifo(tmp_path / "logs/fifo")
@@ -288,17 +310,33 @@ def test_users_own_units_run_as_that_user(machine: Path, text: str) -> None:
     assert found(machine, text, user=True) == []
 
 
+@pytest.mark.parametrize(
+    ("option", "autorestart", "remedy"),
+    [
+        ("--once", "true", "use startsecs=0"),
+        ("--stop-when-empty", "false", "use startsecs=0"),
+        ("--stop-when-empty", "true", "do without --stop-when-empty, so that the worker waits"),
+    ],
+)
+def test_remedy_of_an_early_end(machine: Path, option: str, autorestart: str, remedy: str) -> None:
+    """A worker that is started again at every empty queue would start without end."""
+    text = f"{ROOT}command=/bin/env artisan queue:work {option}\nautorestart={autorestart}\n"
+    problems = {one.code: one.problem for one in found(machine, text)}
+    assert f"; {remedy}" in problems["ends-before-ready"]
+
+
 def test_findings_are_in_the_order_of_the_lines(machine: Path) -> None:
     """Findings are sorted by line; each has the line of its option or of its program."""
-    text = "[program:y]\ncommand=/bin/cat\nstartsecs=0\nnice=1\nuser=nonesuch\n"
-    text += "[program:x]\nuser=0\ncommand=/bin/none --limit=1\n"
+    text = "[program:y]\ncommand=/bin/cat\nstopsignal=KILL\nnice=1\nuser=nonesuch\n"
+    text += "[program:x]\nuser=0\ncommand=/bin/none messenger:consume --limit=1\n"
     assert [
         (diagnostic.place.line, diagnostic.section, diagnostic.key, diagnostic.code)
         for diagnostic in found(machine, text)
     ] == [
-        (3, "program:y", "startsecs", "startsecs-0"),
+        (3, "program:y", "stopsignal", "abrupt-stop"),
         (5, "program:y", "user", "user-missing"),
         (6, "program:x", "autorestart", "planned-end-is-final"),
+        (6, "program:x", "startsecs", "ends-before-ready"),
         (6, "program:x", "stopwaitsecs", "short-stop"),
         (8, "program:x", "command", "command-not-found"),
     ]
