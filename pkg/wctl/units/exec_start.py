@@ -72,6 +72,7 @@ class Arguments:
             ("stop-group", program.stopasgroup),
             ("redirect-stderr", program.redirect_stderr),
             ("user", self._host.user),
+            ("keep-stdin", passed(program, "StandardInput") is not None),
             ("sigpipe", passed(program, "IgnoreSIGPIPE") in {"no", "false", "off", "0"}),
         ):
             if given:

@@ -5,6 +5,7 @@
 No argparse and no dataclass: both take longer to import than the rest of the wrapper takes to run.
 """
 
+import posix
 import sys
 
 # Seconds that one try to start may take in addition to the time until the worker is READY. A start
@@ -22,6 +23,14 @@ def encoded(text: str) -> bytes:
 def decoded(data: bytes) -> str:
     """Return the text of the system's ``data``, as os.fsdecode does."""
     return data.decode(sys.getfilesystemencoding(), "surrogateescape")
+
+
+def is_null(fd: int) -> bool:
+    """Tell whether ``fd`` is /dev/null: systemd's stdin, and its stdout while journald is away."""
+    try:
+        return posix.fstat(fd).st_rdev == posix.makedev(1, 3)
+    except OSError:
+        return False
 
 
 class UsageError(Exception):
@@ -45,6 +54,7 @@ class Options:
         self.minfds = 0  # raise lower limits to these; 0: leave them
         self.minprocs = 0
         self.sigpipe = False  # give SIGPIPE its default disposition back
+        self.keep_stdin = False  # even if it is /dev/null
         self.expand = False  # arguments, directory and log files hold %(process_num) formats
         self.expand_env: "list[str]" = []  # the variables that hold such formats
         self.retry = False  # count and retry failed starts here: the unit has Restart=no
