@@ -315,7 +315,13 @@ OPTIONS: tuple[Option, ...] = (
         "the wrapper",
         "Journal priority of stderr, as a syslog level; 5 is notice.",
     ),
-    _own("environment_file", values.paths, (), "EnvironmentFile=", "Files with variables."),
+    _own(
+        "environment_file",
+        values.paths,
+        (),
+        "EnvironmentFile=",
+        "Files with variables, or patterns of such files; of equal names, the last one counts.",
+    ),
     _own("credential", values.credentials, (), "LoadCredential=", "Secrets, as NAME:PATH."),
     _own("after", values.words, (), "After=", "Units or programs after which this program starts."),
     _own(

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from wctl.config import shell_words
+from wctl.systemd import env_file
 
 Parser = Callable[[str], Any]
 
@@ -262,4 +263,6 @@ def environment(value: str, marks: str = "") -> tuple[tuple[str, str], ...]:
         if after and after[0] != ",":
             raise ValueError(f"unexpected {after[0]!r} after {pair[0]}; quote the whole value")
         pairs[pair[0]] = pair[2].strip("'\"")
+        if not env_file.is_text(pairs[pair[0]]):
+            raise ValueError(f"the value of {pair[0]} is not UTF-8, expected UTF-8")
     return tuple(pairs.items())

@@ -173,7 +173,8 @@ class Examination:
         console = messenger.console_of(program)
         try:
             who = identity(self._manager, program, unit)
-            runner = Runner(program, environment, who, timeout=timeout, user=user)
+            systemd = self._host.systemd
+            runner = Runner(program, environment, who, timeout=timeout, user=user, systemd=systemd)
             yield from units.log_directories(runner, self._commands)
             unhealthy = list(_health(runner, self._commands))
             yield from unhealthy
@@ -187,8 +188,8 @@ class Examination:
         except RefusedError as refused:
             if program.health_command or program.queue_command or console:
                 self._runs_none(program, str(refused))
-        except env_file.NulError as error:
-            self._runs_none(program, f"a file of its environment_file cannot be read: {error}")
+        except env_file.InvalidError as error:
+            self._runs_none(program, str(error))
 
     def _runs_none(self, program: Program, why: str) -> None:
         self.unexamined.append(f"{program.name}: doctor runs none of its commands: {why}")

@@ -15,7 +15,7 @@ def test_variables_with_a_nul_character(tmp_path: Path) -> None:
     result = run("-c", str(file), "run", "x@00")
     assert (result.returncode, result.stderr) == (
         1,
-        f"wctl: {variables}: it has a NUL character, and systemd does not read such a file\n",
+        f"wctl: {variables}:1: has a NUL character; systemd does not read such a file\n",
     )
     file.write_text(file.read_text().replace("_file=", "_file=-"))
     assert run("-c", str(file), "run", "x@00").returncode == 7

@@ -245,6 +245,9 @@ def test_choice() -> None:
         ("A=1;B=2", "unexpected ';' after A; quote the whole value"),
         ("A=1\nB=2", "unexpected 'B' after A; quote the whole value"),
         ('A="1', 'no closing quotation, expected KEY="value",KEY2="value2"'),
+        # systemd would read nothing from the file that has this value.
+        ('A="\uffff"', "the value of A is not UTF-8, expected UTF-8"),
+        ('A="\udcff"', "the value of A is not UTF-8, expected UTF-8"),
     ],
 )
 def test_environment_that_would_lose_something(value: str, problem: str) -> None:
