@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wctl.check import advice, foreign, machine
+from wctl.check import advice, between, foreign, machine
 from wctl.check.codes import CODES
 from wctl.config.model import Config, Program
 from wctl.errors import Diagnostic, nearest
@@ -14,6 +14,7 @@ from wctl.install.installed import Layout
 def check(config: Config, layout: Layout) -> list[Diagnostic]:
     """Return every finding about the programs of ``config`` on this machine."""
     checks = (*advice.checks(config), *foreign.checks(layout), *machine.checks(layout))
+    checks += between.checks()
     found = [*foreign.configuration(config, layout), *_taken(config, layout)]
     for program in config.programs:
         found += _unknown_codes(program)

@@ -102,7 +102,9 @@ def _arguments(session: Session, program: Program, number: int, log: str | None)
         # systemd would fill in the instance (%i), and nothing more.
         return "".join(f"{number:02d}" if isinstance(word, Raw) else word for word in words)
 
+    # Without a control group of its own, nobody knows what a worker leaves behind.
     options = [filled(option) for option in arguments.options()]
+    options = [option for option in options if not option.startswith("--behind-shell=")]
     # Without NOTIFY_SOCKET no manager listens for READY, and none counts starts.
     if "NOTIFY_SOCKET" not in os.environ:
         options = [option for option in options if not option.startswith(("--ready", "--retry"))]

@@ -135,7 +135,7 @@ OPTIONS: tuple[Option, ...] = (
         values.boolean,
         None,
         "KillMode=",
-        "Also kill the worker's children; systemd always does this.",
+        "Also kill the worker's children; systemd always does this. See SHELLS.",
     ),
     Option("user", values.account, None, "User=", "The account that the worker runs as."),
     Option("umask", values.octal, None, "UMask=", "The file mode creation mask of the worker."),

@@ -69,6 +69,22 @@ def read(path: Path | str, *, any_kind: bool = False) -> bytes:
 
 
 @_printable_errors()
+def beginning(path: Path | str, size: int) -> bytes:
+    """Return up to ``size`` bytes of a regular file that a user names; follow all links.
+
+    Raises:
+        OSError: the file cannot be read, or is no regular file.
+    """
+    fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    try:
+        opened = _reopened(fd, str(path), os.O_RDONLY)
+    finally:
+        os.close(fd)
+    with os.fdopen(opened, "rb") as file:
+        return file.read(size)
+
+
+@_printable_errors()
 def open_log(path: Path | str, writer: int | None, flags: int = os.O_RDONLY) -> BinaryIO:
     """Open the log file of a worker; the worker's user may have replaced it by anything.
 

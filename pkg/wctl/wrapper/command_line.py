@@ -50,6 +50,7 @@ class Options:
         self.ready = "startsecs"
         self.ready_timeout = 60
         self.stopsignal = 15
+        self.behind_shell = 0  # the seconds to stop of what a shell leaves behind; 0 for no shell
         self.stop_group = False  # systemd signals the whole group, so resident mode does not
         self.minfds = 0  # raise lower limits to these; 0: leave them
         self.minprocs = 0
@@ -88,7 +89,7 @@ class Options:
     @property
     def resident(self) -> bool:
         """Whether the wrapper must stay as the worker's parent."""
-        return self.retry or self.pumped
+        return self.retry or self.pumped or self.behind_shell > 0
 
     @property
     def pumped(self) -> bool:

@@ -127,7 +127,22 @@ CASES = (
     Case("shell-syntax", "[program:x]\nuser=0\ncommand=/bin/cat a | b\n",
          "[program:x]\nuser=0\ncommand=/bin/cat a '|b'\n"),
     Case("shell-syntax", "[program:x]\nuser=0\ncommand=/bin/cat ${HOME}\n",
-         "[program:x]\nuser=0\ncommand=/bin/sh -c 'cat ${HOME} | b' && x\n"),
+         "[program:x]\nuser=0\ncommand=/bin/sh -c 'exec cat ${HOME} | b' && x\n"),
+    Case("shell-between", "[program:x]\nuser=0\ncommand=/bin/sh -c 'worker eu'\n",
+         "[program:x]\nuser=0\ncommand=/bin/sh -c 'exec worker eu'\n"),
+    Case("shell-between", "[program:x]\nuser=0\ncommand=/bin/sh -c 'while worker; do :; done'\n",
+         "[program:x]\nuser=0\ncommand=/bin/sh -c 'while worker; do :; done'\nstopasgroup=1\n"),
+    Case("shell-between", "[program:x]\nuser=0\ncommand=/bin/sh -c 'worker eu'\n",
+         "[program:x]\nuser=0\ncommand=/bin/sh -c 'trap : TERM; worker eu'\nkillasgroup=0\n"),
+    Case("shell-between", f"{ANYBODY}user={OTHER}\n".replace("/bin/cat", "%(here)s/keeps.sh"),
+         f"{ANYBODY}user={OTHER}\n".replace("/bin/cat", "%(here)s/execs.sh")),
+    Case("shell-between", f"{ANYBODY}user={OTHER}\n".replace("/bin/cat", "%(here)s/keeps"),
+         f"{ANYBODY}user={OTHER}\n".replace("/bin/cat", "%(here)s/php")),
+    Case("shell-between",
+         f"{X}directory=%(here)s\n".replace("cat", "bash ./keeps"),
+         f"{X}directory=%(here)s\n".replace("cat", "bash ./traps")),
+    Case("user-by-command", f"{X}".replace("cat", "su root -c 'exec worker'"),
+         f"{X}".replace("cat", "env -i worker su root")),
     Case("memory-below-own-limit", f"{LIMITED}memory_max=64M\n", f"{LIMITED}memory_max=65M\n"),
     Case("memory-below-wrapper", f"{X}memory_max=9M\n", f"{X}memory_max=10M\n"),
     Case("memory-below-wrapper", f"{X}memory_high=1M\n", f"{X}memory_high=1%%\n"),
@@ -163,6 +178,15 @@ def machine(tmp_path: Path) -> Path:
     for name in ("open", "readable"):
         (tmp_path / name / "empty").touch()
     (tmp_path / "open/run").touch(0o755)
+    for name, text in (
+        ("keeps", "#!/bin/sh -e\n# exec worker\nworker eu\n"),
+        ("keeps.sh", "#! /usr/bin/env bash\n. /etc/env\nworker eu\n"),
+        ("execs.sh", "#!/bin/sh\ncd /srv || exit\nexec worker eu\n"),
+        ("traps", "#!/bin/sh\ntrap 'kill $!' TERM\nworker & wait\n"),
+        ("php", "#!/usr/bin/php\n<?php sleep(1);\n"),
+    ):
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
     for unit in ("etc/taken@.service", "etc/busy.socket", "usr/packaged.target"):
         (tmp_path / unit).parent.mkdir(exist_ok=True)
         (tmp_path / unit).write_text("[Unit]\n")
