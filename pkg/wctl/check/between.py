@@ -56,7 +56,7 @@ def _between(program: Program) -> tuple[str, str, str]:
     if found.kind == "user" or _TRAP.search(found.script):
         return "", "", ""
     remedy = f"write exec before the worker ({found.name} -c 'exec ...')"
-    return found.name, left, f"{remedy}, {_GROUP} for a loop or a pipe"
+    return found.name, left, f"{remedy}, {_GROUP} for a loop"
 
 
 def _user_by_command(program: Program) -> Iterator[Problem]:

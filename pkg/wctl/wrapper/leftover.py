@@ -9,6 +9,8 @@ the unit's time to stop.
 Decided here:
 - The signal goes once to each process whose parent is not in the unit: the process itself asks its
   children to end, as it does at any stop. If it leaves children behind, they are next.
+- What reads the output of another one (`sh -c "consume | logger"`) ends by itself after it. It gets
+  the signal only when nothing else is left: otherwise the other's writes would fail.
 - While systemd stops the unit, TimeoutStopSec= limits all this. If the worker ended by itself, the
   same time begins with its end; then we kill what is left.
 - What we may not signal, we leave to systemd.
@@ -83,8 +85,13 @@ class Leftover:
             if _readable(pidfd):  # the process has ended
                 self._forget(pid)
         pids = set(map(int, _content(self._procs).split()))
-        for pid in pids - self._signalled.keys() - {posix.getpid()}:
+        new = pids - self._signalled.keys() - {posix.getpid()}
+        readers = _readers(new, pids) if new else set()
+        for pid in new - readers:
             self._meet(pid, pids)
+        if not self._signalled:
+            for pid in readers:
+                self._meet(pid, pids)
         return bool(self._signalled)
 
     def _meet(self, pid: int, pids: "set[int]") -> None:
@@ -117,6 +124,25 @@ def _group(unit: str) -> "str | None":
         if not controllers:
             found = f"{_MOUNT}{decoded(path)}"
     return found
+
+
+def _readers(some: "set[int]", pids: "set[int]") -> "set[int]":
+    """Return which of ``some`` read from a pipe that another one of ``pids`` writes to."""
+    written: "dict[str, set[int]]" = {}
+    for pid in pids:
+        for fd in (1, 2):
+            written.setdefault(_pipe(pid, fd), set()).add(pid)
+    written.pop("", None)  # no pipe
+    return {pid for pid in some if written.get(_pipe(pid, 0), set()) - {pid}}
+
+
+def _pipe(pid: int, fd: int) -> str:
+    """Return the name of the pipe that a process has as ``fd``; "" if it is none."""
+    try:
+        target = posix.readlink(f"/proc/{pid}/fd/{fd}")
+    except OSError:  # the process has ended, or has closed it
+        return ""
+    return target if target.startswith("pipe:") else ""
 
 
 def _has_parent(pid: int, pids: "set[int]") -> bool:

@@ -94,6 +94,18 @@ def test_each_gets_the_signal_once_and_its_children_after_it(worker: Group) -> N
     assert worker.output.read().split() == ["TERM", "child"]
 
 
+def test_a_reader_goes_on_until_the_writer_has_ended(tmp_path: Path) -> None:
+    """In a pipe, the last words of the worker still have a reader."""
+    reader = "while read line; do echo $line; done"
+    group = Group(tmp_path, f"{{ {WORKER} }} | {{ {reader}; }}", 2)
+    left = Leftover(str(tmp_path), signal.SIGTERM)
+    group.write()
+    left.look()
+    finish(left, group)
+    assert group.output.read().split() == ["TERM", "child"]
+    group.kill()
+
+
 def test_time_is_over(deaf: Group) -> None:
     """What is left when the time is over is killed; descriptors are closed."""
     before = len(os.listdir("/proc/self/fd"))
