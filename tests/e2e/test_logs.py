@@ -8,12 +8,15 @@ import operator
 import re
 import signal
 import time
+from base64 import b64decode, b64encode
 from collections import Counter
 
 import pytest
 
 from machine.driver import Machine, wait_for
 from machine.units import configure, pids, show, states
+from unit.systemd.env_vectors import VECTORS, Variables, expected, hostile
+from wctl.systemd import env_file, version
 
 # Writes numbered lines as fast as it can until it is told to stop.
 COUNTER = r"""
@@ -498,13 +501,15 @@ def test_run_in_the_foreground(machine: Machine) -> None:
 def test_unit_run_and_doctor_give_a_worker_the_same_variables(machine: Machine) -> None:
     """The unit, "wctl run" and doctor's commands have the same variables, in the same order."""
     machine.run("install -d -o daemon /run/seen")
-    machine.write("/etc/wctl/more.env", "FROM=more\nB=more\n")
+    machine.write("/etc/wctl/more.env", 'FROM=it\'s "more"\nB=more\n')
+    machine.write("/etc/wctl/other.env", "B=other\n")
     machine.write("/etc/wctl/env/app\\x2bx@01.env", 'ONE="only 01"\n')
     see = "sh -c 'env -0 >/run/seen/$0; exec sleep 1000'"
     configure(
         machine,
         f"[program:app+x]\ncommand={see} worker\nprocess_name=p%(process_num)d%%\n"
-        "numprocs=2\nuser=daemon\nserverurl=unix:///run/s\nenvironment_file=/etc/wctl/more.env\n"
+        "numprocs=2\nuser=daemon\nserverurl=unix:///run/s\n"
+        "environment_file=/etc/wctl/[mo]*.env -/none\n"
         'environment=HOME="/srv",A="%(process_num)d of 100%%",B="100%% $HOME"\n'
         "health_command=sh -c 'env -0 >/run/seen/doctor'\nnumprocs_start=1\n",
     )
@@ -523,7 +528,7 @@ def test_unit_run_and_doctor_give_a_worker_the_same_variables(machine: Machine) 
     assert worker == {
         "A": "1 of 100%",
         "B": "100% $HOME",
-        "FROM": "more",
+        "FROM": 'it\'s "more"',
         "HOME": "/srv",
         "LOGNAME": "daemon",
         "ONE": "only 01",
@@ -540,6 +545,48 @@ def test_unit_run_and_doctor_give_a_worker_the_same_variables(machine: Machine) 
     machine.stop(foreground, signal.SIGTERM)
     machine.run(["wctl", "doctor", "app+x"], check=False)
     assert seen("doctor") == worker
+
+
+@pytest.mark.core
+def test_systemd_reads_files_of_variables_as_wctl_does(machine: Machine) -> None:
+    """EnvironmentFile= gives a unit the variables that the unit tests expect, or fails it.
+
+    So it does with files that wctl writes, whatever the values hold.
+    """
+    systemd = version.number(machine.run("systemctl --version").out.removeprefix("systemd "))
+    files = {file: expected(file, systemd) for file in VECTORS}
+    for seed in range(20):
+        values = hostile(seed)
+        files[env_file.environment_file(values.items()).encode()] = values
+    unit = "[Service]\nType=oneshot\nEnvironmentFile=/run/vectors/%i\n"
+    unit += "ExecStart=/bin/sh -c 'env -0 >/run/vectors/%i.out'\n"
+    machine.write("/run/systemd/system/vector@.service", unit)
+    lines = (f"echo {b64encode(f).decode()} | base64 -d >{i}" for i, f in enumerate(files))
+    machine.run("\n".join(["mkdir /run/vectors && cd /run/vectors", "touch empty", *lines]))
+    units = [f"vector@{name}" for name in ("empty", *range(len(files)))]
+    machine.run(["systemctl", "daemon-reload"])
+    machine.run(["systemctl", "start", *units], check=False)
+
+    def seen(name: object) -> Variables:
+        text = outputs.get(f"{name}.out")
+        if text is None:
+            return None
+        return dict(variable.split("=", 1) for variable in text.split("\0") if variable)
+
+    read = 'for f in *.out; do echo "$f $(base64 -w0 $f)"; done'
+    outputs = {
+        name: b64decode(text).decode()
+        for name, text in map(str.split, machine.run(f"cd /run/vectors; {read}").out.splitlines())
+    }
+    base = {*(seen("empty") or {}), "INVOCATION_ID", "_"}
+    found = {}
+    for number, file in enumerate(files):
+        variables = seen(number)
+        if variables is not None:
+            variables = {name: text for name, text in variables.items() if name not in base}
+        found[file] = variables
+    machine.run(["systemctl", "reset-failed", "vector@*"])
+    assert found == files
 
 
 def test_instances_that_share_a_file(machine: Machine, counter: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wctl.check import advice, commands, foreign, machine, sockets
+from wctl.check import advice, between, commands, foreign, machine, sockets
 from wctl.check.codes import CODES
 from wctl.config.model import Config, Program
 from wctl.errors import Diagnostic, nearest
@@ -15,6 +15,7 @@ def check(config: Config, layout: Layout) -> list[Diagnostic]:
     """Return every finding about the programs of ``config`` on this machine."""
     checks = (
         *advice.checks(config),
+        *between.checks(),
         *foreign.checks(layout),
         *commands.checks(layout),
         *machine.checks(layout),

@@ -229,6 +229,16 @@ TABLE: tuple[Code, ...] = (
         "Write sh -c '...', or a single command.",
     ),
     _warning(
+        "shell-between",
+        "A shell does not pass the stop signal on: it ends, and leaves the worker behind.",
+        "Write exec before the command that works, or use stopasgroup=true.",
+    ),
+    _warning(
+        "user-by-command",
+        "The program that changes the user stands between systemd and the worker, in its own way.",
+        "Use user=NAME, and let the command start the worker itself.",
+    ),
+    _warning(
         "memory-below-own-limit",
         "The kernel kills the worker before it reaches its own limit and ends gracefully.",
         "Set memory_max to twice that limit, or leave memory_max out.",

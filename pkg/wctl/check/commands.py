@@ -208,16 +208,16 @@ def _groups(account: pwd.struct_passwd) -> list[int]:
     return accounts.groups(account)
 
 
-def _read(file: Path, _optional: bool) -> Mapping[str, str]:
-    return _variables(file)
+def _read(pattern: str, _optional: bool) -> Mapping[str, str]:
+    return _variables(pattern)
 
 
 @cache
-def _variables(file: Path) -> Mapping[str, str]:
-    """Return the variables in a file; none if it cannot be read, which the start will say."""
+def _variables(pattern: str) -> Mapping[str, str]:
+    """Return the variables in files; none if they cannot be read, which the start will say."""
     try:
-        return env_file.parse(files.read(file).decode(errors="surrogateescape"))
-    except (OSError, env_file.NulError):
+        return env_file.read(pattern, env_file.COMMENTS_END, optional=True)
+    except (OSError, env_file.InvalidError):
         return {}
 
 

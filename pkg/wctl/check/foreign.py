@@ -17,7 +17,7 @@ from wctl.check.codes import Check, Problem
 from wctl.config.model import Config, Program
 from wctl.errors import Diagnostic, Place
 from wctl.install.installed import Layout
-from wctl.trust import files
+from wctl.trust import files, patterns
 from wctl.trust.files import Trusted
 
 CODE = "foreign-configuration"
@@ -63,7 +63,11 @@ def _read_by_systemd(layout: Layout) -> Check:
 
     def check(program: Program) -> Iterator[Problem]:
         secrets = [credential.partition(":")[2] for credential in program.credential]
-        variables = [path.removeprefix("-") for path in program.environment_file]
+        variables = [
+            file
+            for pattern in program.environment_file
+            for file in patterns.matching(pattern.removeprefix("-"))
+        ]
         for key, paths in (("environment_file", variables), ("credential", secrets)):
             for path in paths:
                 yield from _foreign(key, path, trusted, f"systemd reads it as {whom}", whom)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import click
 
@@ -17,7 +16,6 @@ from wctl.config.model import Program
 from wctl.errors import WctlError
 from wctl.systemd import env_file, unit_name
 from wctl.systemd.unit_file import Raw, Word
-from wctl.trust import files
 from wctl.trust.text import printable
 from wctl.units import environment
 from wctl.units.exec_start import Arguments
@@ -63,7 +61,7 @@ def run(session: Session, instance: str, log: str | None) -> None:
     variables = {
         **os.environ,
         **(environment.of_user(owner.account) if owner is not None else {}),
-        **environment.of_instance(program, number, session.layout.environment, _read),
+        **environment.of_instance(program, number, session.layout.environment, _reader(session)),
     }
     if owner is not None and owner.account.pw_uid != os.geteuid():
         from wctl.cli import terminal  # imports what only this case needs
@@ -104,7 +102,9 @@ def _arguments(session: Session, program: Program, number: int, log: str | None)
         # systemd would fill in the instance (%i), and nothing more.
         return "".join(f"{number:02d}" if isinstance(word, Raw) else word for word in words)
 
+    # Without a control group of its own, nobody knows what a worker leaves behind.
     options = [filled(option) for option in arguments.options()]
+    options = [option for option in options if not option.startswith("--behind-shell=")]
     # Without NOTIFY_SOCKET no manager listens for READY, and none counts starts.
     if "NOTIFY_SOCKET" not in os.environ:
         options = [option for option in options if not option.startswith(("--ready", "--retry"))]
@@ -113,14 +113,18 @@ def _arguments(session: Session, program: Program, number: int, log: str | None)
     return [*host.wrapper, *options, unit, "--", *command]
 
 
-def _read(file: Path, optional: bool) -> dict[str, str]:
-    try:
-        return env_file.parse(files.read(file).decode(errors="surrogateescape"))
-    except (OSError, env_file.NulError) as error:
-        if optional:
-            return {}
-        why = error.strerror if isinstance(error, OSError) else error
-        raise WctlError(f"{file}: {why}") from None
+def _reader(session: Session) -> environment.Reader:
+    systemd = session.host().systemd
+
+    def read(pattern: str, optional: bool) -> dict[str, str]:
+        try:
+            return env_file.read(pattern, systemd, optional=optional)
+        except OSError as error:
+            raise WctlError(f"{error.filename}: {error.strerror}") from None
+        except env_file.InvalidError as error:
+            raise WctlError(str(error)) from None
+
+    return read
 
 
 def _renice(program: Program) -> None:

@@ -138,7 +138,7 @@ OPTIONS: tuple[Option, ...] = (
         values.boolean,
         None,
         "KillMode=",
-        "Also kill the worker's children; systemd always does this.",
+        "Also kill the worker's children; systemd always does this. See SHELLS.",
     ),
     Option("user", values.account, None, "User=", "The account that the worker runs as."),
     Option("umask", values.octal, None, "UMask=", "The file mode creation mask of the worker."),
@@ -318,7 +318,13 @@ OPTIONS: tuple[Option, ...] = (
         "the wrapper",
         "Journal priority of stderr, as a syslog level; 5 is notice.",
     ),
-    _own("environment_file", values.paths, (), "EnvironmentFile=", "Files with variables."),
+    _own(
+        "environment_file",
+        values.paths,
+        (),
+        "EnvironmentFile=",
+        "Files with variables, or patterns of such files; of equal names, the last one counts.",
+    ),
     _own("credential", values.credentials, (), "LoadCredential=", "Secrets, as NAME:PATH."),
     _own("after", values.words, (), "After=", "Units or programs after which this program starts."),
     _own(

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from wctl.config import shell_words
+from wctl.systemd import env_file
 
 Parser = Callable[[str], Any]
 
@@ -324,6 +325,8 @@ def environment(value: str, marks: str = "") -> tuple[tuple[str, str], ...]:
             problem = "systemd passes on no variable of this name, expected letters, digits and _"
             raise ValueError(f"{pair[0][:40]!r}: {problem}")
         pairs[pair[0]] = pair[2].strip("'\"")
+        if not env_file.is_text(pairs[pair[0]]):
+            raise ValueError(f"the value of {pair[0]} is not UTF-8, expected UTF-8")
     return tuple(pairs.items())
 
 

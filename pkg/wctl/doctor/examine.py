@@ -187,13 +187,14 @@ class Examination:
             identity(self._manager, program, unit),
             timeout=self._timeouts.command,
             user=self._layout.user,
+            systemd=self._host.systemd,
         )
 
     def _closed(self, examined: ExaminedProgram) -> list[Finding]:
         """Return the findings about log files that the program's user cannot write."""
         try:
             return list(units.log_files(self._runner(examined), self._commands))
-        except (RefusedError, env_file.NulError):
+        except (RefusedError, env_file.InvalidError):
             return []  # _outside() tells what that keeps us from
 
     def _outside(self, examined: ExaminedProgram) -> Iterator[Finding]:
@@ -214,8 +215,8 @@ class Examination:
         except RefusedError as refused:
             if program.health_command or program.queue_command or console:
                 self._runs_none(program, str(refused))
-        except env_file.NulError as error:
-            self._runs_none(program, f"a file of its environment_file cannot be read: {error}")
+        except env_file.InvalidError as error:
+            self._runs_none(program, str(error))
 
     def _runs_none(self, program: Program, why: str) -> None:
         self.unexamined.append(f"{program.name}: doctor runs none of its commands: {why}")

@@ -87,16 +87,18 @@ class Runner:
         *,
         timeout: float,
         user: bool,
+        systemd: int = env_file.COMMENTS_END,
     ) -> None:
         """Prepare commands of at most ``timeout`` seconds, as the user of ``identity``.
 
         ``environment`` is the directory with the variables of instances. ``user`` means that the
-        user's own systemd runs the program.
+        user's own systemd runs the program; ``systemd`` is its version.
         """
         self.program = program
         self.timeout = timeout
         self._environment = environment
         self._user = user
+        self._systemd = systemd
         self._account = identity.account
         self._group = identity.group
 
@@ -166,12 +168,11 @@ class Runner:
             "PATH": environment.DEFAULT_PATH,
             "LANG": os.environ.get("LANG", "C.UTF-8"),
             **(home if self._account is None else environment.of_user(self._account)),
-            **environment.of_worker(program, program.numprocs_start, self._environment, _read),
+            **environment.of_worker(program, program.numprocs_start, self._environment, self._read),
         }
 
-
-def _read(file: Path, _optional: bool) -> Mapping[str, str]:
-    try:
-        return env_file.parse(files.read(file).decode(errors="surrogateescape"))
-    except OSError:
-        return {}
+    def _read(self, pattern: str, optional: bool) -> Mapping[str, str]:
+        try:
+            return env_file.read(pattern, self._systemd, optional=optional)
+        except OSError:
+            return {}

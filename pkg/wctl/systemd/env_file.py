@@ -1,91 +1,173 @@
-"""EnvironmentFile= (systemd.exec(5)): read a file as systemd does, write it, name it in a unit."""
+"""EnvironmentFile= (systemd.exec(5)): read a file as systemd does, write it, name it in a unit.
+
+Decided here:
+- We follow what systemd does, as tests/e2e compares it, where systemd.exec(5) says less: quotes
+  count only where a value begins, or right after a quoted piece; a quote without an end reaches to
+  the end of the file; a carriage return ends a line.
+- Another user may have written a file, and as much of it as we read. So we look at no part twice,
+  and no expression repeats a group, for which Python would need memory at each turn.
+"""
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 from collections.abc import Iterable, Iterator
 
+from wctl.trust import files, patterns
+from wctl.trust.text import printable
+
+COMMENTS_END = 254
+"""The first systemd to which a backslash at the end of a comment does not continue it."""
+
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
-_PIECE = re.compile(r"(?P<quote>['\"])|\\(?P<escaped>.)|(?P<plain>[^'\"\\\n]+)|\n", re.DOTALL)
+_BLANKS = " \t\r\n"
+_BLANK = re.compile(r"[ \t\r\n]*")
+_LINE_BLANK = re.compile(r"[ \t]*")
+_KEY = re.compile(r".[^=\r\n]*", re.DOTALL)
+_COMMENT = re.compile(r"[^\r\n]*")
+_COMMENT_PART = re.compile(r"[^\\\r\n]*")
 _IN_DOUBLE_QUOTES = re.compile(r'\\.|"', re.DOTALL)
-_ESCAPE = re.compile(r'\\(["\\`$\n])')
+_IN_LINE = re.compile(r"\\(?:.|\Z)|[\r\n]", re.DOTALL)
+_ESCAPE = re.compile(r'\\(["\\`$\n]|\Z)')
+_ANY_ESCAPE = re.compile(r"\\(.|\Z)", re.DOTALL)
+# What systemd takes for no UTF-8: bytes that are none, and the code points of no character.
+_NO_TEXT = re.compile(
+    "[\ud800-\udfff\ufdd0-\ufdef" + "".join(chr(n << 16 | 0xFFFE) + chr(n << 16 | 0xFFFF)
+                                            for n in range(17)) + "]"
+)  # fmt: skip
 
 
-class NulError(ValueError):
-    """The text has a NUL character: systemd reads no such file, no process gets such a value."""
+class InvalidError(ValueError):
+    """systemd does not read such a file; str() says where and why."""
 
-    def __init__(self) -> None:
-        super().__init__("it has a NUL character, and systemd does not read such a file")
+    def __init__(self, problem: str, text: str, at: int) -> None:
+        super().__init__(f"{problem}; systemd does not read such a file")
+        self.line = text.count("\n", 0, at) + 1
+        self.file = ""
+
+    def __str__(self) -> str:
+        return f"{printable(self.file)}:{self.line}: {super().__str__()}"
 
 
-def parse(text: str) -> dict[str, str]:
-    """Return the variables; the last value of a name wins.
+def read(path: str, systemd: int, *, optional: bool = False) -> dict[str, str]:
+    """Return the variables of all files that EnvironmentFile=``path`` names; later files win.
 
-    Another user may have written the text, and as much of it as wctl reads. So we look at no part
-    twice, and no expression repeats a group, for which Python would need memory at each turn.
+    ``optional`` (in a unit, a - before the path) leaves out each file that cannot be read.
 
     Raises:
-        NulError: the text has a NUL character.
+        OSError: there is no such file, or it cannot be read.
+        InvalidError: systemd does not read such a file.
     """
-    if "\0" in text:
-        raise NulError
-    return dict(_assignments(text))
+    found: dict[str, str] = {}
+    matching = patterns.matching(path)
+    if not matching and not optional:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), printable(path))
+    for file in matching:
+        try:
+            text = files.read(file).decode(errors="surrogateescape")
+            found.update(parse(text, systemd))
+        except InvalidError as error:
+            error.file = file
+            if not optional:
+                raise
+        except OSError:
+            if not optional:
+                raise
+    return found
 
 
-def _assignments(text: str) -> Iterator[tuple[str, str]]:
-    at = 0
+def parse(text: str, systemd: int = COMMENTS_END) -> dict[str, str]:
+    """Return the variables, as this version of systemd reads them; the last value of a name wins.
+
+    Raises:
+        InvalidError: the text has a NUL character, or a variable is not UTF-8.
+    """
+    nul = text.find("\0")
+    if nul >= 0:
+        raise InvalidError("has a NUL character", text, nul)
+    return {name: value for name, value in _assignments(text, systemd) if _NAME.fullmatch(name)}
+
+
+def is_text(value: str) -> bool:
+    """Tell whether systemd takes the bytes of ``value`` for UTF-8."""
+    return _NO_TEXT.search(value) is None
+
+
+def _assignments(text: str, systemd: int) -> Iterator[tuple[str, str]]:
+    """Yield all names, also those that systemd ignores, with their values."""
+    at = _end(_BLANK, text, 0)
     while at < len(text):
-        line_end = text.find("\n", at)
-        line_end = len(text) if line_end < 0 else line_end
-        equals = text.find("=", at, line_end)
-        name = text[at:equals].strip() if equals > 0 else ""
-        if not _NAME.fullmatch(name):  # a comment, a blank line, an error
-            at = line_end + 1
-            continue
-        value, at = _value(text, equals + 1)
-        yield name, value
+        begin = at
+        if text[at] in "#;":
+            at = _comment(text, at, systemd)
+        else:
+            at = _end(_KEY, text, at)  # a = at the beginning belongs to the name
+            if text[at : at + 1] == "=":
+                name = text[begin:at].rstrip(_BLANKS)
+                value, at = _value(text, at + 1)
+                if not (is_text(name) and is_text(value)):
+                    raise InvalidError("is not UTF-8", text, begin)
+                yield name, value
+        at = _end(_BLANK, text, at)
+
+
+def _end(pattern: re.Pattern[str], text: str, at: int) -> int:
+    """Return where a match that cannot fail ends, or the end of the text."""
+    match = pattern.match(text, at)
+    return match.end() if match else len(text)
+
+
+def _comment(text: str, at: int, systemd: int) -> int:
+    """Return the position of the end of a comment."""
+    if systemd >= COMMENTS_END:
+        return _end(_COMMENT, text, at)
+    at = _end(_COMMENT_PART, text, at)
+    while text[at : at + 1] == "\\":
+        at = _end(_COMMENT_PART, text, at + 2)
+    return at
 
 
 def _value(text: str, at: int) -> tuple[str, int]:
     """Read a value with its quotes and continued lines; return it and the position of its end."""
     parts: list[str] = []
-    filled = is_plain = False  # blanks outside quotes do not count at the beginning and at the end
-    while match := _PIECE.match(text, at):
-        part, end = _piece(text, match)
-        if end is None:
-            break
-        at = end
-        if match[0] == "\n":
-            break
-        is_plain = match["plain"] is not None
-        parts.append(part.lstrip() if is_plain and not filled else part)
-        filled = filled or bool(parts[-1])
-    if is_plain:
-        parts[-1] = parts[-1].rstrip()
+    at = _end(_LINE_BLANK, text, at)
+    while text[at : at + 1] in {"'", '"'}:
+        part, at = (_single if text[at] == "'" else _double)(text, at + 1)
+        parts.append(part)
+        at = _end(_LINE_BLANK, text, at)
+    if text[at : at + 1] not in {"", "\r", "\n"}:
+        part, at = _plain(text, at)
+        parts.append(part)
     return "".join(parts), at
 
 
-def _piece(text: str, match: re.Match[str]) -> tuple[str, int | None]:
-    """Return what a piece stands for, and the position of its end; None: its quote never ends."""
-    if match["quote"] is None:
-        part = match["plain"] or match["escaped"] or ""
-        return "" if part == "\n" else part, match.end()
-    end = _closing_quote(text, match.end(), match["quote"])
-    if end < 0:
-        return "", None
-    quoted = text[match.end() : end]
-    return quoted if match["quote"] == "'" else _ESCAPE.sub(_unescape, quoted), end + 1
+def _single(text: str, at: int) -> tuple[str, int]:
+    end = text.find("'", at)
+    return (text[at:], len(text)) if end < 0 else (text[at:end], end + 1)
 
 
-def _closing_quote(text: str, at: int, quote: str) -> int:
-    if quote == "'":
-        return text.find(quote, at)
-    quotes = (found.start() for found in _IN_DOUBLE_QUOTES.finditer(text, at) if found[0] == quote)
-    return next(quotes, -1)
+def _double(text: str, at: int) -> tuple[str, int]:
+    quotes = (found.end() for found in _IN_DOUBLE_QUOTES.finditer(text, at) if found[0] == '"')
+    end = next(quotes, len(text) + 1)
+    return _ESCAPE.sub(_unescaped, text[at : end - 1]), min(end, len(text))
 
 
-def _unescape(match: re.Match[str]) -> str:
-    return "" if match[1] == "\n" else match[1]
+def _plain(text: str, at: int) -> tuple[str, int]:
+    """Read up to the end of the line: quotes are ordinary, a backslash escapes any character."""
+    kept, end = at, len(text)
+    for found in _IN_LINE.finditer(text, at):
+        if found[0][0] != "\\":
+            end = found.start()
+            break
+        kept = found.end()
+    # Blanks at the end do not count, unless a backslash comes after them.
+    return _ANY_ESCAPE.sub(_unescaped, text[at:kept]) + text[kept:end].rstrip(_BLANKS), end
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    return "" if match[1] in {"\r", "\n"} else match[1]
 
 
 def pattern(path: str) -> str:

@@ -29,8 +29,8 @@ from wctl.units.marker import header
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _NO_SHELLS = ("", "nologin", "false", "true")
 
-Reader = Callable[[Path, bool], Mapping[str, str]]
-"""A function that reads a file of variables; the second argument tells if it may be missing."""
+Reader = Callable[[str, bool], Mapping[str, str]]
+"""A function that reads what a pattern names; the second argument tells if it may be missing."""
 
 
 def add(service: Section, program: Program, directory: str) -> None:
@@ -68,10 +68,11 @@ def of_instance(program: Program, number: int, directory: Path, read: Reader) ->
         for name, text in _fixed(program)
     }
     for file in program.environment_file:
-        found.update(read(Path(file.removeprefix("-")), file.startswith("-")))
+        found.update(read(file.removeprefix("-"), file.startswith("-")))
     if has_file(program):
         found.update(_written(program))  # PROGRAM.env, which need not be installed
-        found.update(read(directory / f"{program.name}@{number:02d}.env", True))
+        own = directory / f"{program.name}@{number:02d}.env"
+        found.update(read(env_file.pattern(str(own)), True))
     return found
 
 

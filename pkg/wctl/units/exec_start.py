@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterable
 
+from wctl.config import between
 from wctl.config.expansion import Number, Template
 from wctl.config.model import Program, log_file
 from wctl.systemd.unit_file import Raw, Word
@@ -67,11 +68,15 @@ class Arguments:
         names = expanded_variables(program)
         if names:
             options.append(("expand-env", ",".join(names)))
+        behind = between.seconds(program)
+        if behind:
+            options.append(("behind-shell", behind))
         for name, given in (
             ("retry", program.autorestart == "false"),
             ("stop-group", program.stopasgroup),
             ("redirect-stderr", program.redirect_stderr),
             ("user", self._host.user),
+            ("keep-stdin", passed(program, "StandardInput") is not None),
             ("sigpipe", passed(program, "IgnoreSIGPIPE") in {"no", "false", "off", "0"}),
         ):
             if given:

@@ -5,6 +5,7 @@
 No argparse and no dataclass: both take longer to import than the rest of the wrapper takes to run.
 """
 
+import posix
 import sys
 
 # Seconds that one try to start may take in addition to the time until the worker is READY. A start
@@ -24,6 +25,14 @@ def decoded(data: bytes) -> str:
     return data.decode(sys.getfilesystemencoding(), "surrogateescape")
 
 
+def is_null(fd: int) -> bool:
+    """Tell whether ``fd`` is /dev/null: systemd's stdin, and its stdout while journald is away."""
+    try:
+        return posix.fstat(fd).st_rdev == posix.makedev(1, 3)
+    except OSError:
+        return False
+
+
 class UsageError(Exception):
     """The generator does not write such a command line."""
 
@@ -41,10 +50,12 @@ class Options:
         self.ready = "startsecs"
         self.ready_timeout = 60
         self.stopsignal = 15
+        self.behind_shell = 0  # the seconds to stop of what a shell leaves behind; 0 for no shell
         self.stop_group = False  # systemd signals the whole group, so resident mode does not
         self.minfds = 0  # raise lower limits to these; 0: leave them
         self.minprocs = 0
         self.sigpipe = False  # give SIGPIPE its default disposition back
+        self.keep_stdin = False  # even if it is /dev/null
         self.expand = False  # arguments, directory and log files hold %(process_num) formats
         self.expand_env: "list[str]" = []  # the variables that hold such formats
         self.retry = False  # count and retry failed starts here: the unit has Restart=no
@@ -78,7 +89,7 @@ class Options:
     @property
     def resident(self) -> bool:
         """Whether the wrapper must stay as the worker's parent."""
-        return self.retry or self.pumped
+        return self.retry or self.pumped or self.behind_shell > 0
 
     @property
     def pumped(self) -> bool:

@@ -14,7 +14,7 @@ from fcntl import ioctl
 
 import _socket
 
-from .command_line import encoded
+from .command_line import encoded, is_null
 
 SOCKET = "/run/systemd/journal/stdout"
 
@@ -110,14 +110,6 @@ def say(line: str, *, wait: bool = True) -> None:
         posix.write(2, encoded(line) + b"\n")
     except OSError:
         pass  # no process reads stderr; the worker matters more
-
-
-def is_null(fd: int) -> bool:
-    """Tell whether ``fd`` is /dev/null, which systemd opens if it cannot reach journald."""
-    try:
-        return posix.fstat(fd).st_rdev == posix.makedev(1, 3)
-    except OSError:
-        return False
 
 
 class Journal:

@@ -22,7 +22,7 @@ import posix
 import _signal
 import _socket
 
-from .command_line import Options, UsageError, decoded, encoded, parse
+from .command_line import Options, UsageError, decoded, encoded, is_null, parse
 from .starts import Start
 
 TYPE_CHECKING = False
@@ -135,6 +135,8 @@ def become(options: Options, environ: "dict[bytes, bytes]", at_exec: int) -> Non
         if name in environ:
             environ[name] = options.filled(environ[name])
     _split_stderr(options, environ)
+    if not options.keep_stdin and is_null(0):
+        _hold_stdin_open()
     # Python ignores SIGXFSZ and SIGPIPE for itself. systemd had left SIGXFSZ alone, and with
     # IgnoreSIGPIPE=no SIGPIPE as well.
     _signal.signal(_signal.SIGXFSZ, _signal.SIG_DFL)
@@ -170,8 +172,6 @@ def _say(line: str) -> None:
 
 def _without_journal() -> str:
     """Return the value that replaces log=journal if stdout is not the journal."""
-    from .journald import is_null
-
     # systemd opens /dev/null if it cannot reach journald; the user asked for any other stdout.
     return "fallback" if is_null(1) else "none"
 
@@ -250,6 +250,19 @@ def _split_stderr(options: Options, environ: "dict[bytes, bytes]") -> None:
     stream.close()
     journal = posix.fstat(2)
     environ[b"JOURNAL_STREAM"] = b"%d:%d" % (journal.st_dev, journal.st_ino)
+
+
+def _hold_stdin_open() -> None:
+    """Make stdin a pipe that stays empty and open, as under Supervisor, in place of /dev/null.
+
+    The worker opens the pipe for reading and writing at once. So it is its own writer, with this
+    one descriptor, and its reads never see an end of file.
+    """
+    try:
+        path = f"/proc/self/fd/{posix.pipe()[0]}"
+        posix.dup2(posix.open(path, posix.O_RDWR | posix.O_CLOEXEC), 0)
+    except OSError:
+        pass  # no /proc, as with RootDirectory=; the exec closes the pipe
 
 
 def _executable(start: Start) -> bool:

@@ -11,6 +11,10 @@ from fcntl import fcntl
 from .command_line import Options
 from .outputs import Filed, Files, Journaled, outputs
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 CHUNK = 1 << 18  # bytes of one read
 # Bytes of one read if the journal is an output. The journal is a hundred times slower than a file.
 # Journaled copies each read up to three times, and our process keeps the memory of these copies.
@@ -85,11 +89,18 @@ class Pump:
         posix.dup2(err.worker_end, 2)
         environ.pop(b"JOURNAL_STREAM", None)
 
-    def run(self, pidfd: int, wakes: int, tap: "int | None" = None) -> None:
+    def run(
+        self,
+        pidfd: int,
+        wakes: int,
+        tap: "int | None" = None,
+        rest: "Iterator[int] | None" = None,
+    ) -> None:
         """Move output until the worker has ended and all bytes that it wrote have been moved.
 
         A signal makes ``wakes`` readable. ``tap`` is a pipe that gets a copy of all output for as
-        long as the notifier reads it.
+        long as the notifier reads it. ``rest`` are further descriptors to wait for, one after the
+        other, when the worker has ended.
         """
         self._tap = tap
         streams = {stream.end: stream for stream in (self._out, self._err) if stream is not None}
@@ -103,13 +114,16 @@ class Pump:
         # Only now: neither the worker nor the notifier is to inherit the file.
         for file in files:
             file.open()
-        ended = False
-        while not ended:
+        awaited: "int | None" = pidfd
+        while awaited is not None:
             for stream in streams.values():
                 stream.listen(poll)
             for fd in _wait(poll, journals, files):
-                if fd == pidfd:
-                    ended = True
+                if fd == awaited:
+                    poll.unregister(awaited)
+                    awaited = None if rest is None else next(rest, None)
+                    if awaited is not None:
+                        poll.register(awaited, select.POLLIN)
                 elif fd == wakes:
                     posix.read(wakes, 1 << 12)
                 elif fd in streams:

@@ -1,7 +1,8 @@
 """Resident mode: the wrapper stays as the worker's parent.
 
-The wrapper stays with log files (the pump), with ready=log:REGEX, and with autorestart=false: then
-the unit has Restart=no, and the wrapper retries failed starts. The wrapper ends as the worker
+The wrapper stays with log files (the pump), with ready=log:REGEX, with autorestart=false: then
+the unit has Restart=no, and the wrapper retries failed starts; and where a shell starts the worker,
+which may be left behind when the shell ends (leftover.py). The wrapper ends as the worker
 ended, so that systemd sees what it would have seen without a wrapper.
 
 Decided here:
@@ -22,9 +23,13 @@ import _signal
 
 # Import everything now: when a signal comes or the worker ends, wctl and Python may have been
 # upgraded or removed. launch.py uses the limits and the notifier, in each retry anew.
-from . import backoff, exits, journald, launch, limits, notifier  # noqa: F401
+from . import backoff, exits, journald, launch, leftover, limits, notifier  # noqa: F401
 from .command_line import Options
 from .starts import Start
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # Signals that we do not pass on: the two that no process can catch, those that the kernel sends for
 # our own faults, limits and children, and those that a background process gets from a terminal.
@@ -82,10 +87,11 @@ def _run_once(start: Start, worker: "Worker") -> int:
         _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
         for end in gate:
             posix.close(end)
+    rest = leftover.ends(options)
     if pump is None:
-        _ended(pidfd, worker.wakes)
+        _ended(pidfd, worker.wakes, rest)
     else:
-        pump.run(pidfd, worker.wakes, tap)
+        pump.run(pidfd, worker.wakes, tap, rest)
     status = posix.waitpid(child, 0)[1]
     worker.is_gone()
     posix.close(pidfd)
@@ -163,14 +169,23 @@ def _deactivating(options: Options) -> bool:
     return backoff.ask(options, "ActiveState") in {b"deactivating", b""}
 
 
-def _ended(pidfd: int, wakes: int) -> None:
-    """Sleep until the process behind ``pidfd`` has ended; a signal makes ``wakes`` readable."""
+def _ended(pidfd: int, wakes: int, rest: "Iterator[int] | None" = None) -> None:
+    """Sleep until the process behind ``pidfd`` has ended; a signal makes ``wakes`` readable.
+
+    ``rest`` are further descriptors to wait for, one after the other, when it has ended.
+    """
     poll = select.poll()
     poll.register(pidfd, select.POLLIN)
     poll.register(wakes, select.POLLIN)
+    awaited = pidfd
     while True:
         ready = [fd for fd, _ in poll.poll()]
         if wakes in ready:
             posix.read(wakes, 1 << 12)
-        if pidfd in ready:
-            return
+        if awaited in ready:
+            poll.unregister(awaited)
+            following = None if rest is None else next(rest, None)
+            if following is None:
+                return
+            awaited = following
+            poll.register(awaited, select.POLLIN)

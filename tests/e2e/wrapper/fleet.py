@@ -32,9 +32,13 @@ class Fleet:
         return f"{program}@00"
 
     def script(self, name: str, text: str) -> str:
-        """Writes a shell script that may use `note`; returns the command that runs it."""
-        self.machine.write(f"{PROBE}/{name}", NOTE + text)
-        return f"/bin/sh {PROBE}/{name}"
+        """Writes a shell script that may use `note`; returns the command that runs it.
+
+        The name alone does not tell that it is a shell, so that the wrapper hands off to it.
+        """
+        self.machine.write(f"{PROBE}/{name}", f"#!/bin/sh\n{NOTE}{text}")
+        self.machine.run(["chmod", "+x", f"{PROBE}/{name}"])
+        return f"{PROBE}/{name}"
 
     @property
     def units(self) -> list[str]:

@@ -59,6 +59,7 @@ def seen(fleet: Fleet) -> Seen:
             kind, f"command={command}/{kind} one two", "directory=/var", "umask=027",
             'environment=A="1",B="two words"', *options,
         )  # fmt: skip
+    fleet.add("cat", "command=/bin/cat")
     fleet.install()
     for kind in KINDS:
         lines = machine.read(f"/etc/systemd/system/{kind}@.service").replace("\\\n", " ")
@@ -68,7 +69,7 @@ def seen(fleet: Fleet) -> Seen:
         machine.write(f"/run/systemd/system/bare-{kind}@.service", "\n".join(text) + "\n")
     fleet.systemctl("daemon-reload")
     names = [*KINDS, *(f"bare-{kind}" for kind in KINDS)]
-    fleet.start([f"{name}@00" for name in names])
+    fleet.start([f"{name}@00" for name in ("cat", *names)])
     files = [f"/run/seen/{name}" for name in names]
     wait_for(lambda: machine.run(["ls", *files], check=False).code == 0, 20, "all to write")
     fleet.await_states({f"{kind}@00": "RUNNING" for kind in KINDS})
@@ -113,12 +114,25 @@ def test_the_rest_is_untouched(seen: Seen, kind: str, what: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_descriptor_is_added(seen: Seen, kind: str) -> None:
-    """stdin is /dev/null, stdout and stderr are journald's sockets, and there are no others."""
+    """stdin is a pipe, stdout and stderr are journald's sockets, and there are no others."""
     fds = seen[kind]["ours"]["fds"]
     assert isinstance(fds, dict)
     assert sorted(fds) == sorted(seen[kind]["bare"]["fds"])
-    assert fds["0"] == "/dev/null"
+    assert fds["0"].startswith("pipe:")
     assert fds["1"].startswith("socket:") and fds["2"].startswith("socket:")
+
+
+def test_stdin_never_ends(seen: Seen, fleet: Fleet) -> None:
+    """A worker that reads its stdin waits, as under Supervisor; StandardInput= still says what."""
+    del seen  # the fleet runs
+    fleet.await_states({"cat@00": "RUNNING"})
+    drop_in = "/etc/systemd/system/cat@.service.d/input.conf"
+    fleet.machine.write(drop_in, "[Service]\nStandardInput=file:/etc/hostname\n")
+    fleet.systemctl("daemon-reload")
+    fleet.systemctl("restart", "--no-block", "cat@00")
+    name = fleet.machine.read("/etc/hostname").strip()
+    wait_for(lambda: name in fleet.journal("cat@00").split("\n"), 20, "the file's text")
+    fleet.machine.run(["rm", drop_in])
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -73,7 +73,7 @@ def test_the_end_is_the_workers(ended: Fleet, end: str) -> None:
 def running(fleet: Fleet) -> Fleet:
     """Resident workers of every kind."""
     log = "autorestart=true"
-    fleet.add("pumped", "command=/bin/sleep 1000", "log=both", log)
+    fleet.add("pumped", "command=/bin/cat", "log=both", log)
     fleet.add("retried", "command=/bin/sleep 1000", "autorestart=false")
     fleet.add("awaited", "command=/bin/sh -c 'echo is up; exec sleep 1000'", "ready=log:up$", log)
     write = "while :; do head -c 300000 /dev/zero | tr '\\0' a | fold -w 4000; sleep 0.3; done"

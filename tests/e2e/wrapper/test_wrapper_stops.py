@@ -17,13 +17,20 @@ setsid sleep 1000 &
 note $1
 while :; do sleep 0.1; done
 """
+# A worker behind a shell, which takes its time to end. It leaves a child behind.
+SLOW = """
+trap 'note $1.TERM; sleep 2; note $1.done; exit 0' TERM
+(trap 'note $1.child.TERM; exit' TERM; while :; do sleep 0.1; done) &
+note $1
+while :; do sleep 0.1; done
+"""
 MODES = {"handed": (), "resident": ("log=both",)}
 
 
 @pytest.fixture(scope="module")
 def workers(fleet: Fleet) -> Fleet:
     """Workers of every kind, in hand-off and in residence, all RUNNING."""
-    worker = fleet.script("worker", WORKER)
+    worker, slow = fleet.script("worker", WORKER), fleet.script("slow", SLOW)
     for mode, extra in MODES.items():
         for name, arguments, options in (
             ("polite", "", ["stopwaitsecs=120"]),
@@ -44,6 +51,13 @@ def workers(fleet: Fleet) -> Fleet:
             fleet.add(
                 program, f"command={worker} {program} {arguments}", "autorestart=true",
                 *options, *extra,
+            )  # fmt: skip
+        for name, script, wait in (("behind", slow, 120), ("behind-deaf", worker, 1)):
+            program = f"{name}-{mode}"
+            text = f"{script} {program} stubborn; true"
+            fleet.add(
+                program, f"command=/bin/sh -c '{text}'", "autorestart=true", f"stopwaitsecs={wait}",
+                *extra,
             )  # fmt: skip
     fleet.run()
     fleet.await_states(
@@ -77,6 +91,38 @@ def test_the_stop_signal_is_for_the_worker_alone(workers: Fleet, mode: str) -> N
     runs = workers.runs()
     assert len(runs[f"polite-{mode}.TERM"]) == 1
     assert f"polite-{mode}.child.TERM" not in runs
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_worker_behind_a_shell_has_its_time(workers: Fleet, mode: str) -> None:
+    """The shell ends first; then its worker gets the signal once, then what that leaves behind.
+
+    So it is when the shell dies by itself; systemd restarts it when all others have ended.
+    """
+    program = f"behind-{mode}"
+    unit = f"{program}@00"
+    before = workers.one(unit, "InvocationID")
+    main = int(workers.one(unit, "MainPID")["MainPID"])
+    workers.machine.run(f"kill -KILL $(cat /proc/{main}/task/{main}/children)")
+    workers.await_next(unit, before)
+    wait_for(lambda: len(workers.runs()[program]) == 2, 20, "its trap")
+    stop(workers, program)
+    runs = workers.runs()
+    first, second = runs[f"{program}.done"]
+    assert [len(runs[f"{program}.{what}"]) for what in ("TERM", "child.TERM")] == [2, 2]
+    assert first <= runs[f"{program}.child.TERM"][0] <= runs[program][1]
+    assert second <= runs[f"{program}.child.TERM"][1]
+    assert workers.one(unit, "Result")["Result"] == "success"
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_worker_behind_a_shell_that_ignores_the_signal_is_killed(
+    workers: Fleet, mode: str
+) -> None:
+    """The time to stop is that of the unit, counted from the stop."""
+    program = f"behind-deaf-{mode}"
+    assert 1.0 <= stop(workers, program) < 1 + LATE
+    assert len(workers.runs()[f"{program}.TERM"]) == 1
 
 
 @pytest.mark.parametrize("mode", MODES)

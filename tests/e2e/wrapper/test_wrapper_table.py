@@ -109,12 +109,12 @@ def script(directory: str, end: str, supervisor: bool) -> str:
     """Returns the worker's script, for a directory of notes."""
     text = ENDS[end][0].replace("%s", "supervisor" if supervisor else "")
     note = f'note() {{ echo 1.0 >>{directory}/"$1"; runs=$(wc -l <{directory}/"$1"); }}\n'
-    return note + SCRIPT.format(after=STARTSECS + 1.5) + text + "\n"
+    return "#!/bin/sh\n" + note + SCRIPT.format(after=STARTSECS + 1.5) + text + "\n"
 
 
 def options(case: Case, scripts: str) -> list[str]:
     return [
-        f"command=/bin/sh {scripts}/{case.end}.sh {case.name} {case.when}",
+        f"command={scripts}/{case.end} {case.name} {case.when}",
         f"autorestart={case.autorestart}",
         "exitcodes=0,2",
         f"startsecs={case.startsecs}",
@@ -129,7 +129,8 @@ def supervisors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, 
     notes = directory / "notes"
     notes.mkdir()
     for end in ENDS:
-        (directory / f"{end}.sh").write_text(script(str(notes), end, supervisor=True))
+        (directory / end).write_text(script(str(notes), end, supervisor=True))
+        (directory / end).chmod(0o755)
     programs = {
         case.name: "\n".join([f"[program:{case.name}]", *options(case, str(directory))])
         for case in CASES
@@ -170,7 +171,8 @@ def _same(expected: Outcome, found: Outcome | None) -> bool:
 def ours(supervisors: dict[str, Outcome], fleet: Fleet) -> dict[str, Outcome]:
     """The outcome of each case under our units."""
     for end in ENDS:
-        fleet.machine.write(f"/opt/table/{end}.sh", script(NOTES, end, supervisor=False))
+        fleet.machine.write(f"/opt/table/{end}", script(NOTES, end, supervisor=False))
+        fleet.machine.run(["chmod", "+x", f"/opt/table/{end}"])
     for case in CASES:
         fleet.add(case.name, "memory_max=32M", *options(case, "/opt/table"))
     fleet.run()

@@ -158,7 +158,7 @@ CASES = (
     Case("ends-before-ready", COUNTED.replace("--limit=10", "-l 1"),
          COUNTED.replace("--limit=10", "-t 1")),
     Case("ends-before-ready", COUNTED, f"{COUNTED}ready=notify\n"),
-    Case("daemonizes", f"{ROOT}command=/bin/sh -c '/bin/cat &'\n",
+    Case("daemonizes", f"{ROOT}killasgroup=1\ncommand=/bin/sh -c '/bin/cat &'\n",
          f"{ROOT}command=/bin/sh -c '/bin/cat & wait'\n"),
     Case("short-stop", f"{PLANNED}autorestart=true\n",
          f"{PLANNED}autorestart=true\nstopwaitsecs=10\n"),
@@ -183,7 +183,22 @@ CASES = (
     Case("shell-syntax", "[program:x]\nuser=0\ncommand=/bin/cat a | b\n",
          "[program:x]\nuser=0\ncommand=/bin/cat a '|b'\n"),
     Case("shell-syntax", "[program:x]\nuser=0\ncommand=/bin/cat ${HOME}\n",
-         "[program:x]\nuser=0\ncommand=/bin/sh -c 'cat ${HOME} | b' && x\n"),
+         "[program:x]\nuser=0\ncommand=/bin/sh -c 'exec cat ${HOME} | b' && x\n"),
+    Case("shell-between", "[program:x]\nuser=0\ncommand=/bin/sh -c 'worker eu'\n",
+         "[program:x]\nuser=0\ncommand=/bin/sh -c 'exec worker eu'\n"),
+    Case("shell-between", "[program:x]\nuser=0\ncommand=/bin/sh -c 'while worker; do :; done'\n",
+         "[program:x]\nuser=0\ncommand=/bin/sh -c 'while worker; do :; done'\nstopasgroup=1\n"),
+    Case("shell-between", "[program:x]\nuser=0\ncommand=/bin/sh -c 'worker eu'\n",
+         "[program:x]\nuser=0\ncommand=/bin/sh -c 'trap : TERM; worker eu'\nkillasgroup=0\n"),
+    Case("shell-between", f"{ANYBODY}user=0\n".replace("/bin/cat", "%(here)s/keeps.sh"),
+         f"{ANYBODY}user=0\n".replace("/bin/cat", "%(here)s/execs.sh")),
+    Case("shell-between", f"{ANYBODY}user=0\n".replace("/bin/cat", "%(here)s/keeps"),
+         f"{ANYBODY}user=0\n".replace("/bin/cat", "%(here)s/python")),
+    Case("shell-between",
+         f"{X}directory=%(here)s\n".replace("cat", "bash ./keeps"),
+         f"{X}directory=%(here)s\n".replace("cat", "bash ./traps")),
+    Case("user-by-command", f"{X}".replace("cat", "su root -c 'exec worker'"),
+         f"{X}".replace("cat", "env -i worker su root")),
     Case("memory-below-own-limit", f"{LIMITED}memory_max=64M\n", f"{LIMITED}memory_max=65M\n"),
     Case("memory-below-wrapper", f"{X}memory_max=9M\n", f"{X}memory_max=10M\n"),
     Case("memory-below-wrapper", f"{X}memory_high=1M\n", f"{X}memory_high=1%%\n"),
@@ -229,6 +244,15 @@ def machine(tmp_path: Path) -> Path:
     (tmp_path / "dangling").symlink_to("nonesuch")
     with (tmp_path / "large").open("wb") as large:
         large.truncate((64 << 20) + 1)
+    for name, text in (
+        ("keeps", "#!/bin/sh -e\n# exec worker\nworker eu\n"),
+        ("keeps.sh", "#! /usr/bin/env bash\n. /etc/env\nworker eu\n"),
+        ("execs.sh", "#!/bin/sh\ncd /srv || exit\nexec worker eu\n"),
+        ("traps", "#!/bin/sh\ntrap 'kill $!' TERM\nworker & wait\n"),
+        ("python", "#!/usr/bin/python3\nimport this\n"),
+    ):
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
     for unit in ("etc/taken@.service", "etc/busy.socket", "usr/packaged.target"):
         (tmp_path / unit).parent.mkdir(exist_ok=True)
         (tmp_path / unit).write_text("[Unit]\n")

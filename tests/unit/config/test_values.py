@@ -322,6 +322,9 @@ _PAIRS = 'expected KEY="value",KEY2="value2"'
         ("1A=1", f"'1A': {_NO_NAME}"),
         ("ö=1", f"'ö': {_NO_NAME}"),
         ("node.name=1", f"'node.name': {_NO_NAME}"),
+        # systemd would read nothing from the file that has this value.
+        ('A="\uffff"', "the value of A is not UTF-8, expected UTF-8"),
+        ('A="\udcff"', "the value of A is not UTF-8, expected UTF-8"),
     ],
 )
 def test_environment_that_supervisor_refuses(value: str, problem: str) -> None:

@@ -3,37 +3,64 @@
 from __future__ import annotations
 
 import tracemalloc
+from pathlib import Path
 
 import pytest
 
+from unit.systemd.env_vectors import VECTORS, Variables, expected, hostile
 from wctl.systemd import env_file
 from wctl.systemd.env_file import environment_file
 
 
+@pytest.mark.parametrize("systemd", [252, 257])
+@pytest.mark.parametrize("file", VECTORS)
+def test_the_variables_are_those_of_systemd(file: bytes, systemd: int) -> None:
+    """Quotes, escapes, comments and ends of lines mean what they mean to systemd."""
+    text = file.decode(errors="surrogateescape")
+    found: Variables
+    try:
+        found = env_file.parse(text, systemd)
+    except env_file.InvalidError:
+        found = None
+    assert found == expected(file, systemd)
+
+
+@pytest.mark.parametrize("systemd", [252, 257])
+def test_what_we_write_comes_back(systemd: int) -> None:
+    """wctl reads back what it has written for systemd, whatever the values hold."""
+    for seed in range(1000):
+        values = hostile(seed)
+        assert env_file.parse(environment_file(values.items()), systemd) == values
+
+
 @pytest.mark.parametrize(
-    ("text", "expected"),
+    ("pattern", "result"),
     [
-        ("A=1\nB = two words  \n", {"A": "1", "B": "two words"}),
-        ("# A=1\n; B=2\n\nC=3", {"C": "3"}),
-        ("A='it is $x'\n", {"A": "it is $x"}),
-        ('A="a \\"b\\" \\$c \\n"\n', {"A": 'a "b" $c \\n'}),
-        ("A=x\\ y\nB=1", {"A": "x y", "B": "1"}),
-        ('A="two\nlines"\nB=1', {"A": "two\nlines", "B": "1"}),
-        ("A=one\\\ntwo\n", {"A": "onetwo"}),
-        ("A=1\nA=2\n", {"A": "2"}),
-        ("1A=1\nA-B=2\nnothing\n", {}),
-        ("A=\nB=1\n", {"A": "", "B": "1"}),
+        ("*.env", {"A": "b", "B": "1", "C": "1"}),
+        ("[ab].env", {"A": "b", "B": "1"}),
+        ("a.env", {"A": "a", "B": "1"}),
+        ("x*.env", FileNotFoundError),
+        ("d", OSError),
+        ("*.bad", env_file.InvalidError),
     ],
 )
-def test_syntax(text: str, expected: dict[str, str]) -> None:
-    """Quotes, escapes, comments and continued lines mean what they mean to systemd."""
-    assert env_file.parse(text) == expected
-
-
-def test_our_own_files_come_back() -> None:
-    """wctl reads back what it has written for systemd, whatever the values hold."""
-    values = {"A": 'it\'s "so" $x `y` \\ %i', "B": "a\nb", "C": "", "D": "ü ; # x"}
-    assert env_file.parse(environment_file(values.items())) == values
+def test_files(tmp_path: Path, pattern: str, result: dict[str, str] | type[Exception]) -> None:
+    """A pattern names files, of which later ones win; an optional file that is none is left out."""
+    (tmp_path / "d").mkdir()
+    texts = {"a.env": "A=a\nB=1\n", "b.env": "A=b\n", "c.env": "C=1\n", ".d.env": "A=d\n"}
+    for name, text in (texts | {"1.bad": "#\nA=\0\n", "2.bad": "Z=1\n"}).items():
+        (tmp_path / name).write_text(text)
+    path = f"{env_file.pattern(str(tmp_path))}/{pattern}"
+    if isinstance(result, dict):
+        assert env_file.read(path, 257) == result
+        return
+    with pytest.raises(result) as caught:
+        env_file.read(path, 257)
+    if pattern == "*.bad":
+        problem = "has a NUL character; systemd does not read such a file"
+        assert str(caught.value) == f"{tmp_path}/1.bad:2: {problem}"
+    left = {"Z": "1"} if pattern == "*.bad" else {}
+    assert env_file.read(path, 257, optional=True) == left
 
 
 @pytest.mark.parametrize(
@@ -54,22 +81,3 @@ def test_quotes_take_no_memory() -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 20 * len(text)
-
-
-@pytest.mark.parametrize("text", ["A=1\0", "#\0\nA=1\n"])
-def test_nul_characters(text: str) -> None:
-    """As systemd, we take nothing from a file with a NUL character, also outside values."""
-    with pytest.raises(env_file.NulError):
-        env_file.parse(text)
-
-
-@pytest.mark.parametrize("text", ["A='x\nB=1\n", 'A=y"x\nB=1\n', "A=1\\"])
-def test_quotes_without_end(text: str) -> None:
-    """The value ends at such a quote, and the next line is one of its own."""
-    found = env_file.parse(text)
-    assert found.get("B", "1") == "1" and found["A"] in ("", "y", "1")
-
-
-def test_empty_quotes_are_no_beginning() -> None:
-    """Blanks outside quotes do not begin or end a value, those in quotes do."""
-    assert env_file.parse("A='' x ' ' \n") == {"A": "x  "}

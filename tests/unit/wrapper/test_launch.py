@@ -118,6 +118,34 @@ def test_no_descriptor_is_added(manager: FakeManager) -> None:
     assert out.split() == ["0", "1", "2", "3"]
 
 
+STDIN = """
+import os, select, stat
+print(stat.S_ISFIFO(os.fstat(0).st_mode), os.get_blocking(0), select.select([0], [], [], 0)[0])
+os.write(0, b"mine")
+print(os.read(0, 9))
+"""
+
+
+@pytest.mark.parametrize("options", ["", " --retry", " --log=file --stdout-file={0}/out"])
+def test_stdin_stays_open(manager: FakeManager, tmp_path: Path, options: str) -> None:
+    """In place of /dev/null, stdin is an empty pipe that never ends: the worker is its writer."""
+    options = "--startsecs=0" + options.format(tmp_path)
+    _, out, err = manager.run(options, sys.executable, "-c", STDIN)
+    if "file" in options:
+        out = (tmp_path / "out").read_text()
+    assert out.splitlines() == ["True True []", "b'mine'"], err
+
+
+@pytest.mark.parametrize("given", [subprocess.PIPE, subprocess.DEVNULL])
+def test_a_stdin_that_somebody_chose_stays(given: int) -> None:
+    """A pipe, a terminal, a socket is the worker's; --keep-stdin keeps even /dev/null."""
+    keep = ["--keep-stdin"] if given == subprocess.DEVNULL else []
+    command = [*WRAPPER, "--log=none", *keep, "w@00.service", "--", "cat"]
+    process = subprocess.Popen(command, stdin=given, stdout=subprocess.PIPE, text=True)
+    text = "mine" if given == subprocess.PIPE else None
+    assert process.communicate(text, timeout=60)[0] == (text or "")
+
+
 def test_no_child_is_left(manager: FakeManager) -> None:
     """The notifier is not a child of the worker, which has neither a child nor a zombie."""
     process = manager.popen("--startsecs=1", "sleep", "1000")

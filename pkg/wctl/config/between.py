@@ -1,0 +1,104 @@
+"""What stands between systemd and the worker: a shell, or another program that starts the worker.
+
+The stop signal goes to the main process alone. A shell does not pass it on, but ends by it, and
+leaves the worker behind. We judge by the words of the command: what a script does may change.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from wctl.config.model import Program
+
+_SHELLS = {"sh", "ash", "bash", "dash", "ksh", "mksh", "zsh"}
+_SCRIPTS = (".sh", ".bash")
+_USERS = {"su", "runuser", "sudo", "doas"}
+# They start programs by a shell or as a child, and do not wait for them when a signal comes.
+_TOOLS = {"npm", "npx", "yarn", "pnpm", "make", "composer", "flock", "xvfb-run"}
+# They become the program that they start, or pass signals on and wait for it.
+_TRANSPARENT = {
+    "chpst", "chrt", "dumb-init", "env", "gosu", "ionice", "nice", "nohup", "setpriv", "setsid",
+    "setuidgid", "stdbuf", "su-exec", "taskset", "timeout", "tini",
+}  # fmt: skip
+_NAMES_A_USER = {"gosu", "setuidgid", "su-exec"}
+_WITH_VALUE = {"-C", "-c", "-e", "-k", "-n", "-o", "-p", "-s", "-u"}
+_NO_COMMAND = re.compile(r"-.*|\w+=.*|[0-9.]+[smhd]?", re.DOTALL)  # an option or its value
+_TEXT = re.compile(r"-[A-Za-z]*c[A-Za-z]*")
+_SHELL_WITH_VALUE = {"-o", "+o", "-O", "+O", "--rcfile", "--init-file"}
+# "exec" as a command, with a command of its own: exec >file only redirects.
+_EXEC = re.compile(
+    r"(?:^|[\n;&|({!]|(?<![^\s;])(?:then|else|do)[ \t])[ \t]*exec[ \t]+(?![ \t]|\d*[<>&\n])"
+)
+
+
+@dataclass(frozen=True)
+class Between:
+    """A program between systemd and the worker.
+
+    ``kind`` is text (sh -c "..."), script (sh FILE, FILE.sh), user (su, sudo) or tool (npm);
+    ``script`` is the shell's text, or the path of its file.
+    """
+
+    name: str
+    kind: str
+    script: str = ""
+
+
+def of(program: Program) -> Between | None:
+    """Return what stands between systemd and the worker of ``program``; None if nothing does."""
+    words = _behind([word.text(program.numprocs_start) for word in program.command])
+    name = _base(words[0]) if words else ""
+    if name == "busybox" and len(words) > 1 and _base(words[1]) in _SHELLS:
+        words = words[1:]
+        name = _base(words[0])
+    if name in _SHELLS:
+        return _shell(name, words[1:])
+    if name.endswith(_SCRIPTS):
+        return Between(name, "script", words[0])
+    if name in _USERS:
+        return Between(name, "user")
+    return Between(name, "tool") if name in _TOOLS else None
+
+
+def seconds(program: Program) -> int:
+    """Return the seconds that a worker gets which a shell leaves behind; 0 if none does.
+
+    With stopasgroup, systemd signals all processes itself; killasgroup asks us to kill them.
+    """
+    if program.stopasgroup or program.killasgroup or of(program) is None:
+        return 0
+    return program.stopwaitsecs
+
+
+def execs(text: str) -> bool:
+    """Tell whether shell text has the shell become another program."""
+    return _EXEC.search(text) is not None
+
+
+def _behind(words: Sequence[str]) -> Sequence[str]:
+    """Leave out the programs that are not in the way of a signal, with their options."""
+    while words and _base(words[0]) in _TRANSPARENT:
+        name, at = _base(words[0]), 1
+        while at < len(words) and _NO_COMMAND.fullmatch(words[at]):
+            at += 2 if words[at] in _WITH_VALUE else 1
+        words = words[at + (name in _NAMES_A_USER) :]
+    return words
+
+
+def _shell(name: str, words: Sequence[str]) -> Between | None:
+    text = False
+    at = 0
+    while at < len(words) and words[at].startswith(("-", "+")):
+        text = text or _TEXT.fullmatch(words[at]) is not None
+        at += 2 if words[at] in _SHELL_WITH_VALUE else 1
+    if at >= len(words):
+        return None  # it reads its stdin
+    if text:
+        return None if execs(words[at]) else Between(name, "text", words[at])
+    return Between(name, "script", words[at])
+
+
+def _base(word: str) -> str:
+    return word.rpartition("/")[2]

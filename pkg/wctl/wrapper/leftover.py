@@ -1,0 +1,185 @@
+"""The processes that a worker leaves behind, such as the real worker behind a shell.
+
+systemd sends the stop signal to the main process alone (KillMode=mixed), and kills whatever is left
+in the unit as soon as the main process has ended. If the worker is a shell (`sh -c "consume eu"`,
+start.sh), the signal ends the shell, and the process that works would be killed over its message.
+So the wrapper stays: when the worker has ended, what it leaves behind gets the stop signal, and
+the unit's time to stop.
+
+Decided here:
+- The signal goes once to each process whose parent is not in the unit: the process itself asks its
+  children to end, as it does at any stop. If it leaves children behind, they are next.
+- What reads the output of another one (`sh -c "consume | logger"`) ends by itself after it. It gets
+  the signal only when nothing else is left: otherwise the other's writes would fail.
+- While systemd stops the unit, TimeoutStopSec= limits all this. If the worker ended by itself, the
+  same time begins with its end; then we kill what is left.
+- What we may not signal, we leave to systemd.
+- Only the control group tells which processes are the unit's. Without a group of its own
+  ("wctl run"), a worker leaves nothing behind that we would know of.
+"""
+
+import posix
+import select
+
+import _signal
+
+from .command_line import Options, decoded, encoded
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_MOUNT = "/sys/fs/cgroup"
+
+
+def ends(options: Options) -> "Iterator[int]":
+    """Signal what the worker has left behind; yield a descriptor to wait for, until none is left.
+
+    The descriptor becomes readable when one of the processes has ended, or the time is over.
+    """
+    group = _group(options.unit) if options.behind_shell else None
+    if group is None:
+        return
+    left = Leftover(group, options.stopsignal)
+    if left.look():
+        _signal.signal(_signal.SIGALRM, left.time_is_over)
+        _signal.alarm(options.behind_shell)
+        yield left.ended.fileno()
+        while left.look():
+            yield left.ended.fileno()
+        _signal.alarm(0)
+    left.close()
+
+
+class Leftover:
+    """The processes in a control group whose parents are not in it."""
+
+    def __init__(self, group: str, signal: int) -> None:
+        self._procs = f"{group}/cgroup.procs"
+        self._cgroup = _content("/proc/self/cgroup")
+        self._signal = signal
+        self._signalled: "dict[int, int]" = {}  # from IDs of processes to pidfds
+        self._alarm = posix.pipe()
+        self.ended = select.epoll()  # readable when a process has ended, or the time is over
+        self.ended.register(self._alarm[0], select.EPOLLIN)
+
+    def close(self) -> None:
+        """Close what became readable."""
+        self.ended.close()
+        for end in self._alarm:
+            posix.close(end)
+
+    def time_is_over(self, _number: int, _frame: object) -> None:
+        """Make ``ended`` readable; from now on, look() kills."""
+        posix.write(self._alarm[1], b"!")
+
+    def look(self) -> bool:
+        """Signal each process that is new here; tell whether there is one to wait for."""
+        if _readable(self._alarm[0]):
+            posix.read(self._alarm[0], 1 << 10)
+            self._signal = _signal.SIGKILL
+            for pid, pidfd in list(self._signalled.items()):
+                if not _send(pidfd, self._signal):
+                    self._forget(pid)
+        for pid, pidfd in list(self._signalled.items()):
+            if _readable(pidfd):  # the process has ended
+                self._forget(pid)
+        pids = set(map(int, _content(self._procs).split()))
+        new = pids - self._signalled.keys() - {posix.getpid()}
+        readers = _readers(new, pids) if new else set()
+        for pid in new - readers:
+            self._meet(pid, pids)
+        if not self._signalled:
+            for pid in readers:
+                self._meet(pid, pids)
+        return bool(self._signalled)
+
+    def _meet(self, pid: int, pids: "set[int]") -> None:
+        """Signal a process if its parent is not in the unit."""
+        try:
+            pidfd = posix.pidfd_open(pid)
+        except OSError:
+            return
+        self._signalled[pid] = pidfd
+        self.ended.register(pidfd, select.EPOLLIN)
+        # The pidfd must be of a process of the unit, and not of a later one with the same ID.
+        ours = _content(f"/proc/{pid}/cgroup") == self._cgroup
+        if not ours or _has_parent(pid, pids) or not _send(pidfd, self._signal):
+            self._forget(pid)
+
+    def _forget(self, pid: int) -> None:
+        posix.close(self._signalled.pop(pid))  # which takes it out of ``ended``, too
+
+
+def _group(unit: str) -> "str | None":
+    """Return the directory of our control group if it is that of ``unit``."""
+    found = None
+    for line in _content("/proc/self/cgroup").splitlines():
+        _, controllers, path = line.split(b":", 2)
+        # systemd puts a _ before the name if it could be that of a file of the kernel.
+        if not {encoded(unit), b"_" + encoded(unit)} & set(path.split(b"/")):
+            continue
+        if controllers == b"name=systemd":
+            return f"{_MOUNT}/systemd{decoded(path)}"
+        if not controllers:
+            found = f"{_MOUNT}{decoded(path)}"
+    return found
+
+
+def _readers(some: "set[int]", pids: "set[int]") -> "set[int]":
+    """Return which of ``some`` read from a pipe that another one of ``pids`` writes to."""
+    written: "dict[str, set[int]]" = {}
+    for pid in pids:
+        for fd in (1, 2):
+            written.setdefault(_pipe(pid, fd), set()).add(pid)
+    written.pop("", None)  # no pipe
+    return {pid for pid in some if written.get(_pipe(pid, 0), set()) - {pid}}
+
+
+def _pipe(pid: int, fd: int) -> str:
+    """Return the name of the pipe that a process has as ``fd``; "" if it is none."""
+    try:
+        target = posix.readlink(f"/proc/{pid}/fd/{fd}")
+    except OSError:  # the process has ended, or has closed it
+        return ""
+    return target if target.startswith("pipe:") else ""
+
+
+def _has_parent(pid: int, pids: "set[int]") -> bool:
+    """Tell whether the parent of a process is one of ``pids``, or the process has ended."""
+    stat = _content(f"/proc/{pid}/stat").rpartition(b")")[2].split()  # the name may hold a )
+    return not stat or stat[0] in {b"Z", b"X"} or int(stat[1]) in pids
+
+
+def _readable(fd: int) -> bool:
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def _send(pidfd: int, signal: int) -> bool:
+    """Send a signal; tell whether we may. A process that has ended cannot object."""
+    try:
+        _signal.pidfd_send_signal(pidfd, signal)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
+def _content(path: str) -> bytes:
+    """Return the content of a file of the kernel; b"" if it cannot be read."""
+    try:
+        fd = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC)
+    except OSError:
+        return b""
+    data = b""
+    try:
+        while chunk := posix.read(fd, 1 << 16):
+            data += chunk
+    except OSError:  # the process has ended
+        return b""
+    finally:
+        posix.close(fd)
+    return data

@@ -1,0 +1,146 @@
+"""leftover: what a worker leaves behind gets the stop signal once, in its turn."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from wctl.wrapper import leftover
+from wctl.wrapper.command_line import Options
+from wctl.wrapper.leftover import Leftover
+
+# Says when it is up, and which signals it gets. Its child lives on when it has ended.
+WORKER = """
+trap 'echo TERM; exit' TERM
+(trap 'echo child; exit' TERM; echo up; while :; do sleep 0.05; done) &
+echo up
+while :; do sleep 0.05; done
+"""
+DEAF = "trap '' TERM; echo up; while :; do sleep 0.05; done"
+
+
+class Group:
+    """Stands in for a control group: the processes of a script's session."""
+
+    def __init__(self, directory: Path, script: str, lines: int) -> None:
+        self.directory = directory
+        # The shell that starts the script ends at once, and leaves it behind.
+        command = ["setsid", "-f", "sh", "-c", f"echo $$; {script}"]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        self._process.wait()
+        assert self._process.stdout is not None
+        self.output = self._process.stdout
+        self._session = int(self.output.readline())
+        for _ in range(lines):
+            self.output.readline()
+
+    def write(self) -> list[int]:
+        """Writes down, and returns, the processes that are there now."""
+        found = {}
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError):  # it has ended
+                state, _, _, session = stat.read_text().rpartition(")")[2].split()[:4]
+                if int(session) == self._session:
+                    found[int(stat.parent.name)] = state
+        pids = "\n".join(map(str, [*found, os.getpid()]))
+        (self.directory / "cgroup.procs").write_text(pids)
+        return [pid for pid, state in found.items() if state != "Z"]
+
+    def kill(self) -> None:
+        """Ends what is still there."""
+        for pid in self.write():
+            os.kill(pid, signal.SIGKILL)
+        self.output.close()
+
+
+@pytest.fixture
+def worker(tmp_path: Path) -> Iterator[Group]:
+    """A worker with a child."""
+    group = Group(tmp_path, WORKER, 2)
+    yield group
+    group.kill()
+
+
+@pytest.fixture
+def deaf(tmp_path: Path) -> Iterator[Group]:
+    """A worker that ignores the signal."""
+    group = Group(tmp_path, DEAF, 1)
+    yield group
+    group.kill()
+
+
+def finish(left: Leftover, group: Group) -> None:
+    """Looks, and waits, until the group is empty."""
+    while group.write():
+        if left.look():
+            assert select.select([left.ended.fileno()], [], [], 60)[0]
+    assert not left.look()
+    left.close()
+
+
+def test_each_gets_the_signal_once_and_its_children_after_it(worker: Group) -> None:
+    """A process whose parent is in the unit waits until the parent has ended."""
+    left = Leftover(str(worker.directory), signal.SIGTERM)
+    worker.write()
+    left.look()
+    finish(left, worker)  # looks again, and signals nobody again
+    assert worker.output.read().split() == ["TERM", "child"]
+
+
+def test_a_reader_goes_on_until_the_writer_has_ended(tmp_path: Path) -> None:
+    """In a pipe, the last words of the worker still have a reader."""
+    reader = "while read line; do echo $line; done"
+    group = Group(tmp_path, f"{{ {WORKER} }} | {{ {reader}; }}", 2)
+    left = Leftover(str(tmp_path), signal.SIGTERM)
+    group.write()
+    left.look()
+    finish(left, group)
+    assert group.output.read().split() == ["TERM", "child"]
+    group.kill()
+
+
+def test_time_is_over(deaf: Group) -> None:
+    """What is left when the time is over is killed; descriptors are closed."""
+    before = len(os.listdir("/proc/self/fd"))
+    left = Leftover(str(deaf.directory), signal.SIGTERM)
+    deaf.write()
+    assert left.look()
+    assert not select.select([left.ended.fileno()], [], [], 0.2)[0]
+    left.time_is_over(signal.SIGALRM, None)
+    finish(left, deaf)
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.mark.parametrize("behind", [0, 5])
+def test_without_a_group_of_its_own_nothing_is_left(behind: int) -> None:
+    """In the control group of a terminal, "wctl run" must not signal the processes of others."""
+    options = Options()
+    options.unit, options.behind_shell = "w@00.service", behind
+    assert list(leftover.ends(options)) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (b"0::/system.slice/w@00.service\n", "/sys/fs/cgroup/system.slice/w@00.service"),
+        (b"0::/a.slice/_w@00.service/sub\n", "/sys/fs/cgroup/a.slice/_w@00.service/sub"),
+        (
+            b"4:memory:/system.slice/w@00.service\n1:name=systemd:/s/w@00.service\n0::/s\n",
+            "/sys/fs/cgroup/systemd/s/w@00.service",
+        ),
+        (b"0::/user.slice/session-1.scope\n", None),
+        (b"0::/w@00.service.slice\n", None),
+        (b"", None),
+    ],
+)
+def test_group(monkeypatch: pytest.MonkeyPatch, text: bytes, expected: str | None) -> None:
+    """The group is found with both versions of control groups, if it is that of the unit."""
+    monkeypatch.setattr(leftover, "_content", lambda _: text)
+    assert leftover._group("w@00.service") == expected
