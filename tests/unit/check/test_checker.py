@@ -159,7 +159,7 @@ CASES = (
          COUNTED.replace("--limit=10", "-t 1")),
     Case("ends-before-ready", COUNTED, f"{COUNTED}ready=notify\n"),
     Case("daemonizes", f"{ROOT}killasgroup=1\ncommand=/bin/sh -c '/bin/cat &'\n",
-         f"{ROOT}command=/bin/sh -c '/bin/cat & wait'\n"),
+         f"{ROOT}killasgroup=1\ncommand=/bin/sh -c '/bin/cat & wait'\n"),
     Case("short-stop", f"{PLANNED}autorestart=true\n",
          f"{PLANNED}autorestart=true\nstopwaitsecs=10\n"),
     Case("short-stop", f"{ROOT}command=/bin/cat messenger:consume async\n",
