@@ -53,16 +53,18 @@ def _grouped(
 def _output(program: Program) -> str | None:
     if program.logs == "both":
         return "output also goes to the journal (log)"
-    automatic = [
-        stream
-        for stream in ("stdout", "stderr")
-        if not program.silent(stream)
-        and not (stream == "stderr" and program.redirect_stderr)
-        and log_file(getattr(program, f"{stream}_logfile")) is None
-    ]
-    if program.logs == "journal" and automatic:
-        return "output goes to the journal ('wctl tail'), not to automatic log files (AUTO)"
-    return None
+    instead = set()
+    for stream in ("stdout",) if program.redirect_stderr else ("stdout", "stderr"):
+        template = getattr(program, f"{stream}_logfile")
+        if not program.silent(stream) and log_file(template) is None:
+            instead.add("AUTO" if template is None else template.text(program.numprocs_start))
+    if program.logs != "journal" or not instead:
+        return None
+    # Supervisor's syslog ends in the journal, too.
+    names = sorted(name for name in instead if name.startswith("/"))
+    if not names:
+        names = ["automatic log files (AUTO)"]
+    return f"output goes to the journal ('wctl tail'), not to {' and '.join(names)}"
 
 
 def _log_files(program: Program) -> str | None:

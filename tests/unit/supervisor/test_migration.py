@@ -195,6 +195,21 @@ def test_each_change_is_named_where_it_is_one(tmp_path: Path, options: str, chan
     assert "".join(told).startswith(change)
 
 
+@pytest.mark.parametrize(
+    ("options", "instead"),
+    [
+        ("", "automatic log files (AUTO)"),
+        ("stdout_logfile=/dev/stdout\nstderr_logfile=/dev/fd/2\n", "/dev/fd/2 and /dev/stdout"),
+        ("stdout_logfile=/dev/null\nstderr_logfile=/dev/stderr\n", "/dev/stderr"),
+    ],
+)
+def test_what_the_journal_has_instead(tmp_path: Path, options: str, instead: str) -> None:
+    """Output that went to a container's own is in the journal; /dev/null is not."""
+    main = write(tmp_path, main=f"[program:x]\ncommand=a\n{options}")
+    changes = migrate(main, tmp_path / "wctl", ENVIRON).changes
+    assert changes[0] == ("x", f"output goes to the journal ('wctl tail'), not to {instead}")
+
+
 def test_the_places_are_those_of_the_copies(tmp_path: Path) -> None:
     """The check of the imported programs finds everything in files and lines that will exist."""
     main = write(tmp_path, main="[program:x]\ncommand=a\n[group:g]\nprograms=x\nfoo=1\n")
