@@ -9,7 +9,6 @@ import posix
 import re
 import select
 import signal
-import time
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -390,8 +389,8 @@ def line(name: int, number: int) -> bytes:
     return b"<%d:%d:%s>\n" % (name, number, b"x" * width)
 
 
-@pytest.mark.parametrize("seconds", [2, pytest.param(10, marks=pytest.mark.full)])
-def test_killed_writers_of_one_file_lose_and_repeat_no_line(tmp_path: Path, seconds: int) -> None:
+@pytest.mark.parametrize("kills", [60, pytest.param(250, marks=pytest.mark.full)])
+def test_killed_writers_of_one_file_lose_and_repeat_no_line(tmp_path: Path, kills: int) -> None:
     """Eight processes rotate one file, each by its own limit; SIGKILL ends any of them, any time.
 
     Each line that a process has counted is there, once, whole and in order. Of what it was about to
@@ -401,8 +400,7 @@ def test_killed_writers_of_one_file_lose_and_repeat_no_line(tmp_path: Path, seco
     random = Random(1)
     writers: list[Writer] = []
     running: list[Writer] = []
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    while len(writers) < kills or not (tmp_path / "a.log.20").exists():
         while len(running) < 8:
             name = len(writers)
             running.append(Writer(name, path, 20_000 + 3_000 * (name % 4), 90_000 + name))
@@ -429,7 +427,6 @@ def test_killed_writers_of_one_file_lose_and_repeat_no_line(tmp_path: Path, seco
     cut = re.sub(rb"<\d+:\d+:x*>\n", b"", text).split(b"<")
     assert len([part for part in cut if part.strip()]) <= len(writers)
     assert len(files) > 20
-    assert sum(writer.counted for writer in writers) > 1000
 
 
 def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
