@@ -69,9 +69,7 @@ class Oracle:
         answer = json.loads(self._process.stdout.readline())
         if "error" in answer:
             return str(answer["error"])
-        processes = [_effective(process) for process in answer["processes"]]
-        # A group may name a program twice: Supervisor reads it twice, but keeps processes by name.
-        return [one for index, one in enumerate(processes) if one not in processes[:index]]
+        return _once([_effective(process) for process in answer["processes"]])
 
     def close(self) -> None:
         """End the process."""
@@ -86,11 +84,21 @@ def read(path: Path, variables: Mapping[str, str] = VARIABLES) -> Processes | st
     config = load([path], variables)
     if config.errors:
         return "\n".join(map(str, config.errors))
-    return [
-        _process(config, program, number)
-        for program in config.programs
-        for number in program.numbers
-    ]
+    return _once(
+        [
+            _process(config, program, number)
+            for program in config.programs
+            for number in program.numbers
+        ]
+    )
+
+
+def _once(processes: Processes) -> Processes:
+    """Leave out what is there twice: Supervisor keeps one process of each name in a group.
+
+    It reads a program twice that a group names twice.
+    """
+    return [one for index, one in enumerate(processes) if one not in processes[:index]]
 
 
 def _effective(process: dict[str, Any]) -> dict[str, Any]:

@@ -131,8 +131,8 @@ TABLE: tuple[Difference, ...] = (
     Difference(
         "numbers-clamped",
         "less than 0 is as 0 to Supervisor, and more than wctl counts to is for ever: a warning",
-        r"(startsecs|startretries|stopwaitsecs|std(out|err)_logfile_(backups|maxbytes)):"
-        r" (-\d+ and 0|\d{7,} and 10{6,})$",
+        r"(startsecs|startretries|stopwaitsecs|(group_)?priority"
+        r"|std(out|err)_logfile_(backups|maxbytes)): (-\d+ and 0|\d{7,} and 10{6,})$",
         "command=/bin/cat\nstartretries=999999999\nstdout_logfile_maxbytes=-1",
     ),
     Difference(

@@ -72,9 +72,10 @@ TABLE: tuple[Code, ...] = (
     ),
     _warning(
         "group-renamed",
-        "A group and a program of this name would be the same target, so the group's name gets the"
-        " suffix -group: wctl restart NAME-group. Workers see Supervisor's name.",
-        "Use the new name in scripts, or choose another name for the group.",
+        "A group and a program of this name would be the same target, so the target of the group is"
+        " NAME-group. In wctl, NAME:* still names the group, and NAME the program, as in"
+        " Supervisor.",
+        "Use NAME-group with systemctl, or choose another name for the group.",
     ),
     _warning(
         "number-clamped",

@@ -23,7 +23,6 @@ from wctl.errors import Diagnostic, Diagnostics, Exit, WctlError, nearest
 from wctl.systemd import unit_name
 
 _MOST_PROGRAMS = 100_000
-_GROUP = "-group"  # ends the name of a group that has the name of one of its programs
 _PRIORITY = OPTION["priority"]
 _PROGRAMS = Option("programs", values.words, (), "the target of a group", "The group's programs.")
 
@@ -219,7 +218,7 @@ class _Loader:
         self, section: Merged, name: str, title: str, titles: tuple[str, ...]
     ) -> str:
         """Return the name of a group's target: another one if a program of the group has it."""
-        other = f"{title}{_GROUP}"
+        other = f"{title}{unit_name.GROUP}"
         taken = {known for known, _ in self._program_sections()}
         if title not in titles or titles == (title,) or other in taken:
             return name

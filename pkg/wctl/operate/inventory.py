@@ -105,7 +105,9 @@ class Inventory:
         matching = [
             program
             for program in self.programs
-            if fnmatch.fnmatchcase(program.name, name) or program.group == name
+            if fnmatch.fnmatchcase(program.name, name)
+            or program.group == name
+            or (separator == ":" and program.group == self._beside(name))
         ]
         if not matching:
             raise self._no_such(selector)
@@ -120,6 +122,12 @@ class Inventory:
         if not found:
             raise self._no_such(selector)
         return found
+
+    def _beside(self, name: str) -> str | None:
+        """Return the name of the group that the program ``name`` has given its name to, if any."""
+        group = f"{name}{unit_name.GROUP}"
+        owners = (program for program in self.programs if program.name == name)
+        return group if any(program.group == group for program in owners) else None
 
     def _one(self, program: Installed, separator: str, which: str) -> list[Instance]:
         if separator == "@" and which.isdecimal():

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 
+GROUP = "-group"  # ends the name of a group that has the name of one of its programs
 MOST_DIGITS = 9  # of an instance's number; to Python, more than 4,300 digits are no number
 _LONGEST_UNIT = 255  # characters of a unit's name, or bytes of a file's
 # For PrivateTmp=, systemd makes /tmp/systemd-private-BOOT-NAME@10000.service-XXXXXX, and the boot's

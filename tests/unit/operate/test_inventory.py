@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,27 @@ def selected(layout: Layout, *selectors: str, loaded: tuple[str, ...] = ()) -> l
     """Returns the names of the instances that the selectors name."""
     inventory = Inventory(layout, Bus(*loaded))  # type: ignore[arg-type] # the part that is used
     return [instance.unit[: -len(".service")] for instance in inventory.select(selectors)]
+
+
+@pytest.mark.parametrize(
+    ("selector", "expected"),
+    [
+        ("alpha", ["alpha@00", "alpha@01"]),
+        ("alpha:", ["alpha@00", "alpha@01", "beta@00"]),
+        ("alpha:*", ["alpha@00", "alpha@01", "beta@00"]),
+        ("alpha:beta", ["beta@00"]),
+        ("alpha:alpha_01", ["alpha@01"]),
+        ("alpha-group", ["alpha@00", "alpha@01", "beta@00"]),
+        ("beta:", ["beta@00"]),
+    ],
+)
+def test_a_group_with_the_name_of_its_program(
+    layout: Layout, selector: str, expected: list[str]
+) -> None:
+    """As in Supervisor, NAME:* is the group, and NAME alone the program."""
+    for path in layout.units.glob("*@.service"):
+        path.write_text(re.sub("X-Wctl-Group=.*", "X-Wctl-Group=alpha-group", path.read_text()))
+    assert selected(layout, selector) == expected
 
 
 @pytest.mark.parametrize(
