@@ -1,0 +1,98 @@
+"""Hand Supervisor's log files over to the users who write them from now on.
+
+supervisord opens log files as root; wctl's wrapper opens them as the worker's user. Both append, so
+for a moment both can write the same file.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+from collections.abc import Iterable, Iterator
+
+from wctl.config.model import Program, log_file
+from wctl.trust import accounts, owner
+from wctl.trust.text import shell_join
+from wctl.units import run_as
+
+_MOST_BACKUPS = 1000
+
+
+def hand_over(
+    programs: Iterable[Program], *, pretend: bool = False, news: bool = False
+) -> Iterator[tuple[str, str]]:
+    """Give the log files and their backups to the users of ``programs``; yield what was done.
+
+    With ``pretend`` change nothing, and yield what would be done. What is not safe to give, we
+    name and leave as it is; not if the caller wants only the ``news``.
+    """
+    if os.geteuid() != 0:
+        return
+    for program in programs:
+        account = _account(program)
+        if account is not None:
+            said = _of_program(program, account, pretend=pretend, news=news)
+            yield from ((program.name, what) for what in said)
+
+
+def _account(program: Program) -> pwd.struct_passwd | None:
+    """Return the account that will write the log files; None: root's, or unknown."""
+    who = run_as.of(program)
+    account = accounts.find(who.user) if who.user and not who.dynamic else None
+    return None if account is None or account.pw_uid == 0 else account
+
+
+def _of_program(
+    program: Program, account: pwd.struct_passwd, *, pretend: bool, news: bool
+) -> Iterator[str]:
+    given: list[str] = []
+    kept: dict[str, list[str]] = {}
+    closed: dict[str, list[str]] = {}
+    for path, backups in files_of(program).items():
+        for name in (path, *(f"{path}.{number}" for number in range(1, backups + 1))):
+            try:
+                if owner.give(name, account.pw_uid, pretend=pretend):
+                    given.append(name)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                kept.setdefault(str(error.strerror), []).append(name)
+        directory = os.path.dirname(path)  # noqa: PTH120 - a str
+        if not owner.may_add(directory, account):
+            closed.setdefault(directory, []).append(path)
+    user = account.pw_name
+    if given:
+        yield f"{user} {'would own' if pretend else 'now owns'} {_few(given)}"
+    if news:
+        return
+    for why, names in kept.items():
+        yield f"{_few(names)}: not given to {user}: {why}"
+    for directory, names in closed.items():
+        new = f"{directory.rstrip('/')}/{program.name}"
+        command = shell_join(["install", "-d", "-o", user, new])
+        yield (
+            f"{_few(names)} cannot be rotated, because {user} may not write to {directory};"
+            f" to rotate, run '{command}' and set the log file to a path in there"
+        )
+
+
+def files_of(program: Program) -> dict[str, int]:
+    """Return the paths of the log files of all instances, with the number of their backups."""
+    found: dict[str, int] = {}
+    if program.logs not in ("file", "both"):
+        return found
+    for stream in ("stdout", "stderr"):
+        template = log_file(getattr(program, f"{stream}_logfile"))
+        if template is None or (stream == "stderr" and program.redirect_stderr):
+            continue
+        backups = min(getattr(program, f"{stream}_logfile_backups"), _MOST_BACKUPS)
+        for number in program.numbers:
+            path = template.text(number)
+            found[path] = max(backups, found.get(path, 0))
+    return found
+
+
+def _few(names: list[str]) -> str:
+    """Return the first names, and how many more there are."""
+    more = len(names) - 3
+    return ", ".join(names[:3]) + (f" and {more} more" if more > 0 else "")
