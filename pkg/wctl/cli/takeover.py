@@ -11,8 +11,10 @@ from wctl.cli.app import Session
 from wctl.cli.output import echo
 from wctl.cli.progress import Progress
 from wctl.config import load
+from wctl.config.blame import blame, of_programs
 from wctl.config.model import Config, Program
 from wctl.errors import ConfigError, Exit, WctlError
+from wctl.install.held import hold
 from wctl.operate.lock import exclusive
 from wctl.supervisor import comparison, environment, migration, process, service
 from wctl.supervisor.daemons import Daemon, daemons
@@ -127,12 +129,20 @@ def take_over(session: Session, found: Migration, theirs: Running, *, stop_first
 def _move(
     session: Session, programs: Sequence[Program], supervisor: Supervisorctl, *, stop_first: bool
 ) -> None:
+    """Move these programs. Errors of others do not matter.
+
+    Raises:
+        ConfigError: an error concerns one of these programs.
+    """
+    by_title = {program.title: program for program in programs}
     ours = load.load(load.default_files(session.layout.configuration), load.environ())
     errors = [*ours.errors, *(lint for lint in checker.check(ours, session.layout) if lint.error)]
-    if errors:
-        raise ConfigError(tuple(errors))
+    blamed = blame(ours, errors)
+    concerned = of_programs(ours, blamed, by_title)
+    if concerned:
+        raise ConfigError(concerned)
+    ours, _ = hold(ours, blamed, session.layout)
     session.inventory.refresh()
-    by_title = {program.title: program for program in programs}
     move = Takeover(
         session.manager, session.inventory, session.layout, session.host(), ours, supervisor,
         by_title, stop_first,
