@@ -197,7 +197,10 @@ def _end_service(session: Session, theirs: Running) -> None:
             service.end(session.manager, unit)
         echo(f"Supervisor runs nothing now: stopped and disabled {unit}")
         return
+    if daemon is None:
+        echo("Supervisor runs nothing now, but would start its programs at the next boot.")
+        echo("Next: run 'systemctl disable --now supervisor' (on some systems: supervisord)")
+        return
     end = shell_join(["supervisorctl", "-c", str(theirs.file), "shutdown"])
-    who = daemon.who if daemon is not None else "supervisord"
-    echo(f"Supervisor runs nothing now; {who} was not started by a service of systemd")
+    echo(f"Supervisor runs nothing now; no service of systemd has started {daemon.who}")
     echo(f"Next: run '{end}', and see to it that no boot starts it")

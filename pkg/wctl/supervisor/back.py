@@ -131,8 +131,8 @@ class Back:
             yield Said(program.title, f"{source} is now {files.set_aside(source).name}")
         yield from self._uninstall(program)
         note(program.name, f"moved back to Supervisor: {', '.join(names)}")
-        many = "" if len(names) == 1 else "es"
-        yield Said(program.title, f"moved back; Supervisor runs {len(names)} process{many}")
+        count = f"{len(names)} process{'es' if len(names) > 1 else ''}" if names else "none of it"
+        yield Said(program.title, f"moved back; Supervisor runs {count}")
 
     def _undo(
         self, program: Program, names: Sequence[str], before: Sequence[str]
