@@ -142,7 +142,7 @@ def test_takeover_under_load_loses_no_message(supervised: Machine) -> None:
 
     workers = pids(machine)
     again = machine.run("wctl import --takeover").out
-    assert "All these programs already run under systemd, and no Supervisor is left\n" in again
+    assert "All these programs are under systemd already, and no Supervisor is left\n" in again
     assert pids(machine) == workers
 
     machine.reboot()

@@ -60,6 +60,7 @@ def origin(suite: str, deb: Path) -> Iterator[Machine]:
     with Machine.boot(unique_name(f"origin-{suite}"), f"{suite}/mariadb") as machine:
         provision.install_wctl(machine, deb)
         provision.install_app(machine)
+        machine.run("rm -f /etc/wctl/conf.d/*")
         machine.write("/etc/systemd/system/mariadb.service", SERVER)
         machine.run(f"install -d -o www-data /var/lib/mariadb && {MAKE}", timeout=120)
         machine.run(["systemctl", "enable", "--now", "mariadb"], check=False)

@@ -103,7 +103,7 @@ def import_(
     if errors:
         raise ConfigError(errors, migration.NOTHING)
     if takeover and moving.finished(session, found, theirs):
-        echo("All these programs already run under systemd, and no Supervisor is left")
+        echo("All these programs are under systemd already, and no Supervisor is left")
         return Exit.OK
     if takeover:
         moving.refuse(session, found, theirs, force=force, accept=accept)

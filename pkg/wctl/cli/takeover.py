@@ -14,6 +14,7 @@ from wctl.config import load
 from wctl.config.blame import blame, of_programs
 from wctl.config.model import Config, Program
 from wctl.errors import ConfigError, Exit, WctlError
+from wctl.install import pending
 from wctl.install.held import hold
 from wctl.operate.lock import exclusive
 from wctl.supervisor import comparison, environment, migration, process, service
@@ -106,8 +107,9 @@ def finished(session: Session, found: Migration, theirs: Running) -> bool:
     """Tell whether a takeover has moved all programs, and has ended Supervisor's service."""
     if theirs.daemon is not None or daemons(session.manager):
         return False
+    names = {program.name for program in found.programs}
     installed = {program.name for program in session.inventory.programs}
-    return all(program.name in installed for program in found.programs)
+    return names <= installed and not names & pending.read(session.layout).programs
 
 
 def take_over(session: Session, found: Migration, theirs: Running, *, stop_first: bool) -> int:

@@ -30,7 +30,7 @@ def against(
             places = f"{_place(program, names)}, {_place(now, names)}"
             yield f"{program.title}: {', '.join(names)} differ{_s(names)}: {places}"
         lacking = inherited.missing(program)
-        if lacking and str(inherited.file) not in now.environment_file:
+        if not names and lacking and str(inherited.file) not in now.environment_file:
             yield (
                 f"{program.title}: {now.place_of('environment_file')}: environment_file lacks"
                 f" {inherited.file}, with supervisord's {', '.join(lacking)}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import pwd
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 
 from wctl.config.model import Program, log_file
 from wctl.trust import accounts, owner
@@ -47,32 +47,42 @@ def _of_program(
 ) -> Iterator[str]:
     given: list[str] = []
     kept: dict[str, list[str]] = {}
-    closed: dict[str, list[str]] = {}
-    for path, backups in files_of(program).items():
+    missing: list[str] = []
+    paths = files_of(program)
+    for path, backups in paths.items():
         for name in (path, *(f"{path}.{number}" for number in range(1, backups + 1))):
             try:
                 if owner.give(name, account.pw_uid, pretend=pretend):
                     given.append(name)
             except FileNotFoundError:
-                continue
+                missing.append(name)
             except OSError as error:
                 kept.setdefault(str(error.strerror), []).append(name)
-        directory = os.path.dirname(path)  # noqa: PTH120 - a str
-        if not owner.may_add(directory, account):
-            closed.setdefault(directory, []).append(path)
     user = account.pw_name
     if given:
         yield f"{user} {'would own' if pretend else 'now owns'} {_few(given)}"
-    if news:
-        return
-    for why, names in kept.items():
-        yield f"{_few(names)}: not given to {user}: {why}"
-    for directory, names in closed.items():
+    if not news:
+        for why, names in kept.items():
+            yield f"{_few(names)}: not given to {user}: {why}"
+        yield from _closed(program, account, paths, missing)
+
+
+def _closed(
+    program: Program, account: pwd.struct_passwd, paths: Iterable[str], missing: Container[str]
+) -> Iterator[str]:
+    """Yield the directories of log files in which only root can create and rename files."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for path in paths:
+        directory = os.path.dirname(path)  # noqa: PTH120 - a str
+        if not owner.may_add(directory, account):
+            what = "created" if path in missing else "rotated"
+            found.setdefault((directory, what), []).append(path)
+    for (directory, what), names in found.items():
         new = f"{directory.rstrip('/')}/{program.name}"
-        command = shell_join(["install", "-d", "-o", user, new])
+        command = shell_join(["install", "-d", "-o", account.pw_name, new])
         yield (
-            f"{_few(names)} cannot be rotated, because {user} may not write to {directory};"
-            f" to rotate, run '{command}' and set the log file to a path in there"
+            f"{_few(names)} cannot be {what}: {account.pw_name} may not write to {directory}; run"
+            f" '{command}', and let the option name a file in there"
         )
 
 
@@ -88,6 +98,8 @@ def files_of(program: Program) -> dict[str, int]:
         backups = min(getattr(program, f"{stream}_logfile_backups"), _MOST_BACKUPS)
         for number in program.numbers:
             path = template.text(number)
+            if path.startswith(("/dev/", "/proc/")):
+                continue  # a device is nobody's log file
             found[path] = max(backups, found.get(path, 0))
     return found
 

@@ -84,7 +84,9 @@ def _give(path: str, inside: str, file: Step, user: int, *, pretend: bool) -> bo
 def _links_are_protected() -> bool:
     try:
         with Path(_LINKS_PROTECTED).open("rb", buffering=0) as file:
-            return file.read(1) == b"1"  # the kernel refuses reads as large as those of files.read()
+            return (
+                file.read(1) == b"1"
+            )  # the kernel refuses reads as large as those of files.read()
     except OSError:
         return False
 
