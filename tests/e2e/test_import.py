@@ -220,8 +220,15 @@ def test_takeover_that_cannot_stop_supervisors_processes(supervised: Machine) ->
     # Errors in other files of wctl's own are no obstacle.
     machine.write("/etc/wctl/conf.d/old.conf", "[program:old]\ncommand=a\nautostart=maybe\n")
     machine.write("/etc/wctl/conf.d/older.conf", "what\n[program:older]\n")
+    # What is no program stays with Supervisor, and so does its service.
+    listener = "[eventlistener:ear]\ncommand = sleep 1000\nevents = TICK_3600\n"
+    machine.write("/etc/supervisor/conf.d/ear.conf", listener)
+    machine.run("supervisorctl update ear")
     taken = machine.run("wctl import --takeover --stop-first").out
     assert "worker: taken over; stopped 3 Supervisor processes\n" in taken
+    assert "Moved 1 of 1 program of Supervisor\nSupervisor keeps ear (RUNNING), so" in taken
+    assert machine.run("systemctl is-enabled supervisor").out == "enabled\n"
+    assert status(machine).split()[:2] == ["ear", "RUNNING"]
 
 
 def test_import_refuses_to_overwrite(supervised: Machine) -> None:

@@ -20,6 +20,7 @@ from wctl.supervisor import log_files, migration
 from wctl.supervisor.environment import Inherited
 from wctl.supervisor.migration import Migration
 from wctl.supervisor.supervisorctl import process_name
+from wctl.supervisor.takeover import so_far
 from wctl.trust.text import shell_join
 
 

@@ -11,7 +11,7 @@ import pwd
 from collections.abc import Container, Iterable, Iterator
 
 from wctl.config.model import Program, log_file
-from wctl.trust import accounts, owner
+from wctl.trust import accounts, files, owner
 from wctl.trust.text import shell_join
 from wctl.units import run_as
 
@@ -78,12 +78,19 @@ def _closed(
             what = "created" if path in missing else "rotated"
             found.setdefault((directory, what), []).append(path)
     for (directory, what), names in found.items():
+        why = f"{_few(names)} cannot be {what}: {account.pw_name} may not write to {directory}"
         new = f"{directory.rstrip('/')}/{program.name}"
         command = shell_join(["install", "-d", "-o", account.pw_name, new])
-        yield (
-            f"{_few(names)} cannot be {what}: {account.pw_name} may not write to {directory}; run"
-            f" '{command}', and let the option name a file in there"
-        )
+        # In a directory of others, install(1) may follow their link.
+        advice = f"; run '{command}', and let the option name a file in there"
+        yield why if _is_others(directory) else f"{why}{advice}"
+
+
+def _is_others(directory: str) -> bool:
+    try:
+        return files.not_roots(directory, shared=True) is not None
+    except OSError:
+        return True
 
 
 def files_of(program: Program) -> dict[str, int]:

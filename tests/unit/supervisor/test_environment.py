@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -108,12 +109,10 @@ def test_a_program_with_a_file_of_its_own(tmp_path: Path) -> None:
 
 def test_only_python_is_a_supervisord(monkeypatch: pytest.MonkeyPatch) -> None:
     """A user may give sudo any name and any variables."""
-    import os
-
     daemon = Daemon(None, "supervisorctl", os.getpid())
     monkeypatch.setenv("X", "y")
     assert process.environ_of(daemon)["PATH"] == os.environ["PATH"]
-    monkeypatch.setattr(process.os, "readlink", lambda _path: "/usr/bin/sudo")
+    monkeypatch.setattr(os, "readlink", lambda _path: "/usr/bin/sudo")
     with pytest.raises(WctlError, match="it runs /usr/bin/sudo, expected Python"):
         process.environ_of(daemon)
     monkeypatch.undo()
