@@ -71,7 +71,8 @@ def origin(suite: str, deb: Path) -> Iterator[Machine]:
         machine.run(f"install -d -o www-data {OUTPUT}")
         machine.write("/etc/systemd/system/supervisor.service.d/app.conf", DROP_IN)
         machine.write("/etc/supervisor/conf.d/messenger-worker.conf", PROGRAM)
-        machine.run("systemctl daemon-reload && systemctl restart supervisor")
+        machine.run("systemctl daemon-reload && systemctl enable supervisor")
+        machine.run("systemctl restart supervisor")
         wait_for(lambda: alive(machine) == 3, 30, "Supervisor's workers")
         yield machine
 
