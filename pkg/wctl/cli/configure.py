@@ -11,6 +11,7 @@ import click
 from wctl.check import checker, codes
 from wctl.cli.app import Session, at_least, pass_session, shared
 from wctl.cli.completion import complete_programs
+from wctl.cli.first_steps import unconfigured
 from wctl.cli.output import echo
 from wctl.cli.progress import Progress
 from wctl.config import load as configuration
@@ -38,6 +39,8 @@ def check(session: Session, as_json: bool, strict: bool) -> int:
     Example: wctl check -c /etc/supervisor/supervisord.conf
     """
     config = session.config
+    if not session.has_files:
+        raise unconfigured(session.layout)
     findings = [*config.diagnostics, *checker.check(config, session.layout)]
     findings.sort(key=lambda finding: (finding.place.file, finding.place.line))
     if as_json:
