@@ -25,6 +25,12 @@ WORKER = "messenger-worker@00"
 PACKAGE = "/usr/lib/python3/dist-packages/wctl"
 
 
+def listed(machine: Machine) -> tuple[int, list[str]]:
+    """Returns the exit code of "wctl status", and each instance with its state."""
+    shown = machine.run(["wctl", "status"], check=False)
+    return shown.code, [" ".join(line.split()[:2]) for line in shown.out.splitlines()]
+
+
 def test_installs_the_shipped_files(machine: Machine) -> None:
     """The command, both units, completions, manual pages and the example are where they belong."""
     # Debian 12's debhelper puts units into /lib, which is a link to /usr/lib.
@@ -81,14 +87,10 @@ def test_fresh_installation_has_no_program(machine: Machine) -> None:
         assert shown.err == f"wctl: {problem}\n      {step}"
     for verb in ("start", "restart", "stop"):
         assert machine.run(["wctl", verb, "all"]) == Result(0, "", "")
+    removal = machine.run(["wctl", "remove", "messenger-worker"], check=False)
+    assert (removal.code, removal.err.startswith("wctl: messenger-worker: nothing to")) == (1, True)
     named = machine.run(["wctl", "status", "messenger-worker"], check=False)
     assert (named.code, named.out.split()[:2]) == (3, [WORKER, "STOPPED"])
-
-
-def listed(machine: Machine) -> tuple[int, list[str]]:
-    """Returns the exit code of "wctl status", and each instance with its state."""
-    shown = machine.run(["wctl", "status"], check=False)
-    return shown.code, [" ".join(line.split()[:2]) for line in shown.out.splitlines()]
 
 
 def test_example_is_listed_while_it_is_used(machine: Machine) -> None:
@@ -200,6 +202,9 @@ def test_example_runs_right_after_the_installation(
     main = show(machine, WORKER, "MainPID")["MainPID"]
     assert machine.read(f"/proc/{main}/comm") == "php\n"
     assert seconds(machine, WORKER, "ExecMainStart", "ActiveEnter") >= 5
+    machine.run(["wctl", "scale", "--no-wait", "3"])
+    others = ["messenger-worker@01 STARTING", "messenger-worker@02 STARTING"]
+    assert listed(machine) == (0, [f"{WORKER} RUNNING", *others])
 
 
 @pytest.mark.parametrize(
@@ -333,8 +338,8 @@ def test_remove_reinstall_purge(running: Machine, deb: Path) -> None:
     assert main_pids(running) == before
     found = re.search(r"these workers still run .*:\n((?: +1 .*\n)+)They go on without wctl", said)
     assert found, said
-    units = [r"app\x2bx@.service", "messenger-worker@.service", "pumped@.service"]
-    assert [line.split() for line in found[1].splitlines()] == [["1", unit] for unit in units]
+    running_units = [r"app\x2bx@.service", "messenger-worker@.service", "pumped@.service"]
+    assert found[1].split() == [word for unit in running_units for word in ("1", unit)]
 
     running.run(["systemctl", "kill", "--signal=KILL", "pumped@00"])
     wait_for(lambda: show(running, "pumped@00", "ActiveState")["ActiveState"] == "failed", 30, "it")

@@ -249,6 +249,10 @@ def remove(session: Session, programs: tuple[str, ...]) -> int:
     with exclusive(user=session.user, waiting=lambda: echo("waiting for another wctl")):
         session.inventory.refresh()
         chosen = [session.inventory.program(name) for name in programs]
+        for program in chosen:
+            if program in session.inventory.dormant:
+                why = "nothing to remove: its units are a package's, and nobody uses them"
+                raise WctlError(f"{program.name}: {why}")
         still = [
             program
             for program in chosen
