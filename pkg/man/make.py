@@ -25,9 +25,10 @@ HERE = Path(__file__).parent
 
 _EXITS = {
     Exit.OK: "Success. status: every requested instance runs, or is about to run.",
-    Exit.FAILURE: "Something failed: the configuration has errors, a worker did not start in an"
-    " update or a scale, a file could not be written. A change was made, but its output"
-    " could not be written: a disk is full, for example.",
+    Exit.FAILURE: "Something failed: the configuration has errors (if update or add has names:"
+    " errors that concern these), a worker did not start in an update or a scale, a file could not"
+    " be written. A change was made, but its output could not be written: a disk is full, for"
+    " example.",
     Exit.USAGE: "The command line is wrong, or does not say which program is meant.",
     Exit.NOT_RUNNING: "status: at least one of the instances is stopped, exited or fatal.",
     Exit.UNKNOWN: "No such program or instance; systemd cannot be reached; not permitted.",

@@ -21,6 +21,8 @@ class Exit(IntEnum):
 
 NEEDS_ROOT = "run wctl as root (sudo), or with --user for your own units"  # a hint
 _MOST_SUGGESTIONS = 100
+_ALIKE = 0.6  # of 1
+KEYS_ALIKE = 0.72  # their words are alike: at 0.6 "port" is "priority", "group" "stopasgroup"
 _LONGEST_WORD = 64  # characters; a longer word gets no suggestion
 
 
@@ -71,10 +73,10 @@ class Diagnostics:
         self.errors = 0  # how many errors error() has added; ``found`` may hold others
         self._suggestions = 0
 
-    def nearest(self, word: str, known: Iterable[str]) -> str:
+    def nearest(self, word: str, known: Iterable[str], alike: float = _ALIKE) -> str:
         """Return nearest() for the first hundred words; then "", since each comparison is slow."""
         self._suggestions += 1
-        return nearest(word, known) if self._suggestions <= _MOST_SUGGESTIONS else ""
+        return nearest(word, known, alike) if self._suggestions <= _MOST_SUGGESTIONS else ""
 
     def error(self, code: str, place: Place, section: str, key: str, problem: str) -> None:
         """Add an error, which makes the configuration unusable."""
@@ -86,20 +88,24 @@ class Diagnostics:
         self.found.append(Diagnostic(code, place, section, key, problem, error=False))
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
+def nearest(word: str, known: Iterable[str], alike: float = _ALIKE) -> str:
     """Return ", did you mean X?" if a word of ``known`` is close to ``word``, or else ""."""
     if len(word) > _LONGEST_WORD:
         return ""
     from difflib import get_close_matches  # only for a misspelt word
 
-    close = get_close_matches(word, list(known), n=1)
+    close = get_close_matches(word, list(known), n=1, cutoff=alike)
     return f", did you mean {close[0]}?" if close else ""
 
 
 class ConfigError(WctlError):
-    """The configuration is unusable. ``diagnostics`` says what is wrong with it."""
+    """The configuration is unusable. ``diagnostics`` says what is wrong with it.
 
-    def __init__(self, diagnostics: tuple[Diagnostic, ...]) -> None:
+    ``so`` is what follows from that for the user.
+    """
+
+    def __init__(self, diagnostics: tuple[Diagnostic, ...], so: str = "") -> None:
         count = sum(diagnostic.error for diagnostic in diagnostics)
-        super().__init__(f"{count} error{'s' if count != 1 else ''} in the configuration")
+        message = f"{count} error{'s' if count != 1 else ''} in the configuration"
+        super().__init__("; ".join(filter(None, [message, so])))
         self.diagnostics = diagnostics

@@ -110,6 +110,13 @@ CASES = {
         "wctl: cannot start: No such file or directory: /opt/nonesuch",
         line="command=sleep 1000",
     ),
+    "unmoded": Case(
+        'command=moded\nenvironment=PATH="/srv/tools:/usr/bin:/bin"\nstartretries=0',
+        {"command-not-executable", "fatal"},
+        "wctl: cannot start: Permission denied",
+        "chmod +x /srv/tools/moded",
+        line="command=moded",
+    ),
     "foreign": Case(
         "command=sleep 1000\nuser=nobody-of-this-name\nstartretries=0",
         {"user-missing", "fatal"},
@@ -136,13 +143,13 @@ CASES = {
         line="memory_max=512M",
     ),
     "timely": Case(
-        "command=sh -c 'sleep 3' --time-limit=3\nautorestart=unexpected",
+        "command=tools/artisan queue:work --max-time=3\ndirectory=/srv\nautorestart=unexpected",
         {"planned-end-is-final", "exited"},
         "last exit: exit status 0",
         line="autorestart=true",
     ),
     "job": Case(
-        "command=sh -c 'sleep 1.2; test -e /run/database'\nautorestart=false",
+        "command=once\nautorestart=false",
         {"exited"},
         "last exit: exit status 1",
         START,
@@ -176,6 +183,11 @@ CASES = {
         "command=sleep 1000\nuser=www-data\nstdout_logfile=/srv/barred/in/out.log",
         {"log-directory-closed"},
         "/srv/barred: mode 0700, owner root",
+    ),
+    "shut": Case(
+        "command=sleep 1000\nuser=www-data\nstdout_logfile=/srv/shut/out.log",
+        {"log-file-closed"},
+        "/srv/shut/out.log: mode 0644, owner root",
     ),
     "lodger": Case(
         "command=sleep 1000\nuser=www-data\nstdout_logfile=/var/log/lodger.log",
@@ -214,6 +226,11 @@ def test_broken_workers_are_found_and_healed(machine: Machine) -> None:
     machine.write("/root/edit", EDITOR, mode=0o755)
     machine.run("rm -f /run/database; rm -rf /srv/closed /srv/barred /var/log/lodger")
     machine.run("mkdir -m 700 -p /srv/closed /srv/barred; install -d -o www-data /srv/barred/in")
+    machine.run("install -d -o www-data /srv/shut; touch /srv/shut/out.log")  # as Supervisor did
+    machine.write("/srv/tools/artisan", "#!/usr/bin/env sh\nsleep 3\n", mode=0o755)
+    machine.write("/srv/tools/moded", "#!/bin/sh\nexec sleep 1000\n", mode=0o644)
+    once = "#!/bin/sh\nsleep 1.2; test -e /run/database\n"
+    machine.write("/usr/local/bin/once", once, mode=0o755)
     machine.run(sections())
     machine.run(["wctl", "update"], check=False)
     for name in ("crashing", "hungry"):
@@ -340,8 +357,10 @@ def test_configured_by_half(machine: Machine, worker: str) -> None:
     assert codes(machine) == {}
     configure(machine, "")
     paste(machine, only(examine(machine), "left-over"))
-    configure(machine, "[program:new]\nnumprocs=many\n")
-    assert codes(machine) == {"new": {"missing", "bad-value"}}
+    more = "[program:more]\ncommand=sleep 1000\n"
+    configure(machine, f"[program:new]\nnumprocs=many\n{more}")
+    assert codes(machine) == {"new": {"missing", "bad-value"}, "more": {"not-installed"}}
+    assert codes(machine, "new") == {"new": {"missing", "bad-value"}}
 
 
 # ---- Symfony Messenger -------------------------------------------------------------------------

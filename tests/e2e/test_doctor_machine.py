@@ -140,7 +140,11 @@ def test_log_file_that_cannot_be_written(machine: Machine) -> None:
     machine.run("wctl update")
     wait_for(lambda: examine(machine), 20, "the note")
     found = only(examine(machine), "log-file-fails")
-    assert found["evidence"] == ["noted: /srv/logs/w.log: Is a directory: lines are dropped"]
+    assert found["evidence"] == [
+        "noted: /srv/logs/w.log: Is a directory: lines are dropped from the file; the journal has"
+        " them"
+    ]
+    assert "only the journal has them" in found["what"]
     assert found["instances"] == ["w@00"]
     assert "/srv/logs" in machine.run(["bash", "-c", found["remedy"]]).out
     machine.run("rmdir /srv/logs/w.log")

@@ -24,7 +24,7 @@ user = www-data
 environment = APP_RUN_LOG="{LOG}"
 autorestart = true
 stopwaitsecs = 20
-stdout_events_enabled = false ; for no listener
+stdout_events_enabled = true ; for a listener
 """
 OTHERS = """[program:clock]
 command = sh -c 'test "$SUPERVISOR_SERVER_URL" -o -e /run/good && exec sleep 1000'
@@ -86,7 +86,7 @@ def test_takeover_under_load_loses_no_message(supervised: Machine) -> None:
 
     written = machine.read("/etc/wctl/conf.d/workers.conf")
     assert "; What consumes the queue.\n" in written
-    assert "\n; stdout_events_enabled = false ; for no listener\n" in written
+    assert "\n; stdout_events_enabled = true ; for a listener\n" in written
     assert "\ndirectory = /srv/app\n" in written
     assert machine.run("stat -c %a /etc/wctl/conf.d/workers.conf").out == "640\n"
     assert machine.run("wctl check --strict").out == "1 program, 0 errors, 0 warnings\n"
@@ -149,13 +149,28 @@ def test_takeover_that_cannot_stop_supervisors_processes(supervised: Machine) ->
     assert "supervisorctl stop: no stop; systemd has not started worker" in failed.err
     assert not re.search("worker|wctl", machine.run("ls -A /etc/systemd/system").out)
     assert (alive(machine), states(machine)) == (3, {})
+    # Errors in other files of wctl's own are no obstacle.
+    machine.write("/etc/wctl/conf.d/old.conf", "[program:old]\ncommand=a\nautostart=maybe\n")
+    machine.write("/etc/wctl/conf.d/older.conf", "what\n[program:older]\n")
     taken = machine.run("wctl import --takeover --stop-first").out
     assert "worker: taken over; stopped 3 Supervisor processes\n" in taken
 
 
 def test_import_refuses_to_overwrite(supervised: Machine) -> None:
-    """wctl overwrites a file that differs only with --force; a dry run writes nothing."""
+    """wctl overwrites a file that differs only with --force; a dry run writes nothing.
+
+    If the check finds an error in the copies, wctl writes nothing, either.
+    """
     machine = supervised
+    machine.write("/etc/supervisor/conf.d/tty.conf", "[program:getty]\ncommand = sleep 1000\n")
+    for dry_run in ("", "--dry-run"):
+        wrong = machine.run(f"wctl import {dry_run}", check=False)
+        assert wrong.code == 1
+        assert "/etc/wctl/conf.d/tty.conf:2: [program:getty]" in wrong.err
+        assert wrong.err.endswith("wctl: 1 error in the configuration; nothing was written\n")
+        assert "[command-not-found]" not in wrong.err
+        assert machine.run("ls /etc/wctl/conf.d").out == ""
+    machine.run("rm /etc/supervisor/conf.d/tty.conf")
     dry = machine.run("wctl import --dry-run")
     assert dry.out.endswith("Nothing was written (--dry-run).\n")
     assert not machine.exists("/etc/wctl/conf.d/workers.conf")

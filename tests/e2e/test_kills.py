@@ -52,7 +52,7 @@ def sleeping(machine: Machine) -> list[str]:
 
 def program(name: str, seconds: int, count: int) -> str:
     """Returns a program of several processes."""
-    options = f"numprocs={count}\nprocess_name=%(process_num)02d\nwctl_ignore=startsecs-0\n"
+    options = f"numprocs={count}\nprocess_name=%(process_num)02d\n"
     return f"[program:{name}]\ncommand=sleep {seconds}\nstartsecs=0\n{options}"
 
 

@@ -366,9 +366,9 @@ def test_lost_log_directory_is_told_and_the_worker_runs_on(
             "chown daemon /srv/logs",
         ),
         "link": (
-            "mv /srv/logs /srv/away; ln -s trap /srv/logs",
-            "replaced by a link",
-            "rm /srv/logs; mv /srv/away /srv/logs",
+            "cd /srv/logs; ln -s ../trap/w.log l; chown -h nobody l; mv -T l w.log",
+            "user 65534 decides where w.log leads",
+            "rm /srv/logs/w.log",
         ),
     }[what]
     machine.run(lose)
@@ -437,19 +437,25 @@ def test_ten_gigabytes_take_no_memory(machine: Machine) -> None:
 
 
 def test_silent_streams_and_container_names(machine: Machine) -> None:
-    """NONE means nowhere; /dev/stdout and /dev/fd/2, as in containers, mean the journal."""
+    """NONE and /dev/null mean nowhere; /dev/stdout and its like, as in containers, the journal."""
     update(
         machine,
         "[program:none]\ncommand=sh -c 'echo out; echo err >&2; exec sleep 1000'\n"
         "stdout_logfile=NONE\n"
         "[program:docker]\ncommand=sh -c 'echo out; echo err >&2; exec sleep 1000'\n"
-        "stdout_logfile=/dev/stdout\nstdout_logfile_maxbytes=0\n"
-        "stderr_logfile=/dev/fd/2\nstderr_logfile_maxbytes=0\n",
+        "stdout_logfile=/proc/1/fd/1\nstdout_logfile_maxbytes=0\n"
+        "stderr_logfile=/dev/fd/2\nstderr_logfile_maxbytes=0\n"
+        "[program:null]\ncommand=sh -c 'echo out; echo err >&2; exec sleep 1000'\n"
+        "stdout_logfile=/dev/null\nstderr_logfile=/dev/null\n",
     )
     wait_for(lambda: machine.run("wctl tail docker stderr").out == "err\n", 10, "the journal")
     assert machine.run("wctl tail docker stdout").out == "out\n"
     assert machine.run("wctl tail none").out == "err\n"
     assert machine.run("wctl tail none stderr").out == "err\n"
+    assert machine.run("wctl tail null").out == ""
+    for pid in pids(machine).values():  # no wrapper stays
+        assert machine.read(f"/proc/{pid}/comm") == "sleep\n"
+    assert "dropped" not in machine.run("wctl maintail -100 docker null").out
 
 
 def test_clear_empties_files(machine: Machine, counter: str) -> None:
@@ -536,34 +542,43 @@ def test_unit_run_and_doctor_give_a_worker_the_same_variables(machine: Machine) 
     assert seen("doctor") == worker
 
 
-def test_check_refuses_shared_files(machine: Machine) -> None:
-    """Two instances, or two programs, with the same log file are an error with its place."""
-    configure(
-        machine,
-        "[program:a]\ncommand=/bin/true\nstdout_logfile=/var/log/a.log\n"
-        "[program:b]\ncommand=/bin/true\nstderr_logfile=/var/log/../log/a.log\n",
-    )
-    check = machine.run("wctl check", check=False)
-    assert check.code == 1
-    assert check.err.count("[shared-log-file]") + check.out.count("[shared-log-file]") == 2
-
-
-def test_scaled_instances_that_share_a_file(machine: Machine, counter: str) -> None:
-    """If scaled instances share a log file, both write to it, whoever rotates it."""
-    machine.run("rm -f /var/log/w.log*")
+def test_instances_that_share_a_file(machine: Machine, counter: str) -> None:
+    """The documented files of Laravel and Celery run as they are, and lose and mix no line."""
     update(
         machine,
-        f"[program:w]\ncommand={counter} 0.01\nlog=file\nstdout_logfile=/var/log/w.log\n"
-        "stdout_logfile_maxbytes=1KB\nstdout_logfile_backups=100\n",
+        f"[program:w]\ncommand={counter} 0.001\nlog=file\nnumprocs=3\n"
+        "process_name=%(program_name)s_%(process_num)02d\n"
+        "stdout_logfile=/var/log/w.log\nstderr_logfile=/var/log/w.log\n"
+        "stdout_logfile_maxbytes=4KB\nstdout_logfile_backups=999\nstderr_logfile_maxbytes=4KB\n"
+        "stderr_logfile_backups=999\n",
     )
-    machine.run(["wctl", "scale", "w", "2"])
+    check = machine.run("wctl check")
+    assert "log" not in check.out + check.err
+    wait_for(lambda: machine.exists("/var/log/w.log.20"), 60, "rotated files")
+    machine.run(["wctl", "stop", "w"])
+    times = Counter(numbers(files(machine, "/var/log/w.log")))
+    assert [times[number] for number in range(100)] == [3] * 100
+    counts = [times[number] for number in range(max(times) + 1)]
+    assert counts == sorted(counts, reverse=True)
+    assert files(machine, "/var/log/w.log").count(" end\n") == 3
+    assert len(machine.run("wctl tail -7 w").out.splitlines()) == 7
 
-    def twice() -> bool:
-        times = Counter(numbers(machine.run("cat /var/log/w.log*").out))
-        return all(times[number] == 2 for number in range(1, 200))
 
-    wait_for(twice, 30, "the lines of both")
-    assert set(states(machine).values()) == {"RUNNING"}
+def test_a_deployment_that_moves_a_link(machine: Machine) -> None:
+    """A log file is there from the start, behind links, and moves with the deployment."""
+    machine.run("install -d -o daemon /srv/shop/1 /srv/shop/2 /srv/disk")
+    machine.run("cd /srv/shop; ln -s 1 current; ln -s /srv/disk/w.log 2/w.log")
+    machine.run("chown -h daemon /srv/shop/2/w.log; rm -f /run/go; mkfifo -m 666 /run/go")
+    update(
+        machine,
+        "[program:w]\ncommand=sh -c 'read -r word </run/go; while echo $word; do sleep 0.1; done'\n"
+        "user=daemon\nlog=file\nstdout_logfile=/srv/shop/current/w.log\nredirect_stderr=true\n",
+    )
+    wait_for(lambda: machine.exists("/srv/shop/1/w.log"), 10, "the file, before the first line")
+    assert machine.read("/srv/shop/1/w.log") == ""
+    machine.run("cd /srv/shop; ln -s 2 new; mv -T new current; echo line >/run/go")
+    wait_for(lambda: machine.exists("/srv/disk/w.log"), 10, "lines at the new place")
+    machine.run("wctl stop w; rm -rf /srv/shop /srv/disk")
 
 
 def test_permissions(machine: Machine) -> None:

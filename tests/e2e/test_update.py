@@ -201,9 +201,9 @@ def test_update_removes_only_what_it_has_read(machine: Machine) -> None:
     assert states(machine) == {"prod@00": "RUNNING"}
 
 
-@pytest.mark.parametrize("lost", ["mount", "text"])
+@pytest.mark.parametrize("lost", ["mount", "link", "text"])
 def test_update_stops_nothing_for_a_configuration_that_is_lost(machine: Machine, lost: str) -> None:
-    """An empty file, or an include whose files are not mounted, stops no worker by itself."""
+    """An empty file, or an include whose files are not there, stops no worker by itself."""
     machine.run("rm -rf /srv/mount; mkdir /srv/mount")
     machine.write("/srv/mount/p.conf", program("p", 1000, TWO))
     include = "[include]\nfiles=/srv/mount/*.conf\n"
@@ -212,6 +212,10 @@ def test_update_stops_nothing_for_a_configuration_that_is_lost(machine: Machine,
     if lost == "mount":
         machine.run("rm /srv/mount/p.conf")
         why = "no such file: /srv/mount/*.conf, which the configuration includes"
+        configure(machine, include + program("q", 2000))
+    elif lost == "link":
+        machine.run("ln -sf nonesuch /srv/mount/p.conf")
+        why = "cannot read /srv/mount/p.conf, which the configuration includes"
         configure(machine, include + program("q", 2000))
     else:
         machine.write("/srv/mount/p.conf", "; nothing\n")
@@ -258,3 +262,54 @@ def test_scale_that_fails_says_how_many_run(machine: Machine) -> None:
     assert result.code == 1
     assert "p@02: ERROR (abnormal termination)\n" in result.out
     assert result.out.endswith("p: enabled 3, but 2 run\n")
+
+
+def test_error_of_one_program_blocks_no_other(machine: Machine) -> None:
+    """A broken program runs on, others are updated and operated; it is mended later."""
+    good = program("good", 1000, "requires=web\n") + program("gone", 1000)
+    bad = program("web", 1000, TWO) + "[group:site]\nprograms=web,good\n"
+    configure(machine, good)
+    configure(machine, bad, "web")
+    machine.run("wctl update && wctl scale web 3")
+    before = {name: pid for name, pid in pids(machine).items() if name.startswith("web")}
+    changed = bad.replace("1000", "2000").replace("=2\n", "=many\n")
+    configure(machine, changed, "web")
+    configure(machine, program("good", 2000, "requires=web\n") + program("new", 3000))
+
+    place = "/etc/wctl/conf.d/web.conf"
+    result = machine.run("wctl update", check=False)
+    assert result.code == 1
+    line = changed.split("\n").index("numprocs=many") + 1
+    why = f"web: left as it is, with its installed configuration, because of the error in {place}"
+    error, left = result.err.splitlines()
+    assert error.startswith(f"{place}:{line}: [program:web] numprocs: 'many': expected")
+    assert left == f"{why}:{line}"
+    assert "gone: removed process group\n" in result.out
+    assert "new@00: started\n" in result.out and "good@00: restarted\n" in result.out
+    again = machine.run("wctl update", check=False)
+    assert (again.code, again.out) == (1, "")
+    # What is installed can be operated, whatever the configuration says.
+    machine.run("wctl scale good 2; wctl restart good@01; wctl stop new; wctl start new")
+    assert machine.run("wctl update good").out == "No config updates to processes\n"
+    assert "web" not in machine.run("wctl doctor good", check=False).out
+    assert machine.run("wctl explain web").code == 0
+    # A file that cannot be understood says nothing about any program, also not of its group.
+    configure(machine, "what\n", "web")
+    configure(machine, program("good", 2000, "wants=new\n") + program("new", 4000))
+    result = machine.run("wctl update", check=False)
+    assert result.code == 1
+    assert f"{why}:1\n" in result.err and "good: left as it is" in result.err
+    after = pids(machine)
+    assert {name: after[name] for name in before} == before
+    assert sleeping(machine) == ["1000"] * 3 + ["2000"] * 2 + ["4000"]
+    assert machine.run("systemctl is-enabled site.target web.target").out.split() == ["enabled"] * 2
+    # The interrupted update of a program is not forgotten while it is broken.
+    machine.write(NOTED, '{"changed": ["web"]}')
+    assert machine.run("wctl update new").code == 0
+    assert machine.exists(NOTED)
+    configure(machine, bad.replace("1000", "5000"), "web")
+    configure(machine, program("good", 2000, "requires=web\n") + program("new", 4000))
+    machine.run("wctl update")
+    assert sleeping(machine) == ["2000"] * 2 + ["4000"] + ["5000"] * 3
+    assert not machine.exists(NOTED)
+    assert machine.run("wctl update").out == "No config updates to processes\n"

@@ -152,7 +152,10 @@ def test_includes_do_not_nest(tmp_path: Path) -> None:
 
 
 def test_one_bad_file_stops_no_other(tmp_path: Path) -> None:
-    """wctl reports all files that are unreadable or endless, and reads the others."""
+    """wctl reports all files that are unreadable or endless, and reads the others.
+
+    Files that are included, and cannot be opened, are warnings as in Supervisor.
+    """
     (tmp_path / "a.conf").mkdir()
     os.mkfifo(tmp_path / "b.conf")
     (tmp_path / "c.conf").symlink_to("nonesuch")
@@ -165,9 +168,11 @@ def test_one_bad_file_stops_no_other(tmp_path: Path) -> None:
     file = tmp_path / "main"
     file.write_text("[include]\nfiles=*.conf\n")
     ended = wctl("check", "-c", str(file), "-c", "/nonesuch")
-    assert (ended.code, ended.out.splitlines()[-1]) == (1, "1 program, 9 errors, 1 warning")
-    for name in "abcdefgi":
+    assert (ended.code, ended.out.splitlines()[-1]) == (1, "1 program, 4 errors, 6 warnings")
+    for name in "efg":
         assert f"{tmp_path}/{name}.conf" in ended.err, name
+    for name in "abcdi":
+        assert f"{tmp_path}/{name}.conf: skipped" in ended.out, name
     assert "/bin/nonesuch: no such command" in ended.out
 
 

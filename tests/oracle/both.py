@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import grp
 import json
 import os
 import pwd
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from machine.image import CACHE, locked
 from wctl.config.load import load
 from wctl.config.model import Config, Program, log_file
+from wctl.trust import accounts
 
 VERSION = "4.3.0"
 VARIABLES = {
@@ -43,14 +44,20 @@ def python() -> Path:
 
 
 class Oracle:
-    """One long-lived process that reads configurations as Supervisor does."""
+    """One long-lived process that reads configurations as Supervisor does.
 
-    def __init__(self) -> None:
+    On ``any_machine``, users, directories and listeners that do not exist here may exist.
+    """
+
+    def __init__(
+        self, variables: Mapping[str, str] = VARIABLES, *, any_machine: bool = False
+    ) -> None:
+        reader = str(Path(__file__).with_name("supervisors_reader.py"))
         self._process = subprocess.Popen(
-            [str(python()), str(Path(__file__).with_name("supervisors_reader.py"))],
+            [str(python()), reader, *(["--any-machine"] if any_machine else [])],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=VARIABLES,
+            env=variables,
             encoding="utf-8",
         )
 
@@ -62,7 +69,9 @@ class Oracle:
         answer = json.loads(self._process.stdout.readline())
         if "error" in answer:
             return str(answer["error"])
-        return [_effective(process) for process in answer["processes"]]
+        processes = [_effective(process) for process in answer["processes"]]
+        # A group may name a program twice: Supervisor reads it twice, but keeps processes by name.
+        return [one for index, one in enumerate(processes) if one not in processes[:index]]
 
     def close(self) -> None:
         """End the process."""
@@ -72,9 +81,9 @@ class Oracle:
         self._process.stdout.close()
 
 
-def read(path: Path) -> Processes | str:
+def read(path: Path, variables: Mapping[str, str] = VARIABLES) -> Processes | str:
     """Return the same as Oracle.read(), but as wctl reads the configuration."""
-    config = load([path], VARIABLES)
+    config = load([path], variables)
     if config.errors:
         return "\n".join(map(str, config.errors))
     return [
@@ -96,6 +105,10 @@ def _effective(process: dict[str, Any]) -> dict[str, Any]:
         # Supervisor writes to syslog or to a file of any name; wctl to the journal in both cases.
         if process.pop(f"{stream}_syslog") and process[f"{stream}_logfile"] is None:
             process[f"{stream}_logfile"] = "AUTO"
+        # A worker's own output is the journal, as is that of a container's first process.
+        path = str(process[f"{stream}_logfile"])
+        if path.startswith(("/dev/", "/proc/")):
+            process[f"{stream}_logfile"] = None if path == "/dev/null" else "AUTO"
     if process["socket"] and process["socket"][1] and process["socket"][1][1] == -1:
         process["socket"][1][1] = os.getgid()  # supervisord's own group
     if process["redirect_stderr"]:
@@ -148,6 +161,15 @@ def _logfile(program: Program, name: str, number: int) -> str | None:
     return str(path.text(number))
 
 
+def _gid(user: str, group: str | None) -> int | str | None:
+    """Return the number of a group, or of the user's own; its name, or None, if there is none."""
+    if group is not None:
+        found = accounts.group(group)
+        return group if found is None else found
+    account = accounts.find(user)
+    return None if account is None else account.pw_gid
+
+
 def _uid(user: str | None) -> int | str | None:
     if user is None:
         return None
@@ -165,6 +187,5 @@ def _socket(program: Program) -> list[Any] | None:
         return [f"tcp://{socket.address}", None, None, socket.backlog]
     owner = None
     if socket.owner is not None and _uid(socket.owner) != os.getuid():
-        entry = pwd.getpwnam(socket.owner)
-        owner = [entry.pw_uid, grp.getgrnam(socket.group).gr_gid if socket.group else entry.pw_gid]
+        owner = [_uid(socket.owner), _gid(socket.owner, socket.group)]
     return [f"unix://{socket.path}", owner, socket.mode, socket.backlog]

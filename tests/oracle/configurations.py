@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-NAMES = ("a", "b", "messenger-worker", "web.1", "A_b", "app+x", "wörker")
+NAMES = ("a", "b", "messenger-worker", "web.1", "A_b", "app+x", "wörker", "value")
 NUMBERS = ("%(process_num)d", "%(process_num)02d", "%(process_num)03d", "%(process_num)s",
            "%(process_num)x", "%(numprocs)d", "%(numprocs)s")  # fmt: skip
 KNOWN = ("%(program_name)s", "%(group_name)s", "%(here)s", "%(ENV_PLAIN)s", "%(ENV_BLANKS)s",
@@ -41,8 +41,13 @@ def cased(*words: str) -> st.SearchStrategy[str]:
 
 
 boolean = cased("yes", "true", "on", "1", "no", "false", "off", "0")
-number = st.one_of(st.integers(0, 300).map(str), st.sampled_from(["007", "+3", "-1", "1.5", "x"]))
-size = st.sampled_from(["0", "1", "1024", "50MB", "1kb", "2Gb", "10 MB", "1M", "-5", "MB"])
+number = st.one_of(
+    st.integers(0, 300).map(str),
+    st.sampled_from(["007", "+3", "-1", "1.5", "x", "1_0", "9" * 12, "9" * 40]),
+)
+size = st.sampled_from(
+    ["0", "1", "1024", "50MB", "1kb", "2Gb", "10 MB", "1M", "-5", "MB", "1_0", "-1MB"]
+)
 sane_value = st.one_of(
     st.sampled_from(['"v"', "'v'", "v", '"a,b"', '"a b"', "a-b/c.d:e", '"%%"', '"it\'s"', "''",
                      '""', "1+1", '"ö"', "(x)", '"A=1"', '"#x"', '"a;b"', '"$HOME"', '"a\\b"']),
@@ -94,7 +99,7 @@ OPTIONS: dict[str, st.SearchStrategy[str]] = {
     "stopwaitsecs": number,
     "stopasgroup": boolean,
     "killasgroup": boolean,
-    "user": st.sampled_from(["root", "www-data", "0", "33", "nonesuch", "%(ENV_PLAIN)s"]),
+    "user": st.sampled_from(["root", "www-data", "0", "0033", "-1", "nonesuch", "%(ENV_PLAIN)s"]),
     "umask": st.sampled_from(["022", "0", "77", "0o27", "8", "x"]),
     "directory": st.sampled_from(
         ["/tmp", "%(here)s", "/srv/%(program_name)s/%(process_num)02d", "/a b/%(ENV_OWN)s", "rel"]
@@ -167,7 +172,7 @@ def configuration(draw: st.DrawFn) -> dict[str, str]:
     if draw(st.booleans()):
         main.append(draw(st.sampled_from(
             ['environment = SHARED="s%(ENV_PLAIN)s",OWN="x"', "umask = 027", "user = www-data",
-             "minfds = 2048", "minprocs = 300"])))  # fmt: skip
+             "minfds = 2048", "minprocs = 300", "directory = /tmp"])))  # fmt: skip
     included: list[str] = []
     for name in names:
         section = [f"[program:{name}]", *draw(options(odd=odd))]
@@ -177,11 +182,15 @@ def configuration(draw: st.DrawFn) -> dict[str, str]:
             main += section
     if draw(st.booleans()):
         group = draw(st.lists(st.sampled_from(names), min_size=1, unique=True))
-        main += ["[group:together]", f"programs={','.join(group)}", "priority=5"]
+        listed = ",".join(group)
+        if draw(st.booleans()):
+            listed = listed.replace("value", "%(ENV_PLAIN)s")
+        main += ["[group:together]", f"programs={listed}", "priority=5"]
     if draw(st.booleans()) and included:
         included += [f"[program:{names[0]}]", *draw(options(odd=odd))]
     if draw(st.integers(0, 9)) == 0:
         main += ["[DEFAULT]", f"startsecs = {draw(WHOLE)}"]
     if included:
-        main += ["[include]", "files = conf.d/*.conf"]
+        # There is a directory conf.d/log, too.
+        main += ["[include]", draw(st.sampled_from(["files = conf.d/*.conf", "files = conf.d/*"]))]
     return {"supervisord.conf": "\n".join(main) + "\n", "conf.d/x.conf": "\n".join(included) + "\n"}

@@ -6,11 +6,13 @@ This script runs in the virtual environment that has Supervisor, and imports not
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import sys
 from pathlib import Path
 from typing import Any
 
+from supervisor import datatypes, options  # type: ignore[import-untyped] # not for mypy's own
 from supervisor.datatypes import (  # type: ignore[import-untyped] # not for mypy's environment
     Automatic,
     RestartUnconditionally,
@@ -92,8 +94,37 @@ def socket(group: Any) -> Any:
             config.backlog]  # fmt: skip
 
 
+def on_any_machine() -> None:
+    """Let users, directories and listeners be there that this machine does not have."""
+
+    def account(find: Any) -> Any:
+        def found(name: str) -> Any:
+            try:
+                return find(name)
+            except (ValueError, KeyError):
+                return str(int(name)) if name.isdecimal() else name
+
+        return found
+
+    def group_of(uid: Any) -> Any:
+        try:
+            return options_gid(uid)
+        except (KeyError, TypeError):
+            return None
+
+    options_gid = options.gid_for_uid
+    options.gid_for_uid = group_of
+    options.name_to_uid = datatypes.name_to_uid = account(datatypes.name_to_uid)
+    datatypes.name_to_gid = account(datatypes.name_to_gid)
+    for module in (options, datatypes):
+        module.existing_dirpath = module.existing_directory = os.path.expanduser
+    ServerOptions.import_spec = lambda _options, spec: spec
+
+
 def main() -> None:
     """Answer until there are no more questions."""
+    if "--any-machine" in sys.argv[1:]:
+        on_any_machine()
     for line in sys.stdin:
         try:
             answer: dict[str, Any] = {"processes": processes(json.loads(line))}

@@ -80,6 +80,8 @@ WRITTEN = {
     "environment expanded": _program(
         _CAT, 'environment=A="%(ENV_PLAIN)s",B="%(program_name)s",C="%(process_num)02d"', *_MANY),
     "environment with percent": _program(_CAT, 'environment=A="100%%",B="%(ENV_PERCENT)s"'),
+    "environment with a number sign": _program(_CAT, "environment=PW=se#cret,B=1"),
+    "environment with words": _program(_CAT, "environment=B=x?c=1;D=2,A=hello world"),
     "environment as a bomb": _program(_CAT, 'environment=A="%(ENV_PLAIN)s%(ENV_PLAIN)s"'),
     "environment names variables": _program(
         "command=/bin/echo %(ENV_A)s %(ENV_PLAIN)s", 'environment=A="two words",PLAIN="mine"'),
@@ -100,6 +102,9 @@ WRITTEN = {
                      "Unexpected"]),
     "numbers": _program(
         _CAT, "startsecs=+7", "startretries=007", "stopwaitsecs=0", "priority=-5"),
+    "numbers as Python has them": _program(
+        _CAT, "startsecs=1_0", "priority=99999999999", "exitcodes=0, +2,1_0",
+        "stdout_logfile_maxbytes=1_0 MB", "numprocs_start=50051", "umask=0000022"),
     "exit codes": _program(_CAT, "exitcodes=0, 2,255,2"),
     "no exit codes": _program(_CAT, "exitcodes="),
     "signals": "".join(
@@ -112,6 +117,8 @@ WRITTEN = {
     "umask": _program(_CAT, "umask=0027"),
     "octal umask": _program(_CAT, "umask=0o22"),
     "user by number": _program(_CAT, "user=33"),
+    "user with zeros": _program(_CAT, "user=0033") + "[program:y]\ncommand=/bin/cat\nuser=00\n",
+    "less than no processes": _program(_CAT, "numprocs=-1"),
     "log files": _program(
         _CAT, "stdout_logfile=%(here)s/log/%(program_name)s.log", "stdout_logfile_backups=3",
         "stderr_logfile=%(here)s/log/e"),
@@ -120,6 +127,11 @@ WRITTEN = {
     "syslog": _program(_CAT, "stdout_logfile=syslog", "stderr_syslog=yes", "stderr_logfile=NONE"),
     "log file at home": _program(_CAT, "stdout_logfile=~/x.log"),
     "one log file": _program(_CAT, "redirect_stderr=true", "stderr_logfile=%(here)s/log/e"),
+    "a shared log file": _program(
+        _CAT, "stdout_logfile=%(here)s/log/s", "stderr_logfile=%(here)s/log/s", *_MANY)
+    + "[program:y]\ncommand=/bin/cat\nstdout_logfile=%(here)s/log/s\n",
+    "devices": _program(_CAT, "stdout_logfile=/dev/null", "stderr_logfile=/proc/1/fd/2")
+    + "[program:y]\ncommand=/bin/cat\nstdout_logfile=/dev/stdout\nstderr_logfile=/dev/null\n",
     "groups of processes": _program(_CAT, "stopasgroup=yes")
     + "[program:y]\ncommand=/bin/cat\nkillasgroup=yes\n",
     "server url": _program(_CAT, "serverurl=unix:///run/x.sock"),
@@ -128,6 +140,14 @@ WRITTEN = {
         _CAT, "stdout_capture_maxbytes=1MB", "stderr_events_enabled=yes"),
     "group": _program(_CAT) + "[program:y]\ncommand=/bin/echo %(group_name)s\n"
     "[group:g]\nprograms=x, y\npriority=5\n",
+    "group with a variable": "[supervisord]\nenvironment=LIST='x,value'\n" + _program(_CAT)
+    + "[program:value]\ncommand=/bin/cat\n[program:y]\ncommand=/bin/cat\n"
+    "[group:g]\nprograms=%(ENV_LIST)s\n[group:h]\nprograms=y\n",
+    "group without programs": _program(_CAT) + "[group:g]\nprograms=\n[group:h]\npriority=1\n",
+    "group with a program twice": _program(_CAT) + "[program:y]\ncommand=/bin/cat\n"
+    "[group:g]\nprograms=x,y,x\n",
+    "group with the name of its program": _program(_CAT) + "[program:y]\ncommand=/bin/cat\n"
+    "[group:x]\nprograms=y,x\npriority=5\n",
     "group of itself": _program(_CAT) + "[group:x]\nprograms=x\n",
     "unknown keys": _program(_CAT, "autostrat=no", "wctl_ignore=unknown-key", "memory_max=1G"),
     "unknown sections": _program(_CAT) + "[programme:y]\nx=1\n[ctlplugin:z]\na=b\n",
@@ -136,6 +156,9 @@ WRITTEN = {
     "fastcgi": "[fcgi-program:x]\ncommand=/bin/cat\nsocket=unix:///run/%(program_name)s.sock\n"
     "socket_owner=www-data\nsocket_mode=0770\nsocket_backlog=50\n",
     "fastcgi defaults": "[fcgi-program:x]\ncommand=/bin/cat\nsocket=unix:///run/x\nuser=www-data\n",
+    "fastcgi with dots": "[fcgi-program:x]\ncommand=/bin/cat\nsocket=unix:///tmp/../run//x\n",
+    "fastcgi with an owner": "[fcgi-program:x]\ncommand=/bin/cat\nsocket=unix:///run/x\n"
+    "socket_owner=033:00\n",
     "fastcgi by address": "[fcgi-program:x]\ncommand=/bin/cat\nsocket=tcp://127.0.0.1:9000\n",
     "include": "[include]\nfiles=conf.d/*.conf\n--- conf.d/x.conf\n" + _program(_CAT),
     "include before": "[include]\nfiles=conf.d/*.conf\n[program:x]\ncommand=/bin/true\n"
@@ -147,6 +170,8 @@ WRITTEN = {
     "include by here": "[include]\nfiles=%(here)s/conf.d/*.conf\n--- conf.d/x.conf\n"
     + _program(_CAT),
     "include without a match": _program(_CAT) + "[include]\nfiles=nonesuch/*.conf\n",
+    "include of a directory": _program(_CAT) + "[include]\nfiles=conf.d/* conf.d\n"
+    "--- conf.d/y.conf\n[program:y]\ncommand=/bin/cat\n",
     "include of an include": "[include]\nfiles=conf.d/a.conf\n--- conf.d/a.conf\n" + _program(_CAT)
     + "[include]\nfiles=b.conf\n--- conf.d/b.conf\n[program:y]\ncommand=/bin/cat\n",
     "include of itself": _program(_CAT) + "[include]\nfiles=*.conf\n",

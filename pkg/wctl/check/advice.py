@@ -3,88 +3,23 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
+from wctl.check import shell, stops
 from wctl.check.codes import Check, Problem
 from wctl.config import frameworks, secrets
-from wctl.config.model import MOST_EARLIER, Config, Program, log_file
+from wctl.config.model import MOST_EARLIER, Config, Program, device
 from wctl.config.values import byte_size
+from wctl.units import run_as
 
-_SHORT_STOP = 10  # seconds: Supervisor's default; many messages take longer
 _WRAPPER_NEEDS = 10 << 20  # bytes: an interpreter that has imported the wrapper
-_OPERATORS = {"|", "||", "&&", "&", ">", ">>", "<", "2>", "2>&1", ";"}
-_SHELL_VARIABLE = re.compile(r"\$(\w+|\{\w+\}|\(.*)", re.ASCII)
 # Directives that determine the state of an instance.
 OURS = {
     "Type", "NotifyAccess", "ExecStart", "PIDFile", "Restart", "RestartPreventExitStatus",
     "RuntimeDirectory", "RuntimeDirectoryPreserve", "LogsDirectory", "SyslogIdentifier",
     "StandardOutput", "StandardError", "KillMode", "RemainAfterExit",
 }  # fmt: skip
-
-
-def _planned_end_is_final(program: Program) -> Iterator[Problem]:
-    option = frameworks.planned_end(program)
-    if option and program.autorestart != "true" and 0 in program.exitcodes:
-        yield Problem(
-            "planned-end-is-final",
-            "autorestart",
-            f"with autorestart={program.autorestart}, systemd does not start the worker again after"
-            f" {option} ends it with exit code 0; use autorestart=true",
-        )
-
-
-def _short_stop(program: Program) -> Iterator[Problem]:
-    limit = frameworks.message_limit(program)
-    if limit is not None and program.stopwaitsecs < limit.seconds:
-        yield Problem(
-            "short-stop",
-            "stopwaitsecs",
-            f"{program.stopwaitsecs} s, but {limit.written} lets a message take longer, and a stop"
-            f" cuts such a message off; use {limit.seconds + 5} or more",
-        )
-    elif "stopwaitsecs" not in program.places and frameworks.planned_end(program):
-        yield Problem(
-            "short-stop",
-            "stopwaitsecs",
-            f"the default of {_SHORT_STOP} s: a stop cuts off a message that takes longer; set"
-            " stopwaitsecs to the time that the slowest message takes",
-        )
-
-
-def _abrupt_stop(program: Program) -> Iterator[Problem]:
-    if program.stopsignal.name == "SIGKILL":
-        yield Problem(
-            "abrupt-stop",
-            "stopsignal",
-            "SIGKILL does not let the worker finish its current message; use TERM",
-        )
-
-
-def _shell_syntax(program: Program) -> Iterator[Problem]:
-    shells = {"sh", "bash", "dash", "zsh"}
-    words = [word.marked() for word in program.command]
-    if os.path.basename(words[0]) in shells:  # noqa: PTH119 - a word, not a path
-        return
-    for word in words[1:]:
-        if word in _OPERATORS or _SHELL_VARIABLE.fullmatch(word):
-            yield Problem(
-                "shell-syntax",
-                "command",
-                f"the command gets {word!r} unchanged, since no shell reads it; write sh -c '...'"
-                " for a shell, or %(ENV_X)s for a variable",
-            )
-            return
-
-
-def _interrupting_stop(program: Program) -> Iterator[Problem]:
-    words = [word.text(0) for word in program.command]
-    if program.stopsignal.name == "SIGINT" and "messenger:consume" in words:
-        yield Problem(
-            "interrupting-stop",
-            "stopsignal",
-            "on SIGINT, Messenger aborts the current message and reports success; use TERM",
-        )
 
 
 def _memory_below_own_limit(program: Program) -> Iterator[Problem]:
@@ -124,56 +59,81 @@ def _memory_high_crawls(program: Program) -> Iterator[Problem]:
             )
 
 
-def _never_ready(program: Program) -> Iterator[Problem]:
-    if program.ready == "startsecs" and program.startsecs == 0:
-        yield Problem(
-            "startsecs-0",
-            "startsecs",
-            "with 0, every start counts as a success, so a worker that crashes at once looks"
-            " RUNNING; use 1 or more",
-        )
-
-
-def _shared_log_file(program: Program) -> Iterator[Problem]:
-    for key in ("stdout_logfile", "stderr_logfile"):
-        template = log_file(getattr(program, key))
-        if template is not None and program.numprocs > 1 and not template.numbers:
+def _log_device(program: Program) -> Iterator[Problem]:
+    if program.log is not None:  # it decides where output goes
+        return
+    streams = ("stdout",) if program.redirect_stderr else ("stdout", "stderr")
+    for key in (f"{stream}_logfile" for stream in streams):
+        template = getattr(program, key)
+        if device(template):
+            path = template.text(program.numprocs_start)
             yield Problem(
-                "shared-log-file",
+                "log-not-a-file",
                 key,
-                "all processes would write to the same file; put %(process_num)02d into its name",
+                f"{path} is a device, and this output goes to the journal instead; expected a"
+                " file, or NONE for no output",
             )
 
 
-def _log_file_taken(config: Config) -> Check:
-    """Return a check that no two streams log to one file."""
-    writers: dict[str, list[tuple[str, str]]] = {}
+@dataclass(frozen=True)
+class _Writer:
+    """A stream that writes to a log file: as whom, and how it rotates the file."""
+
+    program: str
+    key: str
+    user: str
+    maxbytes: int
+    backups: int
+
+
+def _shared_log_file(config: Config) -> Check:
+    """Return a check that the writers of one log file may all write to it, and rotate it alike."""
+    writers: dict[str, list[_Writer]] = {}
     for program in config.programs:
-        for path, key in _log_files(program):
-            writers.setdefault(path, []).append((program.name, key))
+        for path, writer in _writers(program):
+            writers.setdefault(path, []).append(writer)
 
     def check(program: Program) -> Iterator[Problem]:
         reported = set()
-        for path, key in _log_files(program):
-            others = (writer for writer in writers[path] if writer != (program.name, key))
-            name, other = next(others, ("", ""))
-            if other and key not in reported:
-                reported.add(key)
-                whose = other if name == program.name else f"{other} of {name}"
-                problem = f"{path} is also the {whose}: both would write to it; use two files"
-                yield Problem("shared-log-file", key, problem)
+        for path, writer in _writers(program):
+            problem = _at_odds(writer, writers[path][0])
+            if problem and writer.key not in reported:
+                reported.add(writer.key)
+                yield Problem("shared-log-file", writer.key, f"{path} is also the {problem}")
 
     return check
 
 
-def _log_files(program: Program) -> Iterator[tuple[str, str]]:
-    """Yield the path and the option of each log file; only once if instances share the file."""
-    streams = ("stdout",) if program.redirect_stderr else ("stdout", "stderr")
-    for key in (f"{stream}_logfile" for stream in streams):
-        template = log_file(getattr(program, key))
-        if template is not None:
-            numbers = program.numbers if template.numbers else [program.numprocs_start]
-            yield from ((os.path.normpath(template.text(number)), key) for number in numbers)
+def _writers(program: Program) -> Iterator[tuple[str, _Writer]]:
+    """Yield the path and the writer of each log file; only once if instances share the file."""
+    user = run_as.of(program).user
+    user = "root" if user in ("", "0") else user
+    for key, template in program.log_files():
+        limits = getattr(program, f"{key}_maxbytes"), getattr(program, f"{key}_backups")
+        numbers = program.numbers if template.numbers else [program.numprocs_start]
+        for number in numbers:
+            path = os.path.normpath(template.text(number))
+            yield path, _Writer(program.name, key, user, *limits)
+
+
+def _at_odds(writer: _Writer, other: _Writer) -> str:
+    """Return what is wrong if both write to one file; "" if nothing is."""
+    limits = (writer.maxbytes, writer.backups) != (other.maxbytes, other.backups)
+    if writer.program == other.program:
+        text = "stdout_logfile, whose maxbytes and backups count for both; expected the same here"
+        return text if limits else ""
+    whose = f"{other.key} of {other.program}"
+    if writer.user != other.user:
+        return (
+            f"{whose}, which runs as {other.user}, not as {writer.user}: only one of them can write"
+            " to it (mode 0640); expected two files, or one user"
+        )
+    if limits:
+        return (
+            f"{whose}, with another maxbytes or backups: the lowest of both count; expected the"
+            " same for both"
+        )
+    return ""
 
 
 def _open_secret(program: Program) -> Iterator[Problem]:
@@ -257,16 +217,12 @@ def _crowd(config: Config) -> Check:
 
 
 CHECKS: tuple[Check, ...] = (
-    _planned_end_is_final,
-    _short_stop,
-    _interrupting_stop,
-    _abrupt_stop,
-    _shell_syntax,
+    *stops.CHECKS,
+    *shell.CHECKS,
     _memory_below_own_limit,
     _memory_below_wrapper,
     _memory_high_crawls,
-    _never_ready,
-    _shared_log_file,
+    _log_device,
     _open_secret,
     _secret_in_command,
     _restart_steps,
@@ -276,4 +232,4 @@ CHECKS: tuple[Check, ...] = (
 
 def checks(config: Config) -> tuple[Check, ...]:
     """Return all checks, including the checks that compare the programs of ``config``."""
-    return (*CHECKS, _log_file_taken(config), _crowd(config))
+    return (*CHECKS, _shared_log_file(config), _crowd(config))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wctl.check import advice, foreign, machine
+from wctl.check import advice, commands, foreign, machine, sockets
 from wctl.check.codes import CODES
 from wctl.config.model import Config, Program
 from wctl.errors import Diagnostic, nearest
@@ -13,7 +13,13 @@ from wctl.install.installed import Layout
 
 def check(config: Config, layout: Layout) -> list[Diagnostic]:
     """Return every finding about the programs of ``config`` on this machine."""
-    checks = (*advice.checks(config), *foreign.checks(layout), *machine.checks(layout))
+    checks = (
+        *advice.checks(config),
+        *foreign.checks(layout),
+        *commands.checks(layout),
+        *machine.checks(layout),
+        *sockets.checks(layout),
+    )
     found = [*foreign.configuration(config, layout), *_taken(config, layout)]
     for program in config.programs:
         found += _unknown_codes(program)

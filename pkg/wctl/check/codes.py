@@ -10,7 +10,7 @@ from wctl.config.model import Program
 
 @dataclass(frozen=True)
 class Code:
-    """One kind of finding. wctl installs nothing while a finding is an ``error``."""
+    """One kind of finding. wctl does not install what an ``error`` is about."""
 
     name: str
     error: bool
@@ -55,16 +55,38 @@ TABLE: tuple[Code, ...] = (
         "Remove the program from one group, or copy the program under another name.",
     ),
     _error(
-        "shared-log-file",
-        "Two processes or streams in one file mix their lines, and only one can rotate the file.",
-        "Put %(process_num)02d into the file's name, or give each stream its own file.",
-    ),
-    _error(
         "name-taken",
         "A unit of this name belongs to another package, or was written by hand.",
         "Choose another name, or move that unit away.",
     ),
-    _warning("include", "An [include] adds nothing.", "Correct the pattern or remove it."),
+    _warning(
+        "include",
+        "An [include] adds nothing, or a file that it names cannot be read. Supervisor ignores"
+        " both.",
+        "Correct the pattern, the link or the mode of the file, or remove it.",
+    ),
+    _warning(
+        "empty-group",
+        "Supervisor makes a group without programs; a unit without anything to start has no use.",
+        "List its programs, or remove the group.",
+    ),
+    _warning(
+        "group-renamed",
+        "A group and a program of this name would be the same target, so the group's name gets the"
+        " suffix -group: wctl restart NAME-group. Workers see Supervisor's name.",
+        "Use the new name in scripts, or choose another name for the group.",
+    ),
+    _warning(
+        "number-clamped",
+        "Supervisor takes numbers of any size, and wctl uses the nearest number that it counts to.",
+        "Write the number that the finding names.",
+    ),
+    _warning(
+        "environment-cut",
+        "Supervisor silently drops a # outside quotes with what follows it, and any word between a"
+        " value and the next variable. So does wctl: workers get the same variables.",
+        'Quote each value, as in KEY="value", and separate variables with commas.',
+    ),
     _warning(
         "unknown-key",
         "An unknown key is often misspelt, since Supervisor silently ignores unknown keys.",
@@ -92,6 +114,12 @@ TABLE: tuple[Code, ...] = (
         "Install the command, or give its whole path.",
     ),
     _warning(
+        "command-not-executable",
+        "Every start fails: the file is there, but the program's user may not execute it, or its"
+        " first line names an interpreter that is missing.",
+        "Change the file's mode or its directories', or correct its first line.",
+    ),
+    _warning(
         "foreign-configuration",
         "Whoever can change a configuration file, or a directory above it, can run commands as"
         " root.",
@@ -111,7 +139,11 @@ TABLE: tuple[Code, ...] = (
         "Without user, a worker runs as root, and so does whoever finds a hole in it.",
         "Set user to the account that the worker needs; user = root says that it must be root.",
     ),
-    _warning("user-missing", "Every start fails until the user exists.", "Create the user."),
+    _warning(
+        "user-missing",
+        "Every start fails until the user, or the owner of the socket, exists.",
+        "Create the user or group.",
+    ),
     _warning(
         "directory-missing",
         "Every start fails until the directory exists.",
@@ -133,6 +165,23 @@ TABLE: tuple[Code, ...] = (
         "Change the owner or mode of the directory.",
     ),
     _warning(
+        "log-file-closed",
+        "The program's user may not write to the log file, as when Supervisor made it as root;"
+        " the journal has the output.",
+        "Give the file and its older files to the user, with the command of the finding.",
+    ),
+    _warning(
+        "log-not-a-file",
+        "wctl writes log files only to regular files; the journal has the output.",
+        "Name a file, or NONE for no output.",
+    ),
+    _warning(
+        "shared-log-file",
+        "Programs may share a log file, but only one user can write to it, and the lowest limits of"
+        " its writers count.",
+        "Use the same user, maxbytes and backups for all its writers, or one file for each.",
+    ),
+    _warning(
         "log-directory-foreign",
         "A worker that runs as root writes log files where another user can replace them by links.",
         "Give the directory to root, or set user to the directory's owner.",
@@ -143,14 +192,33 @@ TABLE: tuple[Code, ...] = (
         "Set autorestart=true.",
     ),
     _warning(
+        "ends-before-ready",
+        "A worker that ends after some messages, or at an empty queue, may end within startsecs."
+        " However it ends, that is a failed start, and too many in a row make it FATAL.",
+        "Set startsecs=0, or replace the option by one that ends the worker after some time.",
+    ),
+    _warning(
+        "daemonizes",
+        "The command starts another process, and ends. For systemd the worker has ended, or failed"
+        " to start, and systemd kills the process that is left.",
+        "Keep the command in the foreground, as the finding says.",
+    ),
+    _warning(
         "short-stop",
         "A worker that stops finishes its current message; systemd kills it after stopwaitsecs.",
         "Set stopwaitsecs above the time that the slowest message takes.",
     ),
     _warning(
+        "group-stop",
+        "With stopasgroup, every process of the worker gets the stop signal. A process that"
+        " handles a message drops it then; if only the first process gets the signal, it lets the"
+        " others finish.",
+        "Leave stopasgroup out.",
+    ),
+    _warning(
         "interrupting-stop",
-        "On SIGINT, Symfony's Messenger aborts the current message and reports success.",
-        "Set stopsignal=TERM.",
+        "This signal makes the worker drop the message in hand, where another lets it finish.",
+        "Set stopsignal to the signal that the finding names.",
     ),
     _warning(
         "abrupt-stop", "SIGKILL leaves the current message unfinished.", "Set stopsignal=TERM."
@@ -174,11 +242,6 @@ TABLE: tuple[Code, ...] = (
         "memory-high-crawls",
         "Above memory_high, the kernel slows the worker, which then never reaches its own limit.",
         "Leave memory_high out.",
-    ),
-    _warning(
-        "startsecs-0",
-        "Every start counts as a success, so a worker that crashes at once looks RUNNING.",
-        "Set startsecs to 1 or more.",
     ),
     _warning(
         "open-secret",

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import pwd
-import shutil
-from collections.abc import Iterator
+import stat
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import cache
+from pathlib import Path
 
 from wctl.check.codes import Check, Problem
-from wctl.config.model import Program, log_file
+from wctl.config.model import Program
 from wctl.install import changes
 from wctl.install.installed import Layout, is_masked
-from wctl.trust import accounts, files
+from wctl.trust import access_list, accounts, files
+from wctl.trust.text import shell_join
 from wctl.units import run_as
 
 
@@ -21,16 +24,9 @@ def checks(layout: Layout) -> tuple[Check, ...]:
     """Return the checks against this machine, whose units are in ``layout``."""
     own = () if layout.user else _OF_SYSTEM
     # We look up each path and each account once: thousands of programs share a few.
-    for cached in (_which, _account, _is_directory, _may, _groups):
+    for cached in (_account, _is_directory, _is_special, _may, _groups):
         cached.cache_clear()
-    return (_command_not_found, _directory_missing, _log_directory_missing, *own)
-
-
-def _command_not_found(program: Program) -> Iterator[Problem]:
-    name = program.command[0].text(program.numprocs_start)
-    path = dict(program.environment).get("PATH")
-    if not _which(name, path.text(0) if path else os.defpath):
-        yield Problem("command-not-found", "command", f"{name}: no such command on this machine")
+    return (_directory_missing, _log_directory_missing, _log_not_a_file, *own)
 
 
 def _root_worker(program: Program) -> Iterator[Problem]:
@@ -100,10 +96,53 @@ def _log_directory_foreign(program: Program) -> Iterator[Problem]:
 
 
 def _log_directories(program: Program) -> Iterator[tuple[str, str]]:
-    for key in ("stdout_logfile", "stderr_logfile"):
-        template = log_file(getattr(program, key))
-        if template is not None and not (key == "stderr_logfile" and program.redirect_stderr):
-            yield key, template.text(program.numprocs_start).rpartition("/")[0] or "/"
+    for key, template in program.log_files():
+        yield key, template.text(program.numprocs_start).rpartition("/")[0] or "/"
+
+
+def _log_file_closed(program: Program) -> Iterator[Problem]:
+    account = _account(program.user) if program.user else None
+    if account is None:
+        return
+    for key, template in program.log_files():
+        paths = dict.fromkeys(template.text(number) for number in program.numbers)
+        closed = [path for path in paths if not _may(path, os.W_OK, account)]
+        if closed:
+            problem = f"{closed[0]}: {account.pw_name} may not write to this file"
+            remedy = shell_join(give(closed, account.pw_name))
+            yield Problem("log-file-closed", key, f"{problem}; run: {remedy}")
+
+
+def give(paths: Sequence[str], user: str) -> list[str]:
+    """Return a command for root to paste, after which ``user`` can write log files at ``paths``.
+
+    Where others can change what is on the way to a file, root would give ``user`` whatever they put
+    there. So the user itself moves such files away, and the wrapper makes new ones. A user who
+    cannot needs another directory; the command then shows why.
+    """
+    directories = [path.rpartition("/")[0] or "/" for path in paths]
+    with suppress(OSError):
+        links = any(Path(path).is_symlink() for path in paths)
+        if not links and not any(files.not_roots(place, shared=True) for place in directories):
+            older = [str(file) for path in map(Path, paths) for file in _older(path)]
+            return ["chown", "-h", f"{user}:", *paths, *sorted(older)]
+    account = _account(user)
+    if account is None or not all(_may(place, os.W_OK, account) for place in directories):
+        return ["namei", "-l", *paths]
+    move = 'for file; do mv -- "$file" "$file.old"; done'
+    return ["runuser", "-u", user, "--", "sh", "-c", move, "sh", *paths]
+
+
+def _older(path: Path) -> Iterator[Path]:
+    return path.parent.glob(f"{glob.escape(path.name)}.[0-9]*")
+
+
+def _log_not_a_file(program: Program) -> Iterator[Problem]:
+    for key, template in program.log_files():
+        path = template.text(program.numprocs_start)
+        if _is_special(path):
+            problem = f"{path} is not a regular file, and gets no lines"
+            yield Problem("log-not-a-file", key, f"{problem}; expected another name")
 
 
 # What only the system's manager can do: run workers of several users.
@@ -112,34 +151,30 @@ _OF_SYSTEM: tuple[Check, ...] = (
     _user_missing,
     _directory_closed,
     _log_directory_closed,
+    _log_file_closed,
     _log_directory_foreign,
 )
 
 
 @cache
 def _may(path: str, wanted: int, account: pwd.struct_passwd) -> bool:
-    """Tell whether the mode alone gives an account a permission (access(2) checks only our own)."""
-    if account.pw_uid == 0:
-        return True
+    """Tell whether an account may have a permission (access(2) checks only our own)."""
     try:
         found = os.stat(path)  # noqa: PTH116 - a str
     except OSError:
         return True  # we may not look, so we cannot tell
-    if found.st_uid == account.pw_uid:
-        return bool(found.st_mode >> 6 & wanted)
-    if found.st_gid in _groups(account):
-        return bool(found.st_mode >> 3 & wanted)
-    return bool(found.st_mode & wanted)
+    groups = _groups(account)
+    if accounts.may(found, wanted, account, groups):
+        return True
+    if account.pw_uid == found.st_uid or found.st_gid in groups:
+        return False
+    # These bits are the mask of an access list, which may name the account.
+    return bool(found.st_mode >> 3 & wanted) and access_list.present(path)
 
 
 @cache
 def _groups(account: pwd.struct_passwd) -> list[int]:
     return accounts.groups(account)
-
-
-@cache
-def _which(name: str, path: str) -> bool:
-    return shutil.which(name, path=path) is not None
 
 
 @cache
@@ -150,6 +185,14 @@ def _account(user: str) -> pwd.struct_passwd | None:
 @cache
 def _is_directory(path: str) -> bool:
     return os.path.isdir(path)  # noqa: PTH112 - false also for an invalid path
+
+
+@cache
+def _is_special(path: str) -> bool:
+    try:
+        return not stat.S_ISREG(os.stat(path).st_mode)  # noqa: PTH116 - a str
+    except OSError:
+        return False
 
 
 def taken(names: Iterator[str], layout: Layout) -> str | None:

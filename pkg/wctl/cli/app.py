@@ -152,16 +152,20 @@ class Session:
         """The directories in which we look for configuration files by ourselves."""
         return () if self.files else self.layout.searched
 
-    def valid_config(self) -> Config:
-        """Return the configuration.
+    def valid_config(self, program: str | None = None) -> Config:
+        """Return the configuration, if it is right; for one ``program``, that may use the rest.
 
         Raises:
-            ConfigError: the configuration has errors.
+            ConfigError: the configuration has errors; with ``program``, errors that concern it.
         """
+        from wctl.config import blame
         from wctl.errors import ConfigError
 
-        if self.config.errors:
-            raise ConfigError(self.config.errors)
+        errors = self.config.errors
+        if program is not None and errors:
+            errors = blame.of_programs(self.config, blame.blame(self.config, errors), {program})
+        if errors:
+            raise ConfigError(errors)
         return self.config
 
     @cached_property

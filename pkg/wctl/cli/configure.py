@@ -8,19 +8,20 @@ from pathlib import Path
 
 import click
 
-from wctl.check import checker, codes
+from wctl.check import checker, codes, summary
 from wctl.cli.app import Session, at_least, pass_session, shared
 from wctl.cli.completion import complete_programs
 from wctl.cli.first_steps import unconfigured
 from wctl.cli.output import echo
+from wctl.cli.planning import planned
 from wctl.cli.progress import Progress
 from wctl.config import load as configuration
-from wctl.errors import ConfigError, Diagnostic, Exit, WctlError
+from wctl.errors import Diagnostic, Exit, WctlError
 from wctl.install import changes
 from wctl.install.files import write_file
 from wctl.operate import apply, jobs
+from wctl.operate.inventory import Inventory
 from wctl.operate.lock import exclusive
-from wctl.systemd import unit_name
 from wctl.trust.text import shell_join
 from wctl.units.render import File
 from wctl.units.render import render as render_files
@@ -30,9 +31,13 @@ from wctl.units.render import render as render_files
 @shared
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @click.option("--strict", is_flag=True, help="Also exit with 1 if there are warnings.")
+@click.option("-v", "--verbose", is_flag=True, help="Show each option that has no effect.")
 @pass_session
-def check(session: Session, as_json: bool, strict: bool) -> int:
+def check(session: Session, as_json: bool, strict: bool, verbose: bool) -> int:
     """Check the configuration and show all errors and warnings.
+
+    The options of a section that have no effect in wctl have one line; --verbose and --json show
+    each of them.
 
     Exit code: 1 if there are errors, otherwise 0, even if there are warnings.
 
@@ -46,6 +51,7 @@ def check(session: Session, as_json: bool, strict: bool) -> int:
     if as_json:
         echo(json.dumps([_record(finding) for finding in findings], indent=2))
     else:
+        findings = findings if verbose else summary.condensed(findings)
         for finding in findings:
             echo(finding, err=finding.error)
     errors = sum(finding.error for finding in findings)
@@ -88,26 +94,35 @@ def render(
     output: Path | None,
     as_diff: bool,
     target_systemd: int | None,
-) -> None:
+) -> int:
     """Print the generated units, or write them to a directory.
 
-    This needs neither root nor systemd.
+    This needs neither root nor systemd. If the configuration has an error, wctl prints and writes
+    no unit at all; with --diff, it leaves out what an update would leave as it is.
 
     Example: wctl render messenger-worker
     """
+    host = session.host(target_systemd)
+    if as_diff:
+        known = session.config.known
+        if program is not None and not any(program in (one.name, one.title) for one in known):
+            configuration.only(session.config, program)  # raises
+        found = planned(session, () if program is None else (program,), host=host)
+        found.tell()
+        echo(changes.diff(found.plan), nl=False)
+        return Exit.OK if found.complete else Exit.FAILURE
     config = session.valid_config()
     if program is not None:
         config = configuration.only(config, program)
-    files = render_files(config, session.host(target_systemd))
-    if as_diff:
-        echo(changes.diff(changes.plan(config, files, session.layout)), nl=False)
-    elif output is not None:
+    files = render_files(config, host)
+    if output is not None:
         for file in files:
             directory = output / "env" if file.secret else output
             write_file(directory / file.name, file.text, secret=file.secret)
             echo(directory / file.name)
     else:
         echo("\n".join(_shown(file) for file in files), nl=False)
+    return Exit.OK
 
 
 def _shown(file: File) -> str:
@@ -119,12 +134,16 @@ def _shown(file: File) -> str:
 @click.command()
 @shared
 @pass_session
-def reread(session: Session) -> None:
+def reread(session: Session) -> int:
     """Show what 'wctl update' would change.
+
+    Exit code: 1 if there are errors in the configuration, otherwise 0.
 
     Example: wctl reread && wctl update
     """
-    plan = _plan(session)
+    found = planned(session)
+    found.tell()
+    plan = found.plan
     words = {
         **{program.name: "available" for program in plan.added},
         **{program.name: "changed" for program in (*plan.changed, *plan.rescaled)},
@@ -132,8 +151,9 @@ def reread(session: Session) -> None:
     }
     for name in sorted(words):
         echo(f"{name}: {words[name]}")
-    if not words:
+    if found.complete and not words:
         echo("No config updates to processes")
+    return Exit.OK if found.complete else Exit.FAILURE
 
 
 dry_run_option = click.option(
@@ -166,11 +186,17 @@ def update(
     wctl removes a program that is no longer in the files that it came from. It keeps a program that
     came from other files than those that wctl reads now.
 
+    A program with an error in the configuration stays as it is, and wctl carries out the others:
+    see ERRORS IN THE CONFIGURATION in wctl(1).
+
+    Exit code: 1 if one of the PROGRAMs (by default: of all) stayed as it is or did not start.
+
     An update that was interrupted is finished by the next update of the same programs.
 
     Example: wctl update --dry-run
     """
-    return _update(session, programs, dry_run=dry_run, wait=not no_wait, prune=prune)
+    chosen = () if "all" in programs else programs
+    return _update(session, chosen, dry_run=dry_run, wait=not no_wait, prune=prune)
 
 
 @click.command()
@@ -192,33 +218,53 @@ def add(session: Session, programs: tuple[str, ...], dry_run: bool, no_wait: boo
 def _update(
     session: Session, programs: tuple[str, ...], *, dry_run: bool, wait: bool, prune: bool = False
 ) -> int:
-    plan = _plan(session, programs, prune=prune)
-    _warn(session, plan)
-    _refuse_to_remove(session, plan, asked=prune or bool(programs))
+    first = planned(session, programs, prune=prune)
+    first.tell()
+    _warn(session, first.plan)
+    _refuse_to_remove(session, first.plan, asked=prune or bool(programs))
     if dry_run:
-        echo(changes.diff(plan), nl=False)
-        _show_actions(plan)
-        return Exit.OK
-    if plan.empty:
-        if not session.quiet:
+        echo(changes.diff(first.plan), nl=False)
+        _show_actions(first.plan)
+    elif first.plan.empty:
+        if first.complete and not session.quiet:
             echo("No config updates to processes")
-        return Exit.OK
-    manager, inventory = session.manager, session.inventory
-    with exclusive(user=session.user, waiting=lambda: echo("waiting for another wctl")):
-        # Once more: the other wctl may have applied it, and the configuration may be newer.
-        session.read_again()
-        plan = _plan(session, programs, prune=prune)
-        _refuse_to_remove(session, plan, asked=prune or bool(programs))
-        events = apply.update(manager, inventory, session.layout, plan, wait=wait)
-        try:
-            failed = Progress(session).show(events)
-        except KeyboardInterrupt:
-            words = ["wctl", *(["--user"] if session.user else [])]
-            words += [word for file in session.files for word in ("-c", str(file))]
-            again = shell_join([*words, "update", *(["--prune"] if prune else []), *programs])
-            echo(f"wctl: the update is not finished; run '{again}' to finish it", err=True)
-            raise
-    return Exit.FAILURE if failed else Exit.OK
+    else:
+        inventory = session.inventory  # needs systemd: better said before we wait
+        with exclusive(user=session.user, waiting=lambda: echo("waiting for another wctl")):
+            return _apply(session, inventory, programs, first.lines, wait=wait, prune=prune)
+    return Exit.OK if first.complete else Exit.FAILURE
+
+
+def _apply(
+    session: Session,
+    inventory: Inventory,
+    programs: tuple[str, ...],
+    told: list[str],
+    *,
+    wait: bool,
+    prune: bool,
+) -> int:
+    """Plan the update once more, and carry it out; ``told`` are the lines printed before.
+
+    Another wctl may have applied it meanwhile, and the configuration may be newer.
+    """
+    session.read_again()
+    found = planned(session, programs, prune=prune)
+    taken = apply.taken(session.manager, session.layout, found.plan)
+    if taken:
+        found = planned(session, programs, prune=prune, taken=taken)
+    found.tell(told)
+    _refuse_to_remove(session, found.plan, asked=prune or bool(programs))
+    events = apply.update(session.manager, inventory, session.layout, found.plan, wait=wait)
+    try:
+        failed = Progress(session).show(events)
+    except KeyboardInterrupt:
+        words = ["wctl", *(["--user"] if session.user else [])]
+        words += [word for file in session.files for word in ("-c", str(file))]
+        again = shell_join([*words, "update", *(["--prune"] if prune else []), *programs])
+        echo(f"wctl: the update is not finished; run '{again}' to finish it", err=True)
+        raise
+    return Exit.FAILURE if failed or not found.complete else Exit.OK
 
 
 def _warn(session: Session, plan: changes.Plan) -> None:
@@ -265,18 +311,6 @@ def remove(session: Session, programs: tuple[str, ...]) -> int:
         events = apply.update(session.manager, session.inventory, session.layout, plan)
         Progress(session).show(events)
     return Exit.FAILURE if still else Exit.OK
-
-
-def _plan(session: Session, programs: tuple[str, ...] = (), *, prune: bool = False) -> changes.Plan:
-    config = session.valid_config()
-    taken = [finding for finding in checker.check(config, session.layout) if finding.error]
-    if taken:
-        raise ConfigError(tuple(taken))
-    rendered = render_files(config, session.host())
-    plan = changes.plan(config, rendered, session.layout, session.searched, prune=prune)
-    plan = apply.with_unfinished(plan, config, session.layout)
-    names = [unit_name.typed(name) for name in programs]
-    return changes.only(plan, names, session.layout) if names else plan
 
 
 def _refuse_to_remove(session: Session, plan: changes.Plan, *, asked: bool) -> None:

@@ -7,14 +7,16 @@ from pathlib import Path
 
 import click
 
-from wctl.check import checker
+from wctl.check import checker, summary
 from wctl.cli.app import Session, pass_session, shared
 from wctl.cli.output import echo
 from wctl.cli.progress import Progress
 from wctl.config import load
+from wctl.config.blame import blame, of_programs
 from wctl.config.model import Program
-from wctl.errors import ConfigError, Exit, WctlError
+from wctl.errors import ConfigError, Diagnostic, Exit, WctlError
 from wctl.install import files
+from wctl.install.held import hold
 from wctl.operate.lock import exclusive
 from wctl.supervisor import migration
 from wctl.supervisor.migration import Migration
@@ -58,7 +60,8 @@ def import_(
 
     wctl copies FILE, a supervisord.conf, and the files that it includes to /etc/wctl/conf.d,
     including the comments. A report says what is carried over, what changes and what is left out.
-    wctl does not change Supervisor's own files. Without --takeover, it starts nothing.
+    wctl does not change Supervisor's own files. Without --takeover, it starts nothing. If 'wctl
+    check' would find an error in a copy, wctl writes nothing.
 
     With --takeover, wctl starts a program's workers under systemd. When all of them are ready, it
     stops Supervisor's processes of that program. If a start fails, wctl stops the new workers,
@@ -74,7 +77,11 @@ def import_(
     named = file or (session.files[0] if session.files else None)
     file = named or migration.default_file()
     found = migration.migrate(file, session.layout.configuration, load.environ())
-    _report(session, found)
+    findings = _findings(session, found)
+    errors = tuple(finding for finding in findings if finding.error)
+    _report(session, found, [finding for finding in findings if not finding.error])
+    if errors:
+        raise ConfigError(errors, migration.NOTHING)
     _write(found, dry_run=dry_run, force=force, keep=takeover)
     supervisor = Supervisorctl(file, control, programs=found.programs)
     if takeover and not dry_run:
@@ -88,16 +95,22 @@ def import_(
     return Exit.OK
 
 
-def _report(session: Session, found: Migration) -> None:
+def _findings(session: Session, found: Migration) -> list[Diagnostic]:
+    """Return what 'wctl check' will find in the copies, and above them."""
+    targets = [copy.target for copy in found.copies]
+    places = {str(path) for target in targets for path in (target, *target.parents)}
+    findings = [*found.config.diagnostics, *checker.check(found.config, session.layout)]
+    findings = [finding for finding in findings if finding.place.file in places]
+    return sorted(findings, key=lambda finding: (finding.place.file, finding.place.line))
+
+
+def _report(session: Session, found: Migration, warnings: Iterable[Diagnostic]) -> None:
     if session.quiet:
         return
     _list("Carried over:", map(_carried_over, found.programs))
     _list("Changes:", (f"{name}: {change}" for name, change in found.changes))
-    _list("Left out:", map(str, found.left_out))
-    imported = {str(copy.target) for copy in found.copies}
-    lints = [*found.config.diagnostics, *checker.check(found.config, session.layout)]
-    lints = [lint for lint in lints if lint.place.file in imported]
-    _list("To review:", map(str, sorted(lints, key=lambda lint: lint.place.line)))
+    _list("Left out:", map(str, summary.condensed(found.left_out)))
+    _list("To review:", map(str, warnings))
 
 
 def _list(title: str, lines: Iterable[str]) -> None:
@@ -126,6 +139,8 @@ def _write(found: Migration, *, dry_run: bool, force: bool, keep: bool) -> None:
     changed = [copy for copy in found.copies if copy.before != copy.text]
     there = [copy for copy in changed if copy.before is not None]
     if keep and not force:
+        for copy in there:
+            echo(f"{copy.target}: kept, although it is not a plain copy of {copy.source}")
         changed = [copy for copy in changed if copy not in there]
     elif there and not force:
         names = ", ".join(str(copy.target) for copy in there)
@@ -133,9 +148,11 @@ def _write(found: Migration, *, dry_run: bool, force: bool, keep: bool) -> None:
             f"{names}: already exists with different content; nothing was written",
             hint="--force overwrites it; 'wctl import --takeover' keeps it",
         )
-    for copy in changed:
+    for number, copy in enumerate(changed):
         if not dry_run:
-            files.write_file(copy.target, copy.text, mode=copy.mode)
+            of_all = f"{number} of {len(changed)} files were written; run this command again"
+            with so_far(of_all if number else migration.NOTHING):
+                files.write_file(copy.target, copy.text, mode=copy.mode)
         echo(f"{copy.target}: from {copy.source}")
     for path in found.unused:
         echo(f"{path}: contains nothing that wctl uses")
@@ -167,11 +184,18 @@ def _take_over(
 def _move(
     session: Session, titles: Container[str], supervisor: Supervisorctl, *, stop_first: bool
 ) -> None:
-    """Move the programs with these titles."""
+    """Move the programs with these titles. Errors of others do not matter.
+
+    Raises:
+        ConfigError: an error concerns one of these programs.
+    """
     ours = load.load(load.default_files(session.layout.configuration), load.environ())
     errors = [*ours.errors, *(lint for lint in checker.check(ours, session.layout) if lint.error)]
-    if errors:
-        raise ConfigError(tuple(errors))
+    blamed = blame(ours, errors)
+    concerned = of_programs(ours, blamed, titles)
+    if concerned:
+        raise ConfigError(concerned)
+    ours, _ = hold(ours, blamed, session.layout)
     session.inventory.refresh()
     move = Takeover(
         session.manager, session.inventory, session.layout, session.host(), ours, supervisor,

@@ -7,6 +7,7 @@ import re
 from collections import deque
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, suppress
+from pathlib import Path
 
 import click
 
@@ -100,13 +101,17 @@ def _last_bytes(query: journal.Query, size: int) -> bytes:
 
 
 def _named(places: Iterable[Logs], stream: str | None) -> list[tuple[str, LogFile]]:
-    """Return the files that exist, with their instances; "stderr" tells an instance's two apart."""
-    found = []
+    """Return the files that exist, with their instances; "stderr" tells an instance's two apart.
+
+    A file that several write to has the name of the first.
+    """
+    found: dict[Path, tuple[str, LogFile]] = {}
     for place in places:
         name = unit_name.short(place.unit)
         for file in place.present(stream):
-            found.append((name if file.stream == "stdout" else f"{name} {file.stream}", file))
-    return found
+            who = name if file.stream == "stdout" else f"{name} {file.stream}"
+            found.setdefault(file.path, (who, file))
+    return list(found.values())
 
 
 def _show_files(

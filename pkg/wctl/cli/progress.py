@@ -87,11 +87,13 @@ class Progress:
         Raises:
             WctlError: the journal cannot be read, or systemd cannot be asked.
         """
-        from wctl.operate.last_words import last_words  # lazy: failures are rare
+        from wctl.operate.early_exits import explained  # lazy: failures are rare
+        from wctl.operate.last_words import last_words
         from wctl.systemd import exits
 
         self._last_exits = self._last_exits or exits.LastExits(user=self._session.user)
         how = self._last_exits.of(unit, self._since)
+        how = explained(self._session.manager, unit, how, self._since)
         if how not in (None, exits.UNKNOWN):
             echo(f"    {how}; its last lines:", err=True)
         said = last_words(self._session.manager, unit, since=self._since)

@@ -89,7 +89,7 @@ def _find(session: Session, instance: str) -> tuple[Program, int]:
     if not (digits and f"{int(number):02d}" == number):
         shown = repr(printable(instance))
         raise click.UsageError(f"{shown} is not an instance such as messenger-worker@00")
-    return only(session.valid_config(), name).programs[0], int(number)
+    return only(session.valid_config(name), name).programs[0], int(number)
 
 
 def _arguments(session: Session, program: Program, number: int, log: str | None) -> list[str]:

@@ -90,12 +90,15 @@ def _last_exits(session: Session) -> LastExits:
 
 def _details(session: Session, processes: Sequence[Process], last_exits: LastExits) -> _More:
     from wctl.install.installed import enabled_since
+    from wctl.operate.early_exits import explained
 
     details = states.details(session.manager, [process.name for process in processes])
     more = {}
     for process in processes:
         since = enabled_since(session.layout, process)  # not of a removed program of this name
-        more[process.name] = details[process.name], last_exits.of(process.unit, since)
+        how = last_exits.of(process.unit, since)
+        how = explained(session.manager, process.unit, how, since)
+        more[process.name] = details[process.name], how
     return more
 
 

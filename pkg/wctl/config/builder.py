@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 from collections import ChainMap
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from wctl.config import fcgi, values
+from wctl.config import fcgi, hints, values
 from wctl.config.expansion import LONGEST, PROCESS_NUM, Number, Template, expand
 from wctl.config.includes import here
 from wctl.config.ini import Entry
 from wctl.config.model import Directive, Program, log_file
 from wctl.config.options import FCGI_OPTIONS, OPTION, OPTIONS, VERBATIM, Option
-from wctl.errors import Diagnostics, Place
+from wctl.errors import KEYS_ALIKE, Diagnostics, Place
 
 _PASSED = re.compile(r"systemd\.(Unit|Service|Install)\.([A-Za-z]+)")
 _PROGRAM = {option.name: option for option in OPTIONS}
@@ -29,7 +29,7 @@ _AS_SUPERVISOR = {"hardening": "off"}
 # Options of [supervisord] that are defaults for every program.
 SHARED = ("umask", "user", "directory")
 LIMITS = tuple(
-    Option(name, values.integer(0, 1 << 30), None, becomes, help)
+    Option(name, values.clamped(0, 1 << 30, over=False), None, becomes, help)
     for name, becomes, help in (
         ("minfds", "the wrapper", "How many open files each worker must be allowed at least."),
         ("minprocs", "the wrapper", "How many processes its user must be allowed at least."),
@@ -47,8 +47,12 @@ class Shared:
     environment: dict[str, Template] = field(default_factory=dict)  # from [supervisord]
     expanded: int = 0  # the number of characters so far
 
-    def value(self, option: Option, entry: Entry, names: ChainMap[str, object]) -> Any:
+    def value(
+        self, option: Option, entry: Entry, names: ChainMap[str, object], section: str = ""
+    ) -> Any:
         """Return the value of ``entry``: a Template if the option expands, else the parsed value.
+
+        A number that wctl cannot count to becomes a warning about ``section``, if that is given.
 
         Raises:
             ValueError: the value is wrong, or the values of all programs are too long.
@@ -66,16 +70,28 @@ class Shared:
             return template
         if template.numbers:
             raise ValueError(f"%({PROCESS_NUM})d is not valid here: all processes have one value")
-        return option.parse(template.text(0).strip())
+        written = template.text(0).strip()
+        try:
+            return option.parse(written)
+        except values.Clamped as clamped:
+            if section:
+                problem = f"{_shown(written)}: {clamped.why}"
+                self.findings.warning("number-clamped", entry.place, section, entry.key, problem)
+            return clamped.number
 
-    def variables(self, entry: Entry, names: ChainMap[str, object]) -> dict[str, Template]:
-        """Return the names and values of an ``environment``.
+    def variables(
+        self, entry: Entry, names: ChainMap[str, object], section: str
+    ) -> dict[str, Template]:
+        """Return the names and values of an ``environment``; warn of what is dropped from it.
 
         Raises:
             ValueError: the value of ``entry`` is wrong.
         """
-        template: Template = self.value(OPTION["environment"], entry, names)
-        return template.pairs(values.environment)
+        template: Template = self.value(OPTION["environment"], entry, names, section)
+        pairs = template.pairs(values.environment)
+        for problem in values.cut(template.marked(), template.marks):
+            self.findings.warning("environment-cut", entry.place, section, entry.key, problem)
+        return pairs
 
 
 class Builder:
@@ -104,7 +120,7 @@ class Builder:
         before = self._findings.errors
         resolved = self._values()
         passed = self._passed_through()
-        self._check_keys()
+        self._check_keys(resolved)
         if self._findings.errors == before:
             self._check_together(resolved)
         if self._findings.errors > before:
@@ -155,9 +171,9 @@ class Builder:
         of_process = option.expands or option.name.startswith(("stdout_logfile", "stderr_logfile"))
         names = self._of_process if of_process else self._names
         try:
-            return self._shared.value(option, entry, names)
+            return self._shared.value(option, entry, names, self._section)
         except ValueError as error:
-            self._error("bad-value", entry, f"{_shown(entry.value)}: {error}")
+            self._bad(entry, str(error))
             return None
 
     def _environment(self) -> tuple[tuple[str, Template], ...]:
@@ -165,9 +181,10 @@ class Builder:
         entry = self._entries.get("environment")
         if entry is not None:
             try:
-                own = self._shared.variables(entry, self._of_process)
+                own = self._shared.variables(entry, self._of_process, self._section)
             except ValueError as error:
-                self._error("bad-value", entry, f"{_shown(entry.value)}: {error}")
+                # Without the value, which may be a secret.
+                self._error("bad-value", entry, f"{error}{hints.of_value(entry)}")
         for key, text in own.items():
             self._of_process[f"ENV_{key}"] = text if text.numbers else text.text(0)
         return tuple({**self._shared.environment, **own}.items())
@@ -181,7 +198,7 @@ class Builder:
             try:
                 words = template.split()
             except ValueError as error:
-                self._error("bad-value", entry, f"{_shown(entry.value)}: {str(error).lower()}")
+                self._bad(entry, str(error).lower())
             else:
                 if not words or not words[0].parts:
                     self._error("bad-value", entry, "empty, expected the command to run")
@@ -238,17 +255,18 @@ class Builder:
                 directives.append(Directive(match[1], match[2], value))
         return tuple(directives)
 
-    def _check_keys(self) -> None:
+    def _check_keys(self, resolved: Mapping[str, Any]) -> None:
         known = OPTION if self._section.startswith("fcgi-program:") else _PROGRAM
         for key, entry in self._entries.items():
             if key in known:
-                if OPTION[key].instead:
+                # stdout_syslog=false asks for nothing that wctl does not do.
+                if OPTION[key].instead and resolved[key] != OPTION[key].default:
                     self._warn(
                         "no-effect", entry, f"without effect in wctl; use {OPTION[key].instead}"
                     )
             elif not key.startswith(VERBATIM):
-                near = self._findings.nearest(key, known)
-                hint = ", expected in [fcgi-program:x] only" if key in _FCGI else near
+                hint = ", expected in [fcgi-program:x] only" if key in _FCGI else ""
+                hint = hint or hints.of_key(key) or self._nearest(key, known)
                 self._warn("unknown-key", entry, f"unknown key{hint}")
 
     def _check_together(self, resolved: Mapping[str, Any]) -> None:
@@ -265,8 +283,15 @@ class Builder:
         for key in ("directory", "stdout_logfile", "stderr_logfile"):
             path = resolved[key] if key == "directory" else log_file(resolved[key])
             if path is not None and key in self._entries and not path.text(0).startswith("/"):
-                problem = f"{_shown(path.text(0))}: expected an absolute path; %(here)s is the"
-                self._error("bad-value", self._entries[key], f"{problem} directory of this file")
+                problem = "expected an absolute path; %(here)s is the directory of this file"
+                self._bad(self._entries[key], problem, path.text(0))
+
+    def _nearest(self, key: str, known: Iterable[str]) -> str:
+        return self._findings.nearest(key, known, KEYS_ALIKE)
+
+    def _bad(self, entry: Entry, problem: str, value: str | None = None) -> None:
+        shown = _shown(entry.value if value is None else value)
+        self._error("bad-value", entry, f"{shown}: {problem}{hints.of_value(entry)}")
 
     def _error(self, code: str, entry: Entry, problem: str) -> None:
         self._findings.error(code, entry.place, self._section, entry.key, problem)

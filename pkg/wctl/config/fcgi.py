@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 from typing import Any
 
-_TCP = re.compile(r"tcp://([^\s:]+):(\d{1,5})", re.ASCII)
+from wctl.config import values
+
+_TCP = re.compile(r"tcp://([^\s:]+):0*(\d{1,5})", re.ASCII)
 _PATH = re.compile(r"/[^\s%\\\x00-\x1f\x7f]*")
-_ACCOUNT = re.compile(r"[^\s:%\x00-\x20\x7f]+(?<!\\)")  # a last \ would continue the line
 _LONGEST_PATH = 107  # bytes, without the NUL at the end of sun_path (unix(7))
 
 
@@ -29,22 +30,29 @@ class Socket:
 def address(value: str) -> str:
     """Take unix:///PATH or tcp://HOST:PORT, and return PATH or ADDRESS:PORT.
 
-    HOST must be localhost or an IPv4 address, since systemd does not resolve names.
+    HOST must be localhost or an IPv4 address in any form of inet_aton(3), such as 0 for all
+    addresses of the machine. systemd does not resolve names, and an address that we looked up now
+    might be another one when the socket is opened.
 
     Raises:
         ValueError: ``value`` has another form, or PATH is too long.
     """
-    if value.startswith("unix://"):
-        path = value[len("unix://") :]
+    if value.startswith("unix:///"):
+        # Supervisor normalises the path, too; systemd would refuse "..".
+        path = "/" + os.path.normpath(value[len("unix://") :]).lstrip("/")
         if _PATH.fullmatch(path) and len(path.encode()) <= _LONGEST_PATH:
             return path
     match = _TCP.fullmatch(value)
     if match and 0 < int(match[2]) < 1 << 16:
+        import socket  # only here: most configurations have no FastCGI program
+
         host = "127.0.0.1" if match[1].lower() == "localhost" else match[1]
         try:
-            return f"{IPv4Address(host)}:{int(match[2])}"
-        except ValueError:
-            pass
+            return f"{socket.inet_ntoa(socket.inet_aton(host))}:{int(match[2])}"
+        except (OSError, UnicodeError):
+            raise ValueError(
+                "systemd resolves no names, expected tcp://ADDRESS:PORT with an IPv4 address"
+            ) from None
     raise ValueError("expected unix:///PATH, or tcp://ADDRESS:PORT with an IPv4 address")
 
 
@@ -55,9 +63,10 @@ def owner(value: str) -> tuple[str, str]:
         ValueError: ``value`` has another form.
     """
     user, colon, group = value.partition(":")
-    if not all(_ACCOUNT.fullmatch(name) for name in ([user, group] if colon else [user])):
-        raise ValueError("expected USER or USER:GROUP")
-    return user, group or "root"
+    try:
+        return values.account(user), values.account(group) if colon else "root"
+    except ValueError:
+        raise ValueError("expected USER or USER:GROUP") from None
 
 
 def of(resolved: Mapping[str, Any]) -> Socket:

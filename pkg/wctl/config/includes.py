@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import os
 from collections.abc import Iterable, Mapping
@@ -35,7 +36,10 @@ class Sections:
     files: list[Path] = field(default_factory=list)  # the files that we have read, in order
     searched: list[str] = field(default_factory=list)  # directories that a pattern has searched
     unmatched: list[str] = field(default_factory=list)  # patterns without a file
+    skipped: list[str] = field(default_factory=list)  # matches that we cannot read
     for_supervisor: set[str] = field(default_factory=set)  # the files written for Supervisor
+    # Files with errors, and the sections that they seem to have.
+    broken: dict[str, frozenset[str]] = field(default_factory=dict)
 
 
 def read(paths: Iterable[Path], names: Mapping[str, object], findings: Diagnostics) -> Sections:
@@ -46,7 +50,7 @@ def read(paths: Iterable[Path], names: Mapping[str, object], findings: Diagnosti
     reader = _Reader(names, findings)
     for file in paths:
         before = len(reader.sections.files)
-        reader.read(file, included_by=None)
+        reader.read_main(file)
         if reader.for_supervisor:
             reader.sections.for_supervisor.update(map(str, reader.sections.files[before:]))
     return reader.sections
@@ -65,23 +69,53 @@ class _Reader:
         self._read: set[Path] = set()
         self.for_supervisor = False  # the latest file of those to be read, or one that it includes
 
-    def read(self, file: Path, *, included_by: Path | None) -> None:
-        """Read a file and the files that it includes."""
-        if included_by is None:
-            self.for_supervisor = False
+    def read_main(self, file: Path) -> None:
+        """Read a file that the user or the directory names. Report it if it cannot be read."""
+        self.for_supervisor = False
         try:
             # Who names a file may name a pipe: -c <(make-configuration).
-            data = files.read(file, any_kind=included_by is None)
+            data = files.read(file, any_kind=True)
         except OSError as error:
             problem = f"cannot read this configuration file: {error.strerror}"
             self._findings.error("unreadable", Place(str(file)), "", "", problem)
-            return
+            # A main file may hold options for all programs, but we take files of a directory and
+            # included files to hold programs and groups.
+            if file.parent.name == "conf.d":
+                self.sections.broken[str(file)] = frozenset()
+        else:
+            self._parse(file, data, included_by=None)
+
+    def _read_included(self, file: Path, entry: Entry, pattern: str, main: Path) -> None:
+        """Read a file that ``pattern`` has matched; skip what cannot be read, as Supervisor does.
+
+        An error that ConfigParser.read() does not ignore, such as a syntax error, is one here, too.
+        """
+        try:
+            data = files.read(file)
+        except OSError as error:
+            if error.errno == errno.EFBIG:
+                problem = f"cannot read this configuration file: {error.strerror}"
+                self._findings.error("unreadable", Place(str(file)), "", "", problem)
+                self.sections.broken[str(file)] = frozenset()
+                return
+            problem = f"{file}: skipped, as in Supervisor: {error.strerror}"
+            self._findings.warning("include", entry.place, "include", "files", problem)
+            # A directory such as conf.d/disabled is no file that is missing. With *.conf it may be:
+            # container engines make a directory where a file to be mounted does not exist.
+            if error.errno != errno.EINVAL or Path(pattern).suffix:
+                self.sections.skipped.append(str(file))
+        else:
+            self._parse(file, data, included_by=main)
+
+    def _parse(self, file: Path, data: bytes, *, included_by: Path | None) -> None:
         self.sections.files.append(file)
         document = ini.parse(data, str(file))
         resolved = file.resolve()
         if resolved not in self._read:  # else these diagnostics are in the list already
             self._findings.found += document.diagnostics
         self._read.add(resolved)
+        if any(diagnostic.error for diagnostic in document.diagnostics):
+            self.sections.broken[str(file)] = ini.headers(data)
         self.sections.defaults.update({entry.key: entry for entry in document.defaults})
         for section in document.sections:
             self.for_supervisor |= _sets_up_supervisord(section)
@@ -127,7 +161,7 @@ class _Reader:
                 self._findings.error("bad-value", entry.place, "include", "files", problem)
                 return
             for path in found:
-                self.read(Path(path), included_by=file)
+                self._read_included(Path(path), entry, pattern, file)
 
 
 def _sets_up_supervisord(section: ini.Section) -> bool:

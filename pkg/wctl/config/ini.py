@@ -19,6 +19,8 @@ from wctl.errors import Diagnostic, Place
 
 _COMMENT = re.compile(r"(?:^|(?<=\s))[;#].*")
 _OPTION = re.compile(r"[^=:]+[=:]")
+# A header without its ] or its [.
+_HEADER = re.compile(r"^[^\S\n]*(?:\[([^]\n;#]+)|([\w-]+(?::[^]\n=]*)?)\])", re.MULTILINE)
 _EXPECTED = "key = value or [section]"
 _MOST_SECTIONS = 100_000  # of one file; each section takes a kilobyte of memory
 _MOST_DIAGNOSTICS = 100  # about one file's syntax; a file of another kind has one per line
@@ -31,6 +33,7 @@ class Entry:
     key: str
     value: str
     place: Place
+    comment: str = ""  # the first one that was cut from its lines, with its mark
 
 
 @dataclass(frozen=True)
@@ -81,10 +84,10 @@ def parse(data: bytes, file: str) -> Document:
         diagnostics.append(_syntax(file, lines.number, str(error)))
     return Document(
         sections=tuple(
-            Section(name, Place(file, recording.line), _entries(recording, file))
+            Section(name, Place(file, recording.line), _entries(recording, file, lines.comments))
             for name, recording in lines.sections.items()
         ),
-        defaults=_entries(parser.defaults(), file),
+        defaults=_entries(parser.defaults(), file, lines.comments),
         diagnostics=(*diagnostics, *_repeated(lines, parser.defaults(), file)),
     )
 
@@ -112,6 +115,7 @@ class _Lines:
         self.texts = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
         self.number = 0
         self.sections: dict[str, _Recording] = {}
+        self.comments: dict[int, str] = {}  # number of an option's line → the comment in its value
 
     def __iter__(self) -> Iterator[str]:
         for line in self.texts:
@@ -185,6 +189,12 @@ def outline(data: bytes) -> list[Line]:
     ]
 
 
+def headers(data: bytes) -> frozenset[str]:
+    """Return the names in all lines that look like the header of a section, even a damaged one."""
+    found = _HEADER.finditer(data.decode(errors="replace").replace("\r", "\n"))
+    return frozenset((match[1] or match[2]).strip() for match in found)
+
+
 class _Kind(Enum):
     HEADER = 1
     OPTION = 2
@@ -225,8 +235,13 @@ def _check_lines(lines: _Lines, file: str) -> list[Diagnostic]:
     a list that takes quadratic time to grow.
     """
     found = []
-    bad = sections = 0
+    bad = sections = option = 0
     for index, kind, text in _classified(lines.texts):
+        if kind is _Kind.OPTION:
+            option = index + 1
+        comment = lines.texts[index].strip()[len(text) :].lstrip()
+        if comment and kind in (_Kind.OPTION, _Kind.CONTINUATION):
+            lines.comments.setdefault(option, comment)
         if kind is _Kind.HEADER:
             sections += 1
             if sections > _MOST_SECTIONS:
@@ -248,10 +263,11 @@ def _what_is_wrong(text: str, sections: int) -> str:
     return f"cannot understand {_short(repr(text))}, expected {_EXPECTED}"
 
 
-def _entries(found: Mapping[str, Any], file: str) -> tuple[Entry, ...]:
+def _entries(found: Mapping[str, Any], file: str, comments: Mapping[int, str]) -> tuple[Entry, ...]:
     assert isinstance(found, _Recording)
+    lines = {key: found.line_of.get(key, 0) for key in found}
     return tuple(
-        Entry(key, _joined(value), Place(file, found.line_of.get(key, 0)))
+        Entry(key, _joined(value), Place(file, lines[key]), comments.get(lines[key], ""))
         for key, value in found.items()
     )
 

@@ -16,14 +16,16 @@ from pathlib import Path
 from wctl.config import includes, unsupported, values
 from wctl.config.builder import LIMITS, SHARED, Builder, Shared
 from wctl.config.includes import Merged, Sections
-from wctl.config.model import Config, Group, Program
-from wctl.config.options import OPTION
+from wctl.config.model import Config, Group, Held, Program
+from wctl.config.options import OPTION, Option
 from wctl.config.unsupported import SILENCER
 from wctl.errors import Diagnostic, Diagnostics, Exit, WctlError, nearest
 from wctl.systemd import unit_name
 
 _MOST_PROGRAMS = 100_000
+_GROUP = "-group"  # ends the name of a group that has the name of one of its programs
 _PRIORITY = OPTION["priority"]
+_PROGRAMS = Option("programs", values.words, (), "the target of a group", "The group's programs.")
 
 
 def default_files(config_directory: Path) -> tuple[Path, ...]:
@@ -57,6 +59,7 @@ class _Loader:
         self._sections = found
         self._shared = shared
         self._findings = shared.findings
+        self._held: list[Held] = []
 
     def config(self) -> Config:
         self._supervisord()
@@ -77,9 +80,13 @@ class _Loader:
                 sorted((grouping.group for grouping in groups), key=lambda group: group.name)
             ),
             diagnostics=tuple(sorted(self._kept(), key=_by_place)),
+            held=tuple(self._held),
+            listed=self._listed(),
+            broken=self._sections.broken,
             files=tuple(map(str, self._sections.files)),
             searched=tuple(self._sections.searched),
             unmatched=tuple(self._sections.unmatched),
+            skipped=tuple(self._sections.skipped),
             wctl_ignore=self._ignored("supervisord"),
         )
 
@@ -95,9 +102,9 @@ class _Loader:
             try:
                 names = ChainMap(self._shared.names)
                 if option.name == "environment":
-                    self._shared.environment = self._shared.variables(entry, names)
+                    self._shared.environment = self._shared.variables(entry, names, "supervisord")
                 else:
-                    value = self._shared.value(option, entry, names)
+                    value = self._shared.value(option, entry, names, "supervisord")
                     if option.name == "directory" and not value.text(0).startswith("/"):
                         raise ValueError("expected an absolute path")
                     self._shared.values[option.name] = value
@@ -118,7 +125,7 @@ class _Loader:
         for count, (title, section) in enumerate(self._program_sections()):
             if count == _MOST_PROGRAMS:
                 problem = f"more than {_MOST_PROGRAMS:,} programs, expected fewer"
-                self._findings.error("name", section.place, section.name, "", problem)
+                self._findings.error("name", section.place, "", "", problem)
                 return
             if title in seen:
                 problem = f"[{seen[title]}] has the same name, and both would be the same units"
@@ -130,6 +137,8 @@ class _Loader:
                 program = self._program(name, title, section, group_of.get(title))
                 if program is not None:
                     yield program
+                else:
+                    self._hold(name, title, section, group_of.get(title))
 
     def _program(
         self, name: str, title: str, section: Merged, group: Group | None
@@ -139,6 +148,28 @@ class _Loader:
         builder = Builder(self._shared, section.name, section.place, entries, names)
         builder.for_supervisor = section.place.file in self._sections.for_supervisor
         return builder.program(name, group.name if group else name)
+
+    def _hold(self, name: str, title: str, section: Merged, group: Group | None) -> None:
+        """Note what is known of a program that has an error."""
+        entry = section.entries.get("priority") or self._sections.defaults.get("priority")
+        priority: int | None = int(_PRIORITY.default)
+        if entry is not None:
+            try:
+                priority = int(self._shared.value(_PRIORITY, entry, ChainMap(self._shared.names)))
+            except ValueError:
+                priority = None
+        self._held.append(Held(name, title, group.name if group else name, priority))
+
+    def _listed(self) -> dict[str, tuple[str, ...]]:
+        """Return the words of ``programs`` of each group, right or wrong, by the group's title."""
+        listed: dict[str, tuple[str, ...]] = {}
+        for section in self._sections.by_name.values():
+            kind, _, title = section.name.partition(":")
+            entry = section.entries.get("programs")
+            if kind == "group" and entry is not None:
+                title = title.strip()
+                listed[title] = (*listed.get(title, ()), *values.words(entry.value))
+        return listed
 
     def _escaped(
         self, section: Merged, title: str, escape: Callable[[str], str] = unit_name.escape
@@ -156,26 +187,62 @@ class _Loader:
             kind, colon, title = section.name.partition(":")
             if kind != "group" or not colon:
                 continue
-            entry = section.entries.get("programs")
-            titles = tuple(dict.fromkeys(values.words(entry.value))) if entry else ()
+            titles = self._titles(section)
             name = self._escaped(section, title.strip())
             first = seen.setdefault(title.strip(), section.name)
             if first != section.name:
                 problem = f"[{first}] has the same name, and both would be one group"
                 self._error("name", section, "", problem)
-            elif not titles:
-                self._error("missing", section, "programs", "missing, expected a list of programs")
-            elif name is not None:
+            elif titles == ():
+                problem = "no programs, so the group has no effect; expected a list of programs"
+                place = section.entries["programs"].place if "programs" in section.entries else None
+                self._findings.warning(
+                    "empty-group", place or section.place, section.name, "programs", problem
+                )
+            elif titles is not None and name is not None:
                 priority = self._priority(section)
+                name = self._name_beside_program(section, name, title.strip(), titles)
                 group = Group(name, title.strip(), _names(titles), priority, section.place)
                 yield _Grouping(group, section, titles)
+
+    def _name_beside_program(
+        self, section: Merged, name: str, title: str, titles: tuple[str, ...]
+    ) -> str:
+        """Return the name of a group's target: another one if a program of the group has it."""
+        other = f"{title}{_GROUP}"
+        taken = {known for known, _ in self._program_sections()}
+        if title not in titles or titles == (title,) or other in taken:
+            return name
+        try:
+            name = unit_name.escape(other)
+        except ValueError:
+            return name  # too long: _check_group() reports it
+        problem = f"a program of the group has this name, so wctl calls the group {other}"
+        self._findings.warning("group-renamed", section.place, section.name, "", problem)
+        return name
+
+    def _titles(self, section: Merged) -> tuple[str, ...] | None:
+        """Return the names of a group's programs, each once; None if they are wrong (reported).
+
+        Supervisor runs a program once, too, that its group names twice.
+        """
+        entry = section.entries.get("programs")
+        if entry is None:
+            return ()
+        try:
+            names = ChainMap(self._shared.names)
+            return tuple(dict.fromkeys(self._shared.value(_PROGRAMS, entry, names, section.name)))
+        except ValueError as error:
+            self._error("bad-value", section, "programs", f"{entry.value[:60]!r}: {error}")
+            return None
 
     def _priority(self, section: Merged) -> int:
         entry = section.entries.get("priority") or self._sections.defaults.get("priority")
         if entry is None:
             return int(_PRIORITY.default)
         try:
-            return int(self._shared.value(_PRIORITY, entry, ChainMap(self._shared.names)))
+            names = ChainMap(self._shared.names)
+            return int(self._shared.value(_PRIORITY, entry, names, section.name))
         except ValueError as error:
             self._error("bad-value", section, "priority", f"{entry.value[:60]!r}: {error}")
             return 0
@@ -197,7 +264,8 @@ class _Loader:
             if title not in known:
                 problem = f"there is no [program:{title}]{self._findings.nearest(title, known)}"
                 self._error("unknown-program", grouping.section, "programs", problem)
-        if grouping.group.title in known and grouping.titles != (grouping.group.title,):
+        title, alone = grouping.group.title, grouping.titles == (grouping.group.title,)
+        if title in known and not alone and grouping.group.name == unit_name.escape(title):
             problem = "a program has this name, and both would be the same target"
             self._error("name", grouping.section, "", f"{problem}, expected another name")
 

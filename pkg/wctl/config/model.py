@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from wctl.config.expansion import Template
@@ -16,9 +17,13 @@ MOST_EARLIER = 100  # programs that a program of the next priority may come afte
 # Values that name no log file, in upper or lower case.
 _OFF = {"NONE", "OFF"}
 _NO_FILE = {*_OFF, "AUTO", "SYSLOG", ""}
-# Paths that containers log to. The kernel refuses to open the journal's socket again, and a pipe
-# opened again would be shared with others. A worker's stdout already goes where it should.
-_OWN_OUTPUTS = re.compile(r"/dev/(stdout|stderr)|/(dev|proc/self)/fd/[12]")
+# Devices, and what processes have open. The kernel refuses to open the journal's socket again, and
+# a pipe opened again would be shared with others.
+_NO_REGULAR_FILE = re.compile(r"/proc/|/dev/(?!shm/)")
+_NULL = "/dev/null"
+# What containers log to: supervisord's own output, or that of PID 1. A worker's output already goes
+# where it should.
+_OWN_OUTPUTS = re.compile(r"/dev/(stdout|stderr)|/(dev|proc/(self|1))/fd/[12]")
 
 
 @dataclass(frozen=True)
@@ -117,8 +122,21 @@ class Program:
         if self.log is not None:
             return self.log == "null"
         file: Template | None = getattr(self, f"{stream}_logfile")
-        off = file is not None and file.marked().upper() in _OFF
+        path = "" if file is None else _normal(file)
+        off = path.upper() in _OFF or path == _NULL
         return off and not getattr(self, f"{stream}_syslog")  # syslog: to the journal
+
+    def log_files(self) -> Iterator[tuple[str, Template]]:
+        """Yield the option and the path of each log file that the wrapper writes by this name.
+
+        With log = journal, the wrapper writes such a file only while journald is away.
+        """
+        if self.logs not in ("file", "both"):
+            return
+        for key in ("stdout_logfile", "stderr_logfile"):
+            path = log_file(getattr(self, key))
+            if path is not None and not (key == "stderr_logfile" and self.redirect_stderr):
+                yield key, path
 
     def place_of(self, key: str) -> Place:
         """Return the place of option ``key``, or else where the program begins."""
@@ -138,8 +156,21 @@ def log_file(template: Template | None) -> Template | None:
     """Return the template of a real path; None for AUTO, NONE, OFF, syslog and /dev/stdout."""
     if template is None:
         return None
+    path = _normal(template)
+    return None if path.upper() in _NO_FILE or _NO_REGULAR_FILE.match(path) else template
+
+
+def device(template: Template | None) -> bool:
+    """Tell whether a log file is a device that wctl does not write to: a terminal, a printer."""
+    path = "" if template is None else _normal(template)
+    known = path == _NULL or _OWN_OUTPUTS.fullmatch(path) is not None
+    return _NO_REGULAR_FILE.match(path) is not None and not known
+
+
+def _normal(template: Template) -> str:
+    """Return a path without "//" and the like."""
     path = template.marked()
-    return None if path.upper() in _NO_FILE or _OWN_OUTPUTS.fullmatch(path) else template
+    return re.sub("^//", "/", posixpath.normpath(path)) if path.startswith("/") else path
 
 
 @dataclass(frozen=True)
@@ -154,25 +185,48 @@ class Group:
 
 
 @dataclass(frozen=True)
+class Held:
+    """A program that wctl leaves as it is, because of an error: what is known of it."""
+
+    name: str  # as in the names of units
+    title: str  # as in the configuration
+    group: str  # as in the names of units; "" if it is in none
+    priority: int | None = None
+
+
+@dataclass(frozen=True)
 class Config:
-    """All programs and groups, sorted by name, and all diagnostics."""
+    """All programs and groups, sorted by name, and all diagnostics.
+
+    The programs that have errors are ``held``; ``install/held.py`` holds those, too, that an error
+    elsewhere concerns.
+    """
 
     programs: tuple[Program, ...]
     groups: tuple[Group, ...]
     diagnostics: tuple[Diagnostic, ...]
+    held: tuple[Held, ...] = ()
+    held_groups: frozenset[str] = frozenset()  # leave their targets as they are
+    # The words of programs= of each [group:x], by the group's title: also where they are wrong.
+    listed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    # The sections that seem to be in each file that wctl cannot read, or not understand.
+    broken: Mapping[str, frozenset[str]] = field(default_factory=dict)
     files: tuple[str, ...] = ()  # that were read
     searched: tuple[str, ...] = ()  # directories in which [include] has looked for files
     unmatched: tuple[str, ...] = ()  # patterns of [include] without a file
+    skipped: tuple[str, ...] = ()  # matches of [include] that cannot be read
     wctl_ignore: tuple[str, ...] = ()  # of [supervisord] and [DEFAULT]: for the configuration
 
     @property
     def lacks(self) -> str:
         """Why programs are likely to be missing by mistake, such as a file system; "" if not so."""
-        if not self.programs:
+        if not self.programs and not self.held:
             return "the configuration has no program"
         if self.unmatched:
             missing = ", ".join(self.unmatched)
             return f"no such file: {missing}, which the configuration includes"
+        if self.skipped:
+            return f"cannot read {', '.join(self.skipped)}, which the configuration includes"
         return ""
 
     @property
@@ -180,11 +234,26 @@ class Config:
         """The diagnostics that make the configuration unusable."""
         return tuple(diagnostic for diagnostic in self.diagnostics if diagnostic.error)
 
+    @property
+    def known(self) -> tuple[Program | Held, ...]:
+        """All programs, with those that are held."""
+        return (*self.programs, *self.held)
+
     def levels(self) -> list[list[Program]]:
         """Return the programs in start order: by the priority of the group, then by their own."""
+        by_name = {program.name: program for program in self.programs}
+        levels = ([by_name[name] for name in names if name in by_name] for names in self.order())
+        return [level for level in levels if level]
+
+    def order(self) -> list[list[str]]:
+        """Return the names of the programs in start order, with those that are held.
+
+        An error in one program moves no other program.
+        """
         of_group = {group.name: group.priority for group in self.groups}
-        levels: dict[tuple[int, int], list[Program]] = {}
-        for program in self.programs:
-            first = of_group.get(program.group, program.priority)
-            levels.setdefault((first, program.priority), []).append(program)
-        return [levels[key] for key in sorted(levels)]
+        levels: dict[tuple[int, int], list[str]] = {}
+        for program in self.known:
+            if program.priority is not None:
+                first = of_group.get(program.group, program.priority)
+                levels.setdefault((first, program.priority), []).append(program.name)
+        return [sorted(levels[key]) for key in sorted(levels)]

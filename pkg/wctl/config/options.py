@@ -16,6 +16,9 @@ from wctl.config import fcgi, values
 from wctl.config.values import Parser
 
 MOST_PROCESSES = 10_000
+_LAST_START = 65_535  # numprocs_start is often a port; with MOST_PROCESSES it has 5 digits at most
+_MOST_PRIORITY = 10**15
+_FOREVER = 10_000_000  # seconds, and tries: people write any number of nines
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ def _own(name: str, parse: Parser, default: Any, becomes: str, help: str) -> Opt
     return Option(name, parse, default, becomes, help, ours=True)
 
 
-_seconds = values.integer(0, 10_000_000)
+_seconds = values.clamped(0, _FOREVER)
 _FORWARD = "ForwardToSyslog= in journald.conf(5)"
 _EVENTS = "the journal, since wctl has no event system"
 
@@ -54,21 +57,21 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         "numprocs",
-        values.integer(0, MOST_PROCESSES),
+        values.clamped(0, MOST_PROCESSES, over=False),
         1,
         "the instances @NN",
         "How many processes to run.",
     ),
     Option(
         "numprocs_start",
-        values.integer(0, MOST_PROCESSES),
+        values.integer(0, _LAST_START),
         0,
         "the instances @NN",
         "The number of the first process.",
     ),
     Option(
         "priority",
-        values.integer(-1_000_000, 1_000_000),
+        values.clamped(-_MOST_PRIORITY, _MOST_PRIORITY),
         999,
         "After=",
         "Programs with a lower number start first and stop last.",
@@ -89,7 +92,7 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         "startretries",
-        values.integer(0, 100_000),
+        values.clamped(0, _FOREVER),
         3,
         "the wrapper",
         "The number of further tries after a failed start; the wait before each grows by a second.",
@@ -167,14 +170,14 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         "stdout_logfile_maxbytes",
-        values.byte_size,
+        values.log_size,
         50 << 20,
         "the wrapper",
         "Rotate the log file at this size; 0 means never.",
     ),
     Option(
         "stdout_logfile_backups",
-        values.integer(0, 1000),
+        values.clamped(0, 1_000_000),
         10,
         "the wrapper",
         "How many rotated files to keep.",
@@ -184,21 +187,21 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         "stderr_logfile_maxbytes",
-        values.byte_size,
+        values.log_size,
         50 << 20,
         "the wrapper",
         "Rotate the log file at this size; 0 means never.",
     ),
     Option(
         "stderr_logfile_backups",
-        values.integer(0, 1000),
+        values.clamped(0, 1_000_000),
         10,
         "the wrapper",
         "How many rotated files to keep.",
     ),
     Option(
         "stdout_capture_maxbytes",
-        values.byte_size,
+        values.log_size,
         0,
         "",
         "The size of process communication events.",
@@ -206,7 +209,7 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         "stderr_capture_maxbytes",
-        values.byte_size,
+        values.log_size,
         0,
         "",
         "The size of process communication events.",

@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from wctl.config.includes import Merged
-from wctl.errors import Diagnostics
+from wctl.config.options import OPTION
+from wctl.errors import KEYS_ALIKE, Diagnostics
 
 # Options that wctl implements, by section or kind of section.
 CARRIED_OUT = {
@@ -120,7 +121,8 @@ def check(section: Merged, findings: Diagnostics) -> None:
             problem = f"without effect in wctl: this option {rows[key].does}; {rows[key].instead}"
             findings.warning("no-effect", entry.place, section.name, key, problem)
         elif key not in _carried_out(kind):
-            near = findings.nearest(key, (*rows, *_carried_out(kind)))
+            near = findings.nearest(key, (*rows, *_carried_out(kind)), KEYS_ALIKE)
+            near = ", expected in [program:x] only" if key in OPTION else near
             findings.warning("unknown-key", entry.place, section.name, key, f"unknown key{near}")
 
 

@@ -9,7 +9,7 @@ import os
 import re
 import shlex
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from wctl.config import shell_words
@@ -19,6 +19,8 @@ Parser = Callable[[str], Any]
 _TRUE = {"yes", "true", "on", "1"}
 _FALSE = {"no", "false", "off", "0"}
 _BYTES = re.compile(r"(\d{1,20}) *([KMGT]?)B?", re.IGNORECASE | re.ASCII)
+_SIZE = "expected a size in bytes such as 1048576, 512K, 50MB or 1G"
+_MOST_BYTES = 10**18  # of a log file: more is no other limit
 # systemd refuses a third decimal.
 _SHARE = re.compile(r"(100(\.0{1,2})?|\d{1,2}(\.\d{1,2})?)%", re.ASCII)
 _DOUBLED = "(% is doubled in the file)"
@@ -34,7 +36,10 @@ _UNITS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
 _PRIORITIES = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug")
 _ABSOLUTE = re.compile(r"-?/[^%\\\x00-\x20\x7f]*")
 # A last \ would continue the line of a unit. Others are part of names such as DOMAIN\user.
-_ACCOUNT = re.compile(r"[^\s:/%\x00-\x20\x7f]{1,256}(?<!\\)")
+_ACCOUNT = re.compile(r"[^\s:/%'\"\x00-\x20\x7f]{1,256}(?<!\\)")
+_NO_ACCOUNTS = {".", ".."}  # to systemd; and every text of digits is a number to it
+_NO_IDS = {65_535, 4_294_967_295}  # chown(2) takes them for "leave it as it is"
+_MOST_DIGITS = 4_300  # of a number: int() refuses more
 _CREDENTIAL = re.compile(r"[A-Za-z0-9_.-]+(:[^:%\\'\"\x00-\x20\x7f]+)?", re.ASCII)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
@@ -63,18 +68,56 @@ def boolean(value: str) -> bool:
     raise ValueError("expected true or false (also yes, no, on, off, 1, 0)")
 
 
+class Clamped(Exception):  # noqa: N818 - no error: the parser has a value
+    """A number that Supervisor runs is beyond what wctl counts; ``number`` is used instead."""
+
+    def __init__(self, number: int, why: str) -> None:
+        super().__init__(why)
+        self.number = number
+        self.why = why
+
+
 def integer(low: int, high: int) -> Callable[[str], int]:
     """Return a parser of whole numbers from ``low`` to ``high``."""
 
     def parse(value: str) -> int:
         expected = f"expected a whole number from {low} to {high}"
-        if not re.fullmatch(r"[+-]?\d{1,18}", value, re.ASCII):
+        number = _number(value, expected)
+        if not low <= number <= high:
             raise ValueError(expected)
-        if not low <= int(value) <= high:
-            raise ValueError(expected)
-        return int(value)
+        return number
 
     return parse
+
+
+def clamped(low: int, high: int, *, over: bool = True) -> Callable[[str], int]:
+    """Return a parser of whole numbers of any size, as Supervisor takes them.
+
+    The parser raises Clamped with ``low`` or ``high`` for a number beyond these: people write
+    999999999 for "for ever". Without ``over``, a number above ``high`` is an error.
+    """
+
+    def parse(value: str) -> int:
+        number = _number(value, f"expected a whole number from {low} to {high}")
+        if number < low:
+            raise Clamped(low, f"less than {low} means {low}, in Supervisor too")
+        if number > high and over:
+            raise Clamped(high, f"wctl counts to {high}, and uses that")
+        if number > high:
+            raise ValueError(f"expected a whole number from {low} to {high}")
+        return number
+
+    return parse
+
+
+def _number(value: str, expected: str) -> int:
+    """Return a number as Supervisor reads it: 7, +7, 007 and 1_000."""
+    try:
+        if len(value) <= _MOST_DIGITS:
+            return int(value)
+    except ValueError:
+        pass
+    raise ValueError(expected)
 
 
 def choice(*words: str) -> Callable[[str], str]:
@@ -92,8 +135,17 @@ def byte_size(value: str) -> int:
     """Return bytes: a whole number with an optional K, M, G, T (of 1024), with or without B."""
     match = _BYTES.fullmatch(value)
     if not match:
-        raise ValueError("expected a size in bytes such as 1048576, 512K, 50MB or 1G")
+        raise ValueError(_SIZE)
     return int(match[1]) << _UNITS[match[2].upper()]
+
+
+def log_size(value: str) -> int:
+    """Take the size of a log file: as byte_size(), or a number below 0, which means 0: no limit."""
+    written = value[: len(value) - len(value.lstrip("+-_0123456789"))]
+    number = _number(written, _SIZE)
+    if number < 0:
+        raise Clamped(0, "less than 0 means 0, no limit, in Supervisor too")
+    return byte_size(f"{min(number, _MOST_BYTES)}{value[len(written) :]}")
 
 
 def swap_limit(value: str) -> str:
@@ -155,10 +207,14 @@ def exit_codes(value: str) -> tuple[int, ...]:
 
 
 def octal(value: str) -> int:
-    """Take an octal number: a file mode or a umask."""
-    if not re.fullmatch(r"0?o?[0-7]{1,4}", value, re.ASCII):
+    """Take an octal number: a file mode or a umask, which has no more than 4 digits that count."""
+    try:
+        number = int(value, 8) if len(value) <= _MOST_DIGITS else -1
+    except ValueError:
+        number = -1
+    if not 0 <= number <= 0o7777:
         raise ValueError("expected an octal number such as 022")
-    return int(value.replace("o", ""), 8)
+    return number
 
 
 def priority(value: str) -> int:
@@ -177,10 +233,17 @@ def server_url(value: str) -> str | None:
 
 
 def account(value: str) -> str:
-    """Take the name or the number of a user."""
-    if not _ACCOUNT.fullmatch(value):
-        raise ValueError("expected the name or the number of a user")
-    return value
+    """Take the name or the number of a user; return the number without its zeros, for systemd."""
+    expected = "expected the name or the number of a user"
+    try:
+        number = int(value) if len(value) <= _MOST_DIGITS else -1
+    except ValueError:
+        if not _ACCOUNT.fullmatch(value) or value in _NO_ACCOUNTS:
+            raise ValueError(expected) from None
+        return value
+    if not 0 <= number < 1 << 32 or number in _NO_IDS:
+        raise ValueError(f"no user has this number, {expected}")
+    return str(number)
 
 
 def paths(value: str) -> tuple[str, ...]:
@@ -243,23 +306,61 @@ def _probe_ok(kind: str, what: str) -> bool:
 
 
 def environment(value: str, marks: str = "") -> tuple[tuple[str, str], ...]:
-    """Take KEY="value",KEY2="value2" as Supervisor does, but refuse text that it silently drops.
+    """Take KEY="value",KEY2="value2" as Supervisor does; cut() finds what that drops.
 
-    One exception: shlex drops a # outside quotes, and the rest of the line.
     ``marks`` are characters that stand in for the number of the process (expansion.Template).
+    No error repeats a value, which may be a secret.
     """
-    lexer = shlex.shlex(value)
-    lexer.wordchars += "/.+-():" + marks
     try:
-        tokens = list(lexer)
+        tokens = _tokens(value, marks)
     except ValueError as error:
         raise ValueError(f'{str(error).lower()}, expected KEY="value",KEY2="value2"') from None
     pairs: dict[str, str] = {}
     for start in range(0, len(tokens), 4):
-        pair, after = tokens[start : start + 3], tokens[start + 3 : start + 4]
-        if len(pair) < 3 or pair[1] != "=" or not _VARIABLE.fullmatch(pair[0]):
-            raise ValueError(f'{"".join(pair)!r} is not KEY="value"; separate pairs with commas')
-        if after and after[0] != ",":
-            raise ValueError(f"unexpected {after[0]!r} after {pair[0]}; quote the whole value")
+        pair = tokens[start : start + 3]
+        if len(pair) < 3 or pair[1] != "=":
+            raise ValueError(_what_is_wrong(tokens, start))
+        if not _VARIABLE.fullmatch(pair[0]):
+            problem = "systemd passes on no variable of this name, expected letters, digits and _"
+            raise ValueError(f"{pair[0][:40]!r}: {problem}")
         pairs[pair[0]] = pair[2].strip("'\"")
     return tuple(pairs.items())
+
+
+def cut(value: str, marks: str = "") -> Iterator[str]:
+    """Yield why Supervisor silently drops a part of a valid ``environment``."""
+    tokens = _tokens(value, marks)
+    for start in range(0, len(tokens), 4):
+        after = tokens[start + 3 : start + 4]
+        if after and after[0] != ",":
+            what = repr(after[0]) if len(after[0]) == 1 else "a word"
+            yield (
+                f"{what} after the value of {tokens[start]} is dropped, as in Supervisor; quote the"
+                " whole value, and separate variables with commas"
+            )
+            break
+    if "#" in value and len(_tokens(value, marks, comments="")) != len(tokens):
+        yield "what follows # is dropped, as in Supervisor; quote the whole value"
+
+
+def _tokens(value: str, marks: str, comments: str = "#") -> list[str]:
+    lexer = shlex.shlex(value)
+    lexer.wordchars += "/.+-():" + marks
+    lexer.commenters = comments
+    return list(lexer)
+
+
+def _what_is_wrong(tokens: list[str], start: int) -> str:
+    """Say why the tokens from ``start`` on are no pair, without a word of a value."""
+    expected = 'expected KEY="value",KEY2="value2"'
+    if not start:
+        empty = tokens[1:] in (["="], ["=", ","])
+        return f'{tokens[0]} has no value, expected {tokens[0]}=""' if empty else expected
+    name, value, after = tokens[start - 4], tokens[start - 2], tokens[start - 1]
+    if value == ",":
+        return f'{name} has no value, expected {name}=""'
+    if after == ",":
+        return f"no variable follows the comma after {name}, {expected}"
+    if _VARIABLE.fullmatch(after) and tokens[start] == "=":
+        return f"a comma is missing between {name} and {after}, {expected}"
+    return f"the value of {name} needs quotes, {expected}"

@@ -88,7 +88,8 @@ TABLE: tuple[Code, ...] = (
     ),
     Code(
         "log-file-fails",
-        "The wrapper cannot write a log file: the disk, a directory, a link in its place.",
+        "The wrapper cannot write a log file: the disk, a directory, a link of another user. With"
+        " log=both, the journal has the lines.",
         "Correct the cause; the wrapper tries again each second.",
     ),
     Code(
@@ -190,6 +191,12 @@ TABLE: tuple[Code, ...] = (
         "Give the program a log directory that belongs to its user.",
     ),
     Code(
+        "log-file-closed",
+        "The program's user may not write to a log file, as when Supervisor made the file as root."
+        " Only the journal gets the output.",
+        "Give the file to the user; or let the user move it away, and the wrapper makes a new one.",
+    ),
+    Code(
         "health",
         "The health_command fails or hangs. For Messenger without a health_command, doctor runs"
         " SELECT 1 instead. If the command fails, doctor does not look at queues.",
@@ -248,20 +255,19 @@ TABLE: tuple[Code, ...] = (
 OWN = {code.name: code for code in TABLE}
 
 # The warnings of "wctl check" that mean trouble for running workers; its other warnings are advice.
-# log-directory-closed is not listed: doctor tests access as the program's user, because file modes
-# do not tell everything.
+# log-directory-closed and log-file-closed are not listed: doctor tests access as the program's
+# user, because file modes do not tell everything. Of log-not-a-file, the wrapper's notes tell.
 FROM_CHECK = frozenset(
     {
+        "command-not-executable",
         "command-not-found",
         "directory-closed",
         "directory-missing",
-        "interrupting-stop",
         "log-directory-missing",
         "memory-below-own-limit",
         "memory-high-crawls",
         "planned-end-is-final",
         "shell-syntax",
-        "startsecs-0",
         "user-missing",
     }
 )

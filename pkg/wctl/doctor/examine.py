@@ -9,6 +9,7 @@ from pathlib import Path
 
 from wctl.check import checker
 from wctl.config import load
+from wctl.config.blame import blame
 from wctl.config.model import Config, Program
 from wctl.doctor import history, lost_output, messenger, overrides, queues, supervisor, units
 from wctl.doctor.finding import Commands, Finding, printed
@@ -16,6 +17,7 @@ from wctl.doctor.history import History
 from wctl.doctor.runner import Runner, identity
 from wctl.doctor.workers import ExaminedProgram, Workers
 from wctl.errors import Exit, WctlError, nearest
+from wctl.install.held import hold
 from wctl.install.installed import Installed
 from wctl.operate import states
 from wctl.operate.inventory import Inventory
@@ -109,7 +111,11 @@ class Examination:
         examined = ExaminedProgram(program, installed, processes, self._commands)
         yield from overrides.findings(self._manager, examined)
         yield from Workers(self._manager, examined, past, since).findings()
-        yield from lost_output.by_notes(self._manager, processes, past, since)
+        closed = self._closed(examined)
+        for finding in lost_output.by_notes(self._manager, processes, past, since):
+            if finding.code != "log-file-fails" or not closed:  # closed tells why it fails
+                yield finding
+        yield from closed
         yield from self._outside(examined)
 
     def _held(self, program: Program, findings: Iterator[Finding]) -> Iterator[Finding]:
@@ -138,7 +144,7 @@ class Examination:
         return tuple(found)
 
     def _names(self, chosen: Sequence[str]) -> set[str]:
-        known = {program.name: program.group for program in self._config.programs}
+        known = {program.name: program.group for program in self._config.known}
         installed = self._inventory.installed if chosen else self._inventory.programs
         known.update((program.name, program.group) for program in installed)
         names = set()
@@ -156,8 +162,11 @@ class Examination:
         found = [*self._config.diagnostics, *checker.check(self._config, self._layout)]
         yield from units.configuration(found, self._commands)
         differing = set()
-        if not any(diagnostic.error for diagnostic in found):
-            for finding in units.units(self._config, self._host, self._layout, self._commands):
+        errors = [diagnostic for diagnostic in found if diagnostic.error]
+        blamed = blame(self._config, errors)
+        if not blamed.everything:
+            config, _ = hold(self._config, blamed, self._layout)
+            for finding in units.units(config, self._host, self._layout, self._commands):
                 differing.add(finding.program)
                 yield finding
         rest = [program for program in self._inventory.programs if program.name not in differing]
@@ -184,17 +193,35 @@ class Examination:
             rivals = supervisor.programs(daemon, timeout=self._timeouts.command)
             yield from supervisor.findings(daemon, rivals, here & names, installed)
 
+    def _runner(self, examined: ExaminedProgram) -> Runner:
+        """Return what runs commands as the program's user.
+
+        Raises:
+            RefusedError: we cannot tell who that is.
+        """
+        program = examined.program
+        unit = examined.installed.instance(examined.installed.numprocs_start)
+        return Runner(
+            program,
+            self._layout.environment,
+            identity(self._manager, program, unit),
+            timeout=self._timeouts.command,
+            user=self._layout.user,
+        )
+
+    def _closed(self, examined: ExaminedProgram) -> list[Finding]:
+        """Return the findings about log files that the program's user cannot write."""
+        try:
+            return list(units.log_files(self._runner(examined), self._commands))
+        except (RefusedError, env_file.NulError):
+            return []  # _outside() tells what that keeps us from
+
     def _outside(self, examined: ExaminedProgram) -> Iterator[Finding]:
         """Examine by commands that need the program's own user and its variables."""
         program = examined.program
-        environment = self._layout.environment
-        timeout, user = self._timeouts.command, self._layout.user
-        unit = examined.installed.instance(examined.installed.numprocs_start)
         console = messenger.console_of(program)
         try:
-            who = identity(self._manager, program, unit)
-            runner = Runner(program, environment, who, timeout=timeout, user=user)
-            yield from units.log_directories(runner, self._commands)
+            runner = self._runner(examined)
             unhealthy = list(_health(runner, self._commands))
             yield from unhealthy
             if any(finding.code == "health" for finding in unhealthy):

@@ -20,7 +20,8 @@ _SOCKETS = ("systemd-journald.socket", "systemd-journald-dev-log.socket")
 _STORAGE = re.compile(r"^[ \t]*Storage[ \t]*=[ \t]*(\S*)", re.MULTILINE)
 _CONFIGURATION = ("systemd-analyze", "cat-config", "systemd/journald.conf")
 # Notes of the wrapper: outputs.py, starts.py.
-_DROPPED, _RESUMED = ": lines are dropped", "were dropped"
+_DROPPED, _RESUMED = ": lines are dropped", " were dropped"
+_KEPT = " from the file; the journal has them"
 _LOCKED = ": another process has locked it"
 _GROWS, _ROTATED = " cannot be rotated and grows: ", " is rotated again"
 _NOT_COUNTED = ": cannot count failed starts: "
@@ -72,9 +73,10 @@ def by_notes(
     for line in () if past.unreadable else _notes(manager, processes, past, since):
         name, _, note = line.text.partition(": ")
         told = unit_name.short(line.unit), note
-        if line.text.endswith(_DROPPED):
+        text = line.text[: -len(_KEPT)] if line.text.endswith(_KEPT) else line.text
+        if text.endswith(_DROPPED):
             dropping[note.partition(": ")[0]] = told
-        elif line.text.endswith(_RESUMED):
+        elif text.endswith(_RESUMED):
             dropping.pop(note.partition(": ")[0], None)
         elif _GROWS in note:
             growing[note.partition(_GROWS)[0]] = told
@@ -84,7 +86,12 @@ def by_notes(
             uncounted[name] = told
     program = processes[0].program if processes else ""
     if dropping:
-        what = "lines for its log file are dropped; correct the cause, and they are written again"
+        kept = all(note.endswith(_KEPT) for _, note in dropping.values())
+        there = ", and only the journal has them" if kept else ""
+        what = (
+            f"lines for its log file are dropped{there}; correct the cause, and they are written"
+            " again"
+        )
         remedy = shell_join(["namei", "-l", next(iter(dropping))])
         yield _finding("log-file-fails", program, what, dropping, remedy)
     if growing:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
 
+from wctl.config import consoles, frameworks
 from wctl.config.model import Program
 from wctl.doctor import queues
 from wctl.doctor.finding import Finding, printed
@@ -23,12 +24,6 @@ from wctl.doctor.workers import ExaminedProgram, cpu
 from wctl.systemd.manager import Manager
 from wctl.trust.commands import CANNOT_RUN, Answer
 
-_CONSUME = ("messenger:consume", "messenger:consume-messages")
-# Options of messenger:consume whose value may be the next word.
-_VALUED = {
-    "-l", "-f", "-m", "-t", "-b", "-e", "--limit", "--failure-limit", "--memory-limit",
-    "--time-limit", "--sleep", "--bus", "--queues", "--env",
-}  # fmt: skip
 _MISSING = re.compile(r"is not defined|no commands defined|option does not exist")
 _DAY = 86_400  # seconds; no time zone is farther from UTC
 _LONGEST = 60  # seconds that a message may take even if stopwaitsecs is less
@@ -53,11 +48,7 @@ class Console:
 
     command: tuple[str, ...]
     transports: tuple[str, ...]
-
-    @property
-    def php(self) -> str:
-        """The PHP interpreter."""
-        return self.command[0] if len(self.command) > 1 else "php"
+    php: str = "php"  # the PHP interpreter
 
 
 @dataclass(frozen=True)
@@ -100,16 +91,13 @@ def rows(text: str) -> list[Rows]:
 
 def console_of(program: Program) -> Console | None:
     """Return the console with which ``program`` runs messenger:consume, None if it does not."""
-    words = [word.text(program.numprocs_start) for word in program.command]
-    at = next((index for index, word in enumerate(words) if word in _CONSUME), 0)
-    if not at:
-        return None
-    transports, skip = [], False
-    for word in words[at + 1 :]:
-        if not word.startswith("-") and not skip:
-            transports.append(word)
-        skip = word in _VALUED
-    return Console(tuple(words[:at]), tuple(transports))
+    worker = consoles.of(program)
+    if worker is None or worker.console.title != "Messenger" or worker.call.in_shell:
+        return None  # where a shell runs the console, nobody knows its directory
+    words = frameworks.words(program)
+    command = words[: len(words) - len(worker.arguments) - 1]
+    interpreter = worker.call.interpreter or ("php",)
+    return Console(command, worker.operands, interpreter[0])
 
 
 class Messenger:

@@ -17,7 +17,6 @@ from wctl.trust.commands import Answer, RefusedError
 from wctl.trust.text import shell_join, shell_quote
 from wctl.units import environment, run_as
 
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # systemd's default
 _PROPERTIES = ("LoadState", "FragmentPath", "NeedDaemonReload", "User", "Group", "DynamicUser")
 
 
@@ -164,7 +163,7 @@ class Runner:
         program = self.program
         home = {"HOME": os.environ["HOME"]} if "HOME" in os.environ else {}
         return {
-            "PATH": _PATH,
+            "PATH": environment.DEFAULT_PATH,
             "LANG": os.environ.get("LANG", "C.UTF-8"),
             **(home if self._account is None else environment.of_user(self._account)),
             **environment.of_worker(program, program.numprocs_start, self._environment, _read),

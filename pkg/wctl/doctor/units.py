@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import wctl
-from wctl.config.model import Config, Program, log_file
+from wctl.check import machine
+from wctl.config.model import Config, Program
 from wctl.doctor.codes import FROM_CHECK
 from wctl.doctor.finding import Commands, Finding, few
 from wctl.doctor.runner import Runner
@@ -170,21 +171,44 @@ def lingering(layout: Layout, programs: Iterable[str]) -> Iterator[Finding]:
             yield Finding("no-linger", name, what, (f"{_LINGER / user}: no such file",), remedy)
 
 
-def log_directories(runner: Runner, commands: Commands) -> Iterator[Finding]:
-    """Report directories of log files into which the program's user cannot write."""
+def log_files(runner: Runner, commands: Commands) -> Iterator[Finding]:
+    """Report log files, and their directories, to which the program's user cannot write."""
     program = runner.program
     keys: dict[Path, str] = {}
-    for key in ("stdout_logfile", "stderr_logfile"):
-        path = log_file(getattr(program, key))
-        if path is not None and not (key == "stderr_logfile" and program.redirect_stderr):
-            keys.setdefault(Path(path.text(program.numprocs_start)), key)
+    for key, template in program.log_files():
+        for number in program.numbers:
+            keys.setdefault(Path(template.text(number)), key)
+    closed = set()
     for directory in sorted({file.parent for file in keys}):
         if not os.path.isdir(directory):  # noqa: PTH112 - Path.is_dir() may raise
             continue  # "wctl check" reports the missing directory
         test = 'test -w "$1" && test -x "$1"'
         if runner.run(["/bin/sh", "-c", test, "sh", str(directory)]).code != 0:
             key = next(key for file, key in keys.items() if file.parent == directory)
+            closed.add(directory)
             yield _closed(runner, directory, key, commands)
+    yield from _closed_files(runner, [file for file in keys if file.parent not in closed])
+
+
+def _closed_files(runner: Runner, paths: Sequence[Path]) -> Iterator[Finding]:
+    """Report the files in ``paths`` that are there, and that the program's user may not write."""
+    if not paths:
+        return
+    program = runner.program
+    user = program.user or accounts.name(os.geteuid())
+    words = [str(path) for path in paths]
+    test = 'for file; do test ! -e "$file" || test -w "$file" || exit 1; done'
+    if runner.run(["/bin/sh", "-c", test, "sh", *words]).code == 0:
+        return
+    closed = [path for path in words if runner.run(["/bin/sh", "-c", test, "sh", path]).code != 0]
+    if closed:
+        instead = "its lines are lost"
+        if program.logs != "file":
+            instead = "only the journal has its lines"
+        what = f"its user {user} cannot write to its log file, so {instead}"
+        evidence = [line for path in closed for line in _mode(Path(path))]
+        remedy = shell_join(machine.give(closed, user))
+        yield Finding("log-file-closed", program.name, what, tuple(evidence), remedy)
 
 
 def _closed(runner: Runner, directory: Path, key: str, commands: Commands) -> Finding:
@@ -249,8 +273,11 @@ def _entered(runner: Runner, directory: Path) -> bool:
 
 def _is_its_own(directory: Path, program: Program) -> bool:
     """Tell whether ``directory`` contains only log files of this program."""
-    templates = filter(None, map(log_file, (program.stdout_logfile, program.stderr_logfile)))
-    files = [Path(template.text(number)) for template in templates for number in program.numbers]
+    files = [
+        Path(template.text(number))
+        for _, template in program.log_files()
+        for number in program.numbers
+    ]
     mine = tuple(file.name for file in files if file.parent == directory)
     try:
         return all(entry.name.startswith(mine) for entry in directory.iterdir())

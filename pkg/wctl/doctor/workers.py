@@ -14,6 +14,7 @@ from wctl.config.model import Program
 from wctl.doctor.finding import Commands, Finding, few, names, wrote
 from wctl.doctor.history import Event, History
 from wctl.install.installed import Installed
+from wctl.operate.early_exits import explained
 from wctl.operate.last_words import last_words
 from wctl.operate.states import NOT_STARTED, Process, State
 from wctl.systemd import exits, unit_name
@@ -151,7 +152,8 @@ class Workers:
         if process.state is not State.EXITED:
             try:
                 since = self._first_start(process)
-                return exits.last_exit(process.unit, user=self._manager.user, since=since)
+                how = exits.last_exit(process.unit, user=self._manager.user, since=since)
+                return explained(self._manager, process.unit, how, since)
             except UnreadableError:
                 return exits.UNKNOWN
         found = self._properties[process.unit]

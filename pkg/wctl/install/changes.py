@@ -71,6 +71,7 @@ class Plan:
     reopened: tuple[Program, ...] = ()  # of the changed ones: systemd must open their socket anew
     # Of the added ones: a package's units differ, and workers may have been started from those.
     replaced: tuple[Program, ...] = ()
+    spared: tuple[Installed, ...] = ()  # not configured, as far as wctl can read the configuration
 
     @property
     def empty(self) -> bool:
@@ -97,7 +98,9 @@ def plan(
     """Return the plan that brings the machine to the rendered ``files`` of ``config``.
 
     The plan removes programs that came from the files of ``config``, or from files in directories
-    that the configuration or the caller have ``searched``; with ``prune`` all other programs.
+    that the configuration or the caller have ``searched``; with ``prune`` all other programs. It
+    leaves the files of held programs as they are. If wctl cannot read the whole configuration, it
+    removes nothing.
 
     Raises:
         WctlError: a unit file that wctl did not write has the same name.
@@ -108,11 +111,12 @@ def plan(
     before = {program.name: program for program in programs(layout)}
     known = {name for name, program in before.items() if _set_up(program, layout)}
     removed, kept = _left_over(before.values(), config, layout, searched, prune=prune)
-    theirs = {program.name for program in kept} | {program.group for program in kept}
+    removed, spared = ((), removed) if config.broken else (removed, ())
     orphaned = orphans(layout, [file.name for file in rendered])
+    stay = _staying(config, (*kept, *spared), orphaned)
     return Plan(
         writes=writes,
-        deletes=tuple(path for path in orphaned if subject_of(path) not in theirs),
+        deletes=tuple(path for path in orphaned if subject_of(path) not in stay),
         added=tuple(program for program in config.programs if program.name not in known),
         changed=tuple(
             program
@@ -142,7 +146,19 @@ def plan(
             for program in config.programs
             if program.name in before.keys() - known and _restarts(program, by_file)
         ),
+        spared=spared,
     )
+
+
+def _staying(config: Config, kept: Iterable[Installed], orphaned: Iterable[Path]) -> Container[str]:
+    """Return the programs and groups whose files stay, although no configuration has them."""
+    stay = {name for program in kept for name in (program.name, program.group)}
+    stay |= {name for program in config.held for name in (program.name, program.group)}
+    stay |= config.held_groups
+    if config.broken:
+        ours = {program.name for program in config.programs}
+        stay |= {subject_of(path) for path in orphaned} - ours
+    return stay
 
 
 def _left_over(
@@ -158,7 +174,7 @@ def _left_over(
     A program came from the files that were read, or from where its file would have been found.
     """
     read = {os.path.abspath(file) for file in config.files}  # noqa: PTH100 - as in the units
-    names = {program.name for program in config.programs}
+    names = {program.name for program in config.known}
     removed: list[Installed] = []
     kept: list[Installed] = []
     for program in programs:
@@ -208,6 +224,7 @@ def only(plan: Plan, names: Sequence[str], layout: Layout) -> Plan:
         removed=removed,
         reopened=mine(plan.reopened),
         replaced=mine(plan.replaced),
+        spared=mine(plan.spared),
     )
 
 

@@ -25,10 +25,11 @@ def with_unfinished(plan: Plan, config: Config, layout: Layout) -> Plan:
     left = pending.read(layout)
     # A program whose removal was interrupted, and which is configured again, is added again.
     added = _merged(config, (*left.added, *left.removed), plan.added)
+    new = {program.name for program in added}
 
     def merged(names: tuple[str, ...], programs: tuple[Program, ...]) -> tuple[Program, ...]:
         found = _merged(config, names, programs)
-        return tuple(program for program in found if program not in added)
+        return tuple(program for program in found if program.name not in new)
 
     return replace(
         plan,
@@ -46,9 +47,8 @@ def with_unfinished(plan: Plan, config: Config, layout: Layout) -> Plan:
 def _merged(
     config: Config, names: tuple[str, ...], programs: tuple[Program, ...]
 ) -> tuple[Program, ...]:
-    return tuple(
-        program for program in config.programs if program.name in names or program in programs
-    )
+    chosen = {*names, *(program.name for program in programs)}
+    return tuple(program for program in config.programs if program.name in chosen)
 
 
 def update(
@@ -67,7 +67,8 @@ def update(
     Raises:
         WctlError: a file cannot be written or deleted, or systemd has a foreign unit of that name.
     """
-    _refuse_taken(manager, layout, plan)
+    for why in taken(manager, layout, plan).values():
+        raise WctlError(why)
     intent = _intent(plan, inventory, pending.read(layout))
     pending.begin(layout, intent)
     yield from _remove(manager, inventory, plan.removed)
@@ -87,27 +88,28 @@ def update(
     pending.end(layout, intent)
 
 
-def _refuse_taken(manager: Manager, layout: Layout, plan: Plan) -> None:
-    """Refuse to write a unit that would hide, or be hidden by, a unit of somebody else.
+def taken(manager: Manager, layout: Layout, plan: Plan) -> dict[str, str]:
+    """Return why programs and groups cannot have their names, by name.
 
-    check sees unit files in the directories of administrators and packages. systemd also knows the
-    units in /run/systemd, transient ones (systemd-run(1)) included.
+    Their units would hide, or be hidden by, units of somebody else. check sees unit files in the
+    directories of administrators and packages. systemd also knows the units in /run/systemd,
+    transient ones (systemd-run(1)) included.
     """
     new = {file.path.name for file in plan.writes if file.before is None and not file.secret}
     if not new:
-        return
+        return {}
     # check reserves the name of a plain service for each program, and so do we.
     names = {word for name in new for word in (name.replace("@.", "@00."), name.replace("@.", "."))}
     names |= {unit.name for unit in manager.units([name.replace("@.", "@*.") for name in new])}
     found = manager.properties([(name, ("FragmentPath",)) for name in sorted(names)])
-    for properties in found.values():
+    why: dict[str, str] = {}
+    for name, properties in found.items():
         path = Path(properties["FragmentPath"])
         # systemd keeps in memory what wctl has just removed from its own directory.
         if path.name and path.parent != layout.units and path.exists() and own_text(path) is None:
-            raise WctlError(
-                f"{path}: systemd has this unit, and wctl did not write it",
-                hint="give the program another name, or remove that unit",
-            )
+            problem = f"{path}: systemd has this unit, and wctl did not write it; give the program"
+            why[subject_of(Path(name))] = f"{problem} another name, or remove that unit"
+    return why
 
 
 def _intent(plan: Plan, inventory: Inventory, left: Intent) -> Intent:

@@ -8,6 +8,7 @@ rather than assume that they are the same.
 
 from __future__ import annotations
 
+import itertools
 import re
 import stat
 import tempfile
@@ -17,18 +18,20 @@ from pathlib import Path
 
 from wctl.config import frameworks, includes, ini, load
 from wctl.config.expansion import fill
-from wctl.config.model import Config, Program, log_file
+from wctl.config.model import Config, Program
 from wctl.config.options import OPTIONS
 from wctl.errors import ConfigError, Diagnostic, Diagnostics, Place, WctlError
 from wctl.install.files import write_file
+from wctl.supervisor.changes import Change, changes
 from wctl.trust import files
 
 # Where Supervisor's own programs look for their configuration, in this order.
 PLACES = ("/etc/supervisord.conf", "/etc/supervisor/supervisord.conf")
 _HEADER = "; Imported from {0} by 'wctl import'. You may edit this file: see wctl.conf(5)."
+NOTHING = "nothing was written"
 _OUT = "; "  # comments out a line
 _AS_BEFORE = "{0} = {1} ; as under Supervisor"
-_VARIABLE = re.compile(r"%\(ENV_([^()]+)\)")
+_IMPORTED = re.compile(re.escape(_HEADER).replace(r"\{0\}", "(.+)"))
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ class Migration:
     config: Config  # wctl's configuration after the import, with its present files
     left_out: tuple[Diagnostic, ...]
     unused: tuple[Path, ...]  # files without an option for wctl
-    changes: tuple[tuple[str, str], ...]  # program or file, what changes
+    changes: tuple[Change, ...]
 
 
 def default_file() -> Path:
@@ -90,7 +93,7 @@ def migrate(file: Path, directory: Path, environ: Mapping[str, str]) -> Migratio
     """
     found = load.load([file], environ, for_supervisor=True)
     if found.errors:
-        raise ConfigError(found.errors)
+        raise ConfigError(found.errors, NOTHING)
     if not found.programs:
         raise WctlError(
             f"{file}: there is no program in this file, or in the files that it includes"
@@ -118,7 +121,7 @@ def migrate(file: Path, directory: Path, environ: Mapping[str, str]) -> Migratio
         config=after,
         left_out=left_out,
         unused=tuple(unused),
-        changes=(*changed, *_changes(found.programs), *_variables(lines)),
+        changes=(*changed, *changes(found, lines)),
     )
 
 
@@ -157,8 +160,27 @@ def _targets(
     everywhere = [name for sections in sections_of for name in sections if name != "include"]
     shared = len(everywhere) > len(set(everywhere)) or "DEFAULT" in everywhere
     if len(set(names)) < len(names) or (shared and names != sorted(names)):
-        names = [f"{index:02d}-{name}" for index, name in enumerate(names)]
-    return [directory / name for name in names]
+        digits = max(2, len(str(len(names) - 1)))
+        names = [f"{index:0{digits}d}-{name}" for index, name in enumerate(names)]
+    targets: list[Path] = []
+    for name, path in zip(names, read):
+        target = directory / name
+        for number in itertools.count(2):
+            if target not in targets and not _is_of_another(target, path):
+                break
+            target = directory / f"{Path(name).stem}-{number}.conf"
+        targets.append(target)
+    return targets
+
+
+def _is_of_another(target: Path, source: Path) -> bool:
+    """Tell whether ``target`` is the copy of another file than ``source``."""
+    try:
+        first, _, _ = files.read(target).decode(errors="replace").partition("\n")
+    except OSError:
+        return False
+    imported = _IMPORTED.fullmatch(first)
+    return imported is not None and imported[1] != str(source)
 
 
 def _left_out(
@@ -226,19 +248,36 @@ def _staged(copies: Sequence[Copy], directory: Path, environ: Mapping[str, str])
         found = load.load([main, *ordered] if main.exists() else ordered, environ)
         real = {str(Path(stage, copy.target.name)): str(copy.target) for copy in copies}
 
+    found = _moved(found, real)
+    targets = {str(copy.target) for copy in copies}
+    errors = tuple(error for error in found.errors if error.place.file in targets)
+    if errors:
+        raise ConfigError(errors, NOTHING)
+    return found
+
+
+def _moved(config: Config, real: Mapping[str, str]) -> Config:
+    """Return ``config`` with the places of staged files as places of the ``real`` files."""
+
     def moved(place: Place) -> Place:
         return replace(place, file=real.get(place.file, place.file))
 
-    found = replace(
-        found,
-        programs=tuple(replace(program, place=moved(program.place)) for program in found.programs),
-        diagnostics=tuple(
-            replace(diagnostic, place=moved(diagnostic.place)) for diagnostic in found.diagnostics
+    return replace(
+        config,
+        programs=tuple(
+            replace(
+                program,
+                place=moved(program.place),
+                places={key: moved(place) for key, place in program.places.items()},
+            )
+            for program in config.programs
         ),
+        groups=tuple(replace(group, place=moved(group.place)) for group in config.groups),
+        diagnostics=tuple(
+            replace(diagnostic, place=moved(diagnostic.place)) for diagnostic in config.diagnostics
+        ),
+        files=tuple(real.get(file, file) for file in config.files),
     )
-    if found.errors:
-        raise ConfigError(found.errors)
-    return found
 
 
 def _compare(before: Config, after: Config, others: Iterable[Program]) -> Iterator[tuple[str, str]]:
@@ -259,6 +298,9 @@ def _compare(before: Config, after: Config, others: Iterable[Program]) -> Iterat
                 hint=f"set this in [{program.section}], or remove it from wctl's configuration",
             )
     for program in others:
+        if program.title not in now:
+            yield program.title, "is not imported, but the import makes its configuration wrong"
+            continue
         different = _differences(program, now[program.title])
         if different:
             yield program.title, f"is not imported, but the import changes: {', '.join(different)}"
@@ -269,33 +311,3 @@ def _differences(one: Program, other: Program) -> list[str]:
     left_out |= {"place", "places", "for_supervisor"}
     names = {field.name for field in fields(Program)} - left_out
     return sorted(name for name in names if getattr(one, name) != getattr(other, name))
-
-
-def _changes(programs: Iterable[Program]) -> Iterator[tuple[str, str]]:
-    """Yield the changes that workers will notice, beyond their new names."""
-    for program in programs:
-        files = [
-            stream
-            for stream in ("stdout", "stderr")
-            if not program.silent(stream)
-            and not (stream == "stderr" and program.redirect_stderr)
-            and log_file(getattr(program, f"{stream}_logfile")) is None
-        ]
-        if program.logs == "journal" and files:
-            yield (
-                program.title,
-                "its output goes to the journal ('wctl tail'), not to automatic log files (AUTO)",
-            )
-        elif program.logs == "both":
-            yield program.title, "its output also goes to the journal (log)"
-
-
-def _variables(lines: Mapping[Path, Sequence[ini.Line]]) -> Iterator[tuple[str, str]]:
-    """Yield the variables that supervisord takes from its own environment."""
-    for path, outline in lines.items():
-        names = {name for line in outline if line.key for name in _VARIABLE.findall(line.text)}
-        for name in sorted(names - {"HOME", "PATH", "USER"}):
-            problem = (
-                f"%(ENV_{name})s comes from the environment of 'wctl update', not of supervisord"
-            )
-            yield str(path), problem

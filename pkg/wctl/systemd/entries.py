@@ -24,9 +24,11 @@ DROPPED = "a596d6fe7bfa4994828e72309e95d61e"  # SD_MESSAGE_JOURNAL_DROPPED
 _FIELDS = ",".join(
     (
         "MESSAGE_ID", "MESSAGE", "EXIT_CODE", "EXIT_STATUS", "UNIT_RESULT", "UNIT", "USER_UNIT",
-        "OBJECT_SYSTEMD_UNIT", "OBJECT_SYSTEMD_USER_UNIT",
+        "OBJECT_SYSTEMD_UNIT", "OBJECT_SYSTEMD_USER_UNIT", "INVOCATION_ID", "USER_INVOCATION_ID",
+        "SYSLOG_IDENTIFIER",
     )
 )  # fmt: skip
+_OF_RUN = 50  # entries; a worker's user may add as many as it likes to those of wctl
 _TIMEOUT = 30.0  # seconds
 
 
@@ -76,6 +78,24 @@ def read(
     shown = _shown([*command, *matches], user=user)
     # Not splitlines(): a field may have U+2028, which is not the end of a line.
     return (Entry(json.loads(line)) for line in reversed(shown.split("\n")) if line)
+
+
+def of_run(unit: str, invocation: str, *, user: bool) -> list[Entry]:
+    """Return what systemd, and wctl's wrapper, logged about one run of ``unit``, oldest first.
+
+    ``invocation`` is the ID that systemd gave the run (systemd.exec(5), $INVOCATION_ID).
+
+    Raises:
+        UnreadableError: as from read().
+    """
+    scope = "USER_" if user else ""
+    matches = [f"{scope}UNIT={unit}", f"{scope}INVOCATION_ID={invocation}"]
+    matches += journal_fields.of_manager(user=user)
+    matches += ["+", f"_SYSTEMD_INVOCATION_ID={invocation}", "SYSLOG_IDENTIFIER=wctl"]
+    command = ["journalctl", "--quiet", "--output=json", f"--output-fields={_FIELDS}"]
+    command += ["--reverse", f"--lines={_OF_RUN}"]
+    shown = _shown([*command, *matches], user=user)
+    return [Entry(json.loads(line)) for line in reversed(shown.split("\n")) if line]
 
 
 def _shown(command: Sequence[str], *, user: bool) -> str:

@@ -6,7 +6,9 @@ is the last process. The journal has all exits (systemd.journal-fields(7)).
 
 from __future__ import annotations
 
+import re
 import signal
+from dataclasses import dataclass
 
 from wctl.systemd import entries
 from wctl.systemd.entries import Entry, UnreadableError
@@ -17,7 +19,11 @@ from wctl.wrapper.exits import GIVE_UP_SIGNAL
 GAVE_UP = ("killed", str(int(GIVE_UP_SIGNAL)))  # EXIT_CODE, EXIT_STATUS of a wrapper
 STARTS = (entries.STARTING, entries.START_FAILED, entries.RESTART_SCHEDULED)
 UNKNOWN = "unknown"  # instead of an exit, if the journal cannot be read
+EARLY = "exit status 0, before it was ready"
 _NOT_READY = "protocol"  # UNIT_RESULT: the worker ended with success, but before READY
+# What systemd and the wrapper say: of a process that is left when the first one ends, of a wait.
+_KILLED = re.compile(r": Killing process [0-9]+ \((.*)\) with signal ")
+_WAITED = re.compile(r", next try in ([0-9]{1,6}) s$")
 _MANY = 300  # entries: up to three for each automatic restart
 _LOOK_BACK = 6  # entries: systemd logs up to two for each exit
 
@@ -64,7 +70,44 @@ def last_exit(unit: str, *, user: bool, since: float = 0.0) -> str | None:
             return words(code, status) + memory
         why = ""
     # systemd logs no exit with status 0; before READY, the unit has failed all the same.
-    return "exit status 0, before it was ready" if why == _NOT_READY else None
+    return EARLY if why == _NOT_READY else None
+
+
+@dataclass(frozen=True)
+class EarlyRun:
+    """A run that ended with success before the worker was ready."""
+
+    seconds: float | None  # that the worker lived; None if unknown
+    left: str = ""  # the name of a process that it left behind
+
+
+def early_run(unit: str, *, user: bool, since: float = 0.0) -> EarlyRun:
+    """Return what is known about the run whose end last_exit() calls EARLY.
+
+    Raises:
+        UnreadableError: nobody can tell.
+    """
+    found = entries.read((entries.UNIT_FAILED,), _LOOK_BACK, user=user, since=since, unit=unit)
+    early = [entry for entry in found if entry["UNIT_RESULT"] == _NOT_READY]
+    invocation = early[-1]["USER_INVOCATION_ID" if user else "INVOCATION_ID"] if early else ""
+    if not invocation:
+        return EarlyRun(None)
+    begun: float | None = None
+    left: list[str] = []
+    for entry in entries.of_run(unit, invocation, user=user):
+        killed, waited = _KILLED.search(entry["MESSAGE"]), _WAITED.search(entry["MESSAGE"])
+        if entry["MESSAGE_ID"] == entries.STARTING:
+            begun = entry.time
+        elif entry["SYSLOG_IDENTIFIER"] == "wctl" and waited:
+            begun = entry.time + int(waited[1])
+        elif entry["SYSLOG_IDENTIFIER"] != "wctl" and killed:
+            left.append(killed[1])
+    # The wrapper's own process may have been there still: it waits for the worker's end.
+    own = next((name for name in left if name.startswith("python")), None)
+    if own is not None:
+        left.remove(own)
+    seconds = None if begun is None else max(0.0, early[-1].time - begun)
+    return EarlyRun(seconds, left[0] if left else "")
 
 
 class Starts:

@@ -40,6 +40,14 @@ def writers(fd: int, group: int) -> tuple[set[int], set[int]]:
     return users, groups
 
 
+def present(path: str) -> bool:
+    """Tell whether a file has an access list, so that its mode does not tell everything."""
+    try:
+        return bool(os.getxattr(path, _NAME))
+    except OSError:
+        return False
+
+
 def _writing(data: bytes) -> Iterator[tuple[int, int]]:
     """Yield the tag and the ID of each entry with permission w; the mode says that the mask has it.
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import grp
 import os
 import pwd
+import stat
+from collections.abc import Container
 from pathlib import Path
 
 from wctl.errors import WctlError
@@ -61,3 +63,20 @@ def group_name(gid: int) -> str:
 def groups(account: pwd.struct_passwd, group: int | None = None) -> list[int]:
     """Return the IDs of all groups of an account; ``group`` replaces its first (initgroups(3))."""
     return os.getgrouplist(account.pw_name, account.pw_gid if group is None else group)
+
+
+def may(
+    found: os.stat_result, wanted: int, account: pwd.struct_passwd, groups: Container[int]
+) -> bool:
+    """Tell whether the mode of a file gives an account in ``groups`` a permission (os.X_OK).
+
+    Root may do everything, except execute a file that nobody may execute.
+    """
+    if account.pw_uid == 0:
+        to_execute = wanted == os.X_OK and not stat.S_ISDIR(found.st_mode)
+        return not to_execute or bool(found.st_mode & 0o111)
+    if found.st_uid == account.pw_uid:
+        return bool(found.st_mode >> 6 & wanted)
+    if found.st_gid in groups:
+        return bool(found.st_mode >> 3 & wanted)
+    return bool(found.st_mode & wanted)

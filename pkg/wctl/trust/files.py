@@ -84,6 +84,16 @@ def open_log(path: Path | str, writer: int | None, flags: int = os.O_RDONLY) -> 
     return os.fdopen(opened, "rb" if flags == os.O_RDONLY else "wb", buffering=0)
 
 
+def beginning(path: Path | str, size: int) -> bytes:
+    """Return the first ``size`` bytes of a file, which another user may control.
+
+    Raises:
+        OSError: as from open_log().
+    """
+    with open_log(path, None) as file:
+        return file.read(size)
+
+
 def truncate(path: Path | str, writer: int | None) -> None:
     """Empty a log file.
 

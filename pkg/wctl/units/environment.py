@@ -25,6 +25,8 @@ from wctl.units.exec_start import (
 )
 from wctl.units.marker import header
 
+# systemd's default for services, where an administrator has not set another one (systemd.exec(5)).
+DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _NO_SHELLS = ("", "nologin", "false", "true")
 
 Reader = Callable[[Path, bool], Mapping[str, str]]

@@ -23,16 +23,21 @@ class File:
 
 
 def render(config: Config, host: Host) -> tuple[File, ...]:
-    """Return every file of every program and group of ``config``."""
-    names = {program.title: program.name for program in config.programs}
+    """Return every file of every program and group of ``config``, but of those that are held."""
+    names = {program.title: program.name for program in config.known}
     earlier = _earlier(config)
     files: list[File] = []
     for program in config.programs:
         files += _render_program(program, host, names, earlier[program.name])
-    by_name = {program.name: program for program in config.programs}
+    group_of = {program.name: program.group for program in config.programs}
+    left = {program.name: program.group for program in config.held}
+    others = {*group_of, *left, *config.held_groups}
     for group in config.groups:
-        if group.name not in by_name:
-            members = [by_name[name] for name in group.programs if name in by_name]
+        if group.name not in others:
+            # A program that is held stays in the group that it is in, or in none.
+            stay = [name for name in left if left[name] == group.name]
+            listed = [name for name in group.programs if name in group_of or name in stay]
+            members = dict.fromkeys((*listed, *stay))
             files.append(_file(_group_target(group, members, host)))
     return tuple(files)
 
@@ -64,10 +69,10 @@ def _earlier(config: Config) -> Mapping[str, Iterable[str]]:
     """Return the programs of the next lower priority, by program: systemd follows the chain."""
     earlier: dict[str, list[str]] = {}
     lower: list[str] = []
-    for level in config.levels():
+    for level in config.order():
         crowd = len(lower) > MOST_EARLIER  # every program of this level would name all of them
-        earlier.update({program.name: [] if crowd else lower for program in level})
-        lower = [program.name for program in level]
+        earlier.update({name: [] if crowd else lower for name in level})
+        lower = level
     return earlier
 
 
@@ -84,14 +89,14 @@ def _program_target(program: Program, host: Host) -> Unit:
     return unit
 
 
-def _group_target(group: Group, members: Iterable[Program], host: Host) -> Unit:
+def _group_target(group: Group, members: Iterable[str], host: Host) -> Unit:
     name = f"{group.name}.target"
     unit = new_unit(name, group.place.file, f"Group {group.title}: all workers")
     section = unit.section("Unit")
     section.set("Documentation", DOCUMENTATION)
-    for program in members:
-        section.set("Wants", f"{program.name}.target")
+    for member in members:
+        section.set("Wants", f"{member}.target")
     name_source(section, group.place.file)
-    section.set("X-Wctl-Programs", " ".join(program.name for program in members))
+    section.set("X-Wctl-Programs", " ".join(members))
     unit.section("Install").set("WantedBy", host.boot_target)
     return unit

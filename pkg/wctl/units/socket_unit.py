@@ -29,7 +29,7 @@ def _socket(program: Program, socket: Socket, host: Host) -> Unit:
     section.flag("StopWhenUnneeded", True)
     name_source(section, program.place.file)
     section = unit.section("Socket")
-    section.set("ListenStream", socket.path or socket.address or "")
+    section.set("ListenStream", _path(socket.path) if socket.path else socket.address or "")
     if socket.path is not None:
         if not host.user:
             for key, value in (("SocketUser", socket.owner), ("SocketGroup", socket.group)):
@@ -40,6 +40,11 @@ def _socket(program: Program, socket: Socket, host: Host) -> Unit:
     if socket.backlog is not None:
         section.set("Backlog", str(socket.backlog))
     return unit
+
+
+def _path(path: str) -> str:
+    """Return a path as systemd has it, which complains about /var/run at each reload."""
+    return path[len("/var") :] if path.startswith("/var/run/") else path
 
 
 def _served(program: Program) -> Unit:

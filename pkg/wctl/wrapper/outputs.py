@@ -7,6 +7,8 @@ Decided here:
 - While journald is slow, its lines wait here, and the pump reads output only while they are fewer
   than BACKLOG. So a worker that writes too fast has to wait, as if it wrote to journald itself.
 - A journald that reads nothing for HANG seconds counts as away, until it has read what it was sent.
+- Other processes may write to the same log file. So the beginning of a line waits for the rest, but
+  not for long: "tail -f" is to show a prompt or a row of dots.
 """
 
 import posix
@@ -24,24 +26,45 @@ BACKLOG = 1 << 15
 HANG = 3.0  # seconds
 _HANG_AT_END = 1.0  # seconds, once the worker has ended: systemd's time for the stop is running
 _DEV_NULL = (1, 3)
+_LONGEST_HELD = 1 << 18  # bytes of the beginning of a line; of a longer one, they go ahead
+_HOLD = 1.0  # seconds that the beginning of a line waits for the rest
+
+
+class Files:
+    """The log files of one worker. Both streams may name one file, whose limits are stdout's."""
+
+    def __init__(self, options: Options, logs: "str | None") -> None:
+        self._options = options
+        self._logs = logs
+        self._known: "dict[str, LogFile]" = {}
+
+    def of(self, *, stderr: bool) -> "LogFile | None":
+        """Return the log file of one stream; None if it has none."""
+        options = self._options
+        path = log_path(options, self._logs, stderr=stderr)
+        if path is None or options.log == "none":
+            return None
+        name = "/".join(part for part in path.split("/") if part not in {"", "."})
+        if name not in self._known:
+            maxbytes = options.stderr_maxbytes if stderr else options.stdout_maxbytes
+            backups = options.stderr_backups if stderr else options.stdout_backups
+            file = RotatedFile(path, maxbytes, backups)
+            journal = options.log == "both" and _is_journal(options, stderr=stderr)
+            self._known[name] = LogFile(options.name, file, journal=journal)
+        return self._known[name]
 
 
 def outputs(
-    options: Options, logs: "str | None", *, stderr: bool
-) -> "list[Journaled | Inherited | LogFile]":
+    options: Options, files: Files, *, stderr: bool
+) -> "list[Journaled | Inherited | Filed]":
     """Return the outputs of one stream; the file comes first, because it is never slow."""
-    fd = 2 if stderr else 1
-    path = log_path(options, logs, stderr=stderr)
-    log = None
-    if path is not None and options.log != "none":
-        maxbytes = options.stderr_maxbytes if stderr else options.stdout_maxbytes
-        backups = options.stderr_backups if stderr else options.stdout_backups
-        log = LogFile(options.name, RotatedFile(path, maxbytes, backups))
+    log = files.of(stderr=stderr)
     always = log if options.log in {"file", "both"} else None
-    found: "list[Journaled | Inherited | LogFile]" = [always] if always else []
+    found: "list[Journaled | Inherited | Filed]" = [Filed(always)] if always else []
     if options.log == "file":
         return found
-    if _is_journal(options, fd, stderr=stderr):
+    fd = 2 if stderr else 1
+    if _is_journal(options, stderr=stderr):
         address = journald.behind(fd) or journald.SOCKET
         priority = journald.STDOUT
         if stderr and options.stderr_priority is not None:
@@ -53,8 +76,9 @@ def outputs(
     return found
 
 
-def _is_journal(options: Options, fd: int, *, stderr: bool) -> bool:
-    """Tell whether ``fd`` is the journal, or /dev/null because systemd could not reach journald."""
+def _is_journal(options: Options, *, stderr: bool) -> bool:
+    """Tell whether a stream is the journal, or /dev/null since systemd could not reach journald."""
+    fd = 2 if stderr else 1
     if journald.behind(fd) is not None:
         return True
     status = posix.fstat(fd)
@@ -81,38 +105,118 @@ class Inherited:
         """Do nothing: this output holds no data back."""
 
 
-class LogFile:
-    """The log file of one stream of ``unit``."""
+class Filed:
+    """An output to a log file, in whole lines."""
 
-    def __init__(self, unit: str, file: RotatedFile) -> None:
+    def __init__(self, log: "LogFile") -> None:
+        self._log = log
+        self._held = b""  # the beginning of a line, held back until the rest comes
+        self._until = 0.0  # when it goes ahead
+        self._mid_line = False  # the beginning of this line went ahead
+
+    def pause(self) -> "int | None":
+        """Return the milliseconds until advance() has something to do; None: nothing will come."""
+        due = self._until if self._held else self._log.due
+        return None if due is None else max(0, int((due - time.monotonic()) * 1000)) + 1
+
+    def open(self) -> None:
+        """Make the file, so that it is there before the first line."""
+        self._log.open()
+
+    def write(self, data: bytes) -> None:
+        """Take ``data``; write the complete lines, and hold the rest back for a while."""
+        cut = data.rfind(b"\n") + 1
+        if cut:
+            begin = 0
+            if self._held:
+                begin = data.find(b"\n") + 1
+                held, self._held = self._held, b""
+                self._put(held + data[:begin])
+            if begin < cut:
+                self._put(data, begin, cut)
+        if cut == len(data):
+            return
+        if not self._held:
+            self._until = time.monotonic() + _HOLD
+        self._held += data[cut:]
+        if len(self._held) > _LONGEST_HELD:
+            self._go_ahead()
+
+    def advance(self) -> None:
+        """Write what was held back for long enough; look whether the file can be opened by now."""
+        if self._held:
+            if time.monotonic() >= self._until:
+                self._go_ahead()
+        elif self._log.due is not None and time.monotonic() >= self._log.due:
+            self._log.open()
+
+    def close(self) -> None:
+        """Write what is held back, and close the file; the worker has ended."""
+        if self._held:
+            self._go_ahead()
+        self._log.close()
+
+    def _go_ahead(self) -> None:
+        held, self._held = self._held, b""
+        self._put(held)
+
+    def _put(self, data: bytes, start: int = 0, stop: "int | None" = None) -> None:
+        self._log.write(data, start, stop, new_line=not self._mid_line)
+        self._mid_line = not data.endswith(b"\n", start, stop)
+
+
+class LogFile:
+    """A log file of ``unit``; ``journal``: the journal gets the same lines."""
+
+    def __init__(self, unit: str, file: RotatedFile, *, journal: bool = False) -> None:
         self.path = file.path
         self._unit = unit
         self._file = file
+        self._lost = " from the file; the journal has them" if journal else ""
         self._dropped = 0  # bytes since the last successful write
         self._lines = 0
-        self._mid_line = False  # the dropped bytes end within a line
         self._next_try = 0.0
         self._reason: "str | None" = None  # of the latest failure, since the last success
         self._blocked: "str | None" = None  # why the file cannot be rotated, as we have told
 
-    def write(self, data: bytes) -> None:
-        """Append ``data``, or drop it, in whole lines: a full disk must not stop the worker."""
-        resumes = self._dropped > 0
-        if resumes:
-            if time.monotonic() < self._next_try:
-                self._drop(data)
-                return
-            if self._mid_line:
-                cut = data.find(b"\n") + 1 or len(data)
-                self._drop(data[:cut])
-                data = data[cut:]
+    @property
+    def due(self) -> "float | None":
+        """When to try to open the file again, even if no more lines come; None: it is open."""
+        return self._next_try if self._reason is not None and not self._file.found else None
+
+    def open(self) -> None:
+        """Make the file, if it is not there."""
         try:
-            self._file.write(data, new_line=resumes)
+            self._file.open()
         except OSError as error:
-            self._fail(error, data[self._file.written :])
+            self._fail(error)
             return
-        self._reason = None
-        if resumes and data:
+        if self._reason is not None:
+            self._tell_dropped(wait=False)
+
+    def write(
+        self, data: bytes, start: int = 0, stop: "int | None" = None, *, new_line: bool = True
+    ) -> None:
+        """Append ``data[start:stop]``, or drop it: a full disk must not stop the worker.
+
+        ``new_line``: it begins a line; else it goes on with the line that the last data began.
+        """
+        stop = len(data) if stop is None else stop
+        if self._reason is not None:
+            if time.monotonic() < self._next_try:
+                self._drop(data, start, stop)
+                return
+            if not new_line:  # the beginning may be among what was dropped
+                cut = data.find(b"\n", start, stop) + 1 or stop
+                self._drop(data, start, cut)
+                start = cut
+        try:
+            self._file.write(data, start, stop, new_line=new_line or self._reason is not None)
+        except OSError as error:
+            self._fail(error)
+            self._drop(data, start + self._file.written, stop)
+            return
+        if self._reason is not None and start < stop:
             self._tell_dropped(wait=False)
         if self._file.blocked != self._blocked:
             self._tell_blocked(self._file.blocked)
@@ -123,20 +227,18 @@ class LogFile:
         if self._dropped:
             self._tell_dropped(wait=True)
 
-    def _fail(self, error: OSError, data: bytes) -> None:
+    def _fail(self, error: OSError) -> None:
         self._next_try = time.monotonic() + _RETRY
         if error.strerror != self._reason:
             self._reason = error.strerror
             journald.say(
-                f"<3>{self._unit}: {self.path}: {self._reason}: lines are dropped", wait=False
+                f"<3>{self._unit}: {self.path}: {self._reason}: lines are dropped{self._lost}",
+                wait=False,
             )
-        self._drop(data)
 
-    def _drop(self, data: bytes) -> None:
-        if data:
-            self._dropped += len(data)
-            self._lines += data.count(b"\n")
-            self._mid_line = not data.endswith(b"\n")
+    def _drop(self, data: bytes, start: int, stop: int) -> None:
+        self._dropped += stop - start
+        self._lines += data.count(b"\n", start, stop)
 
     def _tell_blocked(self, why: "str | None") -> None:
         self._blocked = why
@@ -149,11 +251,11 @@ class LogFile:
     def _tell_dropped(self, *, wait: bool) -> None:
         journald.say(
             f"<4>{self._unit}: {self.path}: {self._lines} lines ({self._dropped} bytes) were"
-            " dropped",
+            f" dropped{self._lost}",
             wait=wait,
         )
         self._dropped = self._lines = 0
-        self._mid_line = False
+        self._reason = None
 
 
 class Journaled:
@@ -260,9 +362,9 @@ class Journaled:
             data = data[:cut] + self._journal.lost() + data[cut:]
         if data:
             self._missed += len(data)
-            self._mid_line = not data.endswith(b"\n")
             if self._spare is not None:
-                self._spare.write(data)
+                self._spare.write(data, new_line=not self._mid_line)
+            self._mid_line = not data.endswith(b"\n")
 
     def _return(self, data: bytes) -> bytes:
         """Go back to the journal at the beginning of a line; return the data for the journal."""

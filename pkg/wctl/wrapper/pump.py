@@ -9,7 +9,7 @@ import select
 from fcntl import fcntl
 
 from .command_line import Options
-from .outputs import Journaled, outputs
+from .outputs import Filed, Files, Journaled, outputs
 
 CHUNK = 1 << 18  # bytes of one read
 # Bytes of one read if the journal is an output. The journal is a hundred times slower than a file.
@@ -22,12 +22,13 @@ _F_SETPIPE_SZ = 1031
 class Stream:
     """The worker's stdout or stderr: a pipe, and the outputs that its bytes go to."""
 
-    def __init__(self, options: Options, logs: "str | None", *, stderr: bool) -> None:
+    def __init__(self, options: Options, files: Files, *, stderr: bool) -> None:
         self.end, self.worker_end = posix.pipe()
         posix.set_blocking(self.end, False)
         _enlarge(self.end)
-        self._outputs = list(outputs(options, logs, stderr=stderr))
+        self._outputs = list(outputs(options, files, stderr=stderr))
         self.journals = [output for output in self._outputs if isinstance(output, Journaled)]
+        self.files = [output for output in self._outputs if isinstance(output, Filed)]
         self._chunk = CHUNK if options.log == "file" else _JOURNAL_CHUNK
         self._open = True  # a process may still write into the pipe
         self._heard = False  # the poll reports the pipe
@@ -72,8 +73,9 @@ class Pump:
     """Both streams of one worker, for one run of the worker."""
 
     def __init__(self, options: Options, logs: "str | None") -> None:
-        self._out = Stream(options, logs, stderr=False)
-        self._err = None if options.redirect_stderr else Stream(options, logs, stderr=True)
+        files = Files(options, logs)
+        self._out = Stream(options, files, stderr=False)
+        self._err = None if options.redirect_stderr else Stream(options, files, stderr=True)
         self._tap: "int | None" = None
 
     def in_worker(self, environ: "dict[bytes, bytes]") -> None:
@@ -92,16 +94,20 @@ class Pump:
         self._tap = tap
         streams = {stream.end: stream for stream in (self._out, self._err) if stream is not None}
         journals = [journal for stream in streams.values() for journal in stream.journals]
+        files = [file for stream in streams.values() for file in stream.files]
         poll = select.poll()
         poll.register(pidfd, select.POLLIN)
         poll.register(wakes, select.POLLIN)
         for stream in streams.values():
             posix.close(stream.worker_end)
+        # Only now: neither the worker nor the notifier is to inherit the file.
+        for file in files:
+            file.open()
         ended = False
         while not ended:
             for stream in streams.values():
                 stream.listen(poll)
-            for fd in _wait(poll, journals):
+            for fd in _wait(poll, journals, files):
                 if fd == pidfd:
                     ended = True
                 elif fd == wakes:
@@ -138,20 +144,23 @@ class Pump:
         self._tap = None
 
 
-def _wait(poll: "select.poll", journals: "list[Journaled]") -> "list[int]":
+def _wait(poll: "select.poll", journals: "list[Journaled]", files: "list[Filed]") -> "list[int]":
     """Wait for what ``poll`` reports, and for journald where lines wait for it; return what came.
 
-    Send more lines on the way.
+    Send more lines on the way, and write the beginnings of lines that have waited in ``files``.
     """
     waiting = [journal.wanted() for journal in journals if journal.waits]
     for fd, event, _ in waiting:
         poll.register(fd, event)
     pauses = [pause for _, _, pause in waiting]
+    pauses += [pause for pause in map(Filed.pause, files) if pause is not None]
     ready = [fd for fd, _ in poll.poll(min(pauses) if pauses else None)]
     for fd, _, _ in waiting:
         poll.unregister(fd)  # now: the stream may be closed next
     for journal in journals:
         journal.advance()
+    for file in files:
+        file.advance()
     return ready
 
 
@@ -161,4 +170,4 @@ def _finish(journals: "list[Journaled]") -> None:
         journal.finish()
     poll = select.poll()
     while any(journal.waits for journal in journals):
-        _wait(poll, journals)
+        _wait(poll, journals, [])

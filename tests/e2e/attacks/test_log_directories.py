@@ -85,6 +85,10 @@ def test_a_link_of_another_user_is_refused_from_the_start(machine: Machine, shop
     assert machine.run(["ls", "-A", VICTIM]).out == ""
     machine.run(f"rm {shop}/log && mkdir {shop}/log", user="www-data")
     wait_for(lambda: machine.exists(f"{shop}/log/job"), 20, "lines in the right directory")
+    machine.run(f"ln -sf {VICTIM}/job {shop}/log/job", user="www-data")
+    refused = f"{shop}/log/job: user 33 decides where job leads: lines are dropped"
+    wait_for(lambda: refused in machine.run(said).out, 20, refused)
+    assert machine.run(["ls", "-A", VICTIM]).out == ""
 
 
 def test_a_link_of_root_leads_where_root_says(machine: Machine, shop: str) -> None:

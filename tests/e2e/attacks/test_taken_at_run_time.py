@@ -44,8 +44,11 @@ def test_transient_units(machine: Machine, unit: str) -> None:
     before = show(machine, unit, "MainPID", "FragmentPath")
     assert f"/run/systemd/transient/{unit}: systemd has this unit" in update(machine, "trans")
     assert show(machine, unit, "MainPID", "FragmentPath") == before
-    configure(machine, "[program:other]\ncommand=sleep 1000\nuser=www-data\n")
-    machine.run(["wctl", "update"])
+    configure(machine, "[program:other]\ncommand=sleep 1000\nuser=www-data\n", "other")
+    beside = machine.run(["wctl", "update"], check=False)
+    assert (beside.code, "other@00: started\n" in beside.out) == (1, True)
+    assert beside.err.splitlines()[-1].startswith("trans: not installed, because of the error in")
+    machine.run("rm /etc/wctl/conf.d/other.conf; wctl update", check=False)
     machine.run(["systemctl", "stop", unit])
     configure(machine, "[program:trans]\ncommand=sleep 1000\nuser=www-data\n")
     machine.run(["wctl", "update"])

@@ -83,6 +83,29 @@ def test_options_stand_before_or_after_the_verb(tmp_path: Path) -> None:
     assert before.stdout.startswith("# x@.service\n")
 
 
+def test_check_condenses_what_has_no_effect(tmp_path: Path) -> None:
+    """The options of a section without effect are one line; -v and --json show each of them."""
+    file = tmp_path / "x.conf"
+    file.write_text(
+        "[supervisord]\nlogfile=/l\npidfile=/p\n[program:x]\ncommand=/bin/true\nuser=0\n"
+    )
+
+    def lines(*options: str) -> list[str]:
+        shown = run("check", "-c", str(file), *options).stdout.splitlines()
+        return [line for line in shown if "no-effect" in line]
+
+    each = [
+        f"{file}:{line}: [supervisord] {key}:" for line, key in ((2, "logfile"), (3, "pidfile"))
+    ]
+    (short,) = lines()
+    assert short == (
+        f"{file}:2: [supervisord]: warning: 2 options have no effect in wctl: logfile, pidfile;"
+        " 'wctl check -v' shows each [no-effect]"
+    )
+    assert [line[: len(start)] for line, start in zip(lines("-v"), each)] == each
+    assert len(lines("--json")) == 2
+
+
 def test_units_name_the_whole_path_of_their_source(tmp_path: Path) -> None:
     """Units name the absolute path of their source.
 

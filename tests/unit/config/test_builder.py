@@ -171,8 +171,18 @@ _TOGETHER = "false, but stopasgroup is true; expected true, or no killasgroup [b
     ("lines", "expected"),
     [
         (
-            "numprocs=-1\ndirectory=/%(numprocs)d",
-            f"numprocs: '-1': {_WHOLE} 0 to 10000 [bad-value]",
+            "numprocs=many\ndirectory=/%(numprocs)d",
+            f"numprocs: 'many': {_WHOLE} 0 to 10000 [bad-value]",
+        ),
+        (
+            f"startretries={'9' * 49}",
+            f"startretries: warning: '{'9' * 49}': wctl counts to 10000000, and uses that"
+            " [number-clamped]",
+        ),
+        (
+            "stdout_logfile_backups=-1",
+            "stdout_logfile_backups: warning: '-1': less than 0 means 0, in Supervisor too"
+            " [number-clamped]",
         ),
         (
             f"nice={'9' * 100}",
@@ -186,6 +196,16 @@ _TOGETHER = "false, but stopasgroup is true; expected true, or no killasgroup [b
         ("command=", "command: empty, expected the command to run [bad-value]"),
         ("command='' a", "command: empty, expected the command to run [bad-value]"),
         ("command='a", "command: \"'a\": no closing quotation [bad-value]"),
+        (
+            "command=sh -c 'a ; b'",
+            "command: \"sh -c 'a\": no closing quotation; what follows ' ;' is a comment, also"
+            " within quotes [bad-value]",
+        ),
+        (
+            'user="www-data"',
+            "user: '\"www-data\"': expected the name or the number of a user; the quotes are part"
+            " of the value, leave them out [bad-value]",
+        ),
         (
             "user=%(ENV_OWN)s",
             "user: '%(ENV_OWN)s': %(ENV_OWN)s is not known here, did you mean %(ENV_HOME)s?"
@@ -208,6 +228,11 @@ _TOGETHER = "false, but stopasgroup is true; expected true, or no killasgroup [b
         ),
         ("directory=srv", f"directory: 'srv': {_PATH}"),
         ("stdout_logfile=x.log", f"stdout_logfile: 'x.log': {_PATH}"),
+        (
+            'stdout_logfile="/x"',
+            "stdout_logfile: '\"/x\"': expected an absolute path; %(here)s is the directory of this"
+            " file; the quotes are part of the value, leave them out [bad-value]",
+        ),
         ("stderr_logfile=~me/x", f"stderr_logfile: '~me/x': {_PATH}"),
         ("autostrat=1", "autostrat: warning: unknown key, did you mean autostart? [unknown-key]"),
         (
@@ -215,6 +240,13 @@ _TOGETHER = "false, but stopasgroup is true; expected true, or no killasgroup [b
             "socket: warning: unknown key, expected in [fcgi-program:x] only [unknown-key]",
         ),
         ("zzz=1", "zzz: warning: unknown key [unknown-key]"),
+        ("port=1", "port: warning: unknown key [unknown-key]"),
+        (
+            "depends_on=y",
+            "depends_on: warning: unknown key; Supervisor ignores it; wctl has after, requires and"
+            " wants [unknown-key]",
+        ),
+        ("retry=3", "retry: warning: unknown key; use startretries [unknown-key]"),
         (
             "stderr_syslog=1",
             "stderr_syslog: warning: without effect in wctl; use ForwardToSyslog= in"

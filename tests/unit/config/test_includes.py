@@ -107,21 +107,36 @@ def test_a_file_that_is_read_twice_is_reported_once(tmp_path: Path) -> None:
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
-    """Each unreadable file is an error that names the file, and wctl reads the others."""
+    """As in Supervisor, an included file that cannot be read is skipped; a warning names it.
+
+    A file that the user names is an error. wctl reads the others in both cases.
+    """
     main = write(
         tmp_path, {"main": f"[include]\nfiles=conf.d/*\n{X}", "conf.d/c": Y, "conf.d/d/e": Z}
     )
     (tmp_path / "conf.d/a").symlink_to("nonesuch")
     (tmp_path / "conf.d/b").symlink_to("b")
     config = load([tmp_path / "none", main], ENVIRON)
-    begin, end = "cannot read this configuration file", "[unreadable]"
+    why = "skipped, as in Supervisor"
     assert findings(tmp_path, config) == [
-        f"conf.d/a: {begin}: No such file or directory {end}",
-        f"conf.d/b: {begin}: Too many levels of symbolic links {end}",
-        f"conf.d/d: {begin}: not a regular file {end}",
-        f"none: {begin}: No such file or directory {end}",
+        f"main:2: [include] files: warning: conf.d/a: {why}: No such file or directory [include]",
+        f"main:2: [include] files: warning: conf.d/b: {why}: Too many levels of symbolic links"
+        " [include]",
+        f"main:2: [include] files: warning: conf.d/d: {why}: not a regular file [include]",
+        "none: cannot read this configuration file: No such file or directory [unreadable]",
     ]
     assert [program.title for program in config.programs] == ["x", "y"]
+    # Their programs may be missing by mistake, unlike those of a directory such as conf.d/disabled.
+    assert config.skipped == tuple(str(tmp_path / "conf.d" / name) for name in "ab")
+    assert config.lacks.startswith(f"cannot read {tmp_path}/conf.d/a, ")
+
+
+def test_a_directory_in_the_place_of_a_file(tmp_path: Path) -> None:
+    """A directory whose name is that of a file may stand for a file that was not mounted."""
+    main = write(tmp_path, {"main": f"[include]\nfiles=conf.d/*.conf\n{X}", "conf.d/d.conf/e": Z})
+    config = load([main], ENVIRON)
+    assert config.skipped == (str(tmp_path / "conf.d/d.conf"),)
+    assert not config.errors
 
 
 def test_sections_of_all_files_are_one(tmp_path: Path) -> None:

@@ -192,3 +192,23 @@ def test_outline_of_no_text(data: bytes) -> None:
     """Data that is not text has no outline; the error says why."""
     with pytest.raises(ValueError, match=r"not UTF-8|NUL byte|byte order mark"):
         ini.outline(data)
+
+
+@pytest.mark.parametrize(
+    ("data", "headers"),
+    [
+        (b"[a]\nx=[b]\n; [c]\n [program:d] ; e\n", {"a", "program:d"}),
+        (b"[program:a\nx=1\rprogram:b]\r\nx]=1\n", {"program:a", "program:b", "x"}),
+        (b"[program:a]\n\xff\n[group:\xff]\n\0", {"program:a", "group:\ufffd"}),
+        (b"what\n", set()),
+    ],
+)
+def test_headers_of_a_damaged_file(data: bytes, headers: set[str]) -> None:
+    """Even a file that wctl cannot understand shows which sections it seems to have."""
+    assert ini.headers(data) == headers
+
+
+@pytest.mark.parametrize("data", [b"[" * 1_000_000, b" " * 1_000_000, b"a:" * 500_000])
+def test_headers_are_found_in_a_moment(data: bytes) -> None:
+    """The time grows with the length of a line, not with its square."""
+    assert len(ini.headers(data)) <= 1

@@ -79,9 +79,7 @@ def test_environment_of_supervisord(tmp_path: Path) -> None:
 
 def test_what_is_wrong_in_supervisord(tmp_path: Path) -> None:
     """wctl reports every bad value of [supervisord], only in that section."""
-    text = (
-        "[supervisord]\numask=9\nuser=a b\nminfds=-1\nminprocs=x\nenvironment=A=%(process_num)d\n"
-    )
+    text = "[supervisord]\numask=9\nuser=a b\nminfds=y\nminprocs=x\nenvironment=A=%(process_num)d\n"
     text += "directory=srv\n"
     config = configured(tmp_path, text + X)
     assert [
@@ -157,6 +155,30 @@ def test_groups(tmp_path: Path) -> None:
     assert found == [("x", "a\\x2bb", "a+b"), ("y", "a\\x2bb", "a+b"), ("z", "z", "z")]
 
 
+def test_groups_as_supervisor_reads_them(tmp_path: Path) -> None:
+    """The list of programs may use names, and name a program twice; a group may be empty."""
+    text = (
+        f"[program:value]\n{CAT}{X}[supervisord]\nenvironment=LIST='x, x'\n"
+        "[group:a]\nprograms=%(ENV_LIST)s\n[group:b]\nprograms=%(ENV_PLAIN)s\n[group:c]\n"
+    )
+    config = configured(tmp_path, text)
+    assert [finding.code for finding in config.diagnostics] == ["empty-group"]
+    assert [(group.title, group.programs) for group in config.groups] == [
+        ("a", ("x",)),
+        ("b", ("value",)),
+    ]
+
+
+def test_a_group_with_the_name_of_its_program(tmp_path: Path) -> None:
+    """The group's units have another name; workers see the name that they see in Supervisor."""
+    config = configured(tmp_path, f"{X}{Y}[group:x]\nprograms=y,x\npriority=5\n")
+    (group,) = config.groups
+    assert (group.name, group.title, group.programs) == ("x-group", "x", ("y", "x"))
+    found = [(program.name, program.group, program.group_title) for program in config.programs]
+    assert found == [("x", "x-group", "x"), ("y", "x-group", "x")]
+    assert [len(level) for level in config.levels()] == [2]
+
+
 def test_levels(tmp_path: Path) -> None:
     """Programs start by their group's priority, then by their own; equals start together."""
     config = configured(
@@ -172,6 +194,7 @@ def test_levels(tmp_path: Path) -> None:
     ] == [["x", "y"]]
 
 
+_NO_PROGRAMS = "no programs, so the group has no effect; expected a list of programs [empty-group]"
 _NAME = "expected a name without blanks, control characters, ':' and '/'"
 
 
@@ -187,10 +210,13 @@ _NAME = "expected a name without blanks, control characters, ':' and '/'"
             "5: [group:g] programs: there is no [program:workr], did you mean worker?"
             " [unknown-program]",
         ),
-        ("[group:g]\n", "1: [group:g] programs: missing, expected a list of programs [missing]"),
+        ("[group:g]\n", f"1: [group:g] programs: warning: {_NO_PROGRAMS}"),
+        ("[group:g]\nprograms=\n", f"2: [group:g] programs: warning: {_NO_PROGRAMS}"),
         (
-            "[group:g]\nprograms=\n",
-            "2: [group:g] programs: missing, expected a list of programs [missing]",
+            "[group:g]\nprograms=%(ENV_NONESUCH)s\n",
+            "2: [group:g] programs: '%(ENV_NONESUCH)s': %(ENV_NONESUCH)s is not known here,"
+            " expected one of %(host_node_name)s, %(here)s, or %(ENV_X)s for a variable X that is"
+            " set [bad-value]",
         ),
         (
             f"{X}{Y}[group:g]\nprograms=x\n[group: g]\nprograms=y\n",
@@ -208,13 +234,18 @@ _NAME = "expected a name without blanks, control characters, ':' and '/'"
         ),
         (
             f"{X}{Y}[group:x]\nprograms=x,y\n",
-            "5: [group:x]: a program has this name, and both would be the same target, expected"
+            "5: [group:x]: warning: a program of the group has this name, so wctl calls the group"
+            " x-group [group-renamed]",
+        ),
+        (
+            f"{X}{Y}[program:x-group]\n{CAT}[group:x]\nprograms=x,y\n",
+            "7: [group:x]: a program has this name, and both would be the same target, expected"
             " another name [name]",
         ),
         (
             f"{X}[group:g]\nprograms=x\npriority=high\n",
-            "5: [group:g] priority: 'high': expected a whole number from -1000000 to 1000000"
-            " [bad-value]",
+            "5: [group:g] priority: 'high': expected a whole number from"
+            " -1000000000000000 to 1000000000000000 [bad-value]",
         ),
         (
             f"{X}[group:a b]\nprograms=x\n",

@@ -110,6 +110,8 @@ def test_queues_that_no_transport_reads(
     ("command", "console", "transports"),
     [
         ("php bin/console messenger:consume async -vv", ("php", "bin/console"), ("async",)),
+        ("bin/console messenger:consume a -l 10 -m128M b", ("bin/console",), ("a", "b")),
+        ("nice php /a/console messenger:consume a", ("nice", "php", "/a/console"), ("a",)),
         (
             "php -d x=1 /a/console messenger:consume --limit 10 high low --sleep=1",
             ("php", "-d", "x=1", "/a/console"),
@@ -128,6 +130,19 @@ def test_console_of_a_worker(
 def test_other_workers_have_no_console(tmp_path: Path) -> None:
     """A program that is not Symfony's has no console, so doctor asks it nothing."""
     assert messenger.console_of(program(tmp_path, "command=php artisan queue:work")) is None
+    # Only the shell knows in which directory it runs the console.
+    line = "command=sh -c 'cd /srv && php bin/console messenger:consume async'"
+    assert messenger.console_of(program(tmp_path, line)) is None
+
+
+def test_php_is_the_interpreter(tmp_path: Path) -> None:
+    """Doctor asks the PHP that runs the console, whatever stands before it."""
+    for line, php in (
+        ("nice -n 5 /opt/php bin/console messenger:consume a", "/opt/php"),
+        ("bin/console messenger:consume a", "php"),
+    ):
+        console = messenger.console_of(program(tmp_path, f"command={line}"))
+        assert console is not None and console.php == php
 
 
 def test_where_php_is_missing_nothing_is_said_of_the_database(tmp_path: Path) -> None:

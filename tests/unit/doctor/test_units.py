@@ -38,7 +38,7 @@ def finding(tmp_path: Path, directory: Path, *barred: Path) -> Finding:
     """Returns what doctor says about a directory into which the program's user cannot write."""
     found = program(tmp_path, f"command=true\nuser=daemon\nstdout_logfile={directory}/x.log")
     runner = cast("Runner", Closed(found, *barred))
-    (said,) = units.log_directories(runner, Commands(user=False, files=()))
+    (said,) = units.log_files(runner, Commands(user=False, files=()))
     return said
 
 

@@ -160,7 +160,75 @@ def test_changes_are_named(tmp_path: Path) -> None:
         "[program:z]\ncommand=c\nstdout_logfile=NONE\nstderr_logfile=NONE\n",
     )
     found = migrate(main, tmp_path / "wctl", {"STAGE": "prod"})
-    assert [name for name, _ in found.changes] == ["x", "y", str(main)]
+    assert [(name, change.split()[0]) for name, change in found.changes] == [
+        ("x", "output"),
+        ("y", "output"),
+        ("y", "new"),
+        ("all programs", "after"),
+        (str(main), "%(ENV_STAGE)s"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "change"),
+    [
+        ("stdout_logfile=/l\nuser=www-data\n", "new log files belong to www-data"),
+        ("stdout_logfile=/l\nlog=journal\n", ""),
+        ("stopwaitsecs=3600\n", "a reboot waits up to 1 h for a worker to stop"),
+        ("stopwaitsecs=90\n", ""),
+        ("directory=/srv\n", ""),
+        ("[supervisord]\ndirectory=/srv\n", "the directory is /srv, which supervisord enters only"),
+        ("[unix_http_server]\nfile=/s\n", "SUPERVISOR_SERVER_URL is missing"),
+        ("serverurl=http://s\n[unix_http_server]\nfile=/s\n", ""),
+        ("[program:y]\ncommand=b\n", ""),
+        ("priority=1\n[program:y]\ncommand=b\n", "a program starts when those with a lower"),
+        ("[eventlistener:e]\ncommand=b\nevents=TICK_60\n", "wctl does not run it"),
+    ],
+)
+def test_each_change_is_named_where_it_is_one(tmp_path: Path, options: str, change: str) -> None:
+    """The report names what changes beside the output and the end of children, and only that."""
+    everywhere = "stderr_logfile=NONE\nkillasgroup=true\n"
+    main = write(tmp_path, main=f"[program:x]\ncommand=a\n{everywhere}{options}")
+    found = migrate(main, tmp_path / "wctl", ENVIRON).changes
+    told = [what for _, what in found if not what.startswith(("output ", "after stopwaitsecs"))]
+    assert len(told) == bool(change)
+    assert "".join(told).startswith(change)
+
+
+def test_the_places_are_those_of_the_copies(tmp_path: Path) -> None:
+    """The check of the imported programs finds everything in files and lines that will exist."""
+    main = write(tmp_path, main="[program:x]\ncommand=a\n[group:g]\nprograms=x\nfoo=1\n")
+    config = migrate(main, tmp_path / "wctl", ENVIRON).config
+    target = str(tmp_path / "wctl/conf.d/supervisord.conf")
+    (program,) = config.programs
+    assert {place.file for place in program.places.values()} == {target}
+    assert (program.place_of("command").line, config.groups[0].place.line) == (4, 5)
+    assert [(each.place.file, each.place.line) for each in config.diagnostics] == [(target, 7)]
+    assert config.files == (target,)
+
+
+def test_a_second_import_has_files_of_its_own(tmp_path: Path) -> None:
+    """A copy never replaces that of another source; the same source has the same copy again."""
+    wctl = tmp_path / "wctl"
+    for number in "123":
+        (tmp_path / number).mkdir()
+        main = write(tmp_path / number, main=f"[program:x{number}]\ncommand=a\n")
+        for _ in range(2):
+            for copy in migrate(main, wctl, ENVIRON).copies:
+                copy.target.parent.mkdir(parents=True, exist_ok=True)
+                copy.target.write_text(copy.text)
+    names = ["supervisord-2.conf", "supervisord-3.conf", "supervisord.conf"]
+    assert sorted(path.name for path in (wctl / "conf.d").iterdir()) == names
+
+
+def test_an_error_of_wctls_own_files_is_no_obstacle(tmp_path: Path) -> None:
+    """Only errors of the imported files, or that come with them, are in the way of an import."""
+    ours = tmp_path / "wctl/conf.d/ours.conf"
+    ours.parent.mkdir(parents=True)
+    ours.write_text("[program:y]\nnumprocs=z\n")
+    main = write(tmp_path, main="[program:x]\ncommand=a\n")
+    found = migrate(main, tmp_path / "wctl", ENVIRON)
+    assert [program.title for program in found.config.programs] == ["x"]
 
 
 def test_wctls_own_defaults_do_not_come_with_an_import(tmp_path: Path) -> None:

@@ -72,6 +72,52 @@ def test_clean_end_before_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert last_exit(tmp_path, monkeypatch, [early, failed, result], "1") == "exit status 3"
 
 
+RUN = {"INVOCATION_ID": "1"}
+BEGUN = {**RUN, "MESSAGE_ID": "7d4958e842da4a758f6c1cdc7b36dcc5", "MESSAGE": "Starting w@00"}
+ENDED = {**FAILED, **RUN, "UNIT_RESULT": "protocol"}
+
+
+def killed(name: str) -> dict[str, str]:
+    """Returns the entry about a process that is left when the first one ends."""
+    return {**RUN, "MESSAGE": f"w@00.service: Killing process 7 ({name}) with signal SIGKILL."}
+
+
+def waits(text: str, identifier: str = "wctl") -> dict[str, str]:
+    """Returns an entry of the wrapper."""
+    return {"SYSLOG_IDENTIFIER": identifier, "MESSAGE": f"w@00.service: {text}"}
+
+
+@pytest.mark.parametrize(
+    ("found", "seconds", "left"),
+    [
+        ([BEGUN, ENDED], 1.0, ""),
+        ([BEGUN, killed("python3"), ENDED], 2.0, ""),
+        ([BEGUN, killed("sleep"), ENDED], 2.0, "sleep"),
+        ([BEGUN, killed("python3.11"), killed("python3"), ENDED], 3.0, "python3"),
+        ([BEGUN, killed("a (b) c"), killed("python3"), ENDED], 3.0, "a (b) c"),
+        ([BEGUN, waits("failed start 2 of 4, next try in 1 s"), ENDED, ENDED], 1.0, ""),
+        ([BEGUN, waits("failed start 2 of 4, next try in 9 s"), ENDED], 0.0, ""),
+        ([BEGUN, waits("next try in 9 s", "w@00"), ENDED], 2.0, ""),
+        ([BEGUN, waits(killed("sleep")["MESSAGE"]), ENDED], 2.0, ""),
+        ([ENDED], None, ""),
+        ([BEGUN, {**FAILED, **RUN, "UNIT_RESULT": "exit-code"}], None, ""),
+        ([BEGUN, {**FAILED, "UNIT_RESULT": "protocol"}], None, ""),
+        ([], None, ""),
+    ],
+)
+def test_early_run(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    found: list[dict[str, str]],
+    seconds: float | None,
+    left: str,
+) -> None:
+    """The wait before a try is no part of the worker's life, and the notifier is no part of it."""
+    timed = [{**e, "__REALTIME_TIMESTAMP": f"{i}000000"} for i, e in enumerate(found, start=1)]
+    stand_in(tmp_path, monkeypatch, timed)
+    assert exits.early_run("w@00.service", user=False) == exits.EarlyRun(seconds, left)
+
+
 def test_a_journal_that_fails_is_asked_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

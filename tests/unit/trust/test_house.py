@@ -19,8 +19,9 @@ ROOMS = {"trust", "wrapper"}  # the wrapper runs as the worker's user
 LOOKS = {"stat", "exists", "is_file", "is_dir", "iterdir", "isfile", "isdir", "listdir", "scandir"}
 # Modules with the number of their look-ups, and why these may go round trust.
 LOOKING = {
+    "check/commands.py": (1, "whether there is a command; errors are caught"),
     "check/foreign.py": (1, "whether there is what trust examines next"),
-    "check/machine.py": (2, "tells who may enter; errors are caught"),
+    "check/machine.py": (3, "tells who may enter, and a file's type; errors are caught"),
     "cli/terminal.py": (1, "our own descriptors in /proc"),
     "cli/run_as.py": (2, "/run/systemd, and the file of a unit that systemd has loaded"),
     "cli/first_steps.py": (1, "a file of a package"),

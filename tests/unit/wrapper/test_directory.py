@@ -9,7 +9,7 @@ from typing import Callable
 
 import pytest
 
-from wctl.wrapper.directory import Directory, reach
+from wctl.wrapper.directory import Directory, locate, reach
 
 Give = Callable[[Path], Path]
 NOBODY = 65534
@@ -100,11 +100,63 @@ def test_a_link_in_a_directory_for_all_leads_nowhere(tmp_path: Path, give: Give)
         reach(str(give(link)))
 
 
-def test_links_that_go_round_are_an_error(tmp_path: Path, give: Give) -> None:
+def located(path: Path) -> str:
+    """Returns the real path that locate() finds."""
+    fd, name = locate(str(path))
+    try:
+        return str(Path(f"/proc/self/fd/{fd}").readlink() / name)
+    finally:
+        os.close(fd)
+
+
+@as_root
+@pytest.mark.parametrize("user", [0, 12345])
+def test_links_of_a_file_are_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, user: int
+) -> None:
+    """A file is found at the end of root's links, absolute, relative and through others."""
+    monkeypatch.setattr(posix, "geteuid", lambda: user)
+    (tmp_path / "logs" / "deep").mkdir(parents=True)
+    (tmp_path / "dir").symlink_to("logs")
+    (tmp_path / "absolute").symlink_to(tmp_path / "dir/deep/x.log")
+    (tmp_path / "relative").symlink_to("dir/deep/../y.log")
+    (tmp_path / "logs" / "deep" / "x.log").symlink_to("z.log")
+    assert located(tmp_path / "absolute") == str(tmp_path / "logs/deep/z.log")
+    assert located(tmp_path / "relative") == str(tmp_path / "logs/y.log")
+    assert located(tmp_path / "none") == str(tmp_path / "none")
+
+
+def test_a_link_of_another_user_leads_only_to_his_files(app: Path, give: Give) -> None:
+    """Root follows the link of a file by the rule for directories."""
+    (app / "log").mkdir()
+    give(app / "log")
+    for name, target in (("mine", "log/x.log"), ("etc", "/etc/x.log"), ("up", "../x.log")):
+        (app / name).symlink_to(target)
+        give(app / name)
+    assert located(app / "mine") == str(app / "log/x.log")
+    for name in ("etc", "up"):
+        with pytest.raises(PermissionError, match=r"user \d+ decides where"):
+            locate(str(app / name))
+
+
+@as_root
+def test_a_link_of_a_file_in_a_directory_for_all_leads_nowhere(tmp_path: Path, give: Give) -> None:
+    """In a directory such as /tmp, another user's link would begin in root's."""
+    tmp_path.chmod(0o1777)
+    link = tmp_path / "log"
+    link.symlink_to("trap")
+    with pytest.raises(PermissionError, match="decides where log leads"):
+        locate(str(give(link)))
+
+
+@pytest.mark.parametrize("find", [reach, locate])
+def test_links_that_go_round_are_an_error(
+    tmp_path: Path, give: Give, find: Callable[[str], object]
+) -> None:
     """A link to itself ends with an error."""
     (tmp_path / "a").symlink_to("a")
     with pytest.raises(OSError, match="too many links"):
-        reach(str(tmp_path / "a"))
+        find(str(tmp_path / "a"))
 
 
 def test_a_file_on_the_way_is_an_error(tmp_path: Path, give: Give) -> None:
@@ -141,11 +193,16 @@ def test_no_descriptor_is_lost(tmp_path: Path, app: Path, give: Give) -> None:
     """Success and refusal leave no descriptor open."""
     (app / "etc").symlink_to("/etc")
     give(app / "etc")
-    directory = Directory(str(app))
+    (app / "mine").symlink_to("log")
+    give(app / "mine")
+    directory = Directory(str(app / "mine"))
     before = os.listdir("/proc/self/fd")
     directory.open()
     directory.close()
     for path in (app / "etc", app / "missing" / "log", app / "etc" / "passwd"):
         with pytest.raises(OSError):
             reach(str(path))
+    for name in ("etc", "etc/x.log", "none/x.log"):
+        with pytest.raises(OSError):
+            locate(str(app / name))
     assert os.listdir("/proc/self/fd") == before

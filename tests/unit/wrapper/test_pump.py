@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from wctl.wrapper import outputs as output_module
 from wctl.wrapper import pump as pump_module
 from wctl.wrapper.command_line import Options
 from wctl.wrapper.journald import Journal
-from wctl.wrapper.outputs import Journaled, LogFile
+from wctl.wrapper.outputs import Filed, Journaled, LogFile
 from wctl.wrapper.pump import Pump
 from wctl.wrapper.rotation import RotatedFile
 
@@ -248,9 +249,10 @@ class Reader:
 def pumped(monkeypatch: pytest.MonkeyPatch, log: Path, address: Path, script: bytes) -> None:
     """Runs a worker that writes ``script``, with its output in a file and in a journal."""
 
-    def outputs(*_arguments: object, **_options: object) -> list[LogFile | Journaled]:
+    def outputs(*_arguments: object, **_options: object) -> list[Filed | Journaled]:
         journal = Journal(str(address), "x@00", "x@00.service", 30)
-        return [LogFile("x@00", RotatedFile(str(log), 0, 0)), Journaled(journal, "x@00", None)]
+        file = LogFile("x@00", RotatedFile(str(log), 0, 0))
+        return [Filed(file), Journaled(journal, "x@00", None)]
 
     monkeypatch.setattr(pump_module, "outputs", outputs)
     options = Options()
@@ -312,23 +314,100 @@ def test_unwritable_file_drops_whole_lines_and_says_how_many(
     """The wrapper logs the first failure and its end; the line that was cut stays apart."""
     monkeypatch.delenv("JOURNAL_STREAM", raising=False)
     path = tmp_path / "a.log"
-    file = RotatedFile(str(path), 0, 0)
-    log = LogFile("x@00", file)
+    log = LogFile("x@00", RotatedFile(str(path), 0, 0))
     log.write(b"one\nbeginn")
     path.rename(tmp_path / "kept")
     path.mkdir()
-    file._next_look = 0.0
-    log.write(b"ing\ntwo\n")
+    log.write(b"ing\ntwo\n", new_line=False)
     log.write(b"three\nfo")
     path.rmdir()
     (tmp_path / "kept").rename(path)
     log._next_try = 0.0
-    log.write(b"ur\nfive\n")
-    assert path.read_bytes() == b"one\nbeginn\nfive\n"
+    log.write(b"ur\nfive\n", new_line=False)
+    log.write(b"six\n")
+    assert path.read_bytes() == b"one\nbeginn\nfive\nsix\n"
     assert capfd.readouterr().err.splitlines() == [
         f"x@00: {path}: Is a directory: lines are dropped",
         f"x@00: {path}: 4 lines (19 bytes) were dropped",
     ]
+
+
+def test_a_file_that_cannot_be_made_is_told_at_once(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The note comes before the first line, once; and one more when lines are written again."""
+    monkeypatch.delenv("JOURNAL_STREAM", raising=False)
+    path = tmp_path / "a.log"
+    path.mkdir()
+    log = LogFile("x@00", RotatedFile(str(path), 0, 0), journal=True)
+    log.open()
+    path.rmdir()
+    log.write(b"too early\n")
+    assert not path.exists()
+    log._next_try = 0.0
+    log.write(b"one\n")
+    log.write(b"two\n")
+    log.close()
+    assert path.read_bytes() == b"one\ntwo\n"
+    there = "dropped from the file; the journal has them"
+    assert capfd.readouterr().err.splitlines() == [
+        f"x@00: {path}: Is a directory: lines are {there}",
+        f"x@00: {path}: 1 lines (10 bytes) were {there}",
+    ]
+
+
+def test_a_file_that_can_be_opened_again_is_there_without_a_line(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The wrapper tries again by itself, but only to open: a full disk shows when it writes."""
+    monkeypatch.delenv("JOURNAL_STREAM", raising=False)
+    path = tmp_path / "a.log"
+    path.mkdir()
+    log = LogFile("x@00", RotatedFile(str(path), 0, 0))
+    file = Filed(log)
+    file.open()
+    assert file.pause() is not None
+    path.rmdir()
+    log._next_try = 0.0
+    file.advance()
+    assert path.is_file()
+    assert file.pause() is None
+    assert capfd.readouterr().err.endswith(f"{path}: 0 lines (0 bytes) were dropped\n")
+    log._file._maxbytes = 1
+    monkeypatch.setattr(RotatedFile, "_append", lambda *_: os.write(-1, b""))
+    file.write(b"lost\n")
+    assert file.pause() is None
+
+
+def test_the_beginning_of_a_line_waits_for_the_rest(tmp_path: Path) -> None:
+    """Another process's line comes between two lines, not into one; a prompt is there soon."""
+    path = tmp_path / "a.log"
+    mine, other = (Filed(LogFile("x@00", RotatedFile(str(path), 0, 0))) for _ in range(2))
+    mine.write(b"one\nbegin")
+    other.write(b"other\n")
+    assert mine.pause() is not None
+    mine.write(b"ning\nprompt> ")
+    assert path.read_bytes() == b"one\nother\nbeginning\n"
+    mine.advance()  # too early
+    assert path.read_bytes().endswith(b"ning\n")
+    mine._until = 0.0
+    mine.advance()
+    assert mine.pause() is None
+    other.write(b"other\n")
+    mine.write(b"yes\nend")
+    mine.close()
+    assert path.read_bytes() == b"one\nother\nbeginning\nprompt> \nother\nyes\nend"
+
+
+def test_a_very_long_line_does_not_wait(tmp_path: Path) -> None:
+    """What waits for the end of a line takes little memory."""
+    path = tmp_path / "a.log"
+    file = Filed(LogFile("x@00", RotatedFile(str(path), 0, 0)))
+    for _ in range(9):
+        file.write(b"x" * (1 << 15))
+    assert path.read_bytes() == b"x" * (9 << 15)
+    file.write(b"\n")
+    assert path.read_bytes() == b"x" * (9 << 15) + b"\n"
 
 
 def test_a_new_reason_is_told(
@@ -336,14 +415,11 @@ def test_a_new_reason_is_told(
 ) -> None:
     """While lines are dropped, the wrapper logs each reason when it begins, and not at each try."""
     monkeypatch.delenv("JOURNAL_STREAM", raising=False)
-    directory = tmp_path / "logs"
-    directory.mkdir()
-    path = directory / "a.log"
-    file = RotatedFile(str(path), 0, 0)
-    log = LogFile("x@00", file)
+    path = tmp_path / "a.log"
+    log = LogFile("x@00", RotatedFile(str(path), 0, 0))
 
     def write() -> None:
-        file._next_look = log._next_try = 0.0
+        log._next_try = 0.0
         log.write(b"line\n")
 
     write()
@@ -352,13 +428,12 @@ def test_a_new_reason_is_told(
     write()
     write()
     path.rmdir()
-    directory.rmdir()
-    directory.symlink_to(tmp_path)
+    path.symlink_to(path)
     write()
     write()
     assert capfd.readouterr().err.splitlines() == [
         f"x@00: {path}: Is a directory: lines are dropped",
-        f"x@00: {path}: its directory was replaced by a link: lines are dropped",
+        f"x@00: {path}: its path has too many links: lines are dropped",
     ]
     log.close()
 
@@ -416,6 +491,65 @@ def test_a_workers_bytes_are_exact(tmp_path: Path, joined: bool) -> None:
     else:
         assert (tmp_path / "out.log").read_bytes() == b"".join(HOSTILE)
         assert (tmp_path / "err.log").read_bytes() == b"".join(HOSTILE)
+
+
+@pytest.mark.parametrize("spelling", ["out.log", "./out.log"])
+def test_both_streams_in_one_file(tmp_path: Path, spelling: str) -> None:
+    """The lines of both are there, whole, in files of stdout's size."""
+    path = tmp_path / "out.log"
+    options = Options()
+    options.unit = "x@00.service"
+    options.log = "file"
+    options.stdout_file = str(path)
+    options.stderr_file = f"{tmp_path}/{spelling}"
+    options.stdout_maxbytes, options.stdout_backups = 1000, 900
+    options.stderr_maxbytes, options.stderr_backups = 10, 1
+    pump = Pump(options, None)
+    child = os.fork()
+    if child == 0:
+        pump.in_worker({})
+        for number in range(200):
+            os.write(1, b"out %d\nno end" % number)
+            os.write(2, b"err %d\n" % number)
+            os.write(1, b" but now\n")
+        os._exit(0)
+    pump.run(os.pidfd_open(child), os.pipe()[0])
+    os.waitpid(child, 0)
+    files = sorted(tmp_path.iterdir(), key=lambda file: -int(f"0{file.suffix[1:]}".strip("log")))
+    lines = b"".join(file.read_bytes() for file in files).decode().splitlines()
+    assert [line for line in lines if line[0] == "o"] == [f"out {n}" for n in range(200)]
+    assert [line for line in lines if line[0] == "e"] == [f"err {n}" for n in range(200)]
+    assert lines.count("no end but now") == 200 == len(lines) - 400
+    assert {file.stat().st_size > 900 for file in files[:-1]} == {True}
+
+
+def test_the_file_is_there_before_the_worker_writes(tmp_path: Path) -> None:
+    """A worker finds its log file, and does not inherit it."""
+    options = Options()
+    options.unit = "x@00.service"
+    options.log = "file"
+    options.stdout_file = str(tmp_path / "out.log")
+    options.redirect_stderr = True
+    pump = Pump(options, None)
+    done, until = os.pipe()
+    child = os.fork()
+    if child == 0:
+        pump.in_worker({})
+        os.close(until)
+        os.read(done, 1)
+        os._exit(0)
+    os.close(done)
+
+    def there() -> None:
+        while not (tmp_path / "out.log").exists():
+            time.sleep(0.01)
+        os.close(until)
+
+    watcher = threading.Thread(target=there, daemon=True)
+    watcher.start()
+    pump.run(os.pidfd_open(child), os.pipe()[0])
+    os.waitpid(child, 0)
+    assert (tmp_path / "out.log").read_bytes() == b""
 
 
 def test_ends_with_the_worker_though_a_grandchild_holds_the_pipe(tmp_path: Path) -> None:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import fcntl
+import mmap
 import os
 import posix
+import re
+import select
 import signal
+import time
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -175,30 +180,84 @@ def test_no_directory_is_made_where_others_may_write(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("what", ["file", "directory"])
-def test_link_in_its_place_is_refused(tmp_path: Path, what: str) -> None:
-    """The wrapper writes nothing through a link in place of the file or of its directory."""
-    directory = tmp_path / "logs"
-    directory.mkdir()
-    trap = tmp_path / "trap"
-    trap.mkdir()
-    path = directory / "a.log"
+def test_a_link_of_ours_in_its_place_is_followed(tmp_path: Path, what: str) -> None:
+    """After a deployment has moved a link, the next lines are in the new place, and no others."""
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    path = tmp_path / "link"
+    if what == "directory":
+        path = path / "a.log"
     file = RotatedFile(str(path), LIMIT, 3)
-    file.write(b"one\n")
-    if what == "file":
+    for name in ("one", "two"):
+        (tmp_path / "new").symlink_to(f"{name}/a.log" if what == "file" else name)
+        (tmp_path / "new").rename(tmp_path / "link")
+        later(file)
+        file.write(b"in %s\n" % name.encode())
+    assert (tmp_path / "one/a.log").read_bytes() == b"in one\n"
+    assert (tmp_path / "two/a.log").read_bytes() == b"in two\n"
+
+
+def test_a_file_behind_a_link_is_rotated_where_it_is(tmp_path: Path) -> None:
+    """The link stays, so "tail -F" on it goes on; the older files are beside the file itself."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    path = tmp_path / "a.log"
+    path.symlink_to(disk / "b.log")  # which is not there yet
+    file = RotatedFile(str(path), 10, 3)
+    file.write(b"12345678\nabcdefgh\n")
+    assert contents(disk / "b.log") == [b"12345678\n", b"abcdefgh\n"]
+    assert path.is_symlink()
+    assert sorted(os.listdir(tmp_path)) == ["a.log", "disk"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give links away")
+@pytest.mark.parametrize("user", [0, 12345])
+def test_a_link_of_another_user_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, user: int
+) -> None:
+    """Another user's link could lead to a file that is ours alone; root's and our own may."""
+    monkeypatch.setattr(posix, "geteuid", lambda: user)
+    tmp_path.chmod(0o777)
+    trap = tmp_path / "trap"
+    trap.touch()
+    path = tmp_path / "a.log"
+    file = RotatedFile(str(path), 0, 3)
+    os.chown(trap, user, user)
+    for owner in (0, user, 65534):
+        path.symlink_to("trap")
+        os.chown(path, owner, owner, follow_symlinks=False)
+        if owner == 65534:
+            with pytest.raises(OSError, match=r"user 65534 decides where a\.log leads"):
+                file.write(b"one\n")
+        else:
+            file.write(b"one\n")
+            file.close()
         path.unlink()
-        path.symlink_to(trap / "a.log")
-    else:
-        directory.rename(tmp_path / "old")
-        directory.symlink_to(trap)
-    later(file)
-    with pytest.raises(OSError, match="replaced by a link"):
-        file.write(b"two\n")
-    assert list(trap.iterdir()) == []
+    assert trap.read_bytes() == b"one\n" * 2
+
+
+def test_the_file_is_there_before_the_first_line(tmp_path: Path) -> None:
+    """ "tail -f" works as soon as the worker runs; the file has no access for others."""
+    path = tmp_path / "a.log"
+    file = RotatedFile(str(path), LIMIT, 3)
+    file.open()
+    assert path.read_bytes() == b""
+    assert path.stat().st_mode & 0o777 == 0o640
+    path.unlink()
+    path.mkdir()
+    file.close()
+    with pytest.raises(IsADirectoryError):
+        file.open()
 
 
 @pytest.mark.parametrize("kind", [fcntl.LOCK_SH, fcntl.LOCK_EX])
-def test_a_reader_that_locks_the_file_stops_rotation_only(tmp_path: Path, kind: int) -> None:
-    """Who may read a file may lock it (flock(2)): its lines still come, and it grows meanwhile."""
+def test_a_reader_that_locks_the_file_stops_rotation_only(
+    tmp_path: Path, kind: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who may read a file may lock it (flock(2)): its lines still come, and it grows meanwhile.
+
+    A lock that comes and goes is another writer's, and nothing to tell.
+    """
     path = tmp_path / "a.log"
     path.touch()
     reader = os.open(path, os.O_RDONLY)
@@ -207,60 +266,170 @@ def test_a_reader_that_locks_the_file_stops_rotation_only(tmp_path: Path, kind: 
     for _ in range(3):
         file.write(b"12345678\n")
     assert contents(path) == [b"12345678\n" * 3]
+    assert file.blocked is None
+    monkeypatch.setattr(rotation, "_BUSY", 0.0)
+    file.write(b"12345678\n")
     assert file.blocked == "another process has locked it"
     os.close(reader)
     file.write(b"not yet\n")
     file._next_rotation = 0.0
     file.write(b"new\n")
     assert file.blocked is None
-    assert contents(path) == [b"12345678\n" * 3 + b"not yet\n", b"new\n"]
+    assert contents(path) == [b"12345678\n" * 4 + b"not yet\n", b"new\n"]
 
 
-def test_the_lock_of_a_file_that_another_process_rotates(tmp_path: Path) -> None:
-    """Of two processes with one file, one rotates it, and the other goes on in the new one."""
+def test_a_file_system_without_locks_stops_rotation_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as NFS without its lock daemon: no line is lost."""
+
+    def refuse(*_arguments: object) -> None:
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr(rotation, "flock", refuse)
+    path = tmp_path / "a.log"
+    file = RotatedFile(str(path), 10, 3)
+    for _ in range(3):
+        file.write(b"12345678\n")
+    assert contents(path) == [b"12345678\n" * 3]
+    assert file.blocked == "a.log: No locks available"
+
+
+def test_two_objects_take_turns(tmp_path: Path) -> None:
+    """Whoever finds the file full rotates it; the other goes on in the new one, at once."""
     path = tmp_path / "a.log"
     first, second = RotatedFile(str(path), 20, 3), RotatedFile(str(path), 20, 3)
     first.write(b"1: 345678\n")
     second.write(b"2: 345678\n")
     second.write(b"2: more\n")
-    assert second.blocked == "another process has locked it"
-    later(first)
+    first.write(b"1: more\n")
     first.write(b"1: new\n")
-    second.write(b"2: new\n")  # at once, although the next look would be a second later
-    assert [file.blocked for file in (first, second)] == [None, None]
-    before = b"1: 345678\n2: 345678\n2: more\n"
-    assert contents(path) == [before, b"1: new\n2: new\n"]
-    # The second gets the lock of a file that has been moved meanwhile: it moves no other.
+    assert contents(path) == [
+        b"1: 345678\n2: 345678\n", b"2: more\n1: more\n", b"1: new\n"
+    ]  # fmt: skip
+    # The second has lost sight of a file that was moved just now: it moves no other.
+    second.write(b"2: new\n")
     path.rename(tmp_path / "moved")
     path.write_bytes(b"not ours\n")
-    first.close()
     second._rotate()
     second.write(b"2: end\n")
-    assert contents(path) == [before, b"not ours\n2: end\n"]
+    assert contents(path)[2:] == [b"not ours\n2: end\n"]
+    assert [file.blocked for file in (first, second)] == [None, None]
 
 
-def test_processes_that_share_a_file_lose_no_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """However they take turns with the lock, each line is in one of the files."""
-    monkeypatch.setattr(rotation, "_BLOCKED", 0.0)
+def test_a_file_that_was_emptied_is_not_rotated(tmp_path: Path) -> None:
+    """Under the lock, a writer looks once more: "wctl clear" may just have made room."""
     path = tmp_path / "a.log"
-    children = []
-    for writer in range(3):
-        children.append(os.fork())
-        if children[-1] == 0:
-            file = RotatedFile(str(path), 4000, 1000)
-            for number in range(3000):
-                file.write(b"%d %04d\n" % (writer, number))
-                if number % 500 == 499:
-                    file.close()
-            os._exit(0)
-    assert [os.waitpid(child, 0)[1] for child in children] == [0, 0, 0]
+    file = RotatedFile(str(path), 10, 3)
+    file.write(b"12345678\n")
+    os.truncate(path, 0)
+    assert file._rotate()
+    file.write(b"abcdefgh\n")
+    assert contents(path) == [b"abcdefgh\n"]
+
+
+def test_the_smaller_limits_count_for_both(tmp_path: Path) -> None:
+    """Writers with limits of their own rotate the same chain; each keeps as much as it says."""
+    path = tmp_path / "a.log"
+    large, small = RotatedFile(str(path), 100, 9), RotatedFile(str(path), 20, 2)
+    for number in range(6):
+        (small if number % 2 else large).write(b"%d 345678\n%d 345678\n" % (number, number))
     files = contents(path)
-    lines = b"".join(files).splitlines()
-    assert sorted(lines) == [b"%d %04d" % (n, i) for n in range(3) for i in range(3000)]
-    # Two that rotated under each other would leave a file with a few lines.
-    assert all(len(file) > 3900 for file in files[:-1])
+    assert len(files) == 3
+    assert b"".join(files).endswith(b"5 345678\n5 345678\n")
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_a_line_that_another_writer_has_not_ended(tmp_path: Path, known: bool) -> None:
+    """A line begins on a line of its own, whoever was killed, or waits, in the middle of one."""
+    path = tmp_path / "a.log"
+    file = RotatedFile(str(path), 0, 3)
+    if known:
+        file.write(b"one\n", new_line=True)
+    with path.open("ab") as other:
+        other.write(b"cut")
+    file.write(b"two\n", new_line=True)
+    file.write(b"dots ..", new_line=True)
+    file.write(b"..\n")
+    assert path.read_bytes() == b"one\n" * known + b"cut\ntwo\ndots ....\n"
+
+
+class Writer:
+    """A process that writes numbered lines to a file, as fast as it can, and counts them."""
+
+    def __init__(self, name: int, path: Path, maxbytes: int, backups: int) -> None:
+        self.name = name
+        self._counted = mmap.mmap(-1, 8)
+        self.pid = os.fork()
+        if self.pid == 0:
+            self._run(RotatedFile(str(path), maxbytes, backups))
+
+    @property
+    def counted(self) -> int:
+        """How many lines were written before the process counted them."""
+        return int.from_bytes(self._counted[:], "little")
+
+    def _run(self, file: RotatedFile) -> None:
+        try:
+            number = 0
+            while True:
+                batch = range(number, number + 1 + number % BATCH)
+                file.write(b"".join(line(self.name, index) for index in batch), new_line=True)
+                number = batch.stop
+                self._counted[:] = number.to_bytes(8, "little")
+        finally:
+            os._exit(0)
+
+
+BATCH = 5  # lines of one write, at most
+
+
+def line(name: int, number: int) -> bytes:
+    """Returns a line; some are longer than a page, so that SIGKILL can cut its write(2)."""
+    width = 6000 if number % 97 == 0 else number * 13 % 100
+    return b"<%d:%d:%s>\n" % (name, number, b"x" * width)
+
+
+@pytest.mark.parametrize("seconds", [2, pytest.param(10, marks=pytest.mark.full)])
+def test_killed_writers_of_one_file_lose_and_repeat_no_line(tmp_path: Path, seconds: int) -> None:
+    """Eight processes rotate one file, each by its own limit; SIGKILL ends any of them, any time.
+
+    Each line that a process has counted is there, once, whole and in order. Of what it was about to
+    write when it was killed, there may be a beginning, cut by the kernel within a line.
+    """
+    path = tmp_path / "a.log"
+    random = Random(1)
+    writers: list[Writer] = []
+    running: list[Writer] = []
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        while len(running) < 8:
+            name = len(writers)
+            running.append(Writer(name, path, 20_000 + 3_000 * (name % 4), 90_000 + name))
+            writers.append(running[-1])
+        select.select([], [], [], random.random() / 50)  # not a wait: time in which they write
+        killed = running.pop(random.randrange(len(running)))
+        os.kill(killed.pid, signal.SIGKILL)
+        os.waitpid(killed.pid, 0)
+    for writer in running:
+        os.kill(writer.pid, signal.SIGKILL)
+        os.waitpid(writer.pid, 0)
+    files = contents(path)
+    text = b"".join(files)
+    found: dict[int, list[int]] = {writer.name: [] for writer in writers}
+    for whole in re.finditer(rb"<(\d+):(\d+):x*>\n", text):
+        name, number = int(whole[1]), int(whole[2])
+        assert whole[0] == line(name, number)
+        found[name].append(number)
+    for writer in writers:
+        numbers = found[writer.name]
+        assert numbers == list(range(len(numbers)))
+        assert writer.counted <= len(numbers) <= writer.counted + BATCH
+    # What is no whole line is the beginning of one, at most one for each killed process.
+    cut = re.sub(rb"<\d+:\d+:x*>\n", b"", text).split(b"<")
+    assert len([part for part in cut if part.strip()]) <= len(writers)
+    assert len(files) > 20
+    assert sum(writer.counted for writer in writers) > 1000
 
 
 def test_what_is_no_file_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,115 @@
+"""What an update would do, and which programs it leaves as they are because of errors."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from wctl.check import checker
+from wctl.cli.app import Session
+from wctl.cli.output import echo
+from wctl.config.blame import Blame, blame
+from wctl.config.model import Config
+from wctl.errors import ConfigError, Diagnostic
+from wctl.install import changes
+from wctl.install.changes import Plan
+from wctl.install.held import hold
+from wctl.install.installed import Layout
+from wctl.install.installed import programs as installed_programs
+from wctl.operate import apply
+from wctl.systemd import unit_name
+from wctl.units.host import Host
+from wctl.units.render import render
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A plan for the programs that the user has named, or for all; and what it leaves out."""
+
+    plan: Plan
+    errors: tuple[Diagnostic, ...]
+    left: tuple[str, ...]  # a line for each program that the plan leaves as it is
+    complete: bool  # whether the plan does all that the user asked for
+
+    def tell(self, told: Container[str] = ()) -> None:
+        """Print the errors and the programs that the plan leaves out, except lines already told."""
+        for line in self.lines:
+            if line not in told:
+                echo(line, err=True)
+
+    @property
+    def lines(self) -> list[str]:
+        """Each error, and then each program that the plan leaves as it is."""
+        return [*map(str, self.errors), *self.left]
+
+
+def planned(
+    session: Session,
+    programs: Sequence[str] = (),
+    *,
+    prune: bool = False,
+    host: Host | None = None,
+    taken: Mapping[str, str] | None = None,
+) -> Planned:
+    """Return the plan for ``programs``, or for all.
+
+    ``taken`` says why the names of programs and groups are not theirs: systemd has such units.
+
+    Raises:
+        ConfigError: an error concerns the whole configuration.
+    """
+    config = session.config
+    found = [*config.errors, *_name_taken(config, taken or {})]
+    found += [finding for finding in checker.check(config, session.layout) if finding.error]
+    errors = tuple(sorted(found, key=lambda error: (error.place.file, error.place.line)))
+    blamed = blame(config, errors)
+    if blamed.everything:
+        raise ConfigError(errors)
+    config, left = hold(config, blamed, session.layout)
+    rendered = render(config, host or session.host())
+    plan = changes.plan(config, rendered, session.layout, session.searched, prune=prune)
+    plan = apply.with_unfinished(plan, config, session.layout)
+    names = {unit_name.typed(name) for name in programs}
+    if names:
+        plan = changes.only(plan, sorted(names), session.layout)
+        left = tuple(program for program in left if program.among(names))
+    lines = [str(program) for program in left]
+    if plan.spared:
+        place = next(iter(blamed.files.values())).place
+        lines += [
+            f"{program.name}: left as it is, although it seems to be no longer configured,"
+            f" because of the error in {place}"
+            for program in plan.spared
+        ]
+    lines += [
+        f"{name}: neither configured nor installed, as far as wctl can tell: {error.place} has an"
+        " error"
+        for error in [*blamed.files.values(), *errors][:1]
+        for name in sorted(names - _known(config, session.layout))
+    ]
+    unclear = _unclear(names, blamed) if names else bool(errors)
+    return Planned(plan, errors, tuple(sorted(lines)), not (lines or unclear))
+
+
+def _known(config: Config, layout: Layout) -> set[str]:
+    """Return the names of all programs and groups that are configured or installed."""
+    known = {name for program in config.known for name in (program.name, program.group)}
+    for program in installed_programs(layout):
+        known.update((program.name, program.group))
+    return known.union(group.name for group in config.groups)
+
+
+def _name_taken(config: Config, taken: Mapping[str, str]) -> Iterator[Diagnostic]:
+    for program in config.programs:
+        if program.name in taken:
+            why = taken[program.name]
+            yield Diagnostic("name-taken", program.place, program.section, "", why)
+    for group in config.groups:
+        if group.name in taken:
+            section = f"group:{group.title}"
+            yield Diagnostic("name-taken", group.place, section, "", taken[group.name])
+
+
+def _unclear(names: set[str], blamed: Blame) -> bool:
+    """Tell whether one of ``names`` is the name of a group that has an error."""
+    return any(unit_name.typed(title) in names for title in blamed.groups)
