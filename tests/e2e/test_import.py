@@ -11,9 +11,10 @@ import pytest
 
 from machine import provision
 from machine.driver import Machine, unique_name, wait_for
-from machine.units import pids, states
+from machine.units import pids, processes, states
 
 LOG = "/srv/app/var/run.log"
+OUTPUT = "/srv/app/var/log"
 WORKERS = f"""; What consumes the queue.
 [program:worker]
 command = php %(here)s/bin/console messenger:consume async --sleep=0.1 --memory-limit=128M -vv
@@ -23,8 +24,15 @@ directory = %(here)s
 user = www-data
 environment = APP_RUN_LOG="{LOG}"
 autorestart = true
+stdout_logfile = {OUTPUT}/worker-%(process_num)02d.log
+stderr_logfile = {OUTPUT}/worker-%(process_num)02d-error.log
+stderr_logfile_backups = 3
 stopwaitsecs = 20
 stdout_events_enabled = true ; for a listener
+"""
+# What supervisord's service sets, and no file of Supervisor's names.
+DROP_IN = """[Service]
+Environment=APP_REGION=north "APP_SECRET=with spaces, a % and a \\" quote"
 """
 OTHERS = """[program:clock]
 command = sh -c 'test "$SUPERVISOR_SERVER_URL" -o -e /run/good && exec sleep 1000'
@@ -51,14 +59,22 @@ def supervised(suite: str, deb: Path) -> Iterator[Machine]:
         limits = r"s|^\[supervisord\]|&\nminfds=3000\nminprocs=200|"
         sed = ["sed", "-i", "-e", include, "-e", limits]
         machine.run([*sed, "/etc/supervisor/supervisord.conf"])
-        machine.run("systemctl start supervisor")
+        machine.run(f"install -d -o www-data {OUTPUT}")
+        machine.write("/etc/systemd/system/supervisor.service.d/region.conf", DROP_IN)
+        machine.run("systemctl daemon-reload && systemctl enable supervisor")
+        machine.run("systemctl restart supervisor")
         wait_for(lambda: alive(machine) == 3, 15, "Supervisor's workers")
         yield machine
 
 
 def alive(machine: Machine) -> int:
     """Returns how many processes Supervisor runs."""
-    return machine.run("supervisorctl status", check=False).out.count(" RUNNING ")
+    return status(machine).count(" RUNNING ")
+
+
+def status(machine: Machine) -> str:
+    """Returns what Supervisor says about its processes."""
+    return machine.run("supervisorctl status", check=False).out
 
 
 def rights(machine: Machine, pid: object) -> str:
@@ -67,22 +83,45 @@ def rights(machine: Machine, pid: object) -> str:
     return limits + machine.run(f"grep -E '^(NoNewPrivs|Seccomp|CapBnd):' /proc/{pid}/status").out
 
 
+def variables(machine: Machine, pid: object) -> dict[str, str]:
+    """Returns what a process has of supervisord's own environment."""
+    rows = machine.run(f"tr '\\0' '\\n' </proc/{pid}/environ").out.splitlines()
+    found = dict(row.split("=", 1) for row in rows)
+    return {name: found[name] for name in ("APP_REGION", "APP_SECRET") if name in found}
+
+
+def inodes(machine: Machine) -> dict[str, str]:
+    """Returns the inodes of the log files, by name."""
+    rows = machine.run(f"cd {OUTPUT} && stat -c '%n %i' *").out.splitlines()
+    return dict(row.split() for row in rows)
+
+
 def test_takeover_under_load_loses_no_message(supervised: Machine) -> None:
     """Each message is handled once; Supervisor's workers stop when wctl's are ready, not before."""
     machine = supervised
-    machine.run("php bin/console app:dispatch slow=20:400", user="www-data", cwd="/srv/app")
-    before = rights(machine, machine.run("supervisorctl pid worker:worker_00").out.strip())
+    theirs = machine.run("supervisorctl pid worker:worker_00").out.strip()
+    before, inherited = rights(machine, theirs), variables(machine, theirs)
+    machine.run(f"echo old >{OUTPUT}/worker-00-error.log.2")
+    files = inodes(machine)
+    foretold = machine.run("wctl import --takeover --dry-run").out
+    assert f"worker: www-data would own {OUTPUT}/worker-00.log" in foretold
+    machine.run("php bin/console app:dispatch slow=60:400", user="www-data", cwd="/srv/app")
     taken = machine.run("wctl import --takeover")
+    assert f"worker: www-data now owns {OUTPUT}/worker-00.log" in taken.out
+    assert "APP_REGION, APP_SECRET of supervisord's environment: carried over" in taken.out
+    assert "with spaces" not in taken.out + taken.err
+    assert "Moved 1 of 1 program of Supervisor\n" in taken.out
     assert "worker: worker:worker_00 to worker:worker_02 become worker@00 to worker@02" in taken.out
     assert "worker: taken over; stopped 3 Supervisor processes\n" in taken.out
     assert "Supervisor runs nothing now" in taken.out
     assert states(machine) == {f"worker@0{number}": "RUNNING" for number in range(3)}
-    assert alive(machine) == 0
     wait_for(lambda: machine.read(LOG).count("\n") >= 400, 30, "all messages")
     handled = Counter(line.split()[2] for line in machine.read(LOG).splitlines())
     assert (len(handled), set(handled.values())) == (400, {1})
-    processes = Counter(line.split()[1] for line in machine.read(LOG).splitlines())
-    assert {str(pid) for pid in pids(machine).values()} <= set(processes)
+    busy = {int(line.split()[1]) for line in machine.read(LOG).splitlines()}
+    ours = [busy & {*processes(machine, f"worker@0{number}")} for number in range(3)]
+    assert [len(found) for found in ours] == [1, 1, 1]
+    worker = ours[0].pop()
 
     written = machine.read("/etc/wctl/conf.d/workers.conf")
     assert "; What consumes the queue.\n" in written
@@ -91,16 +130,26 @@ def test_takeover_under_load_loses_no_message(supervised: Machine) -> None:
     assert machine.run("stat -c %a /etc/wctl/conf.d/workers.conf").out == "640\n"
     assert machine.run("wctl check --strict").out == "1 program, 0 errors, 0 warnings\n"
     assert "taken over from Supervisor" in machine.run("wctl maintail worker").out
-    assert rights(machine, pids(machine)["worker@00"]) == before
+    assert rights(machine, worker) == before
+    assert len(inherited) == 2
+    assert variables(machine, worker) == inherited
+    assert machine.run("stat -c '%a %U' /etc/wctl/supervisord.env").out == "600 root\n"
+
+    assert inodes(machine) == files
+    assert set(machine.run(f"stat -c %U {OUTPUT}/*").out.split()) == {"www-data"}
+    size = f"cat {OUTPUT}/worker-*.log | wc -c"
+    now = machine.run(size).out
+    machine.run("php bin/console app:dispatch print:3", user="www-data", cwd="/srv/app")
+    wait_for(lambda: machine.run(size).out != now, 15, "output in the same files")
 
     workers = pids(machine)
     again = machine.run("wctl import --takeover").out
-    assert "worker: already runs under systemd\n" in again
+    assert "All these programs are under systemd already, and no Supervisor is left\n" in again
     assert pids(machine) == workers
 
-    machine.run("systemctl disable supervisor")
     machine.reboot()
     wait_for(lambda: len(pids(machine)) == 3, 15, "the workers after a reboot")
+    assert machine.run("systemctl is-active supervisor", check=False).out == "inactive\n"
 
 
 def test_takeover_goes_back_where_a_start_fails(supervised: Machine) -> None:
@@ -129,13 +178,34 @@ def test_takeover_goes_back_where_a_start_fails(supervised: Machine) -> None:
     machine.write("/run/good", "")
     taken = machine.run("wctl import --takeover --stop-first").out.splitlines()
     said = [line for line in taken if line.startswith(("clock:", "idle:", "worker:"))]
-    assert said[-3:] == [
+    assert [line for line in said if " owns " not in line][-3:] == [
         "clock: taken over; stopped 1 Supervisor process",
         "idle: installed; Supervisor runs none of its processes",
         "worker: taken over; stopped 3 Supervisor processes",
     ]
     assert states(machine)["idle@00"] == "STOPPED"
-    assert alive(machine) == 0
+    assert machine.run("systemctl is-enabled supervisor", check=False).out == "disabled\n"
+
+    # And back, with a program that Supervisor cannot start: systemd goes on with that one alone.
+    workers = pids(machine)
+    machine.run("sed -i 's/test/exit 1; test/' /etc/supervisor/conf.d/others.conf")
+    failed = machine.run("wctl import --back", check=False)
+    assert failed.code == 1
+    assert "clock: not moved back: " in failed.err
+    assert "Moved 2 of 3 programs back\n" in failed.out
+    assert pids(machine) == {"clock@00": workers["clock@00"]}
+    assert alive(machine) == 3
+    machine.run("sed -i 's/exit 1; test/test/' /etc/supervisor/conf.d/others.conf")
+    refused = machine.run("wctl import --back", check=False)
+    assert "clock: supervisord runs it otherwise than " in refused.err
+    machine.run("supervisorctl update others")
+    assert "Moved 1 of 1 program back\n" in machine.run("wctl import --back").out
+    assert "wctl has no program of" in machine.run("wctl import --back").out
+    assert (alive(machine), states(machine)) == (4, {})
+    machine.run("wctl update", check=False)
+    machine.reboot()
+    wait_for(lambda: alive(machine) == 4, 15, "Supervisor's processes after a reboot")
+    assert states(machine) == {}
 
 
 def test_takeover_that_cannot_stop_supervisors_processes(supervised: Machine) -> None:
@@ -152,8 +222,15 @@ def test_takeover_that_cannot_stop_supervisors_processes(supervised: Machine) ->
     # Errors in other files of wctl's own are no obstacle.
     machine.write("/etc/wctl/conf.d/old.conf", "[program:old]\ncommand=a\nautostart=maybe\n")
     machine.write("/etc/wctl/conf.d/older.conf", "what\n[program:older]\n")
+    # What is no program stays with Supervisor, and so does its service.
+    listener = "[eventlistener:ear]\ncommand = sleep 1000\nevents = TICK_3600\n"
+    machine.write("/etc/supervisor/conf.d/ear.conf", listener)
+    machine.run("supervisorctl update ear")
     taken = machine.run("wctl import --takeover --stop-first").out
     assert "worker: taken over; stopped 3 Supervisor processes\n" in taken
+    assert "Moved 1 of 1 program of Supervisor\nSupervisor keeps ear (RUNNING), so" in taken
+    assert machine.run("systemctl is-enabled supervisor").out == "enabled\n"
+    assert status(machine).split()[:2] == ["ear", "RUNNING"]
 
 
 def test_import_refuses_to_overwrite(supervised: Machine) -> None:
@@ -179,8 +256,20 @@ def test_import_refuses_to_overwrite(supervised: Machine) -> None:
     refused = machine.run("wctl import", check=False)
     assert refused.code == 1
     assert "/etc/wctl/conf.d/workers.conf: already exists with different content" in refused.err
+    # What differs from what Supervisor runs is not started in its place.
+    machine.run("sed -i s/numprocs.=.3/numprocs=2/ /etc/wctl/conf.d/workers.conf")
+    refused = machine.run("wctl import --takeover", check=False)
+    assert refused.code == 1
+    places = "/srv/app/workers.conf:5, /etc/wctl/conf.d/workers.conf:"
+    assert f"worker: numprocs differs: {places}" in refused.err
     machine.run("wctl import --force")
     assert "; mine" not in machine.read("/etc/wctl/conf.d/workers.conf")
+    machine.run("sed -i s/sleep=0.1/sleep=0.2/ /srv/app/workers.conf")
+    refused = machine.run("wctl import --takeover --force", check=False)
+    assert refused.code == 1
+    said = "worker: supervisord runs it otherwise than /srv/app/workers.conf:2 says now\n"
+    assert refused.err.startswith(said)
+    assert (alive(machine), states(machine)) == (3, {})
 
 
 def test_takeover_that_was_killed_can_be_run_again(supervised: Machine) -> None:
@@ -192,9 +281,16 @@ def test_takeover_that_was_killed_can_be_run_again(supervised: Machine) -> None:
     assert alive(machine) == 3
     assert "stopped 3 Supervisor processes" in machine.run("wctl import --takeover").out
     assert states(machine) == {f"worker@0{number}": "RUNNING" for number in range(3)}
-    assert alive(machine) == 0
-    machine.run("systemctl stop supervisor")
+    machine.run("systemctl enable supervisor")  # somebody wants it, and it does not run
     gone = machine.run("wctl import --takeover", check=False)
     assert gone.code == 4
     said = "supervisord does not answer: /var/run/supervisor.sock: No such file or directory"
     assert gone.err.startswith(f"wctl: {said}; no program was moved\n")
+
+    # A killed --back is completed by the next one.
+    going = machine.popen("exec wctl import --back")
+    wait_for(lambda: alive(machine) == 3 or "STARTING" in status(machine), 30, "Supervisor")
+    machine.stop(going)
+    back = machine.run("wctl import --back").out
+    assert "worker: moved back; Supervisor runs 3 processes\n" in back
+    assert (alive(machine), states(machine)) == (3, {})

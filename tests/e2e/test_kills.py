@@ -160,6 +160,26 @@ def test_takeover(supervised: Callable[[], Machine], kills: int) -> None:
         assert "RUNNING" not in machine.run("supervisorctl status", check=False).out
 
 
+@pytest.mark.full
+def test_back(supervised: Callable[[], Machine]) -> None:
+    """Every worker runs at every moment, and in the end once, under Supervisor."""
+    chance = random.Random(SEED)
+    machine = supervised()
+    machine.run("wctl import --takeover")
+    seconds = taken(machine, "wctl import --back")
+    for number in range(20):
+        machine = supervised()
+        machine.run("wctl import --takeover")
+        killed(machine, "wctl import --back", chance.uniform(0.01, 0.9) * seconds)
+        assert set(sleeping(machine)) == {"1000", "2000"}
+        machine.run("wctl import --back")
+        expected = ["1000", "1000", "2000"]
+        wait_for(lambda: sleeping(machine) == expected, 30, f"back {number}")  # noqa: B023
+        assert states(machine) == {}
+        assert machine.run("systemctl is-enabled supervisor").out == "enabled\n"
+        assert machine.run("ls /etc/wctl/conf.d").out.split() == ["ours.conf.back"]
+
+
 @pytest.mark.parametrize("seconds", [8, pytest.param(60, marks=pytest.mark.full)])
 def test_five_shells(machine: Machine, seconds: int) -> None:
     """Five shells scale, update, restart, stop and reload at once; then the state is right."""

@@ -86,7 +86,7 @@ LAYERS = {
     "supervisor": f"{WCTL_DEPENDS} {SYMFONY} supervisor",
     "rq": f"{WCTL_DEPENDS} {RQ}",
     "wheel": f"{HEADERS} dbus-user-session libpam-systemd",
-    "mariadb": f"{WCTL_DEPENDS} {SYMFONY} {MARIADB}",
+    "mariadb": f"{WCTL_DEPENDS} {SYMFONY} {MARIADB} supervisor",
     "build": f"{WCTL_DEPENDS} {BUILD_TOOLS}",
     "autopkgtest": f"{WCTL_DEPENDS} {SYMFONY} {AUTOPKGTEST}",
     "qemu": QEMU,

@@ -36,7 +36,7 @@ for program in $programs; do
         /run/systemd/system/"$program"* /run/wctl/"$program"*
     find . -type l \\( -name "$program@*.service" -o -name "$program.target" \\) -delete
 done 2>/dev/null
-rm -rf /etc/wctl/wctl.conf /etc/wctl/conf.d/* /etc/wctl/env/* /var/log/wctl/*
+rm -rf /etc/wctl/wctl.conf /etc/wctl/*.env /etc/wctl/conf.d/* /etc/wctl/env/* /var/log/wctl/*
 systemctl daemon-reload
 systemctl reset-failed
 if [ -d {KEPT}/var ]; then

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
 
 from wctl.check import checker, summary
+from wctl.cli import back
+from wctl.cli import takeover as moving
 from wctl.cli.app import Session, pass_session, shared
 from wctl.cli.output import echo
-from wctl.cli.progress import Progress
 from wctl.config import load
-from wctl.config.blame import blame, of_programs
 from wctl.config.model import Program
 from wctl.errors import ConfigError, Diagnostic, Exit, WctlError
 from wctl.install import files
-from wctl.install.held import hold
-from wctl.operate.lock import exclusive
-from wctl.supervisor import migration
+from wctl.supervisor import log_files, migration
+from wctl.supervisor.environment import Inherited
 from wctl.supervisor.migration import Migration
-from wctl.supervisor.supervisorctl import ALIVE, Supervisorctl, process_name
-from wctl.supervisor.takeover import Takeover, so_far
+from wctl.supervisor.supervisorctl import process_name
+from wctl.supervisor.takeover import so_far
 from wctl.trust.text import shell_join
 
 
@@ -35,12 +34,21 @@ from wctl.trust.text import shell_join
 )  # fmt: skip
 @click.option(
     "--stop-first", is_flag=True,
-    help="With --takeover: stop a program's processes in Supervisor before systemd starts them."
-    " Use this for workers that must never run twice, or that listen on a port.",
+    help="With --takeover or --back: stop a program's workers before the others start. Use this for"
+    " workers that must never run twice, or that listen on a port.",
+)  # fmt: skip
+@click.option(
+    "--accept-differences", "accept", is_flag=True,
+    help="With --takeover: start what wctl's files say, although Supervisor runs the programs"
+    " otherwise.",
+)  # fmt: skip
+@click.option(
+    "--back", "to_supervisor", is_flag=True,
+    help="Move the workers back from systemd to Supervisor, one program at a time.",
 )  # fmt: skip
 @click.option(
     "--supervisorctl", "control", default="supervisorctl", metavar="PATH", show_default=True,
-    help="With --takeover: the supervisorctl that wctl runs.",
+    help="The supervisorctl that wctl runs.",
 )  # fmt: skip
 @click.argument(
     "file", required=False, type=click.Path(path_type=Path, dir_okay=False, exists=True)
@@ -54,45 +62,90 @@ def import_(
     force: bool,
     takeover: bool,
     stop_first: bool,
+    accept: bool,
+    to_supervisor: bool,
     control: str,
 ) -> int:
     """Import Supervisor's configuration and, with --takeover, its workers.
 
     wctl copies FILE, a supervisord.conf, and the files that it includes to /etc/wctl/conf.d,
     including the comments. A report says what is carried over, what changes and what is left out.
-    wctl does not change Supervisor's own files. Without --takeover, it starts nothing. If 'wctl
-    check' would find an error in a copy, wctl writes nothing.
+    The variables that supervisord has from its service or its shell come along, in
+    /etc/wctl/supervisord.env, which only root may read. wctl does not change Supervisor's own
+    files. Without --takeover, it starts nothing. If 'wctl check' would find an error in a copy,
+    wctl writes nothing.
 
     With --takeover, wctl starts a program's workers under systemd. When all of them are ready, it
     stops Supervisor's processes of that program. If a start fails, wctl stops the new workers,
-    Supervisor's processes continue, and wctl does not try the remaining programs. Files that were
-    imported before and edited since stay as they are. You can run an interrupted takeover again.
-    supervisord has 30 seconds for each answer; to stop or start processes, it has their
-    stopwaitsecs or startsecs in addition.
+    Supervisor's processes continue, and wctl does not try the remaining programs. The log files
+    that Supervisor has written as root are given to the workers' users. Files that were imported
+    before and edited since stay as they are; wctl refuses to start anything if a program would then
+    differ from the program that Supervisor runs. When Supervisor has nothing left, wctl stops and
+    disables its service. You can run an interrupted takeover again. supervisord has 30 seconds for
+    each answer; to stop or start processes, it has their stopwaitsecs or startsecs in addition.
+
+    With --back, wctl enables and starts Supervisor's service, has Supervisor start a program's
+    processes, and when they run, stops and uninstalls the workers under systemd. The imported files
+    are renamed to NAME.conf.back, so that each program has one owner, also at the next boot. You
+    can run an interrupted --back again.
 
     Example: wctl import --dry-run /etc/supervisor/supervisord.conf
     """
-    if stop_first and not takeover:
-        raise click.UsageError("--stop-first needs --takeover")
+    _refuse_options(takeover, to_supervisor, stop_first=stop_first, accept=accept, force=force)
     named = file or (session.files[0] if session.files else None)
     file = named or migration.default_file()
-    found = migration.migrate(file, session.layout.configuration, load.environ())
+    theirs = moving.look(session, file, control)
+    if to_supervisor:
+        return back.move_back(session, theirs, stop_first=stop_first, dry_run=dry_run)
+    found = migration.migrate(file, session.layout.configuration, load.environ(), theirs.inherited)
     findings = _findings(session, found)
     errors = tuple(finding for finding in findings if finding.error)
     _report(session, found, [finding for finding in findings if not finding.error])
     if errors:
         raise ConfigError(errors, migration.NOTHING)
+    if takeover and moving.finished(session, found, theirs):
+        echo("All these programs are under systemd already, and no Supervisor is left")
+        return Exit.OK
+    if takeover:
+        moving.refuse(session, found, theirs, force=force, accept=accept)
     _write(found, dry_run=dry_run, force=force, keep=takeover)
-    supervisor = Supervisorctl(file, control, programs=found.programs)
+    _write_variables(theirs.inherited, found, dry_run=dry_run)
     if takeover and not dry_run:
-        return _take_over(session, found, supervisor, stop_first=stop_first)
+        return moving.take_over(session, found, theirs, stop_first=stop_first)
     if dry_run:
+        for name, what in log_files.hand_over(found.programs, pretend=True) if takeover else ():
+            echo(f"{name}: {what}")
         echo("Nothing was written (--dry-run).")
     elif not session.quiet:
         words = ["wctl", *(["--user"] if session.user else []), "import", "--takeover"]
         again = shell_join([*words, *([str(named)] if named else [])])
         echo(f"Next: run '{again}', or stop these programs in Supervisor and run 'wctl update'")
     return Exit.OK
+
+
+def _refuse_options(
+    takeover: bool, back: bool, *, stop_first: bool, accept: bool, force: bool
+) -> None:
+    """Raise UsageError for options that do not go together."""
+    if takeover and back:
+        raise click.UsageError("--takeover and --back exclude each other")
+    if stop_first and not (takeover or back):
+        raise click.UsageError("--stop-first needs --takeover or --back")
+    if accept and not takeover:
+        raise click.UsageError("--accept-differences needs --takeover")
+    if force and back:
+        raise click.UsageError("--back overwrites nothing, so it has no --force")
+
+
+def _write_variables(inherited: Inherited, found: Migration, *, dry_run: bool) -> None:
+    """Write the file with supervisord's variables, if a program needs it."""
+    needed = any(inherited.missing(program) for program in found.programs)
+    if inherited.environ is None or inherited.file is None or not needed:
+        return
+    if not dry_run:
+        files.make_directory(inherited.file.parent)
+        files.write_file(inherited.file, inherited.text, secret=True)
+    echo(f"{inherited.file}: from supervisord's environment")
 
 
 def _findings(session: Session, found: Migration) -> list[Diagnostic]:
@@ -156,52 +209,3 @@ def _write(found: Migration, *, dry_run: bool, force: bool, keep: bool) -> None:
         echo(f"{copy.target}: from {copy.source}")
     for path in found.unused:
         echo(f"{path}: contains nothing that wctl uses")
-
-
-def _take_over(
-    session: Session, found: Migration, supervisor: Supervisorctl, *, stop_first: bool
-) -> int:
-    """Move the programs, in the order in which they start."""
-    with so_far("no program was moved"):
-        supervisor.states()
-    titles = {program.title for program in found.programs}
-    with exclusive(user=session.user, waiting=lambda: echo("waiting for another wctl")):
-        try:
-            _move(session, titles, supervisor, stop_first=stop_first)
-        except KeyboardInterrupt:
-            echo("wctl: the takeover is not finished; run this command again", err=True)
-            raise
-    with so_far("all programs were moved"):
-        left = [name for name, state in supervisor.states().items() if state in ALIVE]
-    if left:
-        echo(f"Supervisor still runs {', '.join(left)}")
-    else:
-        echo("Supervisor runs nothing now, but would start its programs at the next boot.")
-        echo("Next: run 'systemctl disable --now supervisor' (on some systems: supervisord)")
-    return Exit.OK
-
-
-def _move(
-    session: Session, titles: Container[str], supervisor: Supervisorctl, *, stop_first: bool
-) -> None:
-    """Move the programs with these titles. Errors of others do not matter.
-
-    Raises:
-        ConfigError: an error concerns one of these programs.
-    """
-    ours = load.load(load.default_files(session.layout.configuration), load.environ())
-    errors = [*ours.errors, *(lint for lint in checker.check(ours, session.layout) if lint.error)]
-    blamed = blame(ours, errors)
-    concerned = of_programs(ours, blamed, titles)
-    if concerned:
-        raise ConfigError(concerned)
-    ours, _ = hold(ours, blamed, session.layout)
-    session.inventory.refresh()
-    move = Takeover(
-        session.manager, session.inventory, session.layout, session.host(), ours, supervisor,
-        stop_first,
-    )  # fmt: skip
-    for level in ours.levels():
-        for program in level:
-            if program.title in titles:
-                Progress(session).show(move.move(program))

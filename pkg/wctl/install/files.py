@@ -75,6 +75,21 @@ def delete_file(path: Path) -> None:
         raise _failure(path, error) from None
 
 
+def set_aside(path: Path) -> Path:
+    """Rename ``path`` to NAME.back, in place of an older one; return the new path.
+
+    Raises:
+        WctlError: the file cannot be renamed.
+    """
+    aside = path.with_name(f"{path.name}.back")
+    try:
+        path.replace(aside)
+    except OSError as error:
+        raise _failure(path, error) from None
+    make_durable(path.parent)
+    return aside
+
+
 def delete_leftovers(paths: Sequence[Path]) -> None:
     """Delete the temporary files that a killed write_file() of ``paths``, or a power cut, left."""
     names = {path.name for path in paths}

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from wctl.config import ini
 from wctl.config.model import Config, Program, log_file
+from wctl.supervisor.environment import named
 from wctl.systemd.quantities import span_in_words
 
-_VARIABLE = re.compile(r"%\(ENV_([^()]+)\)")
 _SERVERS = {"unix_http_server", "inet_http_server"}
 _SERVICE_STOP = (
     90  # seconds that systemd gives to Supervisor's own service (DefaultTimeoutStopSec=)
@@ -33,7 +32,6 @@ def changes(config: Config, lines: Mapping[Path, Sequence[ini.Line]]) -> Iterato
     for name in sorted(sections):
         if name.startswith("eventlistener:"):
             yield f"[{name}]", "wctl does not run it, as there are no events of supervisord"
-    yield from _variables(lines)
 
 
 def _grouped(
@@ -105,11 +103,10 @@ def _server_url(program: Program) -> str | None:
     return "SUPERVISOR_SERVER_URL is missing, as there is no supervisord to call"
 
 
-def _variables(lines: Mapping[Path, Iterable[ini.Line]]) -> Iterator[Change]:
-    """Yield the variables that supervisord takes from its own environment."""
+def variables(lines: Mapping[Path, Iterable[ini.Line]]) -> Iterator[Change]:
+    """Yield the variables that supervisord takes from its own environment, if that is unknown."""
     for path, outline in lines.items():
-        names = {name for line in outline if line.key for name in _VARIABLE.findall(line.text)}
-        for name in sorted(names - {"HOME", "PATH", "USER"}):
+        for name in sorted(named(outline) - {"HOME", "PATH", "USER"}):
             problem = (
                 f"%(ENV_{name})s comes from the environment of 'wctl update', not of supervisord"
             )

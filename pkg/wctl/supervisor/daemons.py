@@ -74,6 +74,17 @@ def daemons(manager: Manager) -> list[Daemon]:
     return found
 
 
+def services(manager: Manager) -> dict[str, Path | None]:
+    """Return Supervisor's services, whether they run or not, with their configuration files."""
+    properties = manager.properties([(unit, ("FragmentPath", "ExecStart")) for unit in _UNITS])
+    return {
+        unit: _configuration(words, Path("/"))
+        for unit, values in properties.items()
+        for command in values["ExecStart"][:1]
+        if values["FragmentPath"] and (words := _from_supervisord(command[1]))
+    }
+
+
 def _daemon(
     words: Sequence[str], directory: Path, pid: int, unit: str, *, at_boot: bool, why: str = ""
 ) -> Daemon:

@@ -22,7 +22,9 @@ from wctl.config.model import Config, Program
 from wctl.config.options import OPTIONS
 from wctl.errors import ConfigError, Diagnostic, Diagnostics, Place, WctlError
 from wctl.install.files import write_file
-from wctl.supervisor.changes import Change, changes
+from wctl.supervisor import environment
+from wctl.supervisor.changes import Change, changes, variables
+from wctl.supervisor.environment import Inherited
 from wctl.trust import files
 
 # Where Supervisor's own programs look for their configuration, in this order.
@@ -84,14 +86,20 @@ def default_file() -> Path:
     raise WctlError(f"found neither {' nor '.join(PLACES)}", hint="name the file: wctl import FILE")
 
 
-def migrate(file: Path, directory: Path, environ: Mapping[str, str]) -> Migration:
+def migrate(
+    file: Path, directory: Path, environ: Mapping[str, str], inherited: Inherited | None = None
+) -> Migration:
     """Return the migration of ``file``, and of the files it includes, to wctl's ``directory``.
+
+    ``environ`` is the environment of wctl; ``inherited`` is that of supervisord.
 
     Raises:
         ConfigError: the configuration has errors.
         WctlError: the configuration has no program, or a program would not stay the same.
     """
-    found = load.load([file], environ, for_supervisor=True)
+    inherited = inherited or Inherited(environ)
+    theirs = inherited.environ or {**environ, **inherited.given}
+    found = load.load([file], theirs, for_supervisor=True)
     if found.errors:
         raise ConfigError(found.errors, NOTHING)
     if not found.programs:
@@ -101,27 +109,35 @@ def migrate(file: Path, directory: Path, environ: Mapping[str, str]) -> Migratio
     left_out = tuple(
         diagnostic for diagnostic in found.diagnostics if diagnostic.code == "no-effect"
     )
-    read = includes.read([file], load.names_of(environ), Diagnostics()).files
+    sections = includes.read([file], load.names_of(theirs), Diagnostics())
+    read = sections.files
     lines = {path: ini.outline(files.read(path)) for path in read}
     out = _left_out(lines, left_out)
-    added = {program.place: _own_defaults(program) for program in found.programs}
+    added = {program.place: _own_defaults(program, inherited) for program in found.programs}
     copies, unused = [], []
     for path, target in zip(read, _targets(read, lines, directory / "conf.d")):
-        text = _rewritten(path, lines[path], out, added)
+        fixed = environment.fixed(lines[path], sections, inherited)
+        text = _rewritten(path, lines[path], out, added, fixed)
         if text is None:
             unused.append(path)
         else:
-            copies.append(Copy(path, target, text, stat.S_IMODE(path.stat().st_mode) & 0o644))
+            mode = stat.S_IMODE(path.stat().st_mode) & (0o600 if fixed else 0o644)
+            copies.append(Copy(path, target, text, mode))
     others = _others(copies, found, directory, environ)
     after = _staged(copies, directory, environ)
-    changed = tuple(_compare(found, after, others))
+    changed = tuple(_compare(found, after, others, inherited))
     return Migration(
         copies=tuple(copies),
         programs=found.programs,
         config=after,
         left_out=left_out,
         unused=tuple(unused),
-        changes=(*changed, *changes(found, lines)),
+        changes=(
+            *changed,
+            *changes(found, lines),
+            *(() if inherited.known else variables(lines)),
+            *environment.changes(file, found.programs, inherited),
+        ),
     )
 
 
@@ -195,9 +211,25 @@ def _left_out(
     return out
 
 
-def _own_defaults(program: Program) -> dict[str, str]:
+def copies_of(read: Iterable[str], ours: Config, known: Container[Path]) -> tuple[Path, ...]:
+    """Return the files of wctl's configuration that are copies of the files ``read``.
+
+    They are ``known``, or were imported and have no program.
+    """
+    heads = {_HEADER.format(path).encode() for path in read}
+    programs = {Path(program.place.file) for program in ours.programs}
+    return tuple(
+        path
+        for path in map(Path, ours.files)
+        if path in known or (path not in programs and files.read(path).partition(b"\n")[0] in heads)
+    )
+
+
+def _own_defaults(program: Program, inherited: Inherited) -> dict[str, str]:
     """Return the options with which wctl does what Supervisor did, in place of its own defaults."""
     options = {"hardening": "off"}
+    if inherited.missing(program) and inherited.file is not None:
+        options["environment_file"] = str(inherited.file)
     if frameworks.soft_limit(program) is not None:
         options["memory_max"] = "infinity"
     return {name: value for name, value in options.items() if name not in program.places}
@@ -208,6 +240,7 @@ def _rewritten(
     lines: Sequence[ini.Line],
     out: Container[tuple[str, str]],
     added: Mapping[Place, Mapping[str, str]],
+    fixed: Mapping[str, str],
 ) -> str | None:
     """Return the text of the copy of a file for wctl; None if no option stays."""
 
@@ -225,10 +258,23 @@ def _rewritten(
         if line.section and not (line.section in alive and stays(line)):
             written.append(_OUT + line.text)
         else:
-            written.append(fill(line.text, "here", directory) if line.key else line.text)
+            text = line.text
+            for name, value in {"here": directory, **fixed}.items() if line.key else ():
+                text = fill(text, name, value)
+            written.append(text)
         options = added.get(Place(str(path), line.number), {})
         written += [_AS_BEFORE.format(*option) for option in options.items()]
     return "\n".join(written).rstrip("\n") + "\n"
+
+
+def with_kept(found: Migration, directory: Path, environ: Mapping[str, str]) -> Config:
+    """Return wctl's configuration after an import that keeps the files that exist and differ.
+
+    Raises:
+        ConfigError: the configuration has errors.
+    """
+    new = [copy for copy in found.copies if copy.before in (None, copy.text)]
+    return _staged(new, directory, environ)
 
 
 def _staged(copies: Sequence[Copy], directory: Path, environ: Mapping[str, str]) -> Config:
@@ -280,7 +326,9 @@ def _moved(config: Config, real: Mapping[str, str]) -> Config:
     )
 
 
-def _compare(before: Config, after: Config, others: Iterable[Program]) -> Iterator[tuple[str, str]]:
+def _compare(
+    before: Config, after: Config, others: Iterable[Program], inherited: Inherited
+) -> Iterator[tuple[str, str]]:
     """Yield the changes that the import makes to ``others``, wctl's present programs.
 
     Raises:
@@ -288,8 +336,8 @@ def _compare(before: Config, after: Config, others: Iterable[Program]) -> Iterat
     """
     now = {program.title: program for program in after.programs}
     for program in before.programs:
-        written = _own_defaults(program)
-        different = _differences(program, now[program.title])
+        written = _own_defaults(program, inherited)
+        different = differences(program, now[program.title])
         different = [name for name in different if name not in written]
         if different:
             raise WctlError(
@@ -301,12 +349,13 @@ def _compare(before: Config, after: Config, others: Iterable[Program]) -> Iterat
         if program.title not in now:
             yield program.title, "is not imported, but the import makes its configuration wrong"
             continue
-        different = _differences(program, now[program.title])
+        different = differences(program, now[program.title])
         if different:
             yield program.title, f"is not imported, but the import changes: {', '.join(different)}"
 
 
-def _differences(one: Program, other: Program) -> list[str]:
+def differences(one: Program, other: Program) -> list[str]:
+    """Return the names of the options in which two programs differ."""
     left_out = {option.name for option in OPTIONS if option.instead}
     left_out |= {"place", "places", "for_supervisor"}
     names = {field.name for field in fields(Program)} - left_out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -20,6 +21,10 @@ ALIVE = frozenset(state.value for state in State if state not in STOPPED_STATES)
 # Exit codes of "status" that are answers: 3 if a process is stopped (Supervisor 3 and newer).
 _ANSWERED = (0, 3)
 _PATIENCE = 30.0  # seconds within which supervisord answers, besides what it waits for
+_UP = (State.RUNNING,)
+_BETWEEN = 0.5  # seconds between two questions
+_NO_CHANGES = "No config updates"
+_EDITED = ("available", "changed", "disappeared")
 _STOP, _START = 10, 1  # seconds: Supervisor's own stopwaitsecs and startsecs
 
 
@@ -59,6 +64,34 @@ class Supervisorctl:
             raise self._error("status", done)
         return states
 
+    def pid(self) -> int:
+        """Return the process ID of supervisord itself.
+
+        Raises:
+            WctlError: supervisorctl cannot be run, or supervisord does not answer.
+        """
+        done = self._run("pid")
+        answer = done.out.strip()
+        if not (answer.isascii() and answer.isdecimal()):
+            raise self._error("pid", done)
+        return int(answer)
+
+    def edited(self) -> dict[str, str]:
+        """Return the groups that supervisord runs otherwise than its files say now, and how.
+
+        How: available (only in the files), changed, disappeared (no longer in the files).
+        "reread" changes nothing that runs.
+
+        Raises:
+            WctlError: supervisorctl cannot be run, or supervisord cannot read its files.
+        """
+        done = self._run("reread")
+        rows = [line.rpartition(": ") for line in done.out.splitlines()]
+        found = {group: how for group, _, how in rows if group and how in _EDITED}
+        if not found and not done.out.startswith(_NO_CHANGES):
+            raise self._error("reread", done)
+        return found
+
     def stop(self, names: Sequence[str]) -> None:
         """Stop processes, and return when they have ended.
 
@@ -79,12 +112,39 @@ class Supervisorctl:
         Raises:
             WctlError: a process does not run.
         """
-        found = [self._configured.get(name) for name in names]
-        seconds = sum(_START if program is None else program.startsecs for program in found)
-        done = self._run("start", *names, seconds=seconds)
+        done = self._run("start", *names, seconds=sum(map(self._startsecs, names)))
         states = self.states()
         if any(states.get(name) not in ALIVE for name in names):
             raise self._error("start", done)
+
+    def run(self, names: Sequence[str]) -> None:
+        """Start the processes that do not run, and return when all run or have done their work.
+
+        Raises:
+            WctlError: a process fails to start, or is not up in time.
+        """
+        states = self.states()
+        down = [name for name in names if states.get(name) not in _UP]
+        if not down:
+            return
+        seconds = sum(self._startsecs(name) for name in down)
+        done = self._run("start", *down, seconds=seconds)
+        end = time.monotonic() + self._timeout + seconds
+        while True:
+            # supervisorctl does not wait for a process that supervisord itself was starting.
+            states = self.states()
+            left = [name for name in down if states.get(name) not in (*_UP, State.EXITED)]
+            if not left:
+                return
+            if any(states.get(name) != State.STARTING for name in left):
+                raise self._error("start", done)
+            if time.monotonic() >= end:
+                raise WctlError(f"{', '.join(left)}: not up in time", exit_code=Exit.UNKNOWN)
+            time.sleep(_BETWEEN)
+
+    def _startsecs(self, name: str) -> int:
+        program = self._configured.get(name)
+        return _START if program is None else program.startsecs
 
     def _run(self, *words: str, seconds: float = 0.0) -> Answer:
         """Run supervisorctl; supervisord may wait for ``seconds`` before it answers.

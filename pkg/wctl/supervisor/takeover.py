@@ -7,7 +7,7 @@ again: wctl asks Supervisor and systemd anew which processes run.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -19,6 +19,7 @@ from wctl.install.pending import Intent
 from wctl.operate import apply, jobs, verbs
 from wctl.operate.inventory import Inventory
 from wctl.operate.jobs import Ended, Event, Said
+from wctl.supervisor import log_files
 from wctl.supervisor.supervisorctl import Supervisorctl, running
 from wctl.systemd.log import note
 from wctl.systemd.manager import Manager
@@ -45,6 +46,7 @@ class Takeover:
     host: Host
     config: Config
     supervisor: Supervisorctl
+    theirs: Mapping[str, Program]  # as Supervisor's files configure them, by title
     stop_first: bool  # for workers of which two must never run at once
 
     def move(self, program: Program) -> Iterator[Event]:
@@ -55,14 +57,16 @@ class Takeover:
                 supervisord itself fails in the last step, Supervisor and systemd both run it.
         """
         with so_far(f"{program.name} was not moved"):
-            theirs = running(program, self.supervisor.states())
+            theirs = running(self.theirs[program.title], self.supervisor.states())
         intent = yield from self._install(program)
         # An instance that waits for its next try is not READY: a start makes that try.
         ours = [unit.name for unit in jobs.units_of(self.manager, program.name) if unit.up]
-        units = [unit for number in theirs if (unit := program.instance(number)) not in ours]
+        numbers = [number for number in theirs if number in program.numbers]
+        units = [unit for number in numbers if (unit := program.instance(number)) not in ours]
         names = list(theirs.values())
         if names and self.stop_first:
             yield from self._stop_first(program, names, intent)
+        yield from self._hand_over(program)
         if not (yield from self._start(program, units)):
             yield from self._back(program, units, added=bool(intent.added))
             pending.end(self.layout, intent)
@@ -77,9 +81,15 @@ class Takeover:
         if names and not self.stop_first:
             with so_far(f"systemd runs {program.name}, and Supervisor may still run it"):
                 self.supervisor.stop(names)
+            yield from self._hand_over(program, again=True)
         self._enable(program)
         pending.end(self.layout, intent)
         yield Said(program.name, self._told(program, names, ours))
+
+    def _hand_over(self, program: Program, *, again: bool = False) -> Iterator[Event]:
+        """Give the log files to the worker's user; ``again``: those that Supervisor made since."""
+        for name, what in log_files.hand_over([program], news=again):
+            yield Said(name, what)
 
     def _stop_first(
         self, program: Program, names: Sequence[str], intent: Intent

@@ -105,9 +105,11 @@ class Manager:
 
     def version(self) -> str:
         """Return the manager's version, as its distribution writes it."""
-        address = DBusAddress(_MANAGER.object_path, SYSTEMD, "org.freedesktop.DBus.Properties")
-        get = new_method_call(address, "Get", "ss", (f"{SYSTEMD}.Manager", "Version"))
-        return str(values(self._bus.ask([get])[0])[0][1])
+        return str(self._own("Version"))
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables that every service gets (systemctl show-environment)."""
+        return dict(row.split("=", 1) for row in self._own("Environment"))
 
     def units(self, patterns: Sequence[str]) -> list[Unit]:
         """Return the loaded units whose names match one of ``patterns`` (globs)."""
@@ -183,6 +185,12 @@ class Manager:
     def kill(self, unit: str, signal: int, whom: str = "main") -> None:
         """Send ``signal`` to the main process of ``unit``, or to "all" of its processes."""
         self._call("KillUnit", "ssi", (unit, whom, signal))
+
+    def _own(self, name: str) -> Any:
+        """Return a property of the manager itself."""
+        address = DBusAddress(_MANAGER.object_path, SYSTEMD, "org.freedesktop.DBus.Properties")
+        get = new_method_call(address, "Get", "ss", (f"{SYSTEMD}.Manager", name))
+        return values(self._bus.ask([get])[0])[0][1]
 
     def _jobs(self, method: str, units: Sequence[str]) -> Jobs:
         self._bus.watch()

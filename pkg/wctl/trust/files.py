@@ -14,19 +14,18 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from wctl.trust import access_list, accounts
+from wctl.trust.steps import Step, steps
 from wctl.trust.text import printable
 
 _LARGEST = 64 << 20  # bytes that read() returns; /dev/zero never ends
-_MOST_LINKS = 40  # as the kernel follows (path_resolution(7))
 _PLAIN = os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC
-_PATH = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class UnsafeError(OSError):
@@ -111,8 +110,8 @@ def unsafe(path: Path | str) -> str | None:
     Raises:
         OSError: the path leads nowhere, or we cannot go there.
     """
-    before: _Step | None = None
-    for step in _steps(str(path)):
+    before: Step | None = None
+    for step in steps(str(path)):
         if before is not None and not _safe(before, step):
             return _unsafe(str(path), before, step).strerror
         before = step
@@ -151,20 +150,20 @@ def others(
     Raises:
         OSError: we cannot go there.
     """
-    steps: list[tuple[_Step, str]] = []
+    way: list[tuple[Step, str]] = []
     complete = False
     with _printable_errors(), contextlib.suppress(FileNotFoundError):
-        for step in _steps(str(path)):
-            steps.append((step, _writer(step, trusted)))
+        for step in steps(str(path)):
+            way.append((step, _writer(step, trusted)))
         complete = True
-    for step, writer in steps:
-        adds = step is steps[-1][0] and (shared or not complete)
+    for step, writer in way:
+        adds = step is way[-1][0] and (shared or not complete)
         who = _who(step, writer, trusted, adds=adds)
         if who:
             yield step.place, who
 
 
-def _who(step: _Step, writer: str, trusted: Trusted, *, adds: bool) -> str:
+def _who(step: Step, writer: str, trusted: Trusted, *, adds: bool) -> str:
     """Return who but the trusted can replace ``step`` or what is below; "" if nobody can."""
     found = step.found
     if found.st_uid not in trusted.users:
@@ -173,7 +172,7 @@ def _who(step: _Step, writer: str, trusted: Trusted, *, adds: bool) -> str:
     return "" if sticky and not adds else writer
 
 
-def _writer(step: _Step, trusted: Trusted) -> str:
+def _writer(step: Step, trusted: Trusted) -> str:
     """Return who but the owner and the trusted can write to ``step``; "" if nobody can."""
     found = step.found
     if step.is_link:
@@ -225,83 +224,15 @@ def _reopened(fd: int, path: str, flags: int) -> int:
         raise OSError(error.errno, error.strerror, path) from None
 
 
-@dataclass(frozen=True)
-class _Step:
-    """A directory, link or file on the way to a file."""
-
-    place: str  # printable
-    fd: int  # opened with O_PATH, until the next step
-    found: os.stat_result
-
-    @property
-    def owner(self) -> int:
-        return self.found.st_uid
-
-    @property
-    def is_link(self) -> bool:
-        return stat.S_ISLNK(self.found.st_mode)
-
-
-def _steps(path: str) -> Generator[_Step, None, None]:
-    """Yield each step from the root directory to what ``path`` leads to, following links.
-
-    Raises:
-        OSError: the path leads nowhere.
-    """
-    left = os.path.abspath(path).split("/")[::-1]  # noqa: PTH100 - a str
-    links = 0
-    step = _root()
-    try:
-        yield step
-        while left:
-            name = left.pop()
-            if name in ("", "."):
-                continue
-            following = _step(name, step)
-            if following.is_link:
-                try:
-                    yield following
-                    target = os.readlink("", dir_fd=following.fd)
-                finally:
-                    os.close(following.fd)
-                links += 1
-                if links > _MOST_LINKS:
-                    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
-                left += target.split("/")[::-1]
-                if not target.startswith("/"):
-                    continue
-                following = _root()
-            os.close(step.fd)
-            step = following
-            yield step
-    finally:
-        os.close(step.fd)
-
-
-def _root() -> _Step:
-    fd = os.open("/", _PATH)
-    return _Step("/", fd, os.fstat(fd))
-
-
-def _step(name: str, before: _Step) -> _Step:
-    place = os.path.join(before.place, printable(name) or "?")  # noqa: PTH118 - str
-    place = os.path.normpath(place)
-    try:
-        fd = os.open(name, _PATH, dir_fd=before.fd)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, place) from None
-    return _Step(place, fd, os.fstat(fd))
-
-
 @contextmanager
 def _follow(path: str, writer: int | None) -> Iterator[int]:
     """Go to a log file safely; the descriptor (O_PATH) of the file is good in the context."""
-    before: _Step | None = None
+    before: Step | None = None
     parent = None  # the latest directory: we look up there where a link leads, too
     shared = ""  # a directory on the way into which others may have put what comes next
-    steps = _steps(path)
-    with contextlib.closing(steps):
-        for step in steps:
+    way = steps(path)
+    with contextlib.closing(way):
+        for step in way:
             if parent is not None and not shared and _added(parent, step):
                 shared = parent.place
             is_file = stat.S_ISREG(step.found.st_mode)
@@ -318,12 +249,12 @@ def _follow(path: str, writer: int | None) -> Iterator[int]:
     raise OSError(errno.EINVAL, "not a regular file", path)
 
 
-def _safe(before: _Step, after: _Step) -> bool:
+def _safe(before: Step, after: Step) -> bool:
     """Tell whether the owner of ``before`` may lead us to ``after``."""
     return before.owner in (0, os.geteuid(), after.owner)
 
 
-def _added(parent: _Step, entry: _Step) -> bool:
+def _added(parent: Step, entry: Step) -> bool:
     """Tell whether another user than the owner of a directory may have put an entry there.
 
     With the sticky bit, others cannot replace or rename the owner's entries, but they can be the
@@ -335,13 +266,13 @@ def _added(parent: _Step, entry: _Step) -> bool:
     return not mode & stat.S_ISVTX or entry.owner != parent.owner
 
 
-def _unsafe(path: str, before: _Step, after: _Step) -> UnsafeError:
+def _unsafe(path: str, before: Step, after: Step) -> UnsafeError:
     who, whose = accounts.name(before.owner), accounts.name(after.owner)
     why = f"unsafe: {before.place} belongs to {who}, {after.place} to {whose}"
     return UnsafeError(errno.ELOOP, why, path)
 
 
-def _put_there(path: str, shared: str, file: _Step, writer: int | None) -> UnsafeError:
+def _put_there(path: str, shared: str, file: Step, writer: int | None) -> UnsafeError:
     """Return an error: another user than the writer may have put the file there."""
     why = f"belongs to {accounts.name(file.owner)}"
     if file.owner == writer:

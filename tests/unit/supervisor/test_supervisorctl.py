@@ -95,6 +95,43 @@ def test_no_answer_is_an_error(tmp_path: Path, states: str, code: int, message: 
         Supervisorctl(Path("/s.conf"), "/nonesuch").states()
 
 
+def test_what_supervisord_says_about_itself(tmp_path: Path) -> None:
+    """wctl takes a process ID, and groups that were edited; anything else is an error."""
+    client = supervisor(tmp_path)
+    answer = STAND_IN.replace("status)", "pid) echo 17 ;;\n  reread) cat reread ;;\n  status)")
+    (tmp_path / "supervisorctl").write_text(answer)
+    assert client.pid() == 17
+    (tmp_path / "reread").write_text("No config updates to processes\n")
+    assert client.edited() == {}
+    (tmp_path / "reread").write_text("g: changed\nnew: available\nold: disappeared\n")
+    assert client.edited() == {"g": "changed", "new": "available", "old": "disappeared"}
+    (tmp_path / "reread").write_text("ERROR: CANT_REREAD: no section\n")
+    with pytest.raises(WctlError, match="supervisorctl reread: ERROR: CANT_REREAD: no section"):
+        client.edited()
+    (tmp_path / "supervisorctl").write_text(answer.replace("17", "unix:///s no such file"))
+    with pytest.raises(WctlError, match="supervisorctl pid: unix:///s no such file"):
+        client.pid()
+
+
+def test_what_runs_is_not_started_again(tmp_path: Path) -> None:
+    """wctl starts what is down, waits for what starts, and fails for what fails."""
+    client = supervisor(tmp_path, STATES.replace("RUNNING   pid 9", "STOPPED   pid 9"))
+    client.run(["g:one", "h:three"])
+    assert "start h:three\n" in (tmp_path / "asked").read_text()
+    (tmp_path / "asked").unlink()
+    client.run(["g:one", "h:three"])
+    assert (tmp_path / "asked").read_text() == "status\n"
+    slow = STAND_IN.replace("STOPPED/RUNNING", "STOPPED/STARTING").replace(
+        "status)", 'status) if grep -c start asked | grep -q 1 && grep -q -x "status" asked; then'
+        " sed -i s/STARTING/RUNNING/ states; fi;"
+    )  # fmt: skip
+    (tmp_path / "supervisorctl").write_text(slow)
+    (tmp_path / "states").write_text("a STOPPED x\n")
+    client.run(["a"])
+    with pytest.raises(WctlError, match="supervisorctl start: exit code 0"):
+        supervisor(tmp_path).run(["five"])
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has something to lose")
 def test_root_runs_only_what_root_alone_can_change(tmp_path: Path) -> None:
     """supervisorctl and its configuration must be root's, with all directories."""

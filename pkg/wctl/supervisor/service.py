@@ -1,0 +1,90 @@
+"""The systemd service of a supervisord: end it when nothing is left in it, or begin it again."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from wctl.errors import Exit, WctlError
+from wctl.supervisor.daemons import Daemon, services
+from wctl.supervisor.supervisorctl import Supervisorctl
+from wctl.systemd.manager import Manager
+from wctl.trust import commands
+from wctl.trust.text import shell_join
+
+_LONGEST = 120.0  # seconds for systemctl; supervisord runs nothing then
+_ANSWER = 30.0  # seconds until a new supervisord answers
+_BETWEEN = 0.25  # seconds between two questions
+
+
+def of_daemon(manager: Manager, daemon: Daemon) -> str:
+    """Return the unit whose main process is ``daemon``; "" if systemd did not start it."""
+    if not daemon.unit:
+        return ""
+    main = manager.properties([(daemon.unit, ("MainPID",))])[daemon.unit]["MainPID"]
+    return daemon.unit if int(main) == daemon.pid else ""
+
+
+def of_file(manager: Manager, file: Path) -> str:
+    """Return the unit that would start supervisord with ``file``; "" if we know none."""
+    for unit, configuration in services(manager).items():
+        if configuration is not None and configuration.resolve() == file.resolve():
+            return unit
+    return ""
+
+
+def runs(manager: Manager, unit: str) -> bool:
+    """Tell whether a service runs, or is about to."""
+    return any(found.name == unit and not found.down for found in manager.units([unit]))
+
+
+def end(manager: Manager, unit: str) -> None:
+    """Stop a service for good.
+
+    Raises:
+        WctlError: systemd refuses.
+    """
+    _systemctl(manager, "disable", "--now", unit)
+
+
+def begin(manager: Manager, unit: str) -> None:
+    """Start a service, now and at each boot.
+
+    Raises:
+        WctlError: systemd refuses.
+    """
+    _systemctl(manager, "enable", "--now", unit)
+
+
+def enable(manager: Manager, unit: str) -> None:
+    """Have a service started at each boot.
+
+    Raises:
+        WctlError: systemd refuses.
+    """
+    _systemctl(manager, "enable", unit)
+
+
+def _systemctl(manager: Manager, *words: str) -> None:
+    """Run systemctl, which also knows the services of init scripts, unlike systemd itself."""
+    command = ["systemctl", *(["--user"] if manager.user else []), *words]
+    answer = commands.ask(command, _LONGEST)
+    if answer.code != 0:
+        said = [line for line in answer.lines if line.strip()] or ["no answer"]
+        raise WctlError(f"{shell_join(command)}: {said[-1]}")
+
+
+def answers(supervisor: Supervisorctl) -> dict[str, str]:
+    """Wait until a supervisord that has just been started answers; return the states.
+
+    Raises:
+        WctlError: it does not.
+    """
+    end_of_wait = time.monotonic() + _ANSWER
+    while True:
+        try:
+            return supervisor.states()
+        except WctlError as error:
+            if error.exit_code != Exit.UNKNOWN or time.monotonic() >= end_of_wait:
+                raise
+        time.sleep(_BETWEEN)

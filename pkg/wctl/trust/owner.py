@@ -1,0 +1,107 @@
+"""Give root's log files to the user who writes them from now on, and nothing else of root's.
+
+Supervisor writes log files as root, also in directories of other users. A user who controls a
+directory may have put any file of root's there that the user can rename, or a link in its place.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import stat
+from pathlib import Path
+
+from wctl.trust import accounts, files
+from wctl.trust.files import UnsafeError
+from wctl.trust.steps import Step, steps
+
+_LINKS_PROTECTED = "/proc/sys/fs/protected_hardlinks"  # proc_sys_fs(5)
+_SET_ID = stat.S_ISUID | stat.S_ISGID
+
+
+def give(path: Path | str, user: int, *, pretend: bool = False) -> bool:
+    """Make the user with the ID ``user`` the owner of root's file ``path``; keep group and mode.
+
+    Return False if that user owns the file already. If others than root control a part of the way,
+    we follow no link from there on, and give only what everybody may read: who controls the
+    directory could replace that file anyway, so nobody gains anything but the file.
+    With ``pretend`` change nothing.
+
+    Raises:
+        UnsafeError: another user may have led us to another file of root's.
+        OSError: the file does not exist, or its file system is read-only.
+    """
+    foreign = {place for place, _who in files.others(path)}
+    before: Step | None = None
+    inside = ""  # the first directory on the way that others control
+    with contextlib.closing(steps(str(path))) as way:
+        for step in way:
+            if not inside and step.place in foreign:
+                inside = step.place
+            if inside and before is not None:
+                _refuse_detour(str(path), inside, before, step)
+            if not step.is_link and not stat.S_ISDIR(step.found.st_mode):
+                return _give(str(path), inside, step, user, pretend=pretend)
+            before = step
+    raise UnsafeError(0, "not a regular file", str(path))
+
+
+def _refuse_detour(path: str, inside: str, before: Step, step: Step) -> None:
+    """Raise UnsafeError if the way leads from a directory of others to what is not theirs."""
+    if step.is_link:
+        raise UnsafeError(0, f"unsafe: {step.place} is a link, in {inside}", path)
+    if stat.S_ISDIR(step.found.st_mode) and step.owner == 0 and before.owner != 0:
+        why = f"{before.place} belongs to {accounts.name(before.owner)}, {step.place} to root"
+        raise UnsafeError(0, f"unsafe: {why}", path)
+
+
+def _give(path: str, inside: str, file: Step, user: int, *, pretend: bool) -> bool:
+    found = file.found
+    if found.st_uid == user:
+        return False
+    why = ""
+    if not stat.S_ISREG(found.st_mode):
+        why = "not a regular file"
+    elif found.st_uid != 0:
+        why = f"belongs to {accounts.name(found.st_uid)}"
+    elif found.st_nlink != 1:
+        why = "unsafe: it has a second name"
+    elif found.st_mode & _SET_ID:
+        why = "unsafe: whoever runs it becomes another user (chmod u-s,g-s)"
+    elif inside and not found.st_mode & stat.S_IROTH:
+        why = f"unsafe: root alone may read it, and root does not control {inside}"
+    elif inside and not _links_are_protected():
+        why = f"unsafe: users can add names to root's files ({_LINKS_PROTECTED})"
+    if why:
+        raise UnsafeError(0, why, path)
+    if not pretend:
+        # Not by its path: the descriptor is the file that we have examined.
+        os.chown(f"/proc/self/fd/{file.fd}", user, -1)
+    return True
+
+
+def _links_are_protected() -> bool:
+    try:
+        with Path(_LINKS_PROTECTED).open("rb", buffering=0) as file:
+            return (
+                file.read(1) == b"1"
+            )  # the kernel refuses reads as large as those of files.read()
+    except OSError:
+        return False
+
+
+def may_add(directory: str, account: pwd.struct_passwd) -> bool:
+    """Tell whether the mode of ``directory`` lets an account create and rename files there."""
+    wanted = stat.S_IWOTH | stat.S_IXOTH
+    try:
+        found = Path(directory).stat()
+    except OSError:
+        return True  # we cannot tell
+    if account.pw_uid == 0:
+        return True
+    if found.st_uid == account.pw_uid:
+        return found.st_mode >> 6 & wanted == wanted
+    if found.st_gid in accounts.groups(account):
+        return found.st_mode >> 3 & wanted == wanted
+    return found.st_mode & wanted == wanted
