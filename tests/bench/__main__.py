@@ -24,7 +24,6 @@ HERE = Path(__file__).parent
 def prepare(machine: Machine) -> None:
     """Installs wctl, Supervisor and the workers."""
     provision.install_wctl(machine, package.build("bookworm"))
-    machine.run("rm -f /etc/wctl/conf.d/*")
     # Supervisor as pip has installed it here, but for the machine's own Python, which wctl uses.
     machine.copy_in(Path(sysconfig.get_path("purelib")), f"{HOME}/supervisor", ["supervisor"])
     machine.run(["python3", "-m", "compileall", "-q", f"{HOME}/supervisor"])

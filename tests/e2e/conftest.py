@@ -49,8 +49,8 @@ def machine(suite: str, deb: Path, machines: Machines) -> Machine:
 
 @pytest.fixture
 def example(machine: Machine, _independent: None) -> str:
-    """The configuration that the package ships; its program's name."""
-    provision.restore_example(machine)
+    """The package's example as the machine's configuration; its program's name."""
+    provision.configure_example(machine)
     return "messenger-worker"
 
 

@@ -43,7 +43,6 @@ def server(suite: str, deb: Path) -> Iterator[Machine]:
     with Machine.boot(unique_name(f"mariadb-{suite}"), f"{suite}/mariadb") as machine:
         provision.install_wctl(machine, deb)
         provision.install_app(machine)
-        machine.run("rm /etc/wctl/conf.d/*")
         machine.write("/etc/systemd/system/mariadb.service", SERVER)
         machine.run(f"install -d -o www-data /var/lib/mariadb && {MAKE}", timeout=120)
         machine.run(["systemctl", "start", "mariadb"])

@@ -42,7 +42,7 @@ def machine(suite: str, deb: Path) -> Iterator[Machine]:
     """A healthy machine with Redis and one RQ worker."""
     with Machine.boot(unique_name(f"rq-{suite}"), f"{suite}/rq") as booted:
         provision.install_wctl(booted, deb)
-        booted.run("rm /etc/wctl/conf.d/*; systemctl start redis-server")
+        booted.run("systemctl start redis-server")
         booted.write("/srv/depth", DEPTH, mode=0o755)
         configure(booted, WORKER)
         booted.run(["wctl", "update"])

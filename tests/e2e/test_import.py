@@ -54,7 +54,6 @@ def supervised(suite: str, deb: Path) -> Iterator[Machine]:
     with Machine.boot(unique_name(f"import-{suite}"), f"{suite}/supervisor") as machine:
         provision.install_wctl(machine, deb)
         provision.install_app(machine)
-        machine.run("rm /etc/wctl/conf.d/*")
         machine.write("/srv/app/workers.conf", WORKERS, mode=0o640)
         include = "s|^files = .*|files = conf.d/*.conf /srv/app/*.conf|"
         limits = r"s|^\[supervisord\]|&\nminfds=3000\nminprocs=200|"

@@ -160,7 +160,6 @@ def test_scale_survives_a_reboot(new_machine: Callable[[str], Machine], deb: Pat
     """After a reboot exactly the scaled instances run."""
     machine = new_machine("reboot")
     provision.install_wctl(machine, deb)
-    machine.run(["rm", "/etc/wctl/conf.d/messenger-worker.conf"])
     configure(machine, "[program:sleeper]\ncommand=sleep 1000\n")
     machine.run(["wctl", "update"])
     machine.run(["wctl", "scale", "3"])

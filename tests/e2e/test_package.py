@@ -9,9 +9,10 @@ from typing import Callable
 
 import pytest
 
+from e2e.doctoring import codes
 from machine import package, provision
 from machine.driver import Machine, Result, unique_name, wait_for
-from machine.units import seconds, show
+from machine.units import configure, seconds, show
 
 UNITS = ("messenger-worker@.service", "messenger-worker.target")
 UNIT_DIRECTORY = "/usr/lib/systemd/system"
@@ -24,27 +25,39 @@ WORKER = "messenger-worker@00"
 PACKAGE = "/usr/lib/python3/dist-packages/wctl"
 
 
+def listed(machine: Machine) -> tuple[int, list[str]]:
+    """Returns the exit code of "wctl status", and each instance with its state."""
+    shown = machine.run(["wctl", "status"], check=False)
+    return shown.code, [" ".join(line.split()[:2]) for line in shown.out.splitlines()]
+
+
 def test_installs_the_shipped_files(machine: Machine) -> None:
     """The command, both units, completions, manual pages and the example are where they belong."""
     # Debian 12's debhelper puts units into /lib, which is a link to /usr/lib.
     installed = machine.run("dpkg -L wctl | xargs realpath").out.splitlines()
-    expected = ["/usr/bin/wctl", f"{PACKAGE}/worker.py", "/etc/wctl/conf.d/messenger-worker.conf"]
+    expected = ["/usr/bin/wctl", f"{PACKAGE}/worker.py", "/etc/wctl/conf.d"]
     expected += [f"{UNIT_DIRECTORY}/{unit}" for unit in UNITS]
     expected += ["/usr/share/man/man1/wctl.1.gz", "/usr/share/man/man5/wctl.conf.5.gz"]
-    expected += ["/usr/share/doc/wctl/examples/messenger-worker.conf", *COMPLETIONS]
+    expected += [provision.EXAMPLE, *COMPLETIONS]
     assert [path for path in expected if path not in installed] == []
 
 
 def test_completion_in_bash(machine: Machine, example: str) -> None:
-    """The installed completion of bash knows verbs and programs."""
-    machine.run(["wctl", "update"])
+    """The installed completion of bash knows verbs and programs, the example once it is used."""
     complete = (
         f". {COMPLETIONS[0]}; COMP_WORDS=(wctl {{}}); COMP_CWORD={{}};"
         ' _wctl_completion wctl; echo "${{COMPREPLY[*]}}"'
     )
     verbs = machine.run(["bash", "-c", complete.format("sc", 1)]).out
-    names = machine.run(["bash", "-c", complete.format("start mess", 2)]).out
-    assert (verbs, names) == ("scale\n", f"{example}\n")
+    assert verbs == "scale\n"
+    start = ["bash", "-c", complete.format("start mess", 2)]
+    assert machine.run(start).out == "\n"
+    machine.run(["systemctl", "start", "--no-block", WORKER])
+    wait_for(lambda: machine.run(start).out == f"{example}\n", 10, "a worker of the example")
+    machine.run(["systemctl", "stop", WORKER])
+    assert machine.run(start).out == "\n"
+    machine.run(["wctl", "update"])
+    assert machine.run(start).out == f"{example}\n"
 
 
 def test_starts_and_enables_nothing(new_machine: Callable[[str], Machine], deb: Path) -> None:
@@ -54,6 +67,75 @@ def test_starts_and_enables_nothing(new_machine: Callable[[str], Machine], deb: 
     active = machine.run("systemctl list-units --all --plain --no-legend 'messenger-worker*'").out
     links = machine.run("find /etc/systemd /run/systemd -name 'messenger-worker*'").out
     assert (active, links) == ("", "")
+
+
+# ---- the example is dormant --------------------------------------------------------------------
+
+
+def test_fresh_installation_has_no_program(machine: Machine) -> None:
+    """Nothing is listed or meant, and one line says how to begin; the example goes by its name."""
+    step = f"cp {provision.EXAMPLE} /etc/wctl/conf.d/, edit the copy, and run 'wctl update'\n"
+    for command, code, out, problem in (
+        ("status", 0, "", "no program is installed"),
+        ("status --json", 0, "[]\n", "no program is installed"),
+        ("doctor", 0, "no findings\n", "no program is installed"),
+        ("check", 1, "", "/etc/wctl: no configuration, expected wctl.conf or conf.d/*.conf"),
+        ("update", 1, "", "/etc/wctl: no configuration, expected wctl.conf or conf.d/*.conf"),
+    ):
+        shown = machine.run(f"wctl {command}", check=False)
+        assert (shown.code, shown.out) == (code, out), command
+        assert shown.err == f"wctl: {problem}\n      {step}"
+    for verb in ("start", "restart", "stop"):
+        assert machine.run(["wctl", verb, "all"]) == Result(0, "", "")
+    removal = machine.run(["wctl", "remove", "messenger-worker"], check=False)
+    assert (removal.code, removal.err.startswith("wctl: messenger-worker: nothing to")) == (1, True)
+    named = machine.run(["wctl", "status", "messenger-worker"], check=False)
+    assert (named.code, named.out.split()[:2]) == (3, [WORKER, "STOPPED"])
+
+
+def test_example_is_listed_while_it_is_used(machine: Machine) -> None:
+    """It wakes when it is started or scaled, and is dormant when it is stopped and disabled.
+
+    A program of its name in /etc takes its place, with the workers that run, and gives it back.
+    """
+    machine.run(["systemctl", "start", "--no-block", WORKER])
+    assert listed(machine) == (0, [f"{WORKER} STARTING"])
+
+    conf = "/etc/wctl/conf.d/messenger-worker.conf"
+    machine.run(f"sed 's/startsecs = 5/startsecs = 1/' {provision.EXAMPLE} >{conf}")
+    assert machine.run(["wctl", "update"]).out == (
+        "messenger-worker: updated process group\n"
+        f"{WORKER}: restarted\nmessenger-worker: added process group\n"
+    )
+    machine.run(["wctl", "stop", "all"])
+    assert listed(machine) == (3, [f"{WORKER} STOPPED"])
+
+    # The last file of the configuration is gone, perhaps by mistake.
+    machine.run(["rm", conf])
+    refused = machine.run(["wctl", "update"], check=False)
+    assert (refused.code, "use --prune, or name the programs" in refused.err) == (1, True)
+    removed = machine.run(["wctl", "update", "messenger-worker"]).out
+    assert removed == "messenger-worker: removed process group\n"
+    assert not machine.exists("/etc/systemd/system/messenger-worker@.service")
+    assert listed(machine) == (0, [])
+
+    configure(machine, "[program:other]\ncommand = sleep 1000\n")
+    machine.run(["wctl", "update"])
+    assert machine.run(["wctl", "scale", "2"]).out.endswith("other: scaled to 2\n")
+    machine.run(["wctl", "scale", "--no-wait", "messenger-worker", "1"])
+    assert listed(machine)[1] == [f"{WORKER} STARTING", "other@00 RUNNING", "other@01 RUNNING"]
+    machine.run(["wctl", "scale", "messenger-worker", "0"])
+    assert listed(machine) == (0, ["other@00 RUNNING", "other@01 RUNNING"])
+
+
+def test_doctor_examines_the_example_while_it_is_used(machine: Machine) -> None:
+    """doctor finds what is wrong with a shipped program that has no configuration in /etc."""
+    machine.run("mv /srv/app /srv/gone")
+    try:
+        machine.run(["systemctl", "start", WORKER], check=False)
+        assert codes(machine) == {"messenger-worker": {"backoff"}}
+    finally:
+        machine.run("mv /srv/gone /srv/app")
 
 
 @pytest.mark.parametrize("script", ["postinst", "prerm", "postrm"])
@@ -66,10 +148,9 @@ def test_maintainer_scripts_of_ours_say_why(machine: Machine, script: str) -> No
     assert ours.startswith("#!/bin/sh\n# Ours: ")
 
 
-def test_example_is_a_conffile(machine: Machine) -> None:
-    """The example is a conffile, so an administrator's changes to it survive upgrades."""
-    conffiles = machine.run("dpkg-query -W -f '${Conffiles}' wctl").out.split()
-    assert "/etc/wctl/conf.d/messenger-worker.conf" in conffiles
+def test_package_has_no_configuration(machine: Machine) -> None:
+    """What is in /etc/wctl is the administrator's: no upgrade asks about it."""
+    assert machine.run("dpkg-query -W -f '${Conffiles}' wctl").out == ""
 
 
 @pytest.mark.parametrize(
@@ -121,6 +202,9 @@ def test_example_runs_right_after_the_installation(
     main = show(machine, WORKER, "MainPID")["MainPID"]
     assert machine.read(f"/proc/{main}/comm") == "php\n"
     assert seconds(machine, WORKER, "ExecMainStart", "ActiveEnter") >= 5
+    machine.run(["wctl", "scale", "--no-wait", "3"])
+    others = ["messenger-worker@01 STARTING", "messenger-worker@02 STARTING"]
+    assert listed(machine) == (0, [f"{WORKER} RUNNING", *others])
 
 
 @pytest.mark.parametrize(
@@ -141,8 +225,7 @@ def test_without_the_application_one_line_names_the_file_to_edit(
     machine.run(["systemctl", "stop", WORKER])  # ends the further tries
     machine.run(["journalctl", "--sync"])
     said = machine.run(f"journalctl -b -u {WORKER} -o cat -p err | grep -v '^Failed to start'").out
-    source = "/etc/wctl/conf.d/messenger-worker.conf"
-    expected = f"{WORKER}.service: cannot start: {problem} (configured in {source})"
+    expected = f"{WORKER}.service: cannot start: {problem} (configured in {provision.EXAMPLE})"
     assert (start.code, said.splitlines()[0]) == (1, expected)
 
 
@@ -184,7 +267,7 @@ def other_version(machine: Machine, deb: Path, version: str) -> str:
         dpkg-deb -R {provision.KEPT}/{deb.name} /root/other
         cd /root/other
         sed -i 's/^Version: .*/Version: {version}/' DEBIAN/control
-        echo '; of version {version}' >>etc/wctl/conf.d/messenger-worker.conf
+        echo '; of version {version}' >>.{provision.EXAMPLE}
         find . -name 'messenger-worker@.service' -exec \\
             sed -i 's/^Description=.*/Description=of version {version}/' {{}} +
         dpkg-deb --root-owner-group -Zgzip -b . {target} >/dev/null
@@ -233,46 +316,48 @@ def test_upgrade_leaves_running_workers_alone(running: Machine, deb: Path) -> No
 
 
 def test_upgrade_respects_what_the_administrator_wrote(running: Machine, deb: Path) -> None:
-    """An upgrade replaces an unchanged example, and keeps a changed one."""
+    """An upgrade replaces the example, but not its copy, and says nothing of workers."""
     conf = "/etc/wctl/conf.d/messenger-worker.conf"
+    running.run(["cp", provision.EXAMPLE, conf])
     assert running.read(conf).endswith("; of version 0.0.1\n")
-    apt(running, "install", f"{provision.KEPT}/{deb.name}")
-    assert "of version" not in running.read(conf)
-    running.run(f"echo '; mine' >>{conf}")
-    apt(running, "install", other_version(running, deb, "99.0"))
-    assert running.read(conf).endswith("; mine\n")
-    assert running.read(f"{conf}.dpkg-dist").endswith("; of version 99.0\n")
+    upgrade = apt(running, "install", f"{provision.KEPT}/{deb.name}")
+    assert "of version" not in running.read(provision.EXAMPLE)
+    assert running.read(conf).endswith("; of version 0.0.1\n")
+    assert "wctl: " not in upgrade.out + upgrade.err
 
 
 def test_remove_reinstall_purge(running: Machine, deb: Path) -> None:
-    """After a removal, workers with a unit file run on, and the example stops.
+    """After a removal, workers run on, and fail with the reason when they end.
 
-    After a purge, nothing is left.
+    The removal says so. After the next installation they start again. After a purge, nothing is
+    left.
     """
+    running.run(["systemctl", "start", "app\\x2bx@00"])
     before = main_pids(running)
-    apt(running, "remove", "wctl")
-    assert main_pids(running) == ["0", before[1]]
-    assert running.exists("/etc/wctl/conf.d/messenger-worker.conf")
-    assert running.run(["systemctl", "start", WORKER], check=False).code != 0
+    said = apt(running, "remove", "wctl").out
+    assert main_pids(running) == before
+    found = re.search(r"these workers still run .*:\n((?: +1 .*\n)+)They go on without wctl", said)
+    assert found, said
+    running_units = [r"app\x2bx@.service", "messenger-worker@.service", "pumped@.service"]
+    assert found[1].split() == [word for unit in running_units for word in ("1", unit)]
 
-    # Without the wrapper a worker that ends stays down, and the journal says why; newer versions
-    # of systemd do not look at AssertPathExists= before a restart, and give up a little later.
     running.run(["systemctl", "kill", "--signal=KILL", "pumped@00"])
-    ended = ("failed", "inactive")
-    wait_for(lambda: show(running, "pumped@00", "ActiveState")["ActiveState"] in ended, 30, "it")
-    said = running.run("journalctl -b -u pumped@00 -o cat").out
-    assert "Assertion failed for pumped@00" in said or f"can't open file '{PACKAGE}" in said
-    assert show(running, "pumped@00", "MainPID") == {"MainPID": "0"}
+    wait_for(lambda: show(running, "pumped@00", "ActiveState")["ActiveState"] == "failed", 30, "it")
+    status = running.run(["systemctl", "status", "--lines=50", "pumped@00"], check=False).out
+    assert "wctl-is-not-installed.conf" in status
+    assert status.count("pumped@00[") == 1
+    assert "wctl is not installed, and no worker starts without it\n" in status
 
     apt(running, "install", f"{provision.KEPT}/{deb.name}")
-    running.run(["systemctl", "reset-failed"])
-    running.run(["systemctl", "start", WORKER, "pumped@00"])
+    assert main_pids(running) == [before[0], "0"]
+    running.run(["wctl", "start", "pumped"])
     assert "0" not in main_pids(running)
 
-    running.run(["systemctl", "start", "app\\x2bx@00"])
     running.write("/etc/systemd/system/own.target", OWN_UNIT)
     running.write("/etc/systemd/system/.wctl-update", '{"changed": ["pumped"]}')
-    apt(running, "purge", "wctl")
+    purged = apt(running, "purge", "wctl").out
+    for program in ("app\\x2bx", "messenger-worker", "pumped"):
+        assert f"wctl: stopping the workers of {program}: a purge deletes their unit\n" in purged
     assert running.read("/etc/systemd/system/own.target") == OWN_UNIT
     left = running.run(
         "find /etc /usr /lib /run/systemd /var/lib /var/log -path /usr/share/doc -prune -o "

@@ -51,11 +51,12 @@ def hosts(source: Path) -> list[tuple[Path, Host]]:
 
 
 def rendered(source: Path, host: Host = DEBIAN) -> tuple[File, ...]:
-    """Render ``source`` as if it were a file of /etc/wctl/conf.d."""
+    """Render ``source`` as if it were a file of /etc/wctl/conf.d; the example as a package's."""
     assert host.systemd >= OLDEST_SYSTEMD
     config = load([source], VARIABLES)
     assert not config.errors, [str(error) for error in config.errors]
-    return render(_moved(config, f"/etc/wctl/conf.d/{source.name}"), host)
+    directory = "/usr/share/doc/wctl/examples" if source == SHIPPED else "/etc/wctl/conf.d"
+    return render(_moved(config, f"{directory}/{source.name}"), host)
 
 
 def _moved(config: Config, file: str) -> Config:

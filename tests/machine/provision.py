@@ -8,6 +8,7 @@ from machine.driver import Machine
 
 APP = Path(__file__).resolve().parents[1] / "app"
 APP_DIRECTORY = "/srv/app"  # where the shipped example expects it
+EXAMPLE = "/usr/share/doc/wctl/examples/messenger-worker.conf"
 KEPT = "/root/pristine"  # what reset() restores
 
 # We run this as www-data, the user of the workers, so that they may write to the files.
@@ -51,7 +52,6 @@ def install_wctl(machine: Machine, deb: Path) -> None:
     machine.copy_in(deb.parent, KEPT, [deb.name])
     install = "apt-get install --yes --quiet --no-install-recommends"
     machine.run(f"{install} {KEPT}/{deb.name}", env={"DEBIAN_FRONTEND": "noninteractive"})
-    machine.run(f"cp -a /etc/wctl/conf.d {KEPT}/")
 
 
 def install_app(machine: Machine) -> None:
@@ -78,6 +78,6 @@ def reset(machine: Machine) -> None:
     machine.run(RESET)
 
 
-def restore_example(machine: Machine) -> None:
-    """Restores the configuration that the package ships, which reset() has also removed."""
-    machine.run(f"cp -a {KEPT}/conf.d/. /etc/wctl/conf.d/")
+def configure_example(machine: Machine) -> None:
+    """Makes the shipped example a configuration, as the README says."""
+    machine.run(["cp", EXAMPLE, "/etc/wctl/conf.d/"])

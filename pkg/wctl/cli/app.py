@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from keyword import iskeyword
@@ -110,15 +110,41 @@ class Session:
 
     @cached_property
     def config(self) -> Config:
-        """The configuration, as far as it could be read; callers must look at its errors."""
+        """The configuration, as far as it could be read; callers must look at its errors.
+
+        Raises:
+            WctlError: there is no configuration, and no program whose configuration is gone.
+        """
+        from wctl.install.installed import programs
+
+        if not (self.has_files or any(not found.shipped for found in programs(self.layout))):
+            from wctl.cli.first_steps import unconfigured
+
+            raise unconfigured(self.layout)
+        return self.any_config
+
+    @cached_property
+    def any_config(self) -> Config:
+        """The configuration; an empty one if there is none."""
         from wctl.config import load
 
-        files = self.files or load.default_files(self.layout.configuration)
-        return load.load(files, load.environ())
+        return load.load(self._config_files, load.environ())
+
+    @property
+    def has_files(self) -> bool:
+        """Whether there is a configuration."""
+        return bool(self._config_files)
+
+    @cached_property
+    def _config_files(self) -> Sequence[Path]:
+        from wctl.config import load
+
+        return self.files or load.default_files(self.layout.configuration)
 
     def read_again(self) -> None:
         """Forget the configuration and the installed programs: they may have changed meanwhile."""
-        self.__dict__.pop("config", None)
+        for name in ("config", "any_config", "_config_files"):
+            self.__dict__.pop(name, None)
         self.inventory.refresh()
 
     @property

@@ -61,6 +61,10 @@ def complete_names(
 
 
 def _installed(context: click.Context) -> tuple[Installed, ...]:
-    from wctl.install.installed import programs
+    from wctl.install.installed import programs, runs
 
-    return programs(context.ensure_object(Session).layout)
+    layout = context.ensure_object(Session).layout
+    installed = programs(layout)
+    return tuple(
+        program for program in installed if not program.dormant(started=runs(layout, program))
+    )

@@ -11,6 +11,7 @@ import click
 from wctl.check import checker, codes, summary
 from wctl.cli.app import Session, at_least, pass_session, shared
 from wctl.cli.completion import complete_programs
+from wctl.cli.first_steps import unconfigured
 from wctl.cli.output import echo
 from wctl.cli.planning import planned
 from wctl.cli.progress import Progress
@@ -43,6 +44,8 @@ def check(session: Session, as_json: bool, strict: bool, verbose: bool) -> int:
     Example: wctl check -c /etc/supervisor/supervisord.conf
     """
     config = session.config
+    if not session.has_files:
+        raise unconfigured(session.layout)
     findings = [*config.diagnostics, *checker.check(config, session.layout)]
     findings.sort(key=lambda finding: (finding.place.file, finding.place.line))
     if as_json:
@@ -292,6 +295,10 @@ def remove(session: Session, programs: tuple[str, ...]) -> int:
     with exclusive(user=session.user, waiting=lambda: echo("waiting for another wctl")):
         session.inventory.refresh()
         chosen = [session.inventory.program(name) for name in programs]
+        for program in chosen:
+            if program in session.inventory.dormant:
+                why = "nothing to remove: its units are a package's, and nobody uses them"
+                raise WctlError(f"{program.name}: {why}")
         still = [
             program
             for program in chosen

@@ -8,6 +8,7 @@ from dataclasses import asdict
 
 import click
 
+from wctl.cli import first_steps
 from wctl.cli.app import MOST_SECONDS, Session, at_least, pass_session, shared
 from wctl.cli.completion import complete_programs
 from wctl.cli.output import echo
@@ -58,7 +59,8 @@ def doctor(
     """
     timeouts = Timeouts(min(since, time.time()), timeout, wait)  # no time is before the epoch
     commands = Commands(session.user, tuple(map(str, session.files)))
-    examination = Examination(session.config, session.inventory, session.host(), timeouts, commands)
+    config = session.any_config
+    examination = Examination(config, session.inventory, session.host(), timeouts, commands)
     findings = []
     for finding in examination.findings(programs):
         findings.append(finding)
@@ -70,6 +72,9 @@ def doctor(
         echo(f"{len(findings) or 'no'} finding{'' if len(findings) == 1 else 's'}")
     for reason in examination.unexamined:
         echo(f"wctl: {reason}", err=True)
+    known = programs or config.programs or session.inventory.programs
+    if not (findings or known or session.quiet):
+        first_steps.tell(session.layout)
     return Exit.FAILURE if findings else Exit.OK
 
 

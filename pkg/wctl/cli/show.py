@@ -60,6 +60,8 @@ def status(session: Session, names: tuple[str, ...], long: bool, as_json: bool, 
         if not watch:
             if text:
                 echo(text)
+            if not (processes or session.inventory.programs or session.quiet):
+                _say_first_steps(session)
             return (
                 Exit.NOT_RUNNING
                 if any(process.state in STOPPED_STATES for process in processes)
@@ -69,6 +71,12 @@ def status(session: Session, names: tuple[str, ...], long: bool, as_json: bool, 
         echo(text)
         time.sleep(_REDRAW)
         session.inventory.refresh()
+
+
+def _say_first_steps(session: Session) -> None:
+    from wctl.cli import first_steps  # rarely needed, and it reads much
+
+    first_steps.tell(session.layout)
 
 
 _More = dict[str, tuple[Details, "str | None"]]

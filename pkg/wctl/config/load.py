@@ -28,19 +28,9 @@ _PROGRAMS = Option("programs", values.words, (), "the target of a group", "The g
 
 
 def default_files(config_directory: Path) -> tuple[Path, ...]:
-    """Return the files of the configuration in a directory: the system's or the user's.
-
-    Raises:
-        WctlError: the directory has neither wctl.conf nor conf.d/*.conf.
-    """
+    """Return the files of the configuration in a directory: the system's or the user's."""
     main = config_directory / "wctl.conf"
-    files = ([main] if main.exists() else []) + sorted(config_directory.glob("conf.d/*.conf"))
-    if not files:
-        raise WctlError(
-            f"{config_directory}: no configuration, expected wctl.conf or conf.d/*.conf",
-            hint="name a file with -c, for example -c /etc/supervisor/supervisord.conf",
-        )
-    return tuple(files)
+    return (*([main] if main.exists() else []), *sorted(config_directory.glob("conf.d/*.conf")))
 
 
 def load(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from wctl.check import checker
+from wctl.config import load
 from wctl.config.blame import blame
 from wctl.config.model import Config, Program
 from wctl.doctor import history, lost_output, messenger, overrides, queues, supervisor, units
@@ -57,8 +59,23 @@ class Examination:
         self._host = host
         self._timeouts = timeouts
         self._commands = commands
-        self._consumed = messenger.consumed(config.programs)
         self.unexamined: list[str] = []  # what we left out, and why
+        self._programs = {program.name: program for program in config.programs}
+        self._read_shipped(inventory.programs)
+        self._consumed = messenger.consumed(self._programs.values())
+
+    def _read_shipped(self, programs: Iterable[Installed]) -> None:
+        """Read what a package's programs were made from: no configuration here describes them."""
+        for installed in programs:
+            if not installed.shipped or installed.name in self._programs:
+                continue
+            found = load.load([Path(installed.source)], load.environ())
+            ours = [program for program in found.programs if program.name == installed.name]
+            if found.errors or not ours:
+                why = f"doctor cannot read {installed.source}"
+                self.unexamined.append(f"{installed.name}: not fully examined: {why}")
+            else:
+                self._programs[installed.name] = ours[0]
 
     def findings(self, chosen: Sequence[str]) -> Iterator[Finding]:
         """Yield the findings about the programs and groups in ``chosen``; if empty, about all.
@@ -67,7 +84,9 @@ class Examination:
             WctlError: no program or group has one of these names.
         """
         names = self._names(chosen)
-        programs = {program.name: program for program in self._config.programs}
+        dormant = [program for program in self._inventory.dormant if program.name in names]
+        self._read_shipped(dormant)
+        programs = self._programs
         for finding in (*self._of_units(), *self._of_boot(names)):
             # A program with errors is not in the Config, and perhaps not installed either.
             if finding.program in names or not chosen:
@@ -79,7 +98,7 @@ class Examination:
         past = history.read(since, user=self._layout.user)
         if names.intersection(program.name for program in self._inventory.programs):
             yield from lost_output.of_journal(past, self._commands)
-        for installed in self._inventory.programs:
+        for installed in (*self._inventory.programs, *dormant):
             program = programs.get(installed.name)
             if installed.name in names and program is not None:
                 found = self._of_program(program, installed, past, since)
@@ -126,7 +145,8 @@ class Examination:
 
     def _names(self, chosen: Sequence[str]) -> set[str]:
         known = {program.name: program.group for program in self._config.known}
-        known.update((program.name, program.group) for program in self._inventory.programs)
+        installed = self._inventory.installed if chosen else self._inventory.programs
+        known.update((program.name, program.group) for program in installed)
         names = set()
         for name in map(unit_name.typed, chosen):
             found = {program for program, group in known.items() if name in (program, group)}

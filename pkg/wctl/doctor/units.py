@@ -53,7 +53,7 @@ def units(config: Config, host: Host, layout: Layout, commands: Commands) -> Ite
             what = "its file of variables is missing or damaged; it cannot start without the file"
             files = few(str(write.path) for write in lost)
             yield Finding("variables-lost", name, what, files, update)
-        elif all(write.before is None for write in writes):
+        elif name in added or all(write.before is None for write in writes):
             what = "is configured, but its units are not installed"
             files = few(str(write.path) for write in writes)
             yield Finding("not-installed", name, what, files, update)

@@ -69,6 +69,8 @@ class Plan:
     removed: tuple[Installed, ...]
     kept: tuple[Installed, ...] = ()  # not configured here; they come from files that were not read
     reopened: tuple[Program, ...] = ()  # of the changed ones: systemd must open their socket anew
+    # Of the added ones: a package's units differ, and workers may have been started from those.
+    replaced: tuple[Program, ...] = ()
     spared: tuple[Installed, ...] = ()  # not configured, as far as wctl can read the configuration
 
     @property
@@ -138,6 +140,11 @@ def plan(
             program
             for program in config.programs
             if program.name in known and _reopens(program, by_file)
+        ),
+        replaced=tuple(
+            program
+            for program in config.programs
+            if program.name in before.keys() - known and _restarts(program, by_file)
         ),
         spared=spared,
     )
@@ -216,6 +223,7 @@ def only(plan: Plan, names: Sequence[str], layout: Layout) -> Plan:
         touched=touched,
         removed=removed,
         reopened=mine(plan.reopened),
+        replaced=mine(plan.replaced),
         spared=mine(plan.spared),
     )
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from wctl.systemd import unit_name
 from wctl.trust import accounts
+from wctl.units.host import Host
 from wctl.units.marker import directives, own_text
 
 _TEMPLATE = "@.service"
@@ -53,6 +54,13 @@ class Layout:
         )
 
     @property
+    def runtime(self) -> Path:
+        """The directory with a directory for each instance that runs (RuntimeDirectory=)."""
+        if self.user:
+            return Path(os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}") / "wctl"
+        return Path("/run/wctl")
+
+    @property
     def searched(self) -> tuple[str, ...]:
         """The directories in which wctl looks for configuration files by itself."""
         return str(self.configuration), str(self.configuration / "conf.d")
@@ -70,11 +78,22 @@ class Installed:
     numprocs_start: int
     autostart: bool
     enabled: tuple[int, ...]  # the numbers of the instances that its target pulls in
+    shipped: bool = False  # a package's units, and no configuration of this machine has others
+    at_boot: bool = False  # its target is enabled
 
     @property
     def configured(self) -> range:
         """The numbers of the instances that were configured when wctl wrote the unit."""
         return range(self.numprocs_start, self.numprocs_start + self.numprocs)
+
+    def dormant(self, *, started: bool) -> bool:
+        """Tell whether a package has brought this program, and nobody uses it.
+
+        To use it is to enable its target or an instance ("wctl scale" does), or to start one of its
+        units: callers know whether one is ``started``. wctl lists no dormant program, and "all"
+        does not mean it. It can be used by its own name, and, as the only program, without a name.
+        """
+        return self.shipped and not (self.enabled or self.at_boot or started)
 
     def instance(self, number: int) -> str:
         """Return the unit name of instance ``number``."""
@@ -140,6 +159,15 @@ def enabled_numbers(layout: Layout, program: str) -> tuple[int, ...]:
     return tuple(sorted(int(match[1]) for link in links if (match := pattern.fullmatch(link))))
 
 
+def runs(layout: Layout, program: Installed) -> bool:
+    """Tell whether an instance of ``program`` runs, for callers that must not wait for systemd."""
+    instances = f"{unit_name.directory(program.name)}@"
+    try:
+        return any(name.startswith(instances) for name in os.listdir(layout.runtime))
+    except OSError:
+        return False
+
+
 def _templates(directory: Path) -> Iterator[Path]:
     try:
         names = os.listdir(directory)
@@ -152,6 +180,7 @@ def _templates(directory: Path) -> Iterator[Path]:
 
 def _read(name: str, file: Path, text: str, layout: Layout) -> Installed:
     keys = dict(directives(text, "Unit"))
+    boot = layout.units / f"{Host(user=layout.user).boot_target}.wants"
     return Installed(
         name=name,
         file=file,
@@ -161,6 +190,8 @@ def _read(name: str, file: Path, text: str, layout: Layout) -> Installed:
         numprocs_start=_number(keys.get("X-Wctl-Numprocs-Start"), 0),
         autostart=_autostart(file.with_name(f"{name}.target")),
         enabled=enabled_numbers(layout, name),
+        shipped=file.parent != layout.units,
+        at_boot=(boot / f"{name}.target").is_symlink(),
     )
 
 

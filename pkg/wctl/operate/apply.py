@@ -38,6 +38,9 @@ def with_unfinished(plan: Plan, config: Config, layout: Layout) -> Plan:
         rescaled=merged(left.rescaled, plan.rescaled),
         touched=_merged(config, (*left.touched, *left.added, *left.removed), plan.touched),
         reopened=merged(left.reopened, plan.reopened),
+        replaced=tuple(
+            program for program in added if program in plan.replaced or program.name in left.changed
+        ),
     )
 
 
@@ -123,7 +126,7 @@ def _intent(plan: Plan, inventory: Inventory, left: Intent) -> Intent:
     }
     intent = Intent(
         added=tuple(program.name for program in plan.added),
-        changed=tuple(program.name for program in plan.changed),
+        changed=tuple(program.name for program in (*plan.changed, *plan.replaced)),
         rescaled=tuple(program.name for program in plan.rescaled),
         touched=tuple(program.name for program in plan.touched),
         removed=tuple(program.name for program in plan.removed),
@@ -161,11 +164,13 @@ def _told(plan: Plan) -> Iterator[Event]:
 
 
 def _restart(manager: Manager, inventory: Inventory, plan: Plan, *, wait: bool) -> Iterator[Event]:
-    for program in plan.changed:
-        yield Said(program.name, "updated process group")
+    for program in (*plan.changed, *plan.replaced):
         units = units_of(manager, program.name)
         lacking = _lacking(manager, units)
         chosen = [unit for unit in units if unit.alive or unit.name in lacking]
+        if program in plan.replaced and not chosen:
+            continue
+        yield Said(program.name, "updated process group")
         if program in plan.reopened:
             chosen = [*_open_socket(manager, program), *chosen]
         yield from verbs.restart(manager, inventory, _instances(program, chosen), wait=wait)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 from wctl.errors import Exit, WctlError, nearest
 from wctl.install.installed import Installed, Instance, Layout, programs
@@ -18,7 +17,11 @@ _MOST = 100_000  # how many instances one {A..B} may name
 
 
 class Inventory:
-    """The installed programs, with their instances that are enabled or alive."""
+    """The installed programs, with their instances that are enabled or alive.
+
+    ``programs`` are those that wctl lists; ``dormant`` are those that a package has brought, and
+    that nobody uses (see Installed.dormant).
+    """
 
     def __init__(self, layout: Layout, manager: Manager) -> None:
         self.layout = layout
@@ -28,10 +31,10 @@ class Inventory:
     def refresh(self) -> None:
         """Read the installed programs and the states of their units again."""
         layout, manager = self.layout, self.manager
-        self.programs = programs(layout)
-        self._by_name = {program.name: program for program in self.programs}
-        self._numbers = {program.name: set(program.enabled) for program in self.programs}
-        patterns = [f"{program.name}@*.service" for program in self.programs]
+        self._by_name = {program.name: program for program in programs(layout)}
+        self._numbers = {name: set(program.enabled) for name, program in self._by_name.items()}
+        patterns = [f"{name}@*.service" for name in self._by_name]
+        patterns += [f"{name}.target" for name, program in self._by_name.items() if program.shipped]
         loaded = manager.units(patterns) if patterns else []
         self._units = {unit.name: unit for unit in loaded}
         for unit in loaded:
@@ -39,21 +42,31 @@ class Inventory:
             number = program.number(unit.name) if program else None
             if program and number is not None and (unit.active == "failed" or not unit.down):
                 self._numbers[program.name].add(number)
-        self._add_packaged()
+        self._part_dormant()
 
-    def _add_packaged(self) -> None:
-        """Add the configured instances of each packaged program that has no links yet.
+    def _part_dormant(self) -> None:
+        """Tell the dormant programs from the others.
 
-        "wctl update" has never set up such a program. Leave it out if its configuration is gone.
+        A shipped program has no links before somebody scales it: until then, its instances are the
+        configured ones, or those that somebody has started.
         """
-        for program in self.programs:
-            if program.file.parent == self.layout.units or self._numbers[program.name]:
-                continue
-            if Path(program.source).exists():
-                self._numbers[program.name].update(program.configured)
-            else:
-                del self._by_name[program.name]
-        self.programs = tuple(self._by_name.values())
+        held = {name for name, unit in self._units.items() if not unit.down}
+        dormant = []
+        for name, program in self._by_name.items():
+            started = bool(self._numbers[name]) or f"{name}.target" in held
+            if program.dormant(started=started):
+                dormant.append(program)
+            if program.shipped and not self._numbers[name]:
+                self._numbers[name].update(program.configured)
+        self.dormant = tuple(dormant)
+        self.programs = tuple(
+            program for program in self._by_name.values() if program not in dormant
+        )
+
+    @property
+    def installed(self) -> tuple[Installed, ...]:
+        """All programs that have units, dormant or not."""
+        return tuple(self._by_name.values())
 
     def numbers(self, program: Installed) -> tuple[int, ...]:
         """Return the numbers of the instances of ``program``."""
@@ -70,9 +83,10 @@ class Inventory:
             WctlError: no program has this name, or a name is needed.
         """
         if name is None:
-            if len(self.programs) == 1:
-                return self.programs[0]
-            names = ", ".join(program.name for program in self.programs)
+            candidates = self.programs or self.dormant
+            if len(candidates) == 1:
+                return candidates[0]
+            names = ", ".join(program.name for program in candidates)
             raise WctlError(
                 f"name one of the programs: {names}" if names else "no program is installed",
                 hint="" if names else "run 'wctl update' to install the configured programs",
@@ -109,6 +123,7 @@ class Inventory:
             or program.group == name
             or (separator == ":" and program.group == self._beside(name))
         ]
+        matching = matching or [program for program in self.dormant if program.name == name]
         if not matching:
             raise self._no_such(selector)
         if not separator or which in ("", "*"):
@@ -164,10 +179,10 @@ class Inventory:
         ]
 
     def _no_such(self, selector: str) -> WctlError:
-        known = [program.name for program in self.programs]
+        near = nearest(_split(selector)[0], self._by_name)
         return WctlError(
-            f"{printable(selector)}: no such process{nearest(_split(selector)[0], known)}",
-            hint="" if known else "run 'wctl update' to install the configured programs",
+            f"{printable(selector)}: no such process{near}",
+            hint="" if self.programs else "run 'wctl update' to install the configured programs",
             exit_code=Exit.UNKNOWN,
         )
 

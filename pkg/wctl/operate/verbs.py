@@ -96,7 +96,7 @@ def release(manager: Manager, inventory: Inventory, members: Iterable[Member]) -
     Otherwise "systemctl start NAME.target" would do nothing, because the target is active already.
     """
     names = set(_names(members))
-    programs = [program for program in inventory.programs if names & {program.name, program.group}]
+    programs = [program for program in inventory.installed if names & {program.name, program.group}]
     units = manager.units([f"{program.name}@*.service" for program in programs]) if programs else []
     alive = {unit.program for unit in units if unit.alive}
     busy = {program.name for program in programs if program.name in alive}

@@ -114,7 +114,7 @@ class Takeover:
         name = (program.name,)
         intent = Intent(
             added=name if program in part.added else (),
-            changed=name if program in part.changed else (),
+            changed=name if program in (*part.changed, *part.replaced) else (),
             touched=name,
         )
         pending.begin(self.layout, intent)
@@ -122,7 +122,7 @@ class Takeover:
         if part.writes or intent.changed:
             self.manager.reload()
         self.inventory.refresh()
-        if program in part.changed:
+        if intent.changed:
             units = jobs.units_of(self.manager, program.name)
             alive = _instances(program, [unit.name for unit in units if unit.alive])
             yield from verbs.restart(self.manager, self.inventory, alive)

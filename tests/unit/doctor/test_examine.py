@@ -38,11 +38,13 @@ def examination(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Examination:
     )
     config = load.load([file], {})
     programs = [
-        SimpleNamespace(name=name, group=name, instance="{}".format, numprocs_start=0)
+        SimpleNamespace(
+            name=name, group=name, instance="{}".format, numprocs_start=0, shipped=False
+        )
         for name in "ab"
     ]
     layout = SimpleNamespace(user=False, environment=tmp_path)
-    nobody: Any = SimpleNamespace(programs=programs, layout=layout, manager=None)
+    nobody: Any = SimpleNamespace(programs=programs, dormant=(), layout=layout, manager=None)
     for name in ("_of_units", "_of_boot", "_beside", "_processes"):
         monkeypatch.setattr(Examination, name, nothing)
     for name in ("of_journald", "of_journal", "by_notes"):

@@ -234,6 +234,19 @@ def test_a_unit_of_somebody_else_is_in_the_way(layout: Layout, directory: str) -
     assert foreign.read_text() == "[Service]\nExecStart=/bin/true\n"
 
 
+@pytest.mark.parametrize(("command", "replaced"), [("a", []), ("b", ["x"])])
+def test_a_program_in_the_place_of_a_shipped_one(
+    layout: Layout, command: str, replaced: list[str]
+) -> None:
+    """It is added; workers that run from the package's unit are restarted if theirs differs."""
+    shipped = "[program:x]\ncommand=a\n"
+    changes.write(plan(replace(layout, units=layout.vendor[0]), shipped)[1])
+    _, found = plan(layout, f"; moves the line\n[program:x]\ncommand={command}\n")
+    assert (names(found.added), names(found.changed)) == (["x"], [])
+    assert names(found.replaced) == replaced
+    assert names(changes.only(found, ["x"], layout).replaced) == replaced
+
+
 def test_orphans_are_ours_alone(layout: Layout) -> None:
     """wctl deletes the files that it wrote for a removed program, and no others."""
     changes.write(plan(layout, X)[1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -133,3 +134,78 @@ def test_a_range_is_bounded(layout: Layout, numbers: str) -> None:
     with pytest.raises(WctlError, match="names too many instances") as caught:
         selected(layout, f"alpha@{numbers}")
     assert caught.value.exit_code == Exit.USAGE
+
+
+# ---- programs that a package has brought --------------------------------------------------------
+
+
+@pytest.fixture
+def shipped(layout: Layout, tmp_path: Path) -> Layout:
+    """The two programs, and gamma, whose units are a package's."""
+    vendor = tmp_path / "vendor"
+    vendor.mkdir()
+    (vendor / "gamma@.service").write_text(
+        f"# {MARK} from /usr/share/x.conf.\n[Unit]\nX-Wctl-Numprocs=2\n"
+    )
+    return replace(layout, vendor=(vendor,))
+
+
+def inventory(layout: Layout, *loaded: str) -> Inventory:
+    return Inventory(layout, Bus(*loaded))  # type: ignore[arg-type] # the part that is used
+
+
+def names(found: Inventory) -> list[str]:
+    return [program.name for program in found.programs]
+
+
+def test_a_dormant_program_goes_by_its_own_name_alone(shipped: Layout) -> None:
+    """It is not listed, nor meant by "all" and globs; its name means its configured instances."""
+    assert names(inventory(shipped)) == ["alpha", "beta"]
+    assert "gamma@00" not in selected(shipped) + selected(shipped, "all")
+    for selector in ("gamma", "gamma:*", "gamma@{00..01}", "gamma@*"):
+        assert selected(shipped, selector) == ["gamma@00", "gamma@01"]
+    assert selected(shipped, "gamma:gamma_01") == ["gamma@01"]
+    with pytest.raises(WctlError, match="no such process"):
+        selected(shipped, "gam*")
+    with pytest.raises(WctlError, match="did you mean gamma"):
+        selected(shipped, "gama")
+
+
+def test_a_dormant_program_is_meant_without_a_name_if_it_is_alone(
+    shipped: Layout, tmp_path: Path
+) -> None:
+    """Beside one other program, that one is meant; alone, the dormant program."""
+    (tmp_path / "alpha@.service").unlink()
+    assert inventory(shipped).program(None).name == "beta"
+    (tmp_path / "beta@.service").unlink()
+    assert inventory(shipped).program(None).name == "gamma"
+    assert selected(shipped) == []
+
+
+@pytest.mark.parametrize(
+    ("link", "loaded", "instances"),
+    [
+        ("gamma.target.wants/gamma@03.service", (), ["gamma@03"]),
+        ("multi-user.target.wants/gamma.target", (), ["gamma@00", "gamma@01"]),
+        (None, ("gamma@04.service",), ["gamma@04"]),
+        (None, ("gamma.target",), ["gamma@00", "gamma@01"]),
+    ],
+)
+def test_a_shipped_program_in_use_is_as_any_other(
+    shipped: Layout, tmp_path: Path, link: str | None, loaded: tuple[str, ...], instances: list[str]
+) -> None:
+    """A link of an instance or of its target, or a unit that has been started, wakes it."""
+    if link is not None:
+        (tmp_path / link).parent.mkdir()
+        (tmp_path / link).symlink_to("/nonesuch")
+    assert names(inventory(shipped, *loaded)) == ["alpha", "beta", "gamma"]
+    assert selected(shipped, "gam*", loaded=loaded) == instances
+
+
+def test_a_program_in_etc_takes_the_place_of_a_shipped_one(shipped: Layout, tmp_path: Path) -> None:
+    """Without any link or process, it is listed; when its unit is gone, the other is dormant."""
+    unit = tmp_path / "gamma@.service"
+    unit.write_text(f"# {MARK} from x.conf.\n[Unit]\n")
+    assert names(inventory(shipped)) == ["alpha", "beta", "gamma"]
+    unit.unlink()
+    assert names(inventory(shipped)) == ["alpha", "beta"]

@@ -1,0 +1,70 @@
+"""first_steps: what wctl says where there is no configuration, or no program."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from unit.cli.test_app import run
+from wctl.cli import first_steps
+from wctl.install.installed import Layout
+from wctl.supervisor import migration
+from wctl.units.marker import MARK
+
+
+@pytest.fixture
+def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
+    """A machine with nothing but a shipped program; its example may be there, or Supervisor."""
+    vendor = tmp_path / "vendor"
+    vendor.mkdir()
+    unit = f"# {MARK} from it.\n[Unit]\nX-Wctl-Source={tmp_path}/example.conf\n"
+    (vendor / "x@.service").write_text(unit)
+    monkeypatch.setattr(migration, "PLACES", (str(tmp_path / "supervisord.conf"),))
+    etc = tmp_path / "etc"
+    return Layout(False, tmp_path / "units", (vendor,), etc, etc / "env")
+
+
+def test_the_way_depends_on_what_is_there(layout: Layout, tmp_path: Path) -> None:
+    """A configuration is to be installed; else the example copied, or Supervisor's imported."""
+    directory = layout.configuration / "conf.d"
+    described = f"describe programs in {directory}/*.conf, as for Supervisor, and run 'wctl update'"
+    assert first_steps.next_step(layout) == described
+    (tmp_path / "example.conf").touch()
+    copied = f"cp {tmp_path}/example.conf {directory}/, edit the copy, and run 'wctl update'"
+    assert first_steps.next_step(layout) == copied
+    (tmp_path / "supervisord.conf").touch()
+    imported = f"; or run 'wctl import --dry-run', which reads {tmp_path}/supervisord.conf"
+    assert first_steps.next_step(layout) == copied + imported
+    directory.mkdir(parents=True)
+    (directory / "a.conf").touch()
+    installed = "run 'wctl update' to install the configured programs"
+    assert first_steps.next_step(layout) == installed
+
+
+@pytest.mark.parametrize("verb", ["check", "render", "reread", "update", "run x@00"])
+def test_without_a_configuration(tmp_path: Path, verb: str) -> None:
+    """Each verb that needs a configuration fails, and says in one line how to begin."""
+    shown = run("--user", *verb.split(), XDG_CONFIG_HOME=str(tmp_path))
+    assert (shown.returncode, shown.stdout) == (1, "")
+    assert shown.stderr == (
+        f"wctl: {tmp_path}/wctl: no configuration, expected wctl.conf or conf.d/*.conf\n"
+        f"      describe programs in {tmp_path}/wctl/conf.d/*.conf, as for Supervisor, and run"
+        " 'wctl --user update'\n"
+    )
+
+
+def test_what_a_deleted_configuration_has_left(tmp_path: Path) -> None:
+    """If units are there, an update would remove them; but check has nothing to check."""
+    (tmp_path / "systemd/user").mkdir(parents=True)
+    unit = f"# {MARK} from it.\n[Unit]\nX-Wctl-Source={tmp_path}/wctl/conf.d/x.conf\n"
+    (tmp_path / "systemd/user/x@.service").write_text(unit)
+    check = run("--user", "check", XDG_CONFIG_HOME=str(tmp_path))
+    assert (check.returncode, "no configuration" in check.stderr) == (1, True)
+    assert run("--user", "reread", XDG_CONFIG_HOME=str(tmp_path)).stdout == "x: disappeared\n"
+    update = run("--user", "update", XDG_CONFIG_HOME=str(tmp_path))
+    assert (update.returncode, update.stdout) == (1, "")
+    assert update.stderr == (
+        "wctl: the configuration has no program\n"
+        "      to remove x, use --prune, or name the programs\n"
+    )
