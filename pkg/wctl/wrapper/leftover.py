@@ -42,12 +42,13 @@ def ends(options: Options) -> "Iterator[int]":
         return
     left = Leftover(group, options.stopsignal)
     if left.look():
-        _signal.signal(_signal.SIGALRM, left.time_is_over)
+        before = _signal.signal(_signal.SIGALRM, left.time_is_over)
         _signal.alarm(options.behind_shell)
         yield left.ended.fileno()
         while left.look():
             yield left.ended.fileno()
         _signal.alarm(0)
+        _signal.signal(_signal.SIGALRM, before)
     left.close()
 
 
@@ -106,6 +107,8 @@ class Leftover:
         ours = _content(f"/proc/{pid}/cgroup") == self._cgroup
         if not ours or _has_parent(pid, pids) or not _send(pidfd, self._signal):
             self._forget(pid)
+        else:
+            _send(pidfd, _signal.SIGCONT)  # as systemd does: a stopped process hears no signal
 
     def _forget(self, pid: int) -> None:
         posix.close(self._signalled.pop(pid))  # which takes it out of ``ended``, too
