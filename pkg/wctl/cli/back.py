@@ -18,7 +18,7 @@ from wctl.errors import ConfigError, Exit, WctlError
 from wctl.install import files
 from wctl.install.installed import programs as installed_programs
 from wctl.operate.lock import exclusive
-from wctl.supervisor import migration, service
+from wctl.supervisor import comparison, migration, service
 from wctl.supervisor.back import Back, owned, sources
 from wctl.supervisor.supervisorctl import Supervisorctl
 from wctl.supervisor.takeover import so_far
@@ -35,6 +35,7 @@ class _Plan:
     supervisor: Supervisorctl
     unit: str  # Supervisor's service; "": systemd does not start it
     runs: bool  # whether supervisord runs
+    edited: tuple[str, ...]  # what wctl runs otherwise
 
 
 def move_back(session: Session, theirs: Running, *, stop_first: bool, dry_run: bool) -> int:
@@ -76,7 +77,8 @@ def _plan(session: Session, theirs: Running) -> _Plan:
     unit, runs = _service(session, theirs, supervisor, found.programs)
     levels = (tuple(one for one in level if one in chosen) for level in found.levels())
     copies = migration.copies_of(found.files, ours, set(places.values()))
-    return _Plan(chosen, tuple(levels), copies, places, supervisor, unit, runs)
+    edited = tuple(comparison.edited(chosen, ours))
+    return _Plan(chosen, tuple(levels), copies, places, supervisor, unit, runs, edited)
 
 
 def _ours(session: Session) -> Config:
@@ -118,6 +120,7 @@ def _service(
 
 def _told(plan: _Plan) -> Iterator[str]:
     """Yield what a move would do."""
+    yield from _changes(plan)
     if plan.unit:
         yield f"{plan.unit}: enabled{'' if plan.runs else ' and started'}"
     for level in plan.levels:
@@ -126,15 +129,23 @@ def _told(plan: _Plan) -> Iterator[str]:
         yield f"{file}: renamed to {file.name}.back"
 
 
+def _changes(plan: _Plan) -> Iterator[str]:
+    """Yield what somebody has edited in wctl's files, and Supervisor does not run."""
+    for line in plan.edited:
+        yield f"{line}; Supervisor runs what its own file says"
+
+
 def _carry_out(session: Session, plan: _Plan, *, stop_first: bool) -> int:
     """Move program by program; go on after a program that Supervisor cannot run."""
+    for line in _changes(plan):
+        echo(line)
     session.inventory.refresh()
     back = Back(
         session.manager, session.inventory, session.layout, plan.supervisor, plan.sources,
         stop_first,
     )  # fmt: skip
     progress = Progress(session)
-    ran = {program.title: (back.wanted(program), back.alive(program)) for program in plan.programs}
+    ran = {program.title: (back.wanted(program), back.ran(program)) for program in plan.programs}
     targets = back.leave_boot(plan.programs)
     try:
         if not plan.runs and stop_first:
