@@ -30,7 +30,7 @@ class _Plan:
 
     programs: tuple[Program, ...]  # that wctl has, as Supervisor's files configure them
     levels: tuple[tuple[Program, ...], ...]  # in the order in which they start
-    files: tuple[Path, ...]  # copies of Supervisor's files in wctl's configuration
+    files: tuple[Path, ...]  # what the import has written into wctl's configuration
     sources: dict[str, Path]  # of these, the file of each program
     supervisor: Supervisorctl
     unit: str  # Supervisor's service; "": systemd does not start it
@@ -77,6 +77,10 @@ def _plan(session: Session, theirs: Running) -> _Plan:
     unit, runs = _service(session, theirs, supervisor, found.programs)
     levels = (tuple(one for one in level if one in chosen) for level in found.levels())
     copies = migration.copies_of(found.files, ours, set(places.values()))
+    rest = [one for one in ours.programs if one.title not in places]
+    held = inherited.file if inherited.written else None
+    if held is not None and not any(str(held) in one.environment_file for one in rest):
+        copies = (*copies, held)
     edited = tuple(comparison.edited(chosen, ours))
     return _Plan(chosen, tuple(levels), copies, places, supervisor, unit, runs, edited)
 
@@ -166,16 +170,25 @@ def _carry_out(session: Session, plan: _Plan, *, stop_first: bool) -> int:
                 echo(f"wctl: {error.message}", err=True)
                 echo(f"      {error.hint}", err=True)
                 failed.append(program)
-    if not failed:
-        for file in plan.files:
-            if file.exists():
-                echo(f"{file}: now {files.set_aside(file).name}")
+    return _sum_up(plan, failed)
+
+
+def _sum_up(plan: _Plan, failed: Sequence[Program]) -> int:
+    """Take the rest of the imported files out of the way, and say what has become of them all."""
+    for file in plan.files if not failed else ():
+        if file.exists():
+            echo(f"{file}: now {files.set_aside(file).name}")
     count = len(plan.programs)
     echo(f"Moved {count - len(failed)} of {count} program{'s' if count != 1 else ''} back")
-    if failed:
-        titles = ", ".join(program.title for program in failed)
-        echo(f"Supervisor starts {titles} at the next boot, and systemd does not")
-    return Exit.FAILURE if failed else Exit.OK
+    if not failed:
+        return Exit.OK
+    titles = ", ".join(program.title for program in failed)
+    echo(f"Supervisor starts {titles} at the next boot, and systemd does not")
+    for program in failed:
+        source = plan.sources.get(program.title)
+        if source is not None and not source.exists():
+            echo(f"{program.title}: 'wctl update' would stop it, as {source} is renamed")
+    return Exit.FAILURE
 
 
 def _start_supervisor(plan: _Plan, session: Session) -> None:

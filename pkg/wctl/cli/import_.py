@@ -100,7 +100,7 @@ def import_(
     if to_supervisor:
         return back.move_back(session, theirs, stop_first=stop_first, dry_run=dry_run)
     found = migration.migrate(file, session.layout.configuration, load.environ(), theirs.inherited)
-    findings = _findings(session, found)
+    findings = _findings(session, found, given=takeover)
     errors = tuple(finding for finding in findings if finding.error)
     found = replace(found, changes=(*found.changes, *theirs.settings))
     _report(session, found, [finding for finding in findings if not finding.error])
@@ -159,12 +159,17 @@ def _write_variables(inherited: Inherited, found: Migration, *, dry_run: bool) -
     echo(f"{inherited.file}: from supervisord's environment")
 
 
-def _findings(session: Session, found: Migration) -> list[Diagnostic]:
-    """Return what 'wctl check' will find in the copies, and above them."""
+def _findings(session: Session, found: Migration, *, given: bool) -> list[Diagnostic]:
+    """Return what 'wctl check' will find in the copies, and above them.
+
+    Log files that will be ``given`` to their users are no finding: hand_over() says what it leaves.
+    """
     targets = [copy.target for copy in found.copies]
     places = {str(path) for target in targets for path in (target, *target.parents)}
     findings = [*found.config.diagnostics, *checker.check(found.config, session.layout)]
     findings = [finding for finding in findings if finding.place.file in places]
+    if given:
+        findings = [finding for finding in findings if finding.code != "log-file-closed"]
     return sorted(findings, key=lambda finding: (finding.place.file, finding.place.line))
 
 

@@ -18,6 +18,7 @@ from wctl.install.installed import Installed, Instance, Layout
 from wctl.operate import apply, jobs, verbs
 from wctl.operate.inventory import Inventory
 from wctl.operate.jobs import Event, Said
+from wctl.operate.states import RUNNING_STATES
 from wctl.supervisor import stopped
 from wctl.supervisor.supervisorctl import Supervisorctl, process_name
 from wctl.supervisor.takeover import so_far
@@ -126,10 +127,11 @@ class Back:
         Raises:
             WctlError: Supervisor cannot run it, and systemd runs it as before.
         """
+        ran = [process_name(program, n) for n in program.numbers if program.instance(n) in before]
         if self.stop_first:
             yield from self.stop([program])
         try:
-            self.supervisor.run(names)
+            self.supervisor.run([name for name in names if name in ran])
         except WctlError as error:
             yield from self._undo(program, names, before)
             raise WctlError(
@@ -137,14 +139,24 @@ class Back:
                 hint="fix the cause, then run this command again; add --stop-first if two workers"
                 " cannot run at once (a port, a lock)",
             ) from None
+        yield from self._start_rest(program, names)
         source = self.sources.get(program.title)
         if source is not None and source.exists():
             yield Said(program.title, f"{source} is now {files.set_aside(source).name}")
         yield from self._uninstall(program)
         stopped.forget(self.layout, program.name)
         note(program.name, f"moved back to Supervisor: {', '.join(names)}")
-        count = f"{len(names)} process{'es' if len(names) > 1 else ''}" if names else "none of it"
+        states = self.supervisor.states()
+        up = [name for name in names if states.get(name) in RUNNING_STATES]
+        count = f"{len(up)} process{'es' if len(up) > 1 else ''}" if up else "none of it"
         yield Said(program.title, f"moved back; Supervisor runs {count}")
+
+    def _start_rest(self, program: Program, names: Sequence[str]) -> Iterator[Event]:
+        """Have Supervisor start what nobody runs; where it cannot, nothing is lost."""
+        try:
+            self.supervisor.run(names)
+        except WctlError as error:
+            yield Said(program.title, f"{error.message}; systemd did not run it, either")
 
     def _undo(
         self, program: Program, names: Sequence[str], before: Sequence[str]

@@ -70,6 +70,11 @@ class Inherited:
         return f"{head}\n{env_file.environment_file(sorted(self.given.items()))}"
 
     @property
+    def written(self) -> bool:
+        """Whether ``file`` exists."""
+        return self.file is not None and _values(self.file) is not None
+
+    @property
     def edited(self) -> list[str]:
         """The names of the variables that ``file`` has otherwise, or has not, if it exists."""
         before = _values(self.file) if self.file is not None else None

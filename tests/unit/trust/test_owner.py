@@ -134,7 +134,7 @@ def test_who_may_rotate(root: Path) -> None:
 def test_what_root_could_not_open_again(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, level: str, given: bool
 ) -> None:
-    """In /tmp, the kernel keeps root from opening a user's file to append: Supervisor would fail."""
+    """In /tmp, the kernel keeps root from a user's file, and Supervisor would fail."""
     setting = tmp_path / "regular"
     setting.write_text(f"{level}\n")
     monkeypatch.setattr(owner, "_REGULAR_PROTECTED", str(setting))
