@@ -125,7 +125,7 @@ def import_(
         echo("Nothing was written (--dry-run).")
     elif not session.quiet:
         words = ["wctl", *(["--user"] if session.user else []), "import", "--takeover"]
-        again = shell_join([*words, *([str(named)] if named else [])])
+        again = shell_join([*words, *([str(file)] if named else [])])
         echo(f"Next: run '{again}', or stop these programs in Supervisor and run 'wctl update'")
     return Exit.OK
 

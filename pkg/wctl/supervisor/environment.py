@@ -194,11 +194,12 @@ def changes(file: Path, programs: Iterable[Program], found: Inherited) -> Iterat
     if found.file is None:
         return
     if found.environ is None:
-        yield (
-            str(file),
-            f"supervisord's environment could not be read ({found.why}): the variables of its"
-            " service, or of the shell that started it, are not known",
+        so = (
+            f"{', '.join(sorted(found.given))} of an earlier import count ({found.file})"
+            if found.given
+            else "the variables of its service, or of the shell that started it, are not known"
         )
+        yield str(file), f"supervisord's environment could not be read ({found.why}): {so}"
         return
     carried: set[str] = set()
     for program in programs:

@@ -135,7 +135,7 @@ def migrate(
         changes=(
             *changed,
             *changes(found, lines),
-            *(() if inherited.known else variables(lines)),
+            *(() if inherited.known else variables(lines, inherited.given)),
             *environment.changes(file, found.programs, inherited),
         ),
     )

@@ -88,21 +88,24 @@ class Takeover:
     def _give_up(
         self, program: Program, units: Sequence[str], intent: Intent
     ) -> Generator[Event, None, NoReturn]:
-        """Leave a program that systemd cannot start to Supervisor, which runs it as before.
+        """Leave a program that systemd cannot start to Supervisor.
 
         Raises:
             WctlError: always.
         """
         yield from self._back(program, units, added=bool(intent.added))
         pending.end(self.layout, intent)
-        down = stopped.read(self.layout, program.name)
-        if down:
-            with so_far(f"systemd cannot start {program.name}; Supervisor may not run it"):
-                theirs = self.theirs[program.title]
+        theirs, down = self.theirs[program.title], stopped.read(self.layout, program.name)
+        with so_far(f"systemd cannot start {program.name}; Supervisor may not run it"):
+            if down:
                 self.supervisor.start([process_name(theirs, number) for number in sorted(down)])
-            stopped.forget(self.layout, program.name)
+            states = self.supervisor.states()
+        stopped.forget(self.layout, program.name)
+        now = {states[name] for name in running(theirs, states).values()}
+        # A process in BACKOFF counts as alive, too.
+        how = "runs it as before" if State.RUNNING in now else "has not got it running, either"
         raise WctlError(
-            f"{program.name}: not taken over; Supervisor runs it as before",
+            f"{program.name}: not taken over; Supervisor {how}",
             hint="fix the cause (see the last lines above), then run this command again; add"
             " --stop-first if two workers cannot run at once (a port, a lock)",
         )
