@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -156,10 +157,27 @@ def take_over(session: Session, found: Migration, theirs: Running, *, stop_first
             _move(session, found.programs, supervisor, stop_first=stop_first)
         except KeyboardInterrupt:
             echo("wctl: the takeover is not finished; run this command again", err=True)
+            _warn(found.programs, before, supervisor)
+            raise
+        except WctlError:
+            _warn(found.programs, before, supervisor)
             raise
     with so_far("all programs were moved"):
         after = supervisor.states()
     return _sum_up(session, found.programs, theirs, before, after)
+
+
+def _warn(
+    programs: Sequence[Program], before: Mapping[str, str], supervisor: Supervisorctl
+) -> None:
+    """Say what a boot does with the programs that a takeover has moved when it ends early."""
+    with suppress(WctlError):
+        after = supervisor.states()
+        ran = [program for program in programs if running(program, before)]
+        moved = [program.title for program in ran if not running(program, after)]
+        if moved:
+            echo(f"Moved {len(moved)} of {len(ran)} programs of Supervisor: {', '.join(moved)}")
+            echo("Until the takeover is finished, a boot also starts these under Supervisor")
 
 
 def foretell(session: Session, found: Migration, theirs: Running) -> None:

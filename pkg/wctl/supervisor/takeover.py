@@ -8,7 +8,7 @@ again: wctl asks Supervisor and systemd anew which processes run.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -125,6 +125,9 @@ class Takeover:
         except WctlError:
             yield from self._back(program, (), added=bool(intent.added))
             pending.end(self.layout, intent)
+            with suppress(WctlError):  # what it has stopped stays noted, for the next takeover
+                self.supervisor.run(names)
+                stopped.forget(self.layout, program.name)
             raise
 
     def _install(self, program: Program) -> Generator[Event, None, Intent]:
