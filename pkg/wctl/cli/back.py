@@ -20,6 +20,7 @@ from wctl.install.installed import programs as installed_programs
 from wctl.operate.lock import exclusive
 from wctl.supervisor import comparison, migration, service
 from wctl.supervisor.back import Back, owned, sources
+from wctl.supervisor.daemons import enabled_at_boot
 from wctl.supervisor.supervisorctl import Supervisorctl
 from wctl.supervisor.takeover import so_far
 
@@ -200,10 +201,17 @@ def _start_supervisor(plan: _Plan, session: Session) -> None:
     if not plan.unit:
         echo("systemd does not start supervisord: see to it that each boot does")
         return
+    manager = session.manager
     with so_far("no program was moved back"):
         if plan.runs:
-            service.enable(session.manager, plan.unit)
+            service.enable(manager, plan.unit)
         else:
-            service.begin(session.manager, plan.unit)
-            service.answers(plan.supervisor)
+            undo = service.stop if enabled_at_boot(manager, plan.unit) else service.end
+            try:
+                service.begin(manager, plan.unit)
+                service.answers(plan.supervisor)
+            except WctlError as error:
+                undo(manager, plan.unit)
+                hint = f"see 'journalctl -u {plan.unit}'; --stop-first stops all workers before"
+                raise WctlError(error.message, hint, error.exit_code) from None
     echo(f"{plan.unit}: {'enabled' if plan.runs else 'enabled and started'}")

@@ -58,7 +58,7 @@ def daemons(manager: Manager) -> list[Daemon]:
     enabled = {
         unit
         for unit, values in properties.items()
-        if values["FragmentPath"] and _enabled(manager, unit)
+        if values["FragmentPath"] and enabled_at_boot(manager, unit)
     }
     # A unit is root's word, whoever its supervisord runs as; a process may say what it wants.
     words = {
@@ -135,7 +135,8 @@ def _alive(*, user: bool = False) -> Iterator[_Process]:
             yield _Process(int(name), ids, unit[1] if unit else "", words, directory)
 
 
-def _enabled(manager: Manager, unit: str) -> bool:
+def enabled_at_boot(manager: Manager, unit: str) -> bool:
+    """Tell whether each boot starts a service."""
     user = ["--user"] if manager.user else []
     shown = commands.output(["systemctl", *user, "is-enabled", "--", unit])
     return shown is not None and shown.strip() in _AT_BOOT

@@ -69,8 +69,11 @@ def _counts(key: str, value: str) -> bool:
 
 
 def runs(manager: Manager, unit: str) -> bool:
-    """Tell whether a service runs, or is about to."""
-    return any(found.name == unit and not found.down for found in manager.units([unit]))
+    """Tell whether a service runs, or is about to; not if it waits for a restart."""
+    return any(
+        found.name == unit and not found.down and not found.sub.startswith("auto-restart")
+        for found in manager.units([unit])
+    )
 
 
 def end(manager: Manager, unit: str) -> None:
@@ -89,6 +92,15 @@ def begin(manager: Manager, unit: str) -> None:
         WctlError: systemd refuses.
     """
     _systemctl(manager, "enable", "--now", unit)
+
+
+def stop(manager: Manager, unit: str) -> None:
+    """Stop a service until the next boot.
+
+    Raises:
+        WctlError: systemd refuses.
+    """
+    _systemctl(manager, "stop", unit)
 
 
 def enable(manager: Manager, unit: str) -> None:
