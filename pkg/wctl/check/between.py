@@ -52,10 +52,13 @@ def _between(program: Program) -> tuple[str, str, str]:
             left = "and when it has ended, systemd kills the worker behind it"
         return f"the shell of {script}", left, f"write exec before its last command, {_GROUP}"
     if found.kind == "tool":
+        left = "which may end before the worker, and not pass it on"  # npm 7 and make do
         return found.name, left, f"let the command start the worker itself, {_GROUP}"
-    if found.kind == "user" or _TRAP.search(found.script):
+    if found.kind == "user" or found.gives_way or _TRAP.search(found.script):
         return "", "", ""
     remedy = f"write exec before the worker ({found.name} -c 'exec ...')"
+    if found.pipes:
+        return found.name, left, f"leave out the pipe and {remedy}, {_GROUP}"
     return found.name, left, f"{remedy}, {_GROUP} for a loop"
 
 
