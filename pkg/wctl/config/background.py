@@ -135,7 +135,7 @@ def _of(call: Call) -> Iterator[Background]:
         verbs, instead = _COMMANDS[kind]
         given = [word for word in arguments if not word.startswith("-")]
         verb = next((word for word in given if word in verbs.split()), None)
-        if (verb or not verbs) and "--no-daemon" not in arguments:
+        if (verb or not verbs) and not _stays(kind, arguments):
             yield Background(f"{name} {verb}" if verb else name, f"run {instead.format(name)}")
     if kind in _INSTEAD and not own:
         pattern, instead = _INSTEAD[kind]
@@ -167,6 +167,11 @@ def _of_container(kind: str, arguments: tuple[str, ...]) -> Iterator[str]:
             yield word
         elif left and not ("=" in word or _NO_VALUE.fullmatch(word)):
             left.pop()
+
+
+def _stays(kind: str, arguments: tuple[str, ...]) -> bool:
+    """Tell whether an option keeps a command in the foreground that else goes to the background."""
+    return "--no-daemon" in arguments or (kind == "fail2ban-client" and _any(["-f"], arguments))
 
 
 def _any(options: list[str], arguments: tuple[str, ...]) -> bool:
