@@ -37,7 +37,11 @@ _EXEC = re.compile(
 )
 _LOGIN = re.compile(r"-[A-Za-z]*[il][A-Za-z]*|--login")
 # What makes bash fork for the last command of its -c, in the text without quotes.
-_FORKS = re.compile(r"[|<>(){}`!]|(?<!&)&(?!&)|^\s*(?:do|done|esac|fi|time)\b")
+# Or the worker is a command before it: these do not work on messages.
+_FORKS = re.compile(
+    r"[|<>(){}`!]|(?<!&)&(?!&)|^\s*(?:do|done|esac|fi|time)\b"
+    r"|(?:^|&&)\s*(?:echo|exit|false|kill|logger|mv|printf|return|rm|sleep|touch|true|wait|:)(?:\s[^&]*)?$"
+)
 _PIPE = re.compile(r"(?<!\|)\|(?!\|)")
 _QUOTED = re.compile(r"'[^']*'|\"(?:[^\"\\]|\\.)*\"|\\.|\$\([^()]*\)", re.DOTALL)
 
