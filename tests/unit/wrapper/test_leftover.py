@@ -6,6 +6,7 @@ import os
 import select
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -37,7 +38,7 @@ class Group:
         self._process.wait()
         assert self._process.stdout is not None
         self.output = self._process.stdout
-        self._session = int(self.output.readline())
+        self.session = int(self.output.readline())
         for _ in range(lines):
             self.output.readline()
 
@@ -47,7 +48,7 @@ class Group:
         for stat in Path("/proc").glob("[0-9]*/stat"):
             with suppress(OSError):  # it has ended
                 state, _, _, session = stat.read_text().rpartition(")")[2].split()[:4]
-                if int(session) == self._session:
+                if int(session) == self.session:
                     found[int(stat.parent.name)] = state
         pids = "\n".join(map(str, [*found, os.getpid()]))
         (self.directory / "cgroup.procs").write_text(pids)
@@ -106,6 +107,60 @@ def test_a_reader_goes_on_until_the_writer_has_ended(tmp_path: Path) -> None:
     group.kill()
 
 
+@pytest.mark.parametrize(
+    ("script", "stop"),
+    [
+        ("{worker}; echo shell", signal.SIGINT),
+        ("{worker} | sed -u s/x/x/; echo shell", signal.SIGINT),
+        ("bash -c '{worker}; :'; echo shell", signal.SIGINT),
+        ("bash -c '{worker}; :'; echo shell", signal.SIGQUIT),
+        ("trap : INT; {worker}; echo shell", signal.SIGINT),
+    ],
+)
+def test_the_command_of_a_shell_that_waits(
+    tmp_path: Path, script: str, stop: signal.Signals
+) -> None:
+    """A shell acts on SIGINT only when its command has ended, and bash never on SIGQUIT."""
+    worker = tmp_path / "worker"
+    worker.write_text(
+        f"#!{sys.executable} -IS\nimport os, signal\n"
+        "def asked(*_):\n    print('asked', flush=True)\n    os._exit(0)\n"
+        f"signal.signal({int(stop)}, asked)\nprint('up', flush=True)\n"
+        "while True:\n    signal.pause()\n"
+    )
+    worker.chmod(0o755)
+    group = Group(tmp_path, script.format(worker=worker), 1)
+    left = Leftover(str(tmp_path), stop)
+    group.write()
+    os.kill(group.session, stop)
+    left.pass_on(group.session)
+    finish(left, group)
+    assert group.output.read().split()[:2] in (["asked"], ["asked", "shell"])  # dash ends by INT
+    group.kill()
+
+
+@pytest.mark.parametrize(
+    ("script", "stop"),
+    [
+        ("trap 'echo shell' TERM; {worker} & wait; kill $!; wait", signal.SIGTERM),
+        ("trap 'echo shell' INT; {worker} & wait; kill $!; wait", signal.SIGINT),
+    ],
+)
+def test_a_trap_decides_about_the_background(
+    tmp_path: Path, script: str, stop: signal.Signals
+) -> None:
+    """A shell that waits for a process in the background acts at once: its script has the say."""
+    worker = "sh -c 'trap \"echo TERM; exit\" TERM; echo up; while :; do sleep 0.05; done'"
+    group = Group(tmp_path, script.format(worker=worker), 1)
+    left = Leftover(str(tmp_path), stop)
+    group.write()
+    left.pass_on(group.session)
+    os.kill(group.session, stop)
+    assert group.output.read().split() == ["shell", "TERM"]
+    left.close()
+    group.kill()
+
+
 def test_time_is_over(deaf: Group) -> None:
     """What is left when the time is over is killed; descriptors are closed."""
     before = len(os.listdir("/proc/self/fd"))
@@ -123,7 +178,8 @@ def test_without_a_group_of_its_own_nothing_is_left(behind: int) -> None:
     """In the control group of a terminal, "wctl run" must not signal the processes of others."""
     options = Options()
     options.unit, options.behind_shell = "w@00.service", behind
-    assert list(leftover.ends(options)) == []
+    assert leftover.of(options) is None
+    assert list(leftover.ends(None, behind)) == []
 
 
 @pytest.mark.parametrize(
