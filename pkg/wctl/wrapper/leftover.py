@@ -27,6 +27,7 @@ import select
 
 import _signal
 
+from . import journald
 from .command_line import Options, decoded, encoded
 
 TYPE_CHECKING = False
@@ -40,7 +41,7 @@ _SHELLS = {"sh", "ash", "bash", "busybox", "dash", "ksh", "ksh93", "mksh", "zsh"
 def of(options: Options) -> "Leftover | None":
     """Return the processes behind the shell that is our worker; None if it is no shell."""
     group = _group(options.unit) if options.behind_shell else None
-    return None if group is None else Leftover(group, options.stopsignal)
+    return None if group is None else Leftover(options.unit, group, options.stopsignal)
 
 
 def ends(left: "Leftover | None", seconds: int) -> "Iterator[int]":
@@ -51,6 +52,7 @@ def ends(left: "Leftover | None", seconds: int) -> "Iterator[int]":
     if left is None:
         return
     if left.look():
+        left.tell()
         _signal.signal(_signal.SIGALRM, left.time_is_over)
         _signal.alarm(seconds)
         yield left.ended.fileno()
@@ -63,7 +65,9 @@ def ends(left: "Leftover | None", seconds: int) -> "Iterator[int]":
 class Leftover:
     """The processes in a control group whose parents are not in it."""
 
-    def __init__(self, group: str, signal: int) -> None:
+    def __init__(self, unit: str, group: str, signal: int) -> None:
+        self._unit = unit
+        self._stops = False  # the worker has got the stop signal
         self._procs = f"{group}/cgroup.procs"
         self._cgroup = _content("/proc/self/cgroup")
         self._signal = signal
@@ -81,6 +85,18 @@ class Leftover:
     def time_is_over(self, _number: int, _frame: object) -> None:
         """Make ``ended`` readable; from now on, look() kills."""
         posix.write(self._alarm[1], b"!")
+
+    def tell(self) -> None:
+        """Say what the worker has left behind by itself: "wctl status" names it (exits.py)."""
+        names = [
+            _content(f"/proc/{pid}/comm")[:-1].replace(b"\n", b"?")
+            for pid in sorted(self._signalled)
+        ]
+        # Our notifier may be there still: it waits for the worker's end.
+        found = [decoded(name) for name in names if name and not name.startswith(b"python")]
+        if found and not self._stops:
+            text = f"the worker ended and left {found[0]} behind, which gets the stop signal"
+            journald.say(f"<6>{self._unit}: {text}")
 
     def look(self) -> bool:
         """Signal each process that is new here; tell whether there is one to wait for."""
@@ -105,6 +121,7 @@ class Leftover:
 
     def pass_on(self, shell: int) -> None:
         """Signal the command of ``shell``, which has got the signal, if it only waits for that."""
+        self._stops = True
         self._ask_behind(shell, self._pids())
 
     def _ask_behind(self, shell: int, pids: "set[int]") -> None:

@@ -17,6 +17,7 @@ from wctl.wrapper import leftover
 from wctl.wrapper.command_line import Options
 from wctl.wrapper.leftover import Leftover
 
+UNIT = "w@00.service"
 # Says when it is up, and which signals it gets. Its child lives on when it has ended.
 WORKER = """
 trap 'echo TERM; exit' TERM
@@ -88,18 +89,34 @@ def finish(left: Leftover, group: Group) -> None:
 
 def test_each_gets_the_signal_once_and_its_children_after_it(worker: Group) -> None:
     """A process whose parent is in the unit waits until the parent has ended."""
-    left = Leftover(str(worker.directory), signal.SIGTERM)
+    left = Leftover(UNIT, str(worker.directory), signal.SIGTERM)
     worker.write()
     left.look()
     finish(left, worker)  # looks again, and signals nobody again
     assert worker.output.read().split() == ["TERM", "child"]
 
 
+def test_only_an_unasked_end_is_told(worker: Group, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line for "wctl status" shows what a start script has left; a stop leaves it to be asked in turn."""
+    said: list[str] = []
+    monkeypatch.setattr(leftover.journald, "say", said.append)
+    left = Leftover(UNIT, str(worker.directory), signal.SIGTERM)
+    worker.write()
+    left.look()
+    left.tell()
+    text = "the worker ended and left sh behind, which gets the stop signal"
+    assert said == [f"<6>{UNIT}: {text}"]
+    left.pass_on(1)
+    left.tell()
+    assert len(said) == 1
+    finish(left, worker)
+
+
 def test_a_reader_goes_on_until_the_writer_has_ended(tmp_path: Path) -> None:
     """In a pipe, the last words of the worker still have a reader."""
     reader = "while read line; do echo $line; done"
     group = Group(tmp_path, f"{{ {WORKER} }} | {{ {reader}; }}", 2)
-    left = Leftover(str(tmp_path), signal.SIGTERM)
+    left = Leftover(UNIT, str(tmp_path), signal.SIGTERM)
     group.write()
     left.look()
     finish(left, group)
@@ -130,7 +147,7 @@ def test_the_command_of_a_shell_that_waits(
     )
     worker.chmod(0o755)
     group = Group(tmp_path, script.format(worker=worker), 1)
-    left = Leftover(str(tmp_path), stop)
+    left = Leftover(UNIT, str(tmp_path), stop)
     group.write()
     os.kill(group.session, stop)
     left.pass_on(group.session)
@@ -152,7 +169,7 @@ def test_a_trap_decides_about_the_background(
     """A shell that waits for a process in the background acts at once: its script has the say."""
     worker = "sh -c 'trap \"echo TERM; exit\" TERM; echo up; while :; do sleep 0.05; done'"
     group = Group(tmp_path, script.format(worker=worker), 1)
-    left = Leftover(str(tmp_path), stop)
+    left = Leftover(UNIT, str(tmp_path), stop)
     group.write()
     left.pass_on(group.session)
     os.kill(group.session, stop)
@@ -164,7 +181,7 @@ def test_a_trap_decides_about_the_background(
 def test_time_is_over(deaf: Group) -> None:
     """What is left when the time is over is killed; descriptors are closed."""
     before = len(os.listdir("/proc/self/fd"))
-    left = Leftover(str(deaf.directory), signal.SIGTERM)
+    left = Leftover(UNIT, str(deaf.directory), signal.SIGTERM)
     deaf.write()
     assert left.look()
     assert not select.select([left.ended.fileno()], [], [], 0.2)[0]
