@@ -97,7 +97,7 @@ def test_each_gets_the_signal_once_and_its_children_after_it(worker: Group) -> N
 
 
 def test_only_an_unasked_end_is_told(worker: Group, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The line for "wctl status" shows what a start script has left; a stop leaves it to be asked in turn."""
+    """The journal has what a start script leaves; a stop leaves it to be asked in turn."""
     said: list[str] = []
     monkeypatch.setattr(leftover.journald, "say", said.append)
     left = Leftover(UNIT, str(worker.directory), signal.SIGTERM)
