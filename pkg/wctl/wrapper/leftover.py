@@ -13,6 +13,7 @@ Decided here:
   alike. A shell waits for its command after SIGINT, and bash ignores SIGQUIT. So the command gets
   them, too, if it runs in the foreground: other children of a shell ignore SIGINT. Not so the other
   signals: a trap may be there to let the command finish.
+- What a shell has left behind from its background, and so ignores these signals, gets SIGTERM.
 - What reads the output of another one (`sh -c "consume | logger"`) ends by itself after it. It gets
   the signal only when nothing else is left: otherwise the other's writes would fail.
 - While systemd stops the unit, TimeoutStopSec= limits all this. If the worker ended by itself, the
@@ -147,10 +148,14 @@ class Leftover:
         self.ended.register(pidfd, select.EPOLLIN)
         # The pidfd must be of a process of the unit, and not of a later one with the same ID.
         ours = _content(f"/proc/{pid}/cgroup") == self._cgroup
-        if not ours or _parent(pid) in {0, *pids} or not _send(pidfd, self._signal):
+        if not ours or _parent(pid) in {0, *pids} or not _send(pidfd, self._signal_for(pid)):
             self._forget(pid)
         else:
             self._ask_behind(pid, pids)
+
+    def _signal_for(self, pid: int) -> int:
+        of_terminals = self._signal in {_signal.SIGINT, _signal.SIGQUIT}
+        return _signal.SIGTERM if of_terminals and _ignores(pid, self._signal) else self._signal
 
     def _forget(self, pid: int) -> None:
         posix.close(self._signalled.pop(pid))  # which takes it out of ``ended``, too

@@ -96,6 +96,19 @@ def test_each_gets_the_signal_once_and_its_children_after_it(worker: Group) -> N
     assert worker.output.read().split() == ["TERM", "child"]
 
 
+def test_what_ignores_the_signals_of_terminals_is_asked_by_another(tmp_path: Path) -> None:
+    """A shell has what it runs in the background ignore SIGINT, and leaves that behind."""
+    worker = "sh -c 'trap \"echo TERM; exit\" TERM; echo up; while :; do sleep 0.05; done'"
+    group = Group(tmp_path, f"{worker} & wait", 1)
+    left = Leftover(UNIT, str(tmp_path), signal.SIGINT)
+    os.kill(group.session, signal.SIGINT)
+    while group.session in group.write():
+        pass
+    finish(left, group)
+    assert group.output.read().split() == ["TERM"]
+    group.kill()
+
+
 def test_only_an_unasked_end_is_told(worker: Group, monkeypatch: pytest.MonkeyPatch) -> None:
     """The journal has what a start script leaves; a stop leaves it to be asked in turn."""
     said: list[str] = []
