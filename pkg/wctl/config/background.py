@@ -49,6 +49,7 @@ _FLAGS = {
     "smbd": "-D --daemon",
     "nmbd": "-D --daemon",
     "autossh": "-f",
+    "start-stop-daemon": "-b --background",
     "exim4": "-bd",
     "exim": "-bd",
     "php-fpm": "-D --daemonize",
@@ -64,7 +65,7 @@ _UNLESS = {
     "named": ("-f -g", "-f"),
     "dnsmasq": ("-k -d --keep-in-foreground --no-daemon --test", "-k"),
     "lighttpd": ("-D -t -tt -1", "-D"),
-    "varnishd": ("-F -C -V -x", "-F"),
+    "varnishd": ("-F -d -C -V -x", "-F"),
     "squid": ("-N --foreground -z -k", "-N"),
     "dovecot": ("-F", "-F"),
     "proftpd": ("-n --nodaemon", "-n"),
@@ -89,7 +90,6 @@ _COMMANDS = {
     "caddy": ("start", "{} run"),
     "fail2ban-client": ("start", "fail2ban-server -f"),
     "daemonize": ("", "the program behind it"),
-    "start-stop-daemon": ("", "the program behind it"),
     "service": ("", "the program that the service runs, or leave it to systemd"),
     "invoke-rc.d": ("", "the program that the service runs, or leave it to systemd"),
     "systemctl": ("start restart reload", "the program that the unit runs, or leave it to systemd"),
@@ -175,10 +175,10 @@ def _stays(kind: str, arguments: tuple[str, ...]) -> bool:
 
 
 def _any(options: list[str], arguments: tuple[str, ...]) -> bool:
-    """Tell whether one of ``options`` is given, alone or with others (-De)."""
+    """Tell whether one of ``options`` is given, alone or with others and a number (-De, -NYCd1)."""
     letters = {option[1] for option in options if len(option) == 2}
     return any(
         word.partition("=")[0] in options
-        or (re.fullmatch("-[a-zA-Z]{2,4}", word) and letters & set(word[1:]))
+        or (re.fullmatch("-[a-zA-Z]{1,5}[0-9]*", word) and letters & set(word[1:]))
         for word in arguments
     )
