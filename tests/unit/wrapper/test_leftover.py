@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from wctl.wrapper import leftover
+from wctl.wrapper import journald, leftover
 from wctl.wrapper.command_line import Options
 from wctl.wrapper.leftover import Leftover
 
@@ -112,7 +112,7 @@ def test_what_ignores_the_signals_of_terminals_is_asked_by_another(tmp_path: Pat
 def test_only_an_unasked_end_is_told(worker: Group, monkeypatch: pytest.MonkeyPatch) -> None:
     """The journal has what a start script leaves; a stop leaves it to be asked in turn."""
     said: list[str] = []
-    monkeypatch.setattr(leftover.journald, "say", said.append)
+    monkeypatch.setattr(journald, "say", said.append)
     left = Leftover(UNIT, str(worker.directory), signal.SIGTERM)
     worker.write()
     left.look()
