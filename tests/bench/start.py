@@ -97,7 +97,7 @@ def starts(machine: Machine, rounds: int, against: str | None) -> None:
 
 def false(machine: Machine, count: int) -> None:
     """Start /bin/false ``count`` times and print how often it was active."""
-    machine.run("rm /etc/wctl/conf.d/*")
+    machine.run("rm -f /etc/wctl/conf.d/*")
     machine.write("/etc/wctl/conf.d/false.conf", FALSE)
     machine.run("wctl update")
     units = [f"false@{number:02d}" for number in range(BATCH)]

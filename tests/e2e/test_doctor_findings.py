@@ -93,7 +93,7 @@ class Case:
 
 
 # Waits until the notifier, which is also a task, is gone.
-GIVE_BIRTH = "sleep 1.5; for i in 1 2 3 4 5 6 7 8 9; do sleep 1000 & done; wait"
+GIVE_BIRTH = "sleep 1.5; for i in 1 2 3 4 5 6 7 8 9; do sleep 1000 & done; exec sleep 1000"
 OPEN_FILES = "$f=[];for($i=0;$i<62;$i++)$f[]=fopen('/dev/null','r');sleep(1000);"
 GROW = "sleep(1);usleep(200000);$a=str_repeat('x',128<<20);sleep(1000);"
 DATABASE = "test -e /run/database"  # stands for whatever a worker, or a health_command, needs
@@ -485,8 +485,7 @@ def test_queue_command(machine: Machine, count: str, queue: str) -> None:
     machine.run("rm -rf /srv/queue; mkdir -p /srv/queue; touch /srv/queue/a /srv/queue/b")
     machine.run(["wctl", "update"])
     assert examine(machine, wait=10) == []
-    (pid,) = pids(machine).values()
-    machine.run(f"kill -STOP {pid}; touch /srv/queue/c /srv/queue/d")
+    machine.run("systemctl kill --signal=STOP taker@00; touch /srv/queue/c /srv/queue/d")
     finding = only(examine(machine), "queue-standing")
     assert finding["evidence"][0] == f"{queue}2 messages, 2 after 2 s"
     paste(machine, finding)

@@ -69,7 +69,7 @@ def test_frozen_instance(suite: str, deb: object) -> None:
     """A frozen worker is RUNNING for systemd, and does nothing; thawing heals it."""
     with Machine.boot(unique_name(f"frozen-{suite}"), suite, cgroups="v2") as machine:
         provision.install_wctl(machine, deb)  # type: ignore[arg-type]
-        machine.run("rm /etc/wctl/conf.d/*")
+        machine.run("rm -f /etc/wctl/conf.d/*")
         configure(machine, SLEEPER)
         machine.run("wctl update")
         # From version 256 on, systemd says "frozen-by-parent" of what is in a frozen slice.

@@ -115,9 +115,11 @@ def test_takeover_under_load_loses_no_message(supervised: Machine) -> None:
     assert "worker: taken over; stopped 3 Supervisor processes\n" in taken.out
     assert "Supervisor runs nothing now" in taken.out
     assert states(machine) == {f"worker@0{number}": "RUNNING" for number in range(3)}
-    wait_for(lambda: machine.read(LOG).count("\n") >= 400, 30, "all messages")
+    # On a slow machine, Supervisor's workers may have left nothing for wctl's.
+    machine.run("php bin/console app:dispatch slow=60:30", user="www-data", cwd="/srv/app")
+    wait_for(lambda: machine.read(LOG).count("\n") >= 430, 30, "all messages")
     handled = Counter(line.split()[2] for line in machine.read(LOG).splitlines())
-    assert (len(handled), set(handled.values())) == (400, {1})
+    assert Counter(handled.values()) == {1: 370, 2: 30}  # numbers 1 to 30 were dispatched twice
     busy = {int(line.split()[1]) for line in machine.read(LOG).splitlines()}
     ours = [busy & {*processes(machine, f"worker@0{number}")} for number in range(3)]
     assert [len(found) for found in ours] == [1, 1, 1]

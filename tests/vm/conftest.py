@@ -33,5 +33,4 @@ def base() -> Iterator[Path]:
 def vm(base: Path) -> Iterator[VM]:
     """A machine that has booted. Its tests use programs of different names."""
     with VM.boot("vm", base) as machine:
-        machine.run("rm /etc/wctl/conf.d/*")
         yield machine

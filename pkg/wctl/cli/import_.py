@@ -40,7 +40,7 @@ from wctl.trust.text import shell_join
 @click.option(
     "--accept-differences", "accept", is_flag=True,
     help="With --takeover: start what wctl's files say, although Supervisor runs the programs"
-    " otherwise.",
+    " otherwise, or the environment of supervisord cannot be read.",
 )  # fmt: skip
 @click.option(
     "--back", "to_supervisor", is_flag=True,

@@ -120,6 +120,8 @@ def _show_files(
     """Print the end of log files, as tail(1) does; with ``follow`` go on until Ctrl-C."""
     if not logs:
         raise WctlError("nothing has been logged yet")
+    if not follow:  # the wrapper makes a file before it has lines
+        logs = [(who, log) for who, log in logs if not log.is_empty()]
     out = FileLines(named=len(logs) > 1)
     with ExitStack() as stack:
         tails = {stack.enter_context(FileTail(log)): who for who, log in logs}

@@ -80,7 +80,7 @@ def refuse(
         echo(line, err=True)
     if lines:
         raise WctlError(
-            "wctl would start other programs than Supervisor runs; no program was moved", hint
+            "wctl would not run the programs as Supervisor does; no program was moved", hint
         )
 
 

@@ -10,9 +10,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from wctl.config import calls
+from wctl.config.calls import SHELLS, base
 from wctl.config.model import Program
 
-_SHELLS = {"sh", "ash", "bash", "dash", "ksh", "mksh", "zsh"}
 _SCRIPTS = (".sh", ".bash")
 _USERS = {"su", "runuser", "sudo", "doas"}
 # They start programs by a shell or as a child, and do not wait for them when a signal comes.
@@ -22,9 +23,6 @@ _TRANSPARENT = {
     "chpst", "chrt", "dumb-init", "env", "gosu", "ionice", "nice", "nohup", "setpriv", "setsid",
     "setuidgid", "stdbuf", "su-exec", "taskset", "timeout", "tini",
 }  # fmt: skip
-_NAMES_A_USER = {"gosu", "setuidgid", "su-exec"}
-_WITH_VALUE = {"-C", "-c", "-e", "-k", "-n", "-o", "-p", "-s", "-u"}
-_NO_COMMAND = re.compile(r"-.*|\w+=.*|[0-9.]+[smhd]?", re.DOTALL)  # an option or its value
 _TEXT = re.compile(r"-[A-Za-z]*c[A-Za-z]*")
 _SHELL_WITH_VALUE = {"-o", "+o", "-O", "+O", "--rcfile", "--init-file"}
 # "exec" as a command of the shell itself, with a command of its own: exec >file only redirects, and
@@ -64,12 +62,12 @@ class Between:
 
 def of(program: Program) -> Between | None:
     """Return what stands between systemd and the worker of ``program``; None if nothing does."""
-    words = _behind([word.text(program.numprocs_start) for word in program.command])
-    name = _base(words[0]) if words else ""
-    if name == "busybox" and len(words) > 1 and _base(words[1]) in _SHELLS:
+    words = _behind(tuple(word.text(program.numprocs_start) for word in program.command))
+    name = base(words[0]) if words else ""
+    if name == "busybox" and len(words) > 1 and base(words[1]) in SHELLS:
         words = words[1:]
-        name = _base(words[0])
-    if name in _SHELLS:
+        name = base(words[0])
+    if name in SHELLS:
         return _shell(name, words[1:])
     if name.endswith(_SCRIPTS):
         return Between(name, "script", words[0])
@@ -93,13 +91,10 @@ def execs(text: str) -> bool:
     return _EXEC.search(text) is not None
 
 
-def _behind(words: Sequence[str]) -> Sequence[str]:
+def _behind(words: tuple[str, ...]) -> tuple[str, ...]:
     """Leave out the programs that are not in the way of a signal, with their options."""
-    while words and _base(words[0]) in _TRANSPARENT:
-        name, at = _base(words[0]), 1
-        while at < len(words) and _NO_COMMAND.fullmatch(words[at]):
-            at += 2 if words[at] in _WITH_VALUE else 1
-        words = words[at + (name in _NAMES_A_USER) :]
+    while words and base(words[0]) in _TRANSPARENT:
+        words = words[calls.of_helper(words) :]
     return words
 
 
@@ -125,7 +120,3 @@ def _shell(name: str, words: Sequence[str]) -> Between | None:
 def _last(text: str) -> str:
     """Return the last command of a shell's text, without what is quoted."""
     return re.split(r"[\n;]", _QUOTED.sub("x", text).rstrip(" \t\n;"))[-1]
-
-
-def _base(word: str) -> str:
-    return word.rpartition("/")[2]

@@ -11,7 +11,7 @@ from collections.abc import Container, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-SHELLS = frozenset({"sh", "bash", "dash", "zsh", "ash", "ksh"})
+SHELLS = frozenset({"sh", "bash", "dash", "zsh", "ash", "ksh", "mksh"})
 _INTERPRETER = re.compile(r"(php|python|pypy|ruby|perl|node|nodejs)[0-9.]*(?:-cli)?")
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=", re.ASCII)
 
@@ -39,6 +39,10 @@ _HELPERS = {
     "sudo": _Helper(
         "-u --user -g --group -h --host -p --prompt -C --close-from -D --chdir -T -r -t -U",
         assignments=True,
+    ),
+    "setpriv": _Helper(
+        "--reuid --regid --ruid --rgid --euid --egid --groups --inh-caps --ambient-caps"
+        " --bounding-set --securebits --pdeathsig --selinux-label --apparmor-profile"
     ),
     "runuser": _Helper("-u --user -g --group -G --supp-group"),
     "bundle": _Helper(operands=1),  # exec
@@ -126,12 +130,20 @@ def _calls(words: tuple[str, ...], found: Call) -> Iterator[Call]:
         if name not in _HELPERS:
             yield _interpreted(words, found)
             return
-        at = _after_options(words, 1, _HELPERS[name].valued.split())
-        while _HELPERS[name].assignments and at < len(words) and _ASSIGNMENT.match(words[at]):
-            at += 1
-        at += _HELPERS[name].operands
+        at = of_helper(words)
         found = replace(found, helpers=(*found.helpers, *words[:at]))
         words = words[at:]
+
+
+def of_helper(words: tuple[str, ...]) -> int:
+    """Return how many words belong to the helper that ``words`` begin with; 0 if it is none."""
+    helper = _HELPERS.get(base(words[0]))
+    if helper is None:
+        return 0
+    at = _after_options(words, 1, helper.valued.split())
+    while helper.assignments and at < len(words) and _ASSIGNMENT.match(words[at]):
+        at += 1
+    return at + helper.operands
 
 
 def _after_options(words: tuple[str, ...], at: int, valued: Container[str]) -> int:

@@ -28,11 +28,19 @@ class LogFile:
 
     def has_lines(self) -> bool:
         """Tell whether it is a file that is not empty; its user may have replaced it by a link."""
+        return self._size() > 0
+
+    def is_empty(self) -> bool:
+        """Tell whether it is a file, and no link, that has no lines."""
+        return self._size() == 0
+
+    def _size(self) -> int:
+        """Return the bytes of the file; -1 if it is no regular file."""
         try:
             found = self.path.lstat()
         except OSError:
-            return False
-        return stat.S_ISREG(found.st_mode) and found.st_size > 0
+            return -1
+        return found.st_size if stat.S_ISREG(found.st_mode) else -1
 
 
 @dataclass(frozen=True)

@@ -93,19 +93,11 @@ def beyond(
     for name, value in environ.items():
         if _OF_THE_PROCESS.fullmatch(name) or value in (baseline.get(name), own.get(name)):
             continue
-        if _NAME.fullmatch(name) and _is_text(value):
+        if _NAME.fullmatch(name) and env_file.is_text(value):
             found[name] = value
         elif _NAME.fullmatch(name):
             lost.append(name)
     return found, tuple(sorted(lost))
-
-
-def _is_text(value: str) -> bool:
-    try:
-        value.encode()
-    except UnicodeEncodeError:  # bytes that are no UTF-8
-        return False
-    return True
 
 
 def named(lines: Iterable[ini.Line]) -> set[str]:

@@ -93,15 +93,9 @@ def _links_are_protected() -> bool:
 
 def may_add(directory: str, account: pwd.struct_passwd) -> bool:
     """Tell whether the mode of ``directory`` lets an account create and rename files there."""
-    wanted = stat.S_IWOTH | stat.S_IXOTH
     try:
         found = Path(directory).stat()
     except OSError:
         return True  # we cannot tell
-    if account.pw_uid == 0:
-        return True
-    if found.st_uid == account.pw_uid:
-        return found.st_mode >> 6 & wanted == wanted
-    if found.st_gid in accounts.groups(account):
-        return found.st_mode >> 3 & wanted == wanted
-    return found.st_mode & wanted == wanted
+    groups = accounts.groups(account)
+    return all(accounts.may(found, wanted, account, groups) for wanted in (os.W_OK, os.X_OK))

@@ -54,12 +54,13 @@ def ends(left: "Leftover | None", seconds: int) -> "Iterator[int]":
         return
     if left.look():
         left.tell()
-        _signal.signal(_signal.SIGALRM, left.time_is_over)
+        before = _signal.signal(_signal.SIGALRM, left.time_is_over)
         _signal.alarm(seconds)
         yield left.ended.fileno()
         while left.look():
             yield left.ended.fileno()
         _signal.alarm(0)
+        _signal.signal(_signal.SIGALRM, before)
     left.close()
 
 
@@ -151,6 +152,7 @@ class Leftover:
         if not ours or _parent(pid) in {0, *pids} or not _send(pidfd, self._signal_for(pid)):
             self._forget(pid)
         else:
+            _send(pidfd, _signal.SIGCONT)  # as systemd does: a stopped process hears no signal
             self._ask_behind(pid, pids)
 
     def _signal_for(self, pid: int) -> int:
