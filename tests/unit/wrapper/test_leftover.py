@@ -154,8 +154,8 @@ def test_the_command_of_a_shell_that_waits(
     worker = tmp_path / "worker"
     worker.write_text(
         f"#!{sys.executable} -IS\nimport os, signal\n"
-        "def asked(*_):\n    print('asked', flush=True)\n    os._exit(0)\n"
-        f"signal.signal({int(stop)}, asked)\nprint('up', flush=True)\n"
+        "def asked(*_):\n    os.write(1, b'asked\\n')\n    os._exit(0)\n"
+        f"signal.signal({int(stop)}, asked)\nos.write(1, b'up\\n')\n"
         "while True:\n    signal.pause()\n"
     )
     worker.chmod(0o755)
