@@ -182,7 +182,7 @@ def test_takeover_goes_back_where_a_start_fails(supervised: Machine) -> None:
     said = [line for line in taken if line.startswith(("clock:", "idle:", "worker:"))]
     assert [line for line in said if " owns " not in line][-3:] == [
         "clock: taken over; stopped 1 Supervisor process",
-        "idle: installed; Supervisor runs none of its processes",
+        "idle: installed; not started, as in Supervisor: idle@00 (STOPPED)",
         "worker: taken over; stopped 3 Supervisor processes",
     ]
     assert states(machine)["idle@00"] == "STOPPED"
@@ -296,3 +296,13 @@ def test_takeover_that_was_killed_can_be_run_again(supervised: Machine) -> None:
     back = machine.run("wctl import --back").out
     assert "worker: moved back; Supervisor runs 3 processes\n" in back
     assert (alive(machine), states(machine)) == (3, {})
+
+    # With --stop-first, nobody runs the workers when wctl is killed, and nobody has forgotten them.
+    killing = 'supervisorctl "$@"; code=$?; case $* in *stop*) kill -9 $PPID ;; esac; exit $code'
+    machine.write("/usr/local/sbin/control", f"#!/bin/sh\n{killing}\n", mode=0o755)
+    takeover = "wctl import --takeover --stop-first --supervisorctl=/usr/local/sbin/control"
+    assert machine.run(takeover, check=False).code in (-9, 137)
+    assert (alive(machine), pids(machine)) == (0, {})
+    taken = machine.run("wctl import --takeover").out
+    assert "worker: taken over; an earlier takeover has stopped Supervisor's processes\n" in taken
+    assert states(machine) == {f"worker@0{number}": "RUNNING" for number in range(3)}

@@ -18,8 +18,9 @@ from wctl.errors import ConfigError, Exit, WctlError
 from wctl.install import files
 from wctl.install.installed import programs as installed_programs
 from wctl.operate.lock import exclusive
-from wctl.supervisor import migration, service
+from wctl.supervisor import comparison, migration, service
 from wctl.supervisor.back import Back, owned, sources
+from wctl.supervisor.daemons import enabled_at_boot
 from wctl.supervisor.supervisorctl import Supervisorctl
 from wctl.supervisor.takeover import so_far
 
@@ -30,11 +31,12 @@ class _Plan:
 
     programs: tuple[Program, ...]  # that wctl has, as Supervisor's files configure them
     levels: tuple[tuple[Program, ...], ...]  # in the order in which they start
-    files: tuple[Path, ...]  # copies of Supervisor's files in wctl's configuration
+    files: tuple[Path, ...]  # what the import has written into wctl's configuration
     sources: dict[str, Path]  # of these, the file of each program
     supervisor: Supervisorctl
     unit: str  # Supervisor's service; "": systemd does not start it
     runs: bool  # whether supervisord runs
+    edited: tuple[str, ...]  # what wctl runs otherwise
 
 
 def move_back(session: Session, theirs: Running, *, stop_first: bool, dry_run: bool) -> int:
@@ -76,7 +78,12 @@ def _plan(session: Session, theirs: Running) -> _Plan:
     unit, runs = _service(session, theirs, supervisor, found.programs)
     levels = (tuple(one for one in level if one in chosen) for level in found.levels())
     copies = migration.copies_of(found.files, ours, set(places.values()))
-    return _Plan(chosen, tuple(levels), copies, places, supervisor, unit, runs)
+    rest = [one for one in ours.programs if one.title not in places]
+    held = inherited.file if inherited.written else None
+    if held is not None and not any(str(held) in one.environment_file for one in rest):
+        copies = (*copies, held)
+    edited = tuple(comparison.edited(chosen, ours))
+    return _Plan(chosen, tuple(levels), copies, places, supervisor, unit, runs, edited)
 
 
 def _ours(session: Session) -> Config:
@@ -118,6 +125,7 @@ def _service(
 
 def _told(plan: _Plan) -> Iterator[str]:
     """Yield what a move would do."""
+    yield from _changes(plan)
     if plan.unit:
         yield f"{plan.unit}: enabled{'' if plan.runs else ' and started'}"
     for level in plan.levels:
@@ -126,15 +134,23 @@ def _told(plan: _Plan) -> Iterator[str]:
         yield f"{file}: renamed to {file.name}.back"
 
 
+def _changes(plan: _Plan) -> Iterator[str]:
+    """Yield what somebody has edited in wctl's files, and Supervisor does not run."""
+    for line in plan.edited:
+        yield f"{line}; Supervisor runs what its own file says"
+
+
 def _carry_out(session: Session, plan: _Plan, *, stop_first: bool) -> int:
     """Move program by program; go on after a program that Supervisor cannot run."""
+    for line in _changes(plan):
+        echo(line)
     session.inventory.refresh()
     back = Back(
         session.manager, session.inventory, session.layout, plan.supervisor, plan.sources,
         stop_first,
     )  # fmt: skip
     progress = Progress(session)
-    ran = {program.title: (back.wanted(program), back.alive(program)) for program in plan.programs}
+    ran = {program.title: (back.wanted(program), back.ran(program)) for program in plan.programs}
     targets = back.leave_boot(plan.programs)
     try:
         if not plan.runs and stop_first:
@@ -155,16 +171,25 @@ def _carry_out(session: Session, plan: _Plan, *, stop_first: bool) -> int:
                 echo(f"wctl: {error.message}", err=True)
                 echo(f"      {error.hint}", err=True)
                 failed.append(program)
-    if not failed:
-        for file in plan.files:
-            if file.exists():
-                echo(f"{file}: now {files.set_aside(file).name}")
+    return _sum_up(plan, failed)
+
+
+def _sum_up(plan: _Plan, failed: Sequence[Program]) -> int:
+    """Take the rest of the imported files out of the way, and say what has become of them all."""
+    for file in plan.files if not failed else ():
+        if file.exists():
+            echo(f"{file}: now {files.set_aside(file).name}")
     count = len(plan.programs)
     echo(f"Moved {count - len(failed)} of {count} program{'s' if count != 1 else ''} back")
-    if failed:
-        titles = ", ".join(program.title for program in failed)
-        echo(f"Supervisor starts {titles} at the next boot, and systemd does not")
-    return Exit.FAILURE if failed else Exit.OK
+    if not failed:
+        return Exit.OK
+    titles = ", ".join(program.title for program in failed)
+    echo(f"Supervisor starts {titles} at the next boot, and systemd does not")
+    for program in failed:
+        source = plan.sources.get(program.title)
+        if source is not None and not source.exists():
+            echo(f"{program.title}: 'wctl update' would stop it, as {source} is renamed")
+    return Exit.FAILURE
 
 
 def _start_supervisor(plan: _Plan, session: Session) -> None:
@@ -176,10 +201,17 @@ def _start_supervisor(plan: _Plan, session: Session) -> None:
     if not plan.unit:
         echo("systemd does not start supervisord: see to it that each boot does")
         return
+    manager = session.manager
     with so_far("no program was moved back"):
         if plan.runs:
-            service.enable(session.manager, plan.unit)
+            service.enable(manager, plan.unit)
         else:
-            service.begin(session.manager, plan.unit)
-            service.answers(plan.supervisor)
+            undo = service.stop if enabled_at_boot(manager, plan.unit) else service.end
+            try:
+                service.begin(manager, plan.unit)
+                service.answers(plan.supervisor)
+            except WctlError as error:
+                undo(manager, plan.unit)
+                hint = f"see 'journalctl -u {plan.unit}'; --stop-first stops all workers before"
+                raise WctlError(error.message, hint, error.exit_code) from None
     echo(f"{plan.unit}: {'enabled' if plan.runs else 'enabled and started'}")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -93,13 +95,14 @@ def import_(
     """
     _refuse_options(takeover, to_supervisor, stop_first=stop_first, accept=accept, force=force)
     named = file or (session.files[0] if session.files else None)
-    file = named or migration.default_file()
+    file = Path(os.path.abspath(named or migration.default_file()))  # noqa: PTH100 - follows no links
     theirs = moving.look(session, file, control)
     if to_supervisor:
         return back.move_back(session, theirs, stop_first=stop_first, dry_run=dry_run)
     found = migration.migrate(file, session.layout.configuration, load.environ(), theirs.inherited)
-    findings = _findings(session, found)
+    findings = _findings(session, found, given=takeover)
     errors = tuple(finding for finding in findings if finding.error)
+    found = replace(found, changes=(*found.changes, *theirs.settings))
     _report(session, found, [finding for finding in findings if not finding.error])
     if errors:
         raise ConfigError(errors, migration.NOTHING)
@@ -108,17 +111,21 @@ def import_(
         return Exit.OK
     if takeover:
         moving.refuse(session, found, theirs, force=force, accept=accept)
-    _write(found, dry_run=dry_run, force=force, keep=takeover)
-    _write_variables(theirs.inherited, found, dry_run=dry_run)
+    variables = None if force else _edited(theirs.inherited, found)
+    _write(found, variables, dry_run=dry_run, force=force, keep=takeover)
+    if variables is None:
+        _write_variables(theirs.inherited, found, dry_run=dry_run)
     if takeover and not dry_run:
         return moving.take_over(session, found, theirs, stop_first=stop_first)
     if dry_run:
-        for name, what in log_files.hand_over(found.programs, pretend=True) if takeover else ():
-            echo(f"{name}: {what}")
+        if takeover:
+            for name, what in log_files.hand_over(found.programs, pretend=True):
+                echo(f"{name}: {what}")
+            moving.foretell(session, found, theirs)
         echo("Nothing was written (--dry-run).")
     elif not session.quiet:
         words = ["wctl", *(["--user"] if session.user else []), "import", "--takeover"]
-        again = shell_join([*words, *([str(named)] if named else [])])
+        again = shell_join([*words, *([str(file)] if named else [])])
         echo(f"Next: run '{again}', or stop these programs in Supervisor and run 'wctl update'")
     return Exit.OK
 
@@ -137,10 +144,14 @@ def _refuse_options(
         raise click.UsageError("--back overwrites nothing, so it has no --force")
 
 
+def _edited(inherited: Inherited, found: Migration) -> Path | None:
+    """Return the file with supervisord's variables if it exists, with other ones."""
+    return inherited.file if inherited.needed(found.programs) and inherited.edited else None
+
+
 def _write_variables(inherited: Inherited, found: Migration, *, dry_run: bool) -> None:
     """Write the file with supervisord's variables, if a program needs it."""
-    needed = any(inherited.missing(program) for program in found.programs)
-    if inherited.environ is None or inherited.file is None or not needed:
+    if inherited.file is None or not inherited.known or not inherited.needed(found.programs):
         return
     if not dry_run:
         files.make_directory(inherited.file.parent)
@@ -148,12 +159,17 @@ def _write_variables(inherited: Inherited, found: Migration, *, dry_run: bool) -
     echo(f"{inherited.file}: from supervisord's environment")
 
 
-def _findings(session: Session, found: Migration) -> list[Diagnostic]:
-    """Return what 'wctl check' will find in the copies, and above them."""
+def _findings(session: Session, found: Migration, *, given: bool) -> list[Diagnostic]:
+    """Return what 'wctl check' will find in the copies, and above them.
+
+    Log files that will be ``given`` to their users are no finding: hand_over() says what it leaves.
+    """
     targets = [copy.target for copy in found.copies]
     places = {str(path) for target in targets for path in (target, *target.parents)}
     findings = [*found.config.diagnostics, *checker.check(found.config, session.layout)]
     findings = [finding for finding in findings if finding.place.file in places]
+    if given:
+        findings = [finding for finding in findings if finding.code != "log-file-closed"]
     return sorted(findings, key=lambda finding: (finding.place.file, finding.place.line))
 
 
@@ -183,8 +199,10 @@ def _carried_over(program: Program) -> str:
     return f"{program.title}: {theirs} become {ours} to {program.name}@{last:02d}"
 
 
-def _write(found: Migration, *, dry_run: bool, force: bool, keep: bool) -> None:
-    """Write the files, or write none if a file is in the way.
+def _write(
+    found: Migration, variables: Path | None, *, dry_run: bool, force: bool, keep: bool
+) -> None:
+    """Write the files, or write none if a file is in the way; ``variables`` is such a file, too.
 
     Raises:
         WctlError: a file exists with other text, and we are told neither to replace nor to keep it.
@@ -194,9 +212,12 @@ def _write(found: Migration, *, dry_run: bool, force: bool, keep: bool) -> None:
     if keep and not force:
         for copy in there:
             echo(f"{copy.target}: kept, although it is not a plain copy of {copy.source}")
+        if variables is not None:
+            echo(f"{variables}: kept, although supervisord's environment is different")
         changed = [copy for copy in changed if copy not in there]
-    elif there and not force:
-        names = ", ".join(str(copy.target) for copy in there)
+    elif (there or variables) and not force:
+        in_the_way = [*(copy.target for copy in there), *([variables] if variables else [])]
+        names = ", ".join(map(str, in_the_way))
         raise WctlError(
             f"{names}: already exists with different content; nothing was written",
             hint="--force overwrites it; 'wctl import --takeover' keeps it",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from wctl.install import pending
 from wctl.install.held import hold
 from wctl.operate.lock import exclusive
 from wctl.supervisor import comparison, environment, migration, process, service
+from wctl.supervisor.changes import Change
 from wctl.supervisor.daemons import Daemon, daemons
 from wctl.supervisor.environment import Inherited
 from wctl.supervisor.migration import Migration
@@ -34,6 +36,7 @@ class Running:
     control: str
     daemon: Daemon | None  # None: it does not answer, or must not be believed
     inherited: Inherited
+    settings: tuple[Change, ...] = ()  # of its service, which its programs have, too
 
     def client(self, programs: Sequence[Program]) -> Supervisorctl:
         """Return the client for these programs."""
@@ -44,13 +47,23 @@ def look(session: Session, file: Path, control: str) -> Running:
     """Find the supervisord of ``file``, and what its programs inherit from it."""
     directory = session.layout.configuration
     daemon = None
+    settings: tuple[Change, ...] = ()
     try:
         daemon = process.answering(Supervisorctl(file, control), session.manager)
+        settings = _settings(session, daemon)
         environ = process.environ_of(daemon)
-        inherited = environment.of(environ, session.manager.environment(), directory)
+        inherited = environment.of(environ, session.manager.environment(), directory, file)
     except WctlError as error:
-        inherited = environment.unknown(error.message, directory)
-    return Running(file, control, daemon, inherited)
+        inherited = environment.unknown(error.message, directory, file)
+    return Running(file, control, daemon, inherited, settings)
+
+
+def _settings(session: Session, daemon: Daemon) -> tuple[Change, ...]:
+    """Return what workers no longer have from the service of their supervisord."""
+    unit = service.of_daemon(session.manager, daemon)
+    what = "for Supervisor's service; the workers of wctl have that from systemd.SECTION.KEY only"
+    found = service.settings(session.manager, unit) if unit else ()
+    return tuple((path, f"sets {names} {what}") for path, names in found)
 
 
 def refuse(
@@ -71,11 +84,10 @@ def refuse(
     hint = "run 'supervisorctl update', which restarts these programs, then this command again"
     if not lines:
         hint = "--force overwrites wctl's files, --accept-differences starts what they say"
-        if not accept and theirs.inherited.environ is None:
-            lines.append(f"supervisord's environment could not be read: {theirs.inherited.why}")
+        if theirs.inherited.environ is None:
             hint = "--accept-differences goes on without"
         ours = found.config if force else _kept(session, found)
-        lines += comparison.against(found.programs, ours, theirs.inherited, edits=accept)
+        lines = _differences(found, ours, theirs.inherited, force=force, accept=accept)
     for line in lines:
         echo(line, err=True)
     if lines:
@@ -84,18 +96,34 @@ def refuse(
         )
 
 
+def _differences(
+    found: Migration, ours: Config, inherited: Inherited, *, force: bool, accept: bool
+) -> list[str]:
+    """Return in what the programs of ``ours`` differ from those that Supervisor runs."""
+    lines = []
+    if not accept and inherited.environ is None:
+        lines.append(f"supervisord's environment could not be read: {inherited.why}")
+    if not (accept or force) and inherited.needed(found.programs) and inherited.edited:
+        names = ", ".join(inherited.edited)
+        lines.append(f"{inherited.file}: supervisord's environment has other values for {names}")
+    lines += comparison.against(found.programs, ours, inherited, edits=accept)
+    return lines
+
+
 def not_applied(
     theirs: Running, programs: Sequence[Program], supervisor: Supervisorctl
 ) -> list[str]:
     """Return why Supervisor does not run what its files say.
 
     Raises:
-        WctlError: supervisord does not answer, or cannot read its files.
+        WctlError: supervisord does not answer, reads another file, or cannot read its files.
     """
     daemon = theirs.daemon
     read = daemon.file if daemon is not None else None
     if daemon is not None and read is not None and read.resolve() != theirs.file.resolve():
-        return [f"{daemon.who}, reads {read}, not {theirs.file}"]
+        raise WctlError(
+            f"{daemon.who}, reads {read}, not {theirs.file}", hint=f"name its file: {read}"
+        )
     return list(comparison.not_applied(programs, supervisor.edited()))
 
 
@@ -105,11 +133,18 @@ def _kept(session: Session, found: Migration) -> Config:
 
 def finished(session: Session, found: Migration, theirs: Running) -> bool:
     """Tell whether a takeover has moved all programs, and has ended Supervisor's service."""
-    if theirs.daemon is not None or daemons(session.manager):
+    if theirs.daemon is not None or any(_may_have(one, theirs) for one in daemons(session.manager)):
         return False
     names = {program.name for program in found.programs}
     installed = {program.name for program in session.inventory.programs}
     return names <= installed and not names & pending.read(session.layout).programs
+
+
+def _may_have(daemon: Daemon, theirs: Running) -> bool:
+    """Tell whether a supervisord may be that of ``theirs``: not if it is another user's."""
+    if daemon.file is None:
+        return not daemon.doubt
+    return daemon.file.resolve() == theirs.file.resolve()
 
 
 def take_over(session: Session, found: Migration, theirs: Running, *, stop_first: bool) -> int:
@@ -122,10 +157,47 @@ def take_over(session: Session, found: Migration, theirs: Running, *, stop_first
             _move(session, found.programs, supervisor, stop_first=stop_first)
         except KeyboardInterrupt:
             echo("wctl: the takeover is not finished; run this command again", err=True)
+            _warn(found.programs, before, supervisor)
+            raise
+        except WctlError:
+            _warn(found.programs, before, supervisor)
             raise
     with so_far("all programs were moved"):
         after = supervisor.states()
     return _sum_up(session, found.programs, theirs, before, after)
+
+
+def _warn(
+    programs: Sequence[Program], before: Mapping[str, str], supervisor: Supervisorctl
+) -> None:
+    """Say what a boot does with the programs that a takeover has moved when it ends early."""
+    with suppress(WctlError):
+        after = supervisor.states()
+        ran = [program for program in programs if running(program, before)]
+        moved = [program.title for program in ran if not running(program, after)]
+        if moved:
+            echo(f"Moved {len(moved)} of {len(ran)} programs of Supervisor: {', '.join(moved)}")
+            echo("Until the takeover is finished, a boot also starts these under Supervisor")
+
+
+def foretell(session: Session, found: Migration, theirs: Running) -> None:
+    """Say what take_over() would do."""
+    states = theirs.client(found.programs).states()
+    installed = {program.name for program in session.inventory.programs}
+    for program in found.programs:
+        names = running(program, states)
+        if names:
+            count = f"{len(names)} Supervisor process{'es' if len(names) > 1 else ''}"
+            echo(f"{program.name}: would be taken over, {count} stopped")
+        elif program.name not in installed:
+            echo(f"{program.name}: would be installed; Supervisor runs none of its processes")
+    others = comparison.unknown(found.programs, states)
+    unit = service.of_daemon(session.manager, theirs.daemon) if theirs.daemon is not None else ""
+    if others:
+        shown = ", ".join(f"{name} ({states[name]})" for name in others)
+        echo(f"Supervisor would keep {shown}, so its service would go on")
+    elif unit:
+        echo(f"{unit}: would be stopped and disabled")
 
 
 def _move(
@@ -192,7 +264,8 @@ def _end_service(session: Session, theirs: Running) -> None:
     Raises:
         WctlError: systemd refuses.
     """
-    daemon = theirs.daemon
+    # Not the one that we saw at the beginning: a service may have been restarted since.
+    daemon = look(session, theirs.file, theirs.control).daemon
     unit = service.of_daemon(session.manager, daemon) if daemon is not None else ""
     if unit:
         with so_far("all programs were moved"):

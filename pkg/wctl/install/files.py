@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from wctl.errors import NEEDS_ROOT, Exit, WctlError
+from wctl.trust import files
 
 _DIRECTORY = 0o755
 _SECRET_DIRECTORY = 0o700
@@ -76,13 +78,22 @@ def delete_file(path: Path) -> None:
 
 
 def set_aside(path: Path) -> Path:
-    """Rename ``path`` to NAME.back, in place of an older one; return the new path.
+    """Rename ``path`` to NAME.back, or to NAME.back.2 and so on; return the new path.
+
+    An older file with other text stays: somebody may have edited it.
 
     Raises:
         WctlError: the file cannot be renamed.
     """
-    aside = path.with_name(f"{path.name}.back")
     try:
+        text = files.read(path)
+        for number in itertools.count(1):
+            aside = path.with_name(f"{path.name}.back" + (f".{number}" if number > 1 else ""))
+            try:
+                if files.read(aside) == text:
+                    break
+            except FileNotFoundError:
+                break
         path.replace(aside)
     except OSError as error:
         raise _failure(path, error) from None

@@ -18,6 +18,8 @@ from wctl.install.installed import Installed, Instance, Layout
 from wctl.operate import apply, jobs, verbs
 from wctl.operate.inventory import Inventory
 from wctl.operate.jobs import Event, Said
+from wctl.operate.states import RUNNING_STATES
+from wctl.supervisor import stopped
 from wctl.supervisor.supervisorctl import Supervisorctl, process_name
 from wctl.supervisor.takeover import so_far
 from wctl.systemd.log import note
@@ -73,14 +75,19 @@ class Back:
         units = jobs.units_of(self.manager, program.name)
         return [unit.name for unit in units if unit.program == program.name and unit.alive]
 
+    def ran(self, program: Program) -> list[str]:
+        """Return the units of a program that run, or that an interrupted move has stopped."""
+        noted = map(program.instance, sorted(stopped.read(self.layout, program.name)))
+        return list(dict.fromkeys((*self.alive(program), *noted)))
+
     def wanted(self, program: Program) -> list[str]:
-        """Return Supervisor's names of the processes that must run: those that run here, and all
+        """Return Supervisor's names of the processes that must run: those that ran here, and all
         that Supervisor starts by itself."""
-        alive = self.alive(program)
+        ran = self.ran(program)
         return [
             process_name(program, number)
             for number in program.numbers
-            if program.autostart or program.instance(number) in alive
+            if program.autostart or program.instance(number) in ran
         ]
 
     def leave_boot(self, programs: Sequence[Program]) -> list[str]:
@@ -98,14 +105,19 @@ class Back:
 
     def stop(self, programs: Iterable[Program]) -> Iterator[Event]:
         """Stop the workers of these programs under systemd."""
-        units = [(program, unit) for program in programs for unit in self.alive(program)]
-        chosen = [self._instance(program, unit) for program, unit in units]
+        chosen = []
+        for program in programs:
+            units = self.alive(program)
+            numbers = [number for number in program.numbers if program.instance(number) in units]
+            stopped.note(self.layout, program.name, numbers)
+            chosen += [self._instance(program, unit) for unit in units]
         yield from verbs.stop(self.manager, self.inventory, chosen)
 
     def start(self, program: Program, units: Sequence[str]) -> Iterator[Event]:
         """Start workers under systemd again."""
         chosen = [self._instance(program, unit) for unit in units]
         yield from verbs.start(self.manager, self.inventory, chosen)
+        stopped.forget(self.layout, program.name)
 
     def move(
         self, program: Program, names: Sequence[str], before: Sequence[str]
@@ -115,10 +127,11 @@ class Back:
         Raises:
             WctlError: Supervisor cannot run it, and systemd runs it as before.
         """
+        ran = [process_name(program, n) for n in program.numbers if program.instance(n) in before]
         if self.stop_first:
             yield from self.stop([program])
         try:
-            self.supervisor.run(names)
+            self.supervisor.run([name for name in names if name in ran])
         except WctlError as error:
             yield from self._undo(program, names, before)
             raise WctlError(
@@ -126,13 +139,24 @@ class Back:
                 hint="fix the cause, then run this command again; add --stop-first if two workers"
                 " cannot run at once (a port, a lock)",
             ) from None
+        yield from self._start_rest(program, names)
         source = self.sources.get(program.title)
         if source is not None and source.exists():
             yield Said(program.title, f"{source} is now {files.set_aside(source).name}")
         yield from self._uninstall(program)
+        stopped.forget(self.layout, program.name)
         note(program.name, f"moved back to Supervisor: {', '.join(names)}")
-        count = f"{len(names)} process{'es' if len(names) > 1 else ''}" if names else "none of it"
+        states = self.supervisor.states()
+        up = [name for name in names if states.get(name) in RUNNING_STATES]
+        count = f"{len(up)} process{'es' if len(up) > 1 else ''}" if up else "none of it"
         yield Said(program.title, f"moved back; Supervisor runs {count}")
+
+    def _start_rest(self, program: Program, names: Sequence[str]) -> Iterator[Event]:
+        """Have Supervisor start what nobody runs; where it cannot, nothing is lost."""
+        try:
+            self.supervisor.run(names)
+        except WctlError as error:
+            yield Said(program.title, f"{error.message}; systemd did not run it, either")
 
     def _undo(
         self, program: Program, names: Sequence[str], before: Sequence[str]

@@ -103,10 +103,12 @@ def _server_url(program: Program) -> str | None:
     return "SUPERVISOR_SERVER_URL is missing, as there is no supervisord to call"
 
 
-def variables(lines: Mapping[Path, Iterable[ini.Line]]) -> Iterator[Change]:
-    """Yield the variables that supervisord takes from its own environment, if that is unknown."""
+def variables(
+    lines: Mapping[Path, Iterable[ini.Line]], known: Iterable[str] = ()
+) -> Iterator[Change]:
+    """Yield the variables that supervisord takes from its own environment, unless ``known``."""
     for path, outline in lines.items():
-        for name in sorted(named(outline) - {"HOME", "PATH", "USER"}):
+        for name in sorted(named(outline) - {"HOME", "PATH", "USER", *known}):
             problem = (
                 f"%(ENV_{name})s comes from the environment of 'wctl update', not of supervisord"
             )

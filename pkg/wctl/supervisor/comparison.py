@@ -25,16 +25,34 @@ def against(
         if now is None:
             yield f"{program.title}: {program.place} has it, and wctl's configuration does not"
             continue
-        names = [] if edits else [name for name in differences(program, now) if _counts(name)]
+        names = [] if edits else _differing(program, now)
         if names:
-            places = f"{_place(program, names)}, {_place(now, names)}"
-            yield f"{program.title}: {', '.join(names)} differ{_s(names)}: {places}"
+            yield _told(program, now, names)
         lacking = inherited.missing(program)
         if not names and lacking and str(inherited.file) not in now.environment_file:
             yield (
                 f"{program.title}: {now.place_of('environment_file')}: environment_file lacks"
                 f" {inherited.file}, with supervisord's {', '.join(lacking)}"
             )
+
+
+def edited(theirs: Iterable[Program], ours: Config) -> Iterator[str]:
+    """Yield a line for each program that wctl runs otherwise than Supervisor's files say."""
+    by_title = {program.title: program for program in ours.programs}
+    for program in theirs:
+        now = by_title.get(program.title, program)
+        names = _differing(program, now)
+        if names:
+            yield _told(program, now, names)
+
+
+def _told(program: Program, now: Program, names: Sequence[str]) -> str:
+    places = f"{_place(program, names)}, {_place(now, names)}"
+    return f"{program.title}: {', '.join(names)} differ{_s(names)}: {places}"
+
+
+def _differing(program: Program, now: Program) -> list[str]:
+    return [name for name in differences(program, now) if _counts(name)]
 
 
 def _counts(name: str) -> bool:

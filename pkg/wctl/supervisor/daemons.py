@@ -23,7 +23,11 @@ from wctl.trust import accounts, commands, files
 _UNITS = ("supervisor.service", "supervisord.service")
 _AT_BOOT = {"enabled", "enabled-runtime", "generated"}  # "generated": from a SysV init script
 _NAMES = ("supervisord", "supervisord.py")
-_UNIT = re.compile(r":/system\.slice/(?:[^/\n]+\.slice/)*([^/\n]+\.service)$", re.MULTILINE)
+_SYSTEM = re.compile(r":/system\.slice/(?:[^/\n]+\.slice/)*([^/\n]+\.service)$", re.MULTILINE)
+_USERS = re.compile(  # units of a user's manager
+    r":/user\.slice/[^/\n]+\.slice/user@\d+\.service/(?:[^/\n]+\.slice/)*([^/\n]+\.service)$",
+    re.MULTILINE,
+)
 _UIDS = re.compile(r"^Uid:\s*(.+)$", re.MULTILINE)  # real, effective, saved, file system: proc(5)
 
 
@@ -47,12 +51,14 @@ class Daemon:
 
 def daemons(manager: Manager) -> list[Daemon]:
     """Return every supervisord of this machine, except those in containers."""
-    alive = list(_alive())
+    alive = list(_alive(user=manager.user))
     units = {*_UNITS, *(process.unit for process in alive if process.unit)}
     wanted = ("FragmentPath", "ExecStart", "MainPID")
     properties = manager.properties([(unit, wanted) for unit in sorted(units)])
     enabled = {
-        unit for unit, values in properties.items() if values["FragmentPath"] and _enabled(unit)
+        unit
+        for unit, values in properties.items()
+        if values["FragmentPath"] and enabled_at_boot(manager, unit)
     }
     # A unit is root's word, whoever its supervisord runs as; a process may say what it wants.
     words = {
@@ -110,14 +116,15 @@ class _Process:
         return _daemon(self.words, self.directory, self.pid, self.unit, at_boot=at_boot, why=why)
 
 
-def _alive() -> Iterator[_Process]:
+def _alive(*, user: bool = False) -> Iterator[_Process]:
     root = _identity(Path("/"))
+    unit_of = _USERS if user else _SYSTEM
     for name in os.listdir("/proc"):
         process = Path("/proc", name)
         words = _words(process) if name.isdecimal() else ()
         if words and _identity(process / "root") == root:
             try:
-                unit = _UNIT.search(files.read(process / "cgroup").decode(errors="replace"))
+                unit = unit_of.search(files.read(process / "cgroup").decode(errors="replace"))
                 uids = _UIDS.search(files.read(process / "status").decode(errors="replace"))
                 # Not resolve(): what it leads to may be gone, and links of anybody in its place.
                 directory = Path(os.readlink(process / "cwd"))  # noqa: PTH115 - the reason above
@@ -128,8 +135,10 @@ def _alive() -> Iterator[_Process]:
             yield _Process(int(name), ids, unit[1] if unit else "", words, directory)
 
 
-def _enabled(unit: str) -> bool:
-    shown = commands.output(["systemctl", "is-enabled", "--", unit])
+def enabled_at_boot(manager: Manager, unit: str) -> bool:
+    """Tell whether each boot starts a service."""
+    user = ["--user"] if manager.user else []
+    shown = commands.output(["systemctl", *user, "is-enabled", "--", unit])
     return shown is not None and shown.strip() in _AT_BOOT
 
 

@@ -6,6 +6,7 @@ drop-in, /etc/default/supervisor) or of the shell that started it. No configurat
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,7 +20,7 @@ from wctl.systemd import env_file
 from wctl.trust import accounts, files
 from wctl.units.environment import of_user
 
-NAME = "supervisord.env"  # beside wctl.conf
+_HEADER = "# The environment of supervisord with {0}, from 'wctl import'."
 # What systemd says to one process, or a session to its shell (systemd.exec(5), "Environment
 # Variables Set or Propagated by the Service Manager"); and what Supervisor itself sets.
 _OF_THE_PROCESS = re.compile(
@@ -33,6 +34,7 @@ _OF_THE_PROCESS = re.compile(
 )
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)  # what an EnvironmentFile= can name
 _VARIABLE = re.compile(r"%\(ENV_([^()]+)\)")
+_COMMENT = re.compile(r"(?:^|\s)[;#]")
 _KEY = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)\s*=", re.ASCII)
 
 
@@ -45,6 +47,7 @@ class Inherited:
     given: Mapping[str, str] = field(default_factory=dict)  # what units of wctl would lack
     lost: tuple[str, ...] = ()  # of these, the names of variables that no file can hold
     file: Path | None = None  # that holds them for wctl's units
+    source: Path = Path()  # the configuration of supervisord
 
     @property
     def known(self) -> bool:
@@ -56,27 +59,67 @@ class Inherited:
         own = {name for name, _ in program.environment}
         return sorted(name for name in self.given if name not in own)
 
+    def needed(self, programs: Iterable[Program]) -> bool:
+        """Tell whether one of these programs lacks a variable without ``file``."""
+        return any(map(self.missing, programs))
+
     @property
     def text(self) -> str:
         """The text of ``file``."""
-        head = "# The environment of supervisord, from 'wctl import'.\n"
-        return head + env_file.environment_file(sorted(self.given.items()))
+        head = _HEADER.format(self.source)
+        return f"{head}\n{env_file.environment_file(sorted(self.given.items()))}"
+
+    @property
+    def written(self) -> bool:
+        """Whether ``file`` exists."""
+        return self.file is not None and _values(self.file) is not None
+
+    @property
+    def edited(self) -> list[str]:
+        """The names of the variables that ``file`` has otherwise, or has not, if it exists."""
+        before = _values(self.file) if self.file is not None else None
+        if before is None or self.environ is None:
+            return []
+        names = before.keys() | self.given.keys()
+        return sorted(name for name in names if before.get(name) != self.given.get(name))
 
 
-def of(environ: Mapping[str, str], baseline: Mapping[str, str], directory: Path) -> Inherited:
-    """Return what programs inherit; ``directory`` has wctl's configuration. See beyond()."""
+def of(
+    environ: Mapping[str, str], baseline: Mapping[str, str], directory: Path, source: Path
+) -> Inherited:
+    """Return what programs inherit from the supervisord of the configuration ``source``.
+
+    ``directory`` has wctl's configuration. See beyond().
+    """
     given, lost = beyond(environ, baseline)
-    return Inherited(environ, "", given, lost, directory / NAME)
+    return Inherited(environ, "", given, lost, _file(directory, source), source)
 
 
-def unknown(why: str, directory: Path) -> Inherited:
+def unknown(why: str, directory: Path, source: Path) -> Inherited:
     """Return what we know where supervisord's environment cannot be read: what it was before."""
-    file = directory / NAME
+    file = _file(directory, source)
+    return Inherited(None, why, _values(file) or {}, file=file, source=source)
+
+
+def _file(directory: Path, source: Path) -> Path:
+    """Return the file for the variables of a supervisord: beside wctl.conf, one for each."""
+    for number in itertools.count(1):
+        file = directory / ("supervisord.env" if number == 1 else f"supervisord-{number}.env")
+        try:
+            head, _, _ = files.read(file).decode(errors="replace").partition("\n")
+        except OSError:
+            return file
+        if head == _HEADER.format(source):
+            return file
+    raise AssertionError
+
+
+def _values(file: Path) -> dict[str, str] | None:
+    """Return the variables of a file; None if it does not exist, or cannot be read."""
     try:
-        before = env_file.parse(files.read(file).decode())
-    except (OSError, ValueError):  # not imported before
-        before = {}
-    return Inherited(None, why, before, file=file)
+        return env_file.parse(files.read(file).decode())
+    except (OSError, ValueError):
+        return None
 
 
 def beyond(
@@ -119,8 +162,23 @@ def fixed(lines: Iterable[ini.Line], sections: Sections, inherited: Inherited) -
     return {
         f"ENV_{name}": value
         for name in named(lines) - own
-        if (value := known.get(name)) is not None and value.isprintable()
+        if (value := known.get(name)) is not None
     }
+
+
+def unwritable(line: ini.Line, values: Mapping[str, str]) -> str:
+    """Return the first of ``values``, by %(name)s, that this line cannot hold; "" if it holds all.
+
+    Supervisor fills values in after it has read a line, so they may contain anything.
+    """
+    content = _COMMENT.split(line.text, maxsplit=1)[0]
+    used = (name for name in values if f"%({name})" in content)
+    return next((name for name in used if not fits(values[name])), "")
+
+
+def fits(value: str) -> bool:
+    """Tell whether a value can stand anywhere in a line."""
+    return value.isprintable() and not _COMMENT.search(value)
 
 
 def changes(file: Path, programs: Iterable[Program], found: Inherited) -> Iterator[tuple[str, str]]:
@@ -128,11 +186,12 @@ def changes(file: Path, programs: Iterable[Program], found: Inherited) -> Iterat
     if found.file is None:
         return
     if found.environ is None:
-        yield (
-            str(file),
-            f"supervisord's environment could not be read ({found.why}): the variables of its"
-            " service, or of the shell that started it, are not known",
+        so = (
+            f"{', '.join(sorted(found.given))} of an earlier import count ({found.file})"
+            if found.given
+            else "the variables of its service, or of the shell that started it, are not known"
         )
+        yield str(file), f"supervisord's environment could not be read ({found.why}): {so}"
         return
     carried: set[str] = set()
     for program in programs:

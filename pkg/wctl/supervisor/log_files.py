@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import pwd
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 
 from wctl.config.model import Program, log_file
 from wctl.trust import accounts, files, owner
@@ -60,10 +60,10 @@ def _of_program(
                 kept.setdefault(str(error.strerror), []).append(name)
     user = account.pw_name
     if given:
-        yield f"{user} {'would own' if pretend else 'now owns'} {_few(given)}"
+        yield f"{user} {'would own' if pretend else 'now owns'} {few(given)}"
     if not news:
         for why, names in kept.items():
-            yield f"{_few(names)}: not given to {user}: {why}"
+            yield f"{few(names)}: not given to {user}: {why}"
         yield from _closed(program, account, paths, missing)
 
 
@@ -78,7 +78,7 @@ def _closed(
             what = "created" if path in missing else "rotated"
             found.setdefault((directory, what), []).append(path)
     for (directory, what), names in found.items():
-        why = f"{_few(names)} cannot be {what}: {account.pw_name} may not write to {directory}"
+        why = f"{few(names)} cannot be {what}: {account.pw_name} may not write to {directory}"
         new = f"{directory.rstrip('/')}/{program.name}"
         command = shell_join(["install", "-d", "-o", account.pw_name, new])
         # In a directory of others, install(1) may follow their link.
@@ -111,7 +111,7 @@ def files_of(program: Program) -> dict[str, int]:
     return found
 
 
-def _few(names: list[str]) -> str:
+def few(names: Sequence[str]) -> str:
     """Return the first names, and how many more there are."""
     more = len(names) - 3
     return ", ".join(names[:3]) + (f" and {more} more" if more > 0 else "")

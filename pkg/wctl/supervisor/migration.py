@@ -135,7 +135,7 @@ def migrate(
         changes=(
             *changed,
             *changes(found, lines),
-            *(() if inherited.known else variables(lines)),
+            *(() if inherited.known else variables(lines, inherited.given)),
             *environment.changes(file, found.programs, inherited),
         ),
     )
@@ -242,7 +242,11 @@ def _rewritten(
     added: Mapping[Place, Mapping[str, str]],
     fixed: Mapping[str, str],
 ) -> str | None:
-    """Return the text of the copy of a file for wctl; None if no option stays."""
+    """Return the text of the copy of a file for wctl; None if no option stays.
+
+    Raises:
+        ConfigError: a value does not fit into a file.
+    """
 
     def stays(line: ini.Line) -> bool:
         whole = line.section == "include" or (line.section, "") in out
@@ -258,13 +262,32 @@ def _rewritten(
         if line.section and not (line.section in alive and stays(line)):
             written.append(_OUT + line.text)
         else:
-            text = line.text
-            for name, value in {"here": directory, **fixed}.items() if line.key else ():
-                text = fill(text, name, value)
-            written.append(text)
+            written.append(_filled(path, line, {"here": directory, **fixed}))
         options = added.get(Place(str(path), line.number), {})
         written += [_AS_BEFORE.format(*option) for option in options.items()]
     return "\n".join(written).rstrip("\n") + "\n"
+
+
+def _filled(path: Path, line: ini.Line, values: Mapping[str, str]) -> str:
+    """Return the text of a line with ``values`` in place of their %(name)s.
+
+    Raises:
+        ConfigError: a value does not fit into a line; the message does not show it.
+    """
+    wrong = environment.unwritable(line, values) if line.key else ""
+    if wrong:
+        problem = (
+            f"supervisord's value of %({wrong})s cannot stand in a file: it has a line break, or"
+            " what begins a comment; expected another value, or none of it here"
+        )
+        place = Place(str(path), line.number)
+        error = Diagnostic("bad-value", place, line.section, line.key, problem)
+        raise ConfigError((error,), NOTHING)
+    text = line.text
+    for name, value in values.items() if line.key else ():
+        if environment.fits(value):  # or it is named in a comment only
+            text = fill(text, name, value)
+    return text
 
 
 def with_kept(found: Migration, directory: Path, environ: Mapping[str, str]) -> Config:

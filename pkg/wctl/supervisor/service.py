@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import re
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from wctl.errors import Exit, WctlError
 from wctl.supervisor.daemons import Daemon, services
 from wctl.supervisor.supervisorctl import Supervisorctl
 from wctl.systemd.manager import Manager
-from wctl.trust import commands
+from wctl.trust import commands, files
 from wctl.trust.text import shell_join
+from wctl.units.marker import directives
 
 _LONGEST = 120.0  # seconds for systemctl; supervisord runs nothing then
 _ANSWER = 30.0  # seconds until a new supervisord answers
+_PACKAGES = ("/usr/lib/", "/lib/")  # where packages have their units: nobody has edited those
+# What concerns supervisord alone, or is read from its process.
+_ITS_OWN = re.compile(
+    r"Environment|EnvironmentFile|PassEnvironment|UnsetEnvironment|Exec.+|Restart.*|Start.*|Type"
+    r"|Description|Documentation|KillMode|KillSignal|PIDFile|TimeoutSt.+Sec|NotifyAccess"
+)
 _BETWEEN = 0.25  # seconds between two questions
 
 
@@ -33,9 +42,38 @@ def of_file(manager: Manager, file: Path) -> str:
     return ""
 
 
+def settings(manager: Manager, unit: str) -> Iterator[tuple[str, str]]:
+    """Yield the files in which an administrator sets up Supervisor's service, and what they set.
+
+    Variables are left out: environment.py reads them from the process.
+    """
+    found = manager.properties([(unit, ("FragmentPath", "DropInPaths"))])[unit]
+    for path in (found["FragmentPath"], *found["DropInPaths"]):
+        if not path or path.startswith(_PACKAGES):
+            continue
+        try:
+            text = files.read(path).decode(errors="replace")
+        except OSError:
+            continue
+        pairs = (pair for section in ("Unit", "Service") for pair in directives(text, section))
+        names = dict.fromkeys(key.strip() for key, value in pairs if _counts(key.strip(), value))
+        if names:
+            yield path, ", ".join(names)
+
+
+def _counts(key: str, value: str) -> bool:
+    """Tell whether a directive may matter to what the service runs."""
+    return not _ITS_OWN.fullmatch(key) and not all(
+        word.startswith("network") for word in value.split()
+    )
+
+
 def runs(manager: Manager, unit: str) -> bool:
-    """Tell whether a service runs, or is about to."""
-    return any(found.name == unit and not found.down for found in manager.units([unit]))
+    """Tell whether a service runs, or is about to; not if it waits for a restart."""
+    return any(
+        found.name == unit and not found.down and not found.sub.startswith("auto-restart")
+        for found in manager.units([unit])
+    )
 
 
 def end(manager: Manager, unit: str) -> None:
@@ -54,6 +92,15 @@ def begin(manager: Manager, unit: str) -> None:
         WctlError: systemd refuses.
     """
     _systemctl(manager, "enable", "--now", unit)
+
+
+def stop(manager: Manager, unit: str) -> None:
+    """Stop a service until the next boot.
+
+    Raises:
+        WctlError: systemd refuses.
+    """
+    _systemctl(manager, "stop", unit)
 
 
 def enable(manager: Manager, unit: str) -> None:

@@ -102,9 +102,16 @@ class Supervisorctl:
         found = [self._configured.get(name) for name in names]
         seconds = sum(_STOP if program is None else program.stopwaitsecs for program in found)
         done = self._run("stop", *together, seconds=seconds)
-        states = self.states()
-        if any(states.get(name) in ALIVE for name in names):
-            raise self._error("stop", done)
+        end = time.monotonic() + self._timeout + seconds
+        while True:
+            # supervisorctl does not wait for a process that supervisord is stopping already.
+            states = self.states()
+            left = {states[name] for name in names if states.get(name) in ALIVE}
+            if not left:
+                return
+            if left != {State.STOPPING} or time.monotonic() >= end:
+                raise self._error("stop", done)
+            time.sleep(_BETWEEN)
 
     def start(self, names: Sequence[str]) -> None:
         """Start processes, and return when they run.

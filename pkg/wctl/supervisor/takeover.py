@@ -8,8 +8,9 @@ again: wctl asks Supervisor and systemd anew which processes run.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import NoReturn
 
 from wctl.config.model import Config, Program
 from wctl.errors import WctlError
@@ -19,8 +20,10 @@ from wctl.install.pending import Intent
 from wctl.operate import apply, jobs, verbs
 from wctl.operate.inventory import Inventory
 from wctl.operate.jobs import Ended, Event, Said
-from wctl.supervisor import log_files
-from wctl.supervisor.supervisorctl import Supervisorctl, running
+from wctl.operate.states import STOPPED_STATES, State
+from wctl.supervisor import log_files, stopped
+from wctl.supervisor.supervisorctl import Supervisorctl, process_name, running
+from wctl.systemd import unit_name
 from wctl.systemd.log import note
 from wctl.systemd.manager import Manager
 from wctl.units.host import Host
@@ -57,34 +60,55 @@ class Takeover:
                 supervisord itself fails in the last step, Supervisor and systemd both run it.
         """
         with so_far(f"{program.name} was not moved"):
-            theirs = running(self.theirs[program.title], self.supervisor.states())
+            states = self.supervisor.states()
+        theirs = running(self.theirs[program.title], states)
         intent = yield from self._install(program)
         # An instance that waits for its next try is not READY: a start makes that try.
         ours = [unit.name for unit in jobs.units_of(self.manager, program.name) if unit.up]
-        numbers = [number for number in theirs if number in program.numbers]
-        units = [unit for number in numbers if (unit := program.instance(number)) not in ours]
+        wanted = {number for number, name in theirs.items() if states[name] != State.STOPPING}
+        wanted |= stopped.read(self.layout, program.name)
+        chosen = map(program.instance, [number for number in program.numbers if number in wanted])
+        units = [unit for unit in chosen if unit not in ours]
         names = list(theirs.values())
         if names and self.stop_first:
+            stopped.note(self.layout, program.name, wanted)
             yield from self._stop_first(program, names, intent)
         yield from self._hand_over(program)
         if not (yield from self._start(program, units)):
-            yield from self._back(program, units, added=bool(intent.added))
-            pending.end(self.layout, intent)
-            if names and self.stop_first:
-                with so_far(f"systemd cannot start {program.name}; Supervisor may not run it"):
-                    self.supervisor.start(names)
-            raise WctlError(
-                f"{program.name}: not taken over; Supervisor runs it as before",
-                hint="fix the cause (see the last lines above), then run this command again; add"
-                " --stop-first if two workers cannot run at once (a port, a lock)",
-            )
+            yield from self._give_up(program, units, intent)
         if names and not self.stop_first:
             with so_far(f"systemd runs {program.name}, and Supervisor may still run it"):
                 self.supervisor.stop(names)
             yield from self._hand_over(program, again=True)
         self._enable(program)
         pending.end(self.layout, intent)
-        yield Said(program.name, self._told(program, names, ours))
+        stopped.forget(self.layout, program.name)
+        yield Said(program.name, self._told(program, states, units, ours))
+
+    def _give_up(
+        self, program: Program, units: Sequence[str], intent: Intent
+    ) -> Generator[Event, None, NoReturn]:
+        """Leave a program that systemd cannot start to Supervisor.
+
+        Raises:
+            WctlError: always.
+        """
+        yield from self._back(program, units, added=bool(intent.added))
+        pending.end(self.layout, intent)
+        theirs, down = self.theirs[program.title], stopped.read(self.layout, program.name)
+        with so_far(f"systemd cannot start {program.name}; Supervisor may not run it"):
+            if down:
+                self.supervisor.start([process_name(theirs, number) for number in sorted(down)])
+            states = self.supervisor.states()
+        stopped.forget(self.layout, program.name)
+        now = {states[name] for name in running(theirs, states).values()}
+        # A process in BACKOFF counts as alive, too.
+        how = "runs it as before" if State.RUNNING in now else "has not got it running, either"
+        raise WctlError(
+            f"{program.name}: not taken over; Supervisor {how}",
+            hint="fix the cause (see the last lines above), then run this command again; add"
+            " --stop-first if two workers cannot run at once (a port, a lock)",
+        )
 
     def _hand_over(self, program: Program, *, again: bool = False) -> Iterator[Event]:
         """Give the log files to the worker's user; ``again``: those that Supervisor made since."""
@@ -101,6 +125,9 @@ class Takeover:
         except WctlError:
             yield from self._back(program, (), added=bool(intent.added))
             pending.end(self.layout, intent)
+            with suppress(WctlError):  # what it has stopped stays noted, for the next takeover
+                self.supervisor.run(names)
+                stopped.forget(self.layout, program.name)
             raise
 
     def _install(self, program: Program) -> Generator[Event, None, Intent]:
@@ -153,13 +180,36 @@ class Takeover:
         self.manager.reload()
         self.inventory.refresh()
 
-    def _told(self, program: Program, names: Sequence[str], ours: Sequence[str]) -> str:
-        if not names:
-            nothing = "installed; Supervisor runs none of its processes"
-            return "already runs under systemd" if ours else nothing
-        note(program.name, f"taken over from Supervisor: {', '.join(names)}")
-        count = f"{len(names)} Supervisor process{'es' if len(names) > 1 else ''}"
-        return f"taken over; stopped {count}"
+    def _told(
+        self,
+        program: Program,
+        states: Mapping[str, str],
+        units: Sequence[str],
+        ours: Sequence[str],
+    ) -> str:
+        """Return what has become of a program; ``states`` are those before its move."""
+        theirs = self.theirs[program.title]
+        names = list(running(theirs, states).values())
+        if names:
+            note(program.name, f"taken over from Supervisor: {', '.join(names)}")
+            count = f"{len(names)} Supervisor process{'es' if len(names) > 1 else ''}"
+            done = f"taken over; stopped {count}"
+        elif units:
+            done = "taken over; an earlier takeover has stopped Supervisor's processes"
+        elif ours:
+            return "already runs under systemd"
+        else:
+            done = "installed"
+        rest = {
+            program.instance(number): states.get(process_name(theirs, number), "")
+            for number in program.numbers
+        }
+        down = [
+            f"{unit_name.short(unit)} ({state})"
+            for unit, state in rest.items()
+            if state in STOPPED_STATES and unit not in (*units, *ours)
+        ]
+        return f"{done}; not started, as in Supervisor: {log_files.few(down)}" if down else done
 
 
 def _instances(program: Program, units: Sequence[str]) -> list[Instance]:

@@ -17,6 +17,7 @@ from wctl.trust.files import UnsafeError
 from wctl.trust.steps import Step, steps
 
 _LINKS_PROTECTED = "/proc/sys/fs/protected_hardlinks"  # proc_sys_fs(5)
+_REGULAR_PROTECTED = "/proc/sys/fs/protected_regular"  # the same page
 _SET_ID = stat.S_ISUID | stat.S_ISGID
 
 
@@ -42,6 +43,11 @@ def give(path: Path | str, user: int, *, pretend: bool = False) -> bool:
             if inside and before is not None:
                 _refuse_detour(str(path), inside, before, step)
             if not step.is_link and not stat.S_ISDIR(step.found.st_mode):
+                if before is not None and _bars_root(before, step, user):
+                    why = (
+                        f"root could not open it any more, in {before.place} ({_REGULAR_PROTECTED})"
+                    )
+                    raise UnsafeError(0, why, str(path))
                 return _give(str(path), inside, step, user, pretend=pretend)
             before = step
     raise UnsafeError(0, "not a regular file", str(path))
@@ -81,14 +87,29 @@ def _give(path: str, inside: str, file: Step, user: int, *, pretend: bool) -> bo
     return True
 
 
+def _bars_root(directory: Step, file: Step, user: int) -> bool:
+    """Tell whether root could not open a ``file`` of that user to append to it, as Supervisor does.
+
+    In a directory that is sticky and that others may write to, such as /tmp, only the owner of a
+    file may open it with O_CREAT (proc_sys_fs(5)).
+    """
+    level, mode = _setting(_REGULAR_PROTECTED), directory.found.st_mode
+    shared = mode & (stat.S_IWOTH if level < b"2" else stat.S_IWOTH | stat.S_IWGRP)
+    sticky = level >= b"1" and mode & stat.S_ISVTX and shared
+    return bool(sticky) and file.owner == 0 and directory.owner != user
+
+
 def _links_are_protected() -> bool:
+    return _setting(_LINKS_PROTECTED) == b"1"
+
+
+def _setting(path: str) -> bytes:
+    """Return the digit in a file of /proc/sys; 0 if the kernel has no such setting."""
     try:
-        with Path(_LINKS_PROTECTED).open("rb", buffering=0) as file:
-            return (
-                file.read(1) == b"1"
-            )  # the kernel refuses reads as large as those of files.read()
+        with Path(path).open("rb", buffering=0) as file:
+            return file.read(1)  # the kernel refuses reads as large as those of files.read()
     except OSError:
-        return False
+        return b"0"
 
 
 def may_add(directory: str, account: pwd.struct_passwd) -> bool:

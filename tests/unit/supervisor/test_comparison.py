@@ -40,6 +40,14 @@ def test_options_that_differ_are_named_with_both_places(tmp_path: Path) -> None:
     ]
 
 
+def test_what_was_edited_since_the_import(tmp_path: Path) -> None:
+    """Who goes back is told what Supervisor will not do; programs that wctl has not are no edit."""
+    theirs = read(tmp_path, "theirs", f"[supervisord]\n{TEXT}").programs
+    ours = read(tmp_path, "ours", "[program:x]\ncommand=a b\nuser=root\nstartsecs=9\n")
+    lines = [line.replace(f"{tmp_path}/", "") for line in comparison.edited(theirs, ours)]
+    assert lines == ["x: startsecs differs: theirs:2, ours:4"]
+
+
 def test_variables_of_supervisord_that_would_be_missing(tmp_path: Path) -> None:
     """A file that was imported while supervisord was down does not name its variables."""
     inherited = Inherited({}, given={"DB": "d"}, file=Path("/e"))

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from wctl.errors import WctlError
+from wctl.errors import ConfigError, WctlError
 from wctl.supervisor import environment, process
 from wctl.supervisor.daemons import Daemon
 from wctl.supervisor.migration import Migration, migrate
 from wctl.systemd import env_file
 
+FILE = "supervisord.env"
 MANAGER = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
 SESSION = {
     "INVOCATION_ID": "1", "JOURNAL_STREAM": "9:1", "SUPERVISOR_ENABLED": "1", "TERM": "dumb",
@@ -48,11 +49,11 @@ def imported(directory: Path, text: str, environ: Mapping[str, str] | None) -> M
     file.write_text(f"[supervisord]\n{text}")
     ours = {"HOME": "/root"}
     if environ is None:
-        inherited = environment.unknown("it does not run", directory)
+        inherited = environment.unknown("it does not run", directory, file)
     else:
-        inherited = environment.of({**MANAGER, **environ}, MANAGER, directory)
+        inherited = environment.of({**MANAGER, **environ}, MANAGER, directory, file)
         if inherited.given:
-            (directory / environment.NAME).write_text(inherited.text)
+            (directory / FILE).write_text(inherited.text)
     return migrate(file, directory, ours, inherited)
 
 
@@ -61,7 +62,7 @@ def test_variables_are_named_and_never_shown(tmp_path: Path) -> None:
     secret = 'p"a $s\\ %w`d'
     text = '[program:x]\ncommand=a\n[program:y]\ncommand=b\nenvironment=KEY="mine"\n'
     found = imported(tmp_path, text, {"KEY": secret})
-    file = tmp_path / environment.NAME
+    file = tmp_path / FILE
     written = found.copies[0].text
     assert written.count("environment_file") == 1
     assert (
@@ -85,6 +86,32 @@ def test_values_that_supervisord_fills_in(tmp_path: Path) -> None:
     assert not any("%(ENV_" in change for _, change in found.changes)
 
 
+@pytest.mark.parametrize("value", ["a ;b", "; b", "a #b", "two\nlines"])
+def test_values_that_no_line_can_hold(tmp_path: Path, value: str) -> None:
+    """The error names the line and the variable, and does not show the value."""
+    with pytest.raises(ConfigError) as caught:
+        imported(tmp_path, "[program:x]\ncommand=a %(ENV_DB)s ; %(ENV_DB)s\n", {"DB": value})
+    (error,) = caught.value.diagnostics
+    assert (error.place.line, error.key, "%(ENV_DB)s" in error.problem) == (3, "command", True)
+    assert value not in str(error)
+    imported(tmp_path, "[program:x]\ncommand=a ; not %(ENV_DB)s\n", {"DB": value})
+
+
+def test_each_supervisord_has_a_file_of_its_own(tmp_path: Path) -> None:
+    """A second supervisord overwrites neither the variables of the first one, nor other files."""
+    first, second = tmp_path / "a.conf", tmp_path / "b.conf"
+    found = environment.of({"DB": "a"}, {}, tmp_path, first)
+    assert (found.file, found.edited) == (tmp_path / FILE, [])
+    (tmp_path / FILE).write_text(found.text)
+    other = environment.of({"DB": "b"}, {}, tmp_path, second)
+    assert other.file == tmp_path / "supervisord-2.env"
+    other.file.write_text("DB=mine\n")
+    assert environment.unknown("", tmp_path, second).file == tmp_path / "supervisord-3.env"
+    again = environment.of({"DB": "c", "NEW": "n"}, {}, tmp_path, first)
+    assert (again.file, again.edited) == (tmp_path / FILE, ["DB", "NEW"])
+    assert environment.unknown("", tmp_path, first).given == {"DB": "a"}
+
+
 def test_a_second_import_without_supervisord_is_the_same(tmp_path: Path) -> None:
     """Where supervisord does not run any more, the file of the first import counts."""
     text = "[program:x]\ncommand=a %(ENV_DB)s\n"
@@ -98,7 +125,7 @@ def test_a_program_with_a_file_of_its_own(tmp_path: Path) -> None:
     """wctl does not change an environment_file that somebody wrote; it says what is missing."""
     text = "[program:x]\ncommand=a\nenvironment_file=/etc/x.env\n"
     found = imported(tmp_path, text, {"DB": "d"})
-    file = tmp_path / environment.NAME
+    file = tmp_path / FILE
     problem = "does not get DB from supervisord's environment, because environment_file is set"
     assert ("x", f"{problem}; add {file} to it") in found.changes
     both = text.replace("x.env", f"x.env, {file}")

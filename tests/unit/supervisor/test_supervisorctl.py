@@ -79,6 +79,18 @@ def test_what_did_not_happen_is_an_error(tmp_path: Path) -> None:
         client.stop(["h:four"])
 
 
+def test_what_stops_already_is_waited_for(tmp_path: Path) -> None:
+    """supervisorctl refuses to stop it again, and does not wait: the end of it counts."""
+    client = supervisor(tmp_path, STATES.replace("RUNNING   pid 9", "STOPPING  x"))
+    busy = STAND_IN.replace("sed -i 's/RUNNING .*/STOPPED/' states", "echo 'ERROR (not running)'")
+    twice = (
+        "status) if [ $(grep -c status asked) = 3 ]; then sed -i s/STOPPING/STOPPED/ states; fi;"
+    )
+    (tmp_path / "supervisorctl").write_text(busy.replace("status)", twice))
+    client.stop(["h:three"])
+    assert (tmp_path / "asked").read_text().splitlines()[-2:] == ["status", "status"]
+
+
 @pytest.mark.parametrize(
     ("states", "code", "message"),
     [

@@ -22,7 +22,7 @@ LOOKING = {
     "check/commands.py": (1, "whether there is a command; errors are caught"),
     "check/foreign.py": (1, "whether there is what trust examines next"),
     "check/machine.py": (3, "tells who may enter, and a file's type; errors are caught"),
-    "cli/back.py": (1, "a file of our own configuration"),
+    "cli/back.py": (2, "a file of our own configuration"),
     "cli/terminal.py": (1, "our own descriptors in /proc"),
     "cli/run_as.py": (2, "/run/systemd, and the file of a unit that systemd has loaded"),
     "cli/first_steps.py": (1, "a file of a package"),

@@ -43,6 +43,7 @@ def protected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "protected"
     path.write_text("1\n")
     monkeypatch.setattr(owner, "_LINKS_PROTECTED", str(path))
+    monkeypatch.setattr(owner, "_REGULAR_PROTECTED", str(path))
     return path
 
 
@@ -123,3 +124,22 @@ def test_who_may_rotate(root: Path) -> None:
     for number, (user, mode, wanted) in enumerate(cases):
         path = directory(root / str(number), user, mode)
         assert owner.may_add(str(path), account) == wanted, (user, oct(mode))
+
+
+@pytest.mark.parametrize(
+    ("mode", "level", "given"),
+    [(0o1777, "0", True), (0o1777, "1", False), (0o1770, "1", True), (0o1770, "2", False),
+     (0o777, "2", True), (0o1755, "2", True)],
+)  # fmt: skip
+def test_what_root_could_not_open_again(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, level: str, given: bool
+) -> None:
+    """In /tmp, the kernel keeps root from a user's file, and Supervisor would fail."""
+    setting = tmp_path / "regular"
+    setting.write_text(f"{level}\n")
+    monkeypatch.setattr(owner, "_REGULAR_PROTECTED", str(setting))
+    log = make(directory(root / "tmp", 0, mode) / "a.log")
+    if given:
+        assert owner.give(log, ALICE, pretend=True)
+    else:
+        refused(log, "root could not open it any more, in .*/tmp ")
