@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 from collections.abc import Iterator
 from functools import cache
 
@@ -43,19 +44,24 @@ def _between(program: Program) -> tuple[str, str, str]:
     """Return who gets the stop signal, what becomes of the worker, and the remedy; "" for none."""
     found = between.of(program)
     left = "which ends by it and leaves the worker behind"
+    if program.stopsignal in (signal.SIGINT, signal.SIGQUIT):  # shells wait, or ignore it
+        left = "which does not pass it on"
     if found is None or found.kind == "script":
         name = program.command[0].text(program.numprocs_start) if found is None else found.script
         script = _path(program, name)
         if not _keeps(script, by_name=found is not None):
             return "", "", ""
-        if found is None:  # the wrapper does not know that this is a shell
+        if found is None and "behind" in left:  # the wrapper does not know that this is a shell
             left = "and when it has ended, systemd kills the worker behind it"
         return f"the shell of {script}", left, f"write exec before its last command, {_GROUP}"
     if found.kind == "tool":
+        left = "which may end before the worker, and not pass it on"  # npm 7 and make do
         return found.name, left, f"let the command start the worker itself, {_GROUP}"
-    if found.kind == "user" or _TRAP.search(found.script):
+    if found.kind == "user" or found.gives_way or _TRAP.search(found.script):
         return "", "", ""
     remedy = f"write exec before the worker ({found.name} -c 'exec ...')"
+    if found.pipes:
+        return found.name, left, f"leave out the pipe and {remedy}, {_GROUP}"
     return found.name, left, f"{remedy}, {_GROUP} for a loop"
 
 

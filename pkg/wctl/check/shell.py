@@ -27,6 +27,14 @@ _OF_CODE = frozenset(
     }
 )  # fmt: skip
 
+# Programs that themselves look for the files of a pattern: java for its class path.
+_OF_PATTERNS = frozenset(
+    {
+        "java", "logstash", "filebeat", "metricbeat", "vector", "promtail", "fluentd", "fluent-bit",
+        "multitail", "goaccess", "ansible-playbook", "prettier", "mocha", "jest", "sass", "tsc",
+    }
+)  # fmt: skip
+
 
 def _shell_syntax(program: Program) -> Iterator[Problem]:
     words = tuple(word.marked() for word in program.command)
@@ -41,12 +49,13 @@ def _shell_syntax(program: Program) -> Iterator[Problem]:
     if call is None:
         return
     code = call.name in _OF_CODE or calls.runs_code(call)
-    problem = next(_problems(words, code=code), None)
+    patterns = call.name in _OF_PATTERNS
+    problem = next(_problems(words, code=code, patterns=patterns), None)
     if problem is not None:
         yield Problem("shell-syntax", "command", problem)
 
 
-def _problems(words: tuple[str, ...], *, code: bool) -> Iterator[str]:
+def _problems(words: tuple[str, ...], *, code: bool, patterns: bool) -> Iterator[str]:
     if words[0] in _BUILTINS and len(words) > 1:
         yield f"{words[0]} is a command of shells, and no shell reads this; write sh -c '...'"
     if _ASSIGNMENT.fullmatch(words[0]):
@@ -64,7 +73,7 @@ def _problems(words: tuple[str, ...], *, code: bool) -> Iterator[str]:
             yield _unchanged(piece[0], f"{instead}sh -c '...' for a shell")
         for piece in _OTHER.finditer(word):
             yield _unchanged(piece[0], "write the whole path, or sh -c '...' for a shell")
-        if _GLOB.fullmatch(word):
+        if not patterns and _GLOB.fullmatch(word):
             yield _unchanged(word, "name the files, or write sh -c '...' for a shell")
 
 

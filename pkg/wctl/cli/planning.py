@@ -14,11 +14,12 @@ from wctl.errors import ConfigError, Diagnostic
 from wctl.install import changes
 from wctl.install.changes import Plan
 from wctl.install.held import hold
-from wctl.install.installed import Layout
+from wctl.install.installed import Installed, Layout
 from wctl.install.installed import programs as installed_programs
 from wctl.operate import apply
 from wctl.systemd import unit_name
 from wctl.units.host import Host
+from wctl.units.marker import absolute
 from wctl.units.render import render
 
 
@@ -74,13 +75,12 @@ def planned(
         plan = changes.only(plan, sorted(names), session.layout)
         left = tuple(program for program in left if program.among(names))
     lines = [str(program) for program in left]
-    if plan.spared:
-        place = next(iter(blamed.files.values())).place
-        lines += [
-            f"{program.name}: left as it is, although it seems to be no longer configured,"
-            f" because of the error in {place}"
-            for program in plan.spared
-        ]
+    for program in plan.spared:
+        place = _in_doubt(program, blamed).place
+        lines.append(
+            f"{program.name}: left as it is, although it seems to be no longer configured, because"
+            f" of the error in {place}"
+        )
     lines += [
         f"{name}: neither configured nor installed, as far as wctl can tell: {error.place} has an"
         " error"
@@ -89,6 +89,13 @@ def planned(
     ]
     unclear = _unclear(names, blamed) if names else bool(errors)
     return Planned(plan, errors, tuple(sorted(lines)), not (lines or unclear))
+
+
+def _in_doubt(program: Installed, blamed: Blame) -> Diagnostic:
+    """Return the error that may be the reason why ``program`` is in no file."""
+    errors = [*blamed.files.values(), *blamed.programs.values()]
+    here = [error for error in errors if absolute(error.place.file) == program.source]
+    return [*here, *errors][0]
 
 
 def _known(config: Config, layout: Layout) -> set[str]:

@@ -49,6 +49,7 @@ _FLAGS = {
     "smbd": "-D --daemon",
     "nmbd": "-D --daemon",
     "autossh": "-f",
+    "start-stop-daemon": "-b --background",
     "exim4": "-bd",
     "exim": "-bd",
     "php-fpm": "-D --daemonize",
@@ -64,7 +65,7 @@ _UNLESS = {
     "named": ("-f -g", "-f"),
     "dnsmasq": ("-k -d --keep-in-foreground --no-daemon --test", "-k"),
     "lighttpd": ("-D -t -tt -1", "-D"),
-    "varnishd": ("-F -C -V -x", "-F"),
+    "varnishd": ("-F -d -C -V -x", "-F"),
     "squid": ("-N --foreground -z -k", "-N"),
     "dovecot": ("-F", "-F"),
     "proftpd": ("-n --nodaemon", "-n"),
@@ -89,7 +90,6 @@ _COMMANDS = {
     "caddy": ("start", "{} run"),
     "fail2ban-client": ("start", "fail2ban-server -f"),
     "daemonize": ("", "the program behind it"),
-    "start-stop-daemon": ("", "the program behind it"),
     "service": ("", "the program that the service runs, or leave it to systemd"),
     "invoke-rc.d": ("", "the program that the service runs, or leave it to systemd"),
     "systemctl": ("start restart reload", "the program that the unit runs, or leave it to systemd"),
@@ -135,7 +135,7 @@ def _of(call: Call) -> Iterator[Background]:
         verbs, instead = _COMMANDS[kind]
         given = [word for word in arguments if not word.startswith("-")]
         verb = next((word for word in given if word in verbs.split()), None)
-        if (verb or not verbs) and "--no-daemon" not in arguments:
+        if (verb or not verbs) and not _stays(kind, arguments):
             yield Background(f"{name} {verb}" if verb else name, f"run {instead.format(name)}")
     if kind in _INSTEAD and not own:
         pattern, instead = _INSTEAD[kind]
@@ -169,11 +169,16 @@ def _of_container(kind: str, arguments: tuple[str, ...]) -> Iterator[str]:
             left.pop()
 
 
+def _stays(kind: str, arguments: tuple[str, ...]) -> bool:
+    """Tell whether an option keeps a command in the foreground that else goes to the background."""
+    return "--no-daemon" in arguments or (kind == "fail2ban-client" and _any(["-f"], arguments))
+
+
 def _any(options: list[str], arguments: tuple[str, ...]) -> bool:
-    """Tell whether one of ``options`` is given, alone or with others (-De)."""
+    """Tell whether one of ``options`` is given, alone or with others and a number (-De, -NYCd1)."""
     letters = {option[1] for option in options if len(option) == 2}
     return any(
         word.partition("=")[0] in options
-        or (re.fullmatch("-[a-zA-Z]{2,4}", word) and letters & set(word[1:]))
+        or (re.fullmatch("-[a-zA-Z]{1,5}[0-9]*", word) and letters & set(word[1:]))
         for word in arguments
     )

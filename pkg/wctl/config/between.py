@@ -25,10 +25,23 @@ _TRANSPARENT = {
 }  # fmt: skip
 _TEXT = re.compile(r"-[A-Za-z]*c[A-Za-z]*")
 _SHELL_WITH_VALUE = {"-o", "+o", "-O", "+O", "--rcfile", "--init-file"}
-# "exec" as a command, with a command of its own: exec >file only redirects.
+# "exec" as a command of the shell itself, with a command of its own: exec >file only redirects, and
+# in a pipeline, in parentheses or before an & a child of the shell becomes the command.
 _EXEC = re.compile(
-    r"(?:^|[\n;&|({!]|(?<![^\s;])(?:then|else|do)[ \t])[ \t]*exec[ \t]+(?![ \t]|\d*[<>&\n])"
+    r"(?:^|[\n;&{!]|\|\||(?<![^\s;])(?:then|else|do)[ \t])[ \t]*exec[ \t]+(?![ \t]|\d*[<>&\n])"
+    r"(?:'[^']*'|\"(?:[^\"\\]|\\.)*\"|\\.|[<>]&|&>|[$<>]\([^()]*\)|[^'\"\\\n;&|()])*"
+    r"(?=[\n;]|&&|\|\||$)",
+    re.DOTALL,
 )
+_LOGIN = re.compile(r"-[A-Za-z]*[il][A-Za-z]*|--login")
+# What makes bash fork for the last command of its -c, in the text without quotes.
+# Or the worker is a command before it: these do not work on messages.
+_FORKS = re.compile(
+    r"[|<>(){}`!]|(?<!&)&(?!&)|^\s*(?:do|done|esac|fi|time)\b"
+    r"|(?:^|&&)\s*(?:echo|exit|false|kill|logger|mv|printf|return|rm|sleep|touch|true|wait|:)(?:\s[^&]*)?$"
+)
+_PIPE = re.compile(r"(?<!\|)\|(?!\|)")
+_QUOTED = re.compile(r"'[^']*'|\"(?:[^\"\\]|\\.)*\"|\\.|\$\([^()]*\)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -36,12 +49,15 @@ class Between:
     """A program between systemd and the worker.
 
     ``kind`` is text (sh -c "..."), script (sh FILE, FILE.sh), user (su, sudo) or tool (npm);
-    ``script`` is the shell's text, or the path of its file.
+    ``script`` is the shell's text, or the path of its file. ``gives_way``: as far as the text
+    tells, the shell becomes its last command. The wrapper does not rely on that.
     """
 
     name: str
     kind: str
     script: str = ""
+    gives_way: bool = False
+    pipes: bool = False  # its last command is a pipeline
 
 
 def of(program: Program) -> Between | None:
@@ -83,13 +99,24 @@ def _behind(words: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _shell(name: str, words: Sequence[str]) -> Between | None:
-    text = False
+    text = login = False
     at = 0
     while at < len(words) and words[at].startswith(("-", "+")):
+        login = login or _LOGIN.fullmatch(words[at]) is not None
         text = text or _TEXT.fullmatch(words[at]) is not None
         at += 2 if words[at] in _SHELL_WITH_VALUE else 1
     if at >= len(words):
         return None  # it reads its stdin
     if text:
-        return None if execs(words[at]) else Between(name, "text", words[at])
+        if execs(words[at]):
+            return None
+        # bash 5.1 does so with a plain last command; older ones if there is only this command.
+        last = _last(words[at])
+        gives_way = name == "bash" and not (login or _FORKS.search(last))
+        return Between(name, "text", words[at], gives_way, _PIPE.search(last) is not None)
     return Between(name, "script", words[at])
+
+
+def _last(text: str) -> str:
+    """Return the last command of a shell's text, without what is quoted."""
+    return re.split(r"[\n;]", _QUOTED.sub("x", text).rstrip(" \t\n;"))[-1]

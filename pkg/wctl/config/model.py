@@ -211,6 +211,8 @@ class Config:
     listed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     # The sections that seem to be in each file that wctl cannot read, or not understand.
     broken: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    # Files in which a program with an error may be one that is installed, under a new name.
+    renaming: frozenset[str] = frozenset()
     files: tuple[str, ...] = ()  # that were read
     searched: tuple[str, ...] = ()  # directories in which [include] has looked for files
     unmatched: tuple[str, ...] = ()  # patterns of [include] without a file

@@ -111,7 +111,8 @@ def plan(
     before = {program.name: program for program in programs(layout)}
     known = {name for name, program in before.items() if _set_up(program, layout)}
     removed, kept = _left_over(before.values(), config, layout, searched, prune=prune)
-    removed, spared = ((), removed) if config.broken else (removed, ())
+    spared = tuple(one for one in removed if config.broken or one.source in config.renaming)
+    removed = tuple(program for program in removed if program not in spared)
     orphaned = orphans(layout, [file.name for file in rendered])
     stay = _staying(config, (*kept, *spared), orphaned)
     return Plan(

@@ -1,7 +1,8 @@
 """Which programs an update leaves as they are because of errors, while it carries out the others.
 
 An error must not make a program look as if it were removed, moved or changed. If a whole file is
-in doubt, nobody knows which programs it has. Then nothing at all is removed.
+in doubt, nobody knows which programs it has. Then nothing at all is removed. A program that has an
+error and is new may be an old one that was renamed. Then no program of the same file is removed.
 """
 
 from __future__ import annotations
@@ -73,7 +74,15 @@ def hold(config: Config, found: Blame, layout: Layout) -> tuple[Config, tuple[Le
         for program in held
     ]
     groups = frozenset(map(_name, found.groups))
-    return replace(config, programs=tuple(kept), held=tuple(held), held_groups=groups), tuple(left)
+    new = [error for title, error in found.programs.items() if _name(title) not in installed]
+    config = replace(
+        config,
+        programs=tuple(kept),
+        held=tuple(held),
+        held_groups=groups,
+        renaming=frozenset(absolute(error.place.file) for error in new),
+    )
+    return config, tuple(left)
 
 
 def _groups(configured: Program | Held | None, installed: Installed | None) -> frozenset[str]:

@@ -24,6 +24,7 @@ _NOT_READY = "protocol"  # UNIT_RESULT: the worker ended with success, but befor
 # What systemd and the wrapper say: of a process that is left when the first one ends, of a wait.
 _KILLED = re.compile(r": Killing process [0-9]+ \((.*)\) with signal ")
 _WAITED = re.compile(r", next try in ([0-9]{1,6}) s$")
+_LEFT = re.compile(r": the worker ended and left (.*) behind, which gets the stop signal$")
 _MANY = 300  # entries: up to three for each automatic restart
 _LOOK_BACK = 6  # entries: systemd logs up to two for each exit
 
@@ -95,12 +96,14 @@ def early_run(unit: str, *, user: bool, since: float = 0.0) -> EarlyRun:
     begun: float | None = None
     left: list[str] = []
     for entry in entries.of_run(unit, invocation, user=user):
-        killed, waited = _KILLED.search(entry["MESSAGE"]), _WAITED.search(entry["MESSAGE"])
+        wrapper = entry["SYSLOG_IDENTIFIER"] == "wctl"
+        killed = (_LEFT if wrapper else _KILLED).search(entry["MESSAGE"])
+        waited = _WAITED.search(entry["MESSAGE"])
         if entry["MESSAGE_ID"] == entries.STARTING:
             begun = entry.time
-        elif entry["SYSLOG_IDENTIFIER"] == "wctl" and waited:
+        elif wrapper and waited:
             begun = entry.time + int(waited[1])
-        elif entry["SYSLOG_IDENTIFIER"] != "wctl" and killed:
+        elif killed:
             left.append(killed[1])
     # The wrapper's own process may have been there still: it waits for the worker's end.
     own = next((name for name in left if name.startswith("python")), None)

@@ -9,6 +9,11 @@ the unit's time to stop.
 Decided here:
 - The signal goes once to each process whose parent is not in the unit: the process itself asks its
   children to end, as it does at any stop. If it leaves children behind, they are next.
+- SIGINT and SIGQUIT are signals of terminals, and there they go to the shell and to its command
+  alike. A shell waits for its command after SIGINT, and bash ignores SIGQUIT. So the command gets
+  them, too, if it runs in the foreground: other children of a shell ignore SIGINT. Not so the other
+  signals: a trap may be there to let the command finish.
+- What a shell has left behind from its background, and so ignores these signals, gets SIGTERM.
 - What reads the output of another one (`sh -c "consume | logger"`) ends by itself after it. It gets
   the signal only when nothing else is left: otherwise the other's writes would fail.
 - While systemd stops the unit, TimeoutStopSec= limits all this. If the worker ended by itself, the
@@ -23,6 +28,7 @@ import select
 
 import _signal
 
+from . import journald
 from .command_line import Options, decoded, encoded
 
 TYPE_CHECKING = False
@@ -30,20 +36,26 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _MOUNT = "/sys/fs/cgroup"
+_SHELLS = {"sh", "ash", "bash", "busybox", "dash", "ksh", "ksh93", "mksh", "zsh"}
 
 
-def ends(options: Options) -> "Iterator[int]":
+def of(options: Options) -> "Leftover | None":
+    """Return the processes behind the shell that is our worker; None if it is no shell."""
+    group = _group(options.unit) if options.behind_shell else None
+    return None if group is None else Leftover(options.unit, group, options.stopsignal)
+
+
+def ends(left: "Leftover | None", seconds: int) -> "Iterator[int]":
     """Signal what the worker has left behind; yield a descriptor to wait for, until none is left.
 
     The descriptor becomes readable when one of the processes has ended, or the time is over.
     """
-    group = _group(options.unit) if options.behind_shell else None
-    if group is None:
+    if left is None:
         return
-    left = Leftover(group, options.stopsignal)
     if left.look():
+        left.tell()
         before = _signal.signal(_signal.SIGALRM, left.time_is_over)
-        _signal.alarm(options.behind_shell)
+        _signal.alarm(seconds)
         yield left.ended.fileno()
         while left.look():
             yield left.ended.fileno()
@@ -55,7 +67,9 @@ def ends(options: Options) -> "Iterator[int]":
 class Leftover:
     """The processes in a control group whose parents are not in it."""
 
-    def __init__(self, group: str, signal: int) -> None:
+    def __init__(self, unit: str, group: str, signal: int) -> None:
+        self._unit = unit
+        self._stops = False  # the worker has got the stop signal
         self._procs = f"{group}/cgroup.procs"
         self._cgroup = _content("/proc/self/cgroup")
         self._signal = signal
@@ -74,6 +88,18 @@ class Leftover:
         """Make ``ended`` readable; from now on, look() kills."""
         posix.write(self._alarm[1], b"!")
 
+    def tell(self) -> None:
+        """Say what the worker has left behind by itself: "wctl status" names it (exits.py)."""
+        names = [
+            _content(f"/proc/{pid}/comm")[:-1].replace(b"\n", b"?")
+            for pid in sorted(self._signalled)
+        ]
+        # Our notifier may be there still: it waits for the worker's end.
+        found = [decoded(name) for name in names if name and not name.startswith(b"python")]
+        if found and not self._stops:
+            text = f"the worker ended and left {found[0]} behind, which gets the stop signal"
+            journald.say(f"<6>{self._unit}: {text}")
+
     def look(self) -> bool:
         """Signal each process that is new here; tell whether there is one to wait for."""
         if _readable(self._alarm[0]):
@@ -85,7 +111,7 @@ class Leftover:
         for pid, pidfd in list(self._signalled.items()):
             if _readable(pidfd):  # the process has ended
                 self._forget(pid)
-        pids = set(map(int, _content(self._procs).split()))
+        pids = self._pids()
         new = pids - self._signalled.keys() - {posix.getpid()}
         readers = _readers(new, pids) if new else set()
         for pid in new - readers:
@@ -95,8 +121,26 @@ class Leftover:
                 self._meet(pid, pids)
         return bool(self._signalled)
 
+    def pass_on(self, shell: int) -> None:
+        """Signal the command of ``shell``, which has got the signal, if it only waits for that."""
+        self._stops = True
+        self._ask_behind(shell, self._pids())
+
+    def _ask_behind(self, shell: int, pids: "set[int]") -> None:
+        signal = self._signal
+        if signal == _signal.SIGINT or (signal == _signal.SIGQUIT and _ignores(shell, signal)):
+            if not _is_shell(shell):
+                return
+            children = {pid for pid in pids - self._signalled.keys() if _parent(pid) == shell}
+            for pid in children - _readers(children, pids):
+                if not _ignores(pid, _signal.SIGINT):
+                    self._meet(pid, pids - {shell})
+
+    def _pids(self) -> "set[int]":
+        return set(map(int, _content(self._procs).split()))
+
     def _meet(self, pid: int, pids: "set[int]") -> None:
-        """Signal a process if its parent is not in the unit."""
+        """Signal a process if its parent is not one of ``pids``."""
         try:
             pidfd = posix.pidfd_open(pid)
         except OSError:
@@ -105,10 +149,15 @@ class Leftover:
         self.ended.register(pidfd, select.EPOLLIN)
         # The pidfd must be of a process of the unit, and not of a later one with the same ID.
         ours = _content(f"/proc/{pid}/cgroup") == self._cgroup
-        if not ours or _has_parent(pid, pids) or not _send(pidfd, self._signal):
+        if not ours or _parent(pid) in {0, *pids} or not _send(pidfd, self._signal_for(pid)):
             self._forget(pid)
         else:
             _send(pidfd, _signal.SIGCONT)  # as systemd does: a stopped process hears no signal
+            self._ask_behind(pid, pids)
+
+    def _signal_for(self, pid: int) -> int:
+        of_terminals = self._signal in {_signal.SIGINT, _signal.SIGQUIT}
+        return _signal.SIGTERM if of_terminals and _ignores(pid, self._signal) else self._signal
 
     def _forget(self, pid: int) -> None:
         posix.close(self._signalled.pop(pid))  # which takes it out of ``ended``, too
@@ -148,10 +197,25 @@ def _pipe(pid: int, fd: int) -> str:
     return target if target.startswith("pipe:") else ""
 
 
-def _has_parent(pid: int, pids: "set[int]") -> bool:
-    """Tell whether the parent of a process is one of ``pids``, or the process has ended."""
+def _parent(pid: int) -> int:
+    """Return the parent of a process; 0 if the process has ended."""
     stat = _content(f"/proc/{pid}/stat").rpartition(b")")[2].split()  # the name may hold a )
-    return not stat or stat[0] in {b"Z", b"X"} or int(stat[1]) in pids
+    return 0 if not stat or stat[0] in {b"Z", b"X"} else int(stat[1])
+
+
+def _is_shell(pid: int) -> bool:
+    try:
+        program = posix.readlink(f"/proc/{pid}/exe")
+    except OSError:  # it has ended, or is another user's
+        return False
+    return program.rpartition("/")[2].partition(" ")[0] in _SHELLS  # "dash (deleted)"
+
+
+def _ignores(pid: int, signal: int) -> bool:
+    """Tell whether a process ignores a signal."""
+    lines = _content(f"/proc/{pid}/status").splitlines()
+    masks = [line[7:] for line in lines if line.startswith(b"SigIgn:")]
+    return any(int(mask, 16) >> (signal - 1) & 1 for mask in masks)
 
 
 def _readable(fd: int) -> bool:

@@ -82,12 +82,13 @@ def _run_once(start: Start, worker: "Worker") -> int:
             posix.kill(child, _signal.SIGKILL)  # without a notifier it would never be READY
             posix.waitpid(child, 0)
             raise
-        worker.runs(pidfd)
+        left = leftover.of(options)
+        worker.runs(pidfd, child, left)
     finally:
         _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
         for end in gate:
             posix.close(end)
-    rest = leftover.ends(options)
+    rest = leftover.ends(left, options.behind_shell)
     if pump is None:
         _ended(pidfd, worker.wakes, rest)
     else:
@@ -125,6 +126,8 @@ class Worker:
     def __init__(self, options: Options) -> None:
         self._options = options
         self._pidfd: "int | None" = None
+        self._pid = 0
+        self._left: "leftover.Leftover | None" = None
         self._signalled = False  # the stop signal has come
         self._handled = (_signal.valid_signals() - _OURS) | {options.stopsignal}
         self._handled -= {_signal.SIGKILL, _signal.SIGSTOP}
@@ -132,15 +135,15 @@ class Worker:
         posix.set_blocking(wake, False)
         _signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
 
-    def runs(self, pidfd: int) -> None:
-        """Pass signals on to the process behind ``pidfd`` from now on."""
-        self._pidfd = pidfd
+    def runs(self, pidfd: int, pid: int, left: "leftover.Leftover | None") -> None:
+        """Pass signals on to the process ``pid`` from now on, the stop signal through ``left``."""
+        self._pidfd, self._pid, self._left = pidfd, pid, left
         for signal in self._handled:
             _signal.signal(signal, self._arrived)
 
     def is_gone(self) -> None:
         """Pass no more signals on: without a worker only a stop matters."""
-        self._pidfd = None
+        self._pidfd = self._left = None
 
     def is_us(self) -> None:
         """Restore the default dispositions, in the process that becomes the worker."""
@@ -162,7 +165,9 @@ class Worker:
             try:
                 _signal.pidfd_send_signal(self._pidfd, signal)
             except ProcessLookupError:
-                pass  # the worker has ended, and we are about to notice
+                return  # the worker has ended, and we are about to notice
+            if stop and self._left is not None:
+                self._left.pass_on(self._pid)
 
 
 def _deactivating(options: Options) -> bool:

@@ -20,6 +20,7 @@ while :; do sleep 0.1; done
 # A worker behind a shell, which takes its time to end. It leaves a child behind.
 SLOW = """
 trap 'note $1.TERM; sleep 2; note $1.done; exit 0' TERM
+trap 'note $1.INT; exit 0' INT
 (trap 'note $1.child.TERM; exit' TERM; while :; do sleep 0.1; done) &
 note $1
 while :; do sleep 0.1; done
@@ -52,12 +53,16 @@ def workers(fleet: Fleet) -> Fleet:
                 program, f"command={worker} {program} {arguments}", "autorestart=true",
                 *options, *extra,
             )  # fmt: skip
-        for name, script, wait in (("behind", slow, 120), ("behind-deaf", worker, 1)):
+        for name, script, wait, by in (
+            ("behind", slow, 120, "TERM"),
+            ("behind-int", slow, 120, "INT"),
+            ("behind-deaf", worker, 1, "TERM"),
+        ):
             program = f"{name}-{mode}"
             text = f"{script} {program} stubborn; true"
             fleet.add(
                 program, f"command=/bin/sh -c '{text}'", "autorestart=true", f"stopwaitsecs={wait}",
-                *extra,
+                f"stopsignal={by}", *extra,
             )  # fmt: skip
     fleet.run()
     fleet.await_states(
@@ -113,6 +118,15 @@ def test_a_worker_behind_a_shell_has_its_time(workers: Fleet, mode: str) -> None
     assert first <= runs[f"{program}.child.TERM"][0] <= runs[program][1]
     assert second <= runs[f"{program}.child.TERM"][1]
     assert workers.one(unit, "Result")["Result"] == "success"
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_worker_behind_a_shell_that_waits_is_asked(workers: Fleet, mode: str) -> None:
+    """After SIGINT, a shell waits for its command. So the command gets SIGINT, too, and once."""
+    program = f"behind-int-{mode}"
+    assert stop(workers, program) < 120
+    assert len(workers.runs()[f"{program}.INT"]) == 1
+    assert workers.one(f"{program}@00", "Result")["Result"] == "success"
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -44,6 +44,9 @@ from wctl.config import background
         ("nohup sh -c 'worker &'", "the &", "leave out the &"),
         ("sh -c 'cd /srv && nginx'", "nginx", "run nginx"),
         ("setsid worker", "setsid", "leave out setsid"),
+        ("fail2ban-client -x start", "fail2ban-client start", "run fail2ban-server -f"),
+        ("start-stop-daemon -S -b -x /usr/bin/w", "start-stop-daemon -b", "leave out -b"),
+        ("slapd -h ldap:///", "slapd", "add -d 0"),
         ("env A=b nice gunicorn -D x", "gunicorn -D", "leave out -D"),
     ],
 )
@@ -58,6 +61,12 @@ def test_goes_to_the_background(line: str, what: str, remedy: str) -> None:
     "line",
     [
         "nginx -g 'daemon off;'",
+        "fail2ban-client -x -f start",
+        "fail2ban-client -xf start",
+        "slapd -h ldap:/// -d256",
+        "squid -NYCd1",
+        "varnishd -d -a :80",
+        "start-stop-daemon --start --chuid w --exec /usr/bin/w -- -b1",
         "nginx -c /x -g 'pid /p; daemon  off;'",
         "nginx -t",
         "php-fpm8.2 -F -O",

@@ -52,6 +52,16 @@ def program(tmp_path: Path, line: str, options: str = "") -> Program:
         ("sh -c 'docker exec x worker'", "sh text"),
         ("sh -c 'worker exec'", "sh text"),
         ("sh -c 'then exec'", "sh text"),
+        # An exec in a child of the shell, which itself stays
+        ("sh -c 'exec worker 2>&1 | tee -a /tmp/log'", "sh text"),
+        ("sh -c 'reader | exec worker'", "sh text"),
+        ("sh -c 'cd /srv && exec worker | tee log'", "sh text"),
+        ("sh -c '(cd /srv && exec worker)'", "sh text"),
+        ("sh -c 'exec worker & wait'", "sh text"),
+        ("sh -c 'exec worker 2>&1 || exit 1'", None),
+        ("sh -c 'exec worker &>/tmp/log'", None),
+        ("sh -c 'exec worker \"a|b\" x&&exit'", None),
+        ("sh -c 'exec worker $(cat /etc/args) > >(tee log)'", None),
         # Scripts
         ("sh /opt/start worker", "sh script /opt/start"),
         ("bash -x /opt/start", "bash script /opt/start"),
@@ -105,7 +115,43 @@ def test_seconds(tmp_path: Path, options: str, expected: int) -> None:
     assert between.seconds(program(tmp_path, "worker", options)) == 0
 
 
-@pytest.mark.parametrize("piece", [" ", "\n", "; ", "exec ", "then ", "\t ;", "exec >", "do\n"])
-def test_long_texts_take_no_time(piece: str) -> None:
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("bash -c 'worker eu'", True),
+        ("bash -ec 'cd /srv && worker --a=\"b | c\"'", True),
+        ("bash -c '. env/bin/activate && worker'", True),
+        ("bash -c 'cd /srv || exit 1; worker $(cat args); '", True),
+        ("bash -c 'worker >/dev/null'", False),
+        ("bash -c 'worker 2>&1 | tee log'", False),
+        ("bash -c 'worker || exit 1'", False),
+        ("bash -c 'worker; exit $?'", False),
+        ("bash -c 'worker && echo done'", False),
+        ("bash -c 'worker; wait'", False),
+        ("bash -c 'echo a && worker echo'", True),
+        ("bash -c 'worker & wait'", False),
+        ("bash -c '(worker)'", False),
+        ("bash -c 'while true; do worker; done'", False),
+        ("bash -lc 'worker eu'", False),
+        ("bash --login -c 'worker eu'", False),
+        ("sh -c 'worker eu'", False),
+    ],
+)
+def test_bash_gives_way(tmp_path: Path, line: str, expected: bool) -> None:
+    """As bash 5 on Debian: it becomes a plain last command, except in a login shell."""
+    found = between.of(program(tmp_path, line))
+    assert found is not None
+    assert found.gives_way is expected
+
+
+@pytest.mark.parametrize(
+    ("piece", "expected"),
+    [
+        (" ", False), ("\n", False), ("; ", False), ("exec ", True), ("then ", False),
+        ("\t ;", False), ("exec >", False), ("do\n", False), (";exec a", True), (";exec $(", False),
+        (";exec '", True), (';exec "', True), (";exec a'b|", False),
+    ],
+)  # fmt: skip
+def test_long_texts_take_no_time(piece: str, expected: bool) -> None:
     """A command of a hundred thousand characters is read in a moment."""
-    assert between.execs(piece * (100_000 // len(piece))) is (piece == "exec ")
+    assert between.execs(piece * (100_000 // len(piece))) is expected

@@ -136,6 +136,17 @@ def test_broken_program_that_is_not_installed(machine: Machine) -> None:
     assert list(map(str, machine.left)) == [f"a: not installed, because of the error in {place}:3"]
 
 
+def test_program_that_may_have_been_renamed(machine: Machine) -> None:
+    """With an error under its new name, a program is not removed under its old one."""
+    machine.update(A + B, C)
+    plan = machine.plan(f"[program:new]\ncommand=old\n{BAD}{B}", D)
+    assert [program.name for program in plan.spared] == ["a"]
+    assert [program.name for program in plan.removed] == ["c"]
+    assert {path.name for path in plan.deletes} == {"c@.service", "c.target"}
+    plan = machine.update(f"[program:new]\ncommand=old\n{B}", D)
+    assert sorted(program.name for program in plan.removed) == ["a", "c"]
+
+
 def test_member_of_a_group(machine: Machine) -> None:
     """A broken program stays in its group; the other members come, go and change."""
     machine.update(A + B + GROUP)

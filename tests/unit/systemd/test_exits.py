@@ -73,6 +73,7 @@ def test_clean_end_before_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 RUN = {"INVOCATION_ID": "1"}
+LEFT = "the worker ended and left a (b) c behind, which gets the stop signal"
 BEGUN = {**RUN, "MESSAGE_ID": "7d4958e842da4a758f6c1cdc7b36dcc5", "MESSAGE": "Starting w@00"}
 ENDED = {**FAILED, **RUN, "UNIT_RESULT": "protocol"}
 
@@ -99,6 +100,8 @@ def waits(text: str, identifier: str = "wctl") -> dict[str, str]:
         ([BEGUN, waits("failed start 2 of 4, next try in 9 s"), ENDED], 0.0, ""),
         ([BEGUN, waits("next try in 9 s", "w@00"), ENDED], 2.0, ""),
         ([BEGUN, waits(killed("sleep")["MESSAGE"]), ENDED], 2.0, ""),
+        ([BEGUN, waits(LEFT), ENDED], 2.0, "a (b) c"),
+        ([BEGUN, waits(LEFT, "w@00"), ENDED], 2.0, ""),
         ([ENDED], None, ""),
         ([BEGUN, {**FAILED, **RUN, "UNIT_RESULT": "exit-code"}], None, ""),
         ([BEGUN, {**FAILED, "UNIT_RESULT": "protocol"}], None, ""),

@@ -6,16 +6,18 @@ import os
 import select
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from wctl.wrapper import leftover
+from wctl.wrapper import journald, leftover
 from wctl.wrapper.command_line import Options
 from wctl.wrapper.leftover import Leftover
 
+UNIT = "w@00.service"
 # Says when it is up, and which signals it gets. Its child lives on when it has ended.
 WORKER = """
 trap 'echo TERM; exit' TERM
@@ -37,7 +39,7 @@ class Group:
         self._process.wait()
         assert self._process.stdout is not None
         self.output = self._process.stdout
-        self._session = int(self.output.readline())
+        self.session = int(self.output.readline())
         for _ in range(lines):
             self.output.readline()
 
@@ -47,7 +49,7 @@ class Group:
         for stat in Path("/proc").glob("[0-9]*/stat"):
             with suppress(OSError):  # it has ended
                 state, _, _, session = stat.read_text().rpartition(")")[2].split()[:4]
-                if int(session) == self._session:
+                if int(session) == self.session:
                     found[int(stat.parent.name)] = state
         pids = "\n".join(map(str, [*found, os.getpid()]))
         (self.directory / "cgroup.procs").write_text(pids)
@@ -87,18 +89,47 @@ def finish(left: Leftover, group: Group) -> None:
 
 def test_each_gets_the_signal_once_and_its_children_after_it(worker: Group) -> None:
     """A process whose parent is in the unit waits until the parent has ended."""
-    left = Leftover(str(worker.directory), signal.SIGTERM)
+    left = Leftover(UNIT, str(worker.directory), signal.SIGTERM)
     worker.write()
     left.look()
     finish(left, worker)  # looks again, and signals nobody again
     assert worker.output.read().split() == ["TERM", "child"]
 
 
+def test_what_ignores_the_signals_of_terminals_is_asked_by_another(tmp_path: Path) -> None:
+    """A shell has what it runs in the background ignore SIGINT, and leaves that behind."""
+    worker = "sh -c 'trap \"echo TERM; exit\" TERM; echo up; while :; do sleep 0.05; done'"
+    group = Group(tmp_path, f"{worker} & wait", 1)
+    left = Leftover(UNIT, str(tmp_path), signal.SIGINT)
+    os.kill(group.session, signal.SIGINT)
+    while group.session in group.write():
+        pass
+    finish(left, group)
+    assert group.output.read().split() == ["TERM"]
+    group.kill()
+
+
+def test_only_an_unasked_end_is_told(worker: Group, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The journal has what a start script leaves; a stop leaves it to be asked in turn."""
+    said: list[str] = []
+    monkeypatch.setattr(journald, "say", said.append)
+    left = Leftover(UNIT, str(worker.directory), signal.SIGTERM)
+    worker.write()
+    left.look()
+    left.tell()
+    text = "the worker ended and left sh behind, which gets the stop signal"
+    assert said == [f"<6>{UNIT}: {text}"]
+    left.pass_on(1)
+    left.tell()
+    assert len(said) == 1
+    finish(left, worker)
+
+
 def test_a_reader_goes_on_until_the_writer_has_ended(tmp_path: Path) -> None:
     """In a pipe, the last words of the worker still have a reader."""
     reader = "while read line; do echo $line; done"
     group = Group(tmp_path, f"{{ {WORKER} }} | {{ {reader}; }}", 2)
-    left = Leftover(str(tmp_path), signal.SIGTERM)
+    left = Leftover(UNIT, str(tmp_path), signal.SIGTERM)
     group.write()
     left.look()
     finish(left, group)
@@ -106,10 +137,64 @@ def test_a_reader_goes_on_until_the_writer_has_ended(tmp_path: Path) -> None:
     group.kill()
 
 
+@pytest.mark.parametrize(
+    ("script", "stop"),
+    [
+        ("{worker}; echo shell", signal.SIGINT),
+        ("{worker} | sed -u s/x/x/; echo shell", signal.SIGINT),
+        ("bash -c '{worker}; :'; echo shell", signal.SIGINT),
+        ("bash -c '{worker}; :'; echo shell", signal.SIGQUIT),
+        ("trap : INT; {worker}; echo shell", signal.SIGINT),
+    ],
+)
+def test_the_command_of_a_shell_that_waits(
+    tmp_path: Path, script: str, stop: signal.Signals
+) -> None:
+    """A shell acts on SIGINT only when its command has ended, and bash never on SIGQUIT."""
+    worker = tmp_path / "worker"
+    worker.write_text(
+        f"#!{sys.executable} -IS\nimport os, signal\n"
+        "def asked(*_):\n    os.write(1, b'asked\\n')\n    os._exit(0)\n"
+        f"signal.signal({int(stop)}, asked)\nos.write(1, b'up\\n')\n"
+        "while True:\n    signal.pause()\n"
+    )
+    worker.chmod(0o755)
+    group = Group(tmp_path, script.format(worker=worker), 1)
+    left = Leftover(UNIT, str(tmp_path), stop)
+    group.write()
+    os.kill(group.session, stop)
+    left.pass_on(group.session)
+    finish(left, group)
+    assert group.output.read().split()[:2] in (["asked"], ["asked", "shell"])  # dash ends by INT
+    group.kill()
+
+
+@pytest.mark.parametrize(
+    ("script", "stop"),
+    [
+        ("trap 'echo shell' TERM; {worker} & wait; kill $!; wait", signal.SIGTERM),
+        ("trap 'echo shell' INT; {worker} & wait; kill $!; wait", signal.SIGINT),
+    ],
+)
+def test_a_trap_decides_about_the_background(
+    tmp_path: Path, script: str, stop: signal.Signals
+) -> None:
+    """A shell that waits for a process in the background acts at once: its script has the say."""
+    worker = "sh -c 'trap \"echo TERM; exit\" TERM; echo up; while :; do sleep 0.05; done'"
+    group = Group(tmp_path, script.format(worker=worker), 1)
+    left = Leftover(UNIT, str(tmp_path), stop)
+    group.write()
+    left.pass_on(group.session)
+    os.kill(group.session, stop)
+    assert group.output.read().split() == ["shell", "TERM"]
+    left.close()
+    group.kill()
+
+
 def test_time_is_over(deaf: Group) -> None:
     """What is left when the time is over is killed; descriptors are closed."""
     before = len(os.listdir("/proc/self/fd"))
-    left = Leftover(str(deaf.directory), signal.SIGTERM)
+    left = Leftover(UNIT, str(deaf.directory), signal.SIGTERM)
     deaf.write()
     assert left.look()
     assert not select.select([left.ended.fileno()], [], [], 0.2)[0]
@@ -123,7 +208,8 @@ def test_without_a_group_of_its_own_nothing_is_left(behind: int) -> None:
     """In the control group of a terminal, "wctl run" must not signal the processes of others."""
     options = Options()
     options.unit, options.behind_shell = "w@00.service", behind
-    assert list(leftover.ends(options)) == []
+    assert leftover.of(options) is None
+    assert list(leftover.ends(None, behind)) == []
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ def test_a_signal_that_interrupts_no_poll_is_passed_on(tmp_path: Path, log: str)
                 time.sleep(60)
                 os._exit(0)
             pidfd = os.pidfd_open(child)
-            receiver.runs(pidfd)
+            receiver.runs(pidfd, child, None)
             threading.Timer(0.5, _kill_own_thread).start()
             if pump is None:
                 resident._ended(pidfd, receiver.wakes)
