@@ -227,8 +227,8 @@ def _of_users(
         own = {name for name, _ in program.environment}
         names = [name for name in _OF_A_USER if name in environ and name not in {*given, *own}]
         if names:
-            theirs = f"{', '.join(names)} of supervisord's user"
-            what = f"{program.user}'s own, in place of {theirs}" if program.user else f"no {theirs}"
+            now = f"of {program.user}" if program.user else "missing"
+            what = f"{', '.join(names)}: {now}, no longer of supervisord's user"
             rows.setdefault(what, []).append(program.title)
     for what, titles in rows.items():
         yield ", ".join(titles), what

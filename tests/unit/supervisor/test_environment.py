@@ -120,8 +120,8 @@ def test_variables_of_users(tmp_path: Path) -> None:
     assert account is not None
     shell = {"HOME": account.pw_dir, "USER": account.pw_name}
     changes = imported(tmp_path, text, shell).changes
-    assert ("x", "no HOME, USER of supervisord's user") in changes
-    assert ("y", "daemon's own, in place of HOME of supervisord's user") in changes
+    assert ("x", "HOME, USER: missing, no longer of supervisord's user") in changes
+    assert ("y", "HOME: of daemon, no longer of supervisord's user") in changes
     changes = imported(tmp_path, text, {}).changes
     assert not any("supervisord's user" in what for _, what in changes)
 
