@@ -171,7 +171,12 @@ def _findings(session: Session, found: Migration, *, given: bool) -> list[Diagno
     findings = [*found.config.diagnostics, *checker.check(found.config, session.layout)]
     findings = [finding for finding in findings if finding.place.file in places]
     if given:
-        findings = [finding for finding in findings if finding.code != "log-file-closed"]
+        open_ = {one.section for one in found.config.programs if log_files.gives_all(one)}
+        findings = [
+            finding
+            for finding in findings
+            if finding.code != "log-file-closed" or finding.section not in open_
+        ]
     return sorted(findings, key=lambda finding: (finding.place.file, finding.place.line))
 
 

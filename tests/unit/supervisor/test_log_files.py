@@ -57,6 +57,10 @@ def test_hand_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             " in there",
         ),
     ]
+    assert not log_files.gives_all(one)
+    os.chown(tmp_path / "x.1", 0, 0)
+    assert log_files.gives_all(one)
+    os.chown(tmp_path / "x.1", 12345, 0)
     assert list(log_files.hand_over([one], pretend=True)) == [
         ("x", f"daemon would own {owned}"),
         *rest,
