@@ -31,7 +31,9 @@ stopwaitsecs = 20
 stdout_events_enabled = true ; for a listener
 """
 # What supervisord's service sets, and no file of Supervisor's names.
-DROP_IN = """[Service]
+DROP_IN = """[Unit]
+After=remote-fs.target
+[Service]
 Environment=APP_REGION=north "APP_SECRET=with spaces, a % and a \\" quote"
 """
 OTHERS = """[program:clock]
@@ -105,10 +107,14 @@ def test_takeover_under_load_loses_no_message(supervised: Machine) -> None:
     files = inodes(machine)
     foretold = machine.run("wctl import --takeover --dry-run").out
     assert f"worker: www-data would own {OUTPUT}/worker-00.log" in foretold
+    assert "worker: would be taken over, 3 Supervisor processes stopped\n" in foretold
+    assert "supervisor.service: would be stopped and disabled\n" in foretold
     machine.run("php bin/console app:dispatch slow=60:400", user="www-data", cwd="/srv/app")
     taken = machine.run("wctl import --takeover")
     assert f"worker: www-data now owns {OUTPUT}/worker-00.log" in taken.out
     assert "APP_REGION, APP_SECRET of supervisord's environment: carried over" in taken.out
+    assert "region.conf: sets After for Supervisor's service; the workers of wctl" in taken.out
+    assert "[log-file-closed]" not in taken.out
     assert "with spaces" not in taken.out + taken.err
     assert "Moved 1 of 1 program of Supervisor\n" in taken.out
     assert "worker: worker:worker_00 to worker:worker_02 become worker@00 to worker@02" in taken.out

@@ -205,5 +205,6 @@ def taken(names: Iterator[str], layout: Layout) -> str | None:
         if foreign is not None and is_masked(foreign):
             return f"the unit {foreign.name} is masked; run: systemctl unmask {foreign.name}"
         if foreign is not None:
-            return f"the unit {foreign} exists and is not wctl's; choose another name"
+            out = "choose another name, or move that unit away"
+            return f"the unit {foreign} exists and is not wctl's; {out}"
     return None

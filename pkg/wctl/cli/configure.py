@@ -56,7 +56,7 @@ def check(session: Session, as_json: bool, strict: bool, verbose: bool) -> int:
             echo(finding, err=finding.error)
     errors = sum(finding.error for finding in findings)
     if not as_json and not session.quiet:
-        programs = len(config.programs)
+        programs = len(config.known)
         echo(
             f"{_count(programs, 'program')}, {_count(errors, 'error')},"
             f" {_count(len(findings) - errors, 'warning')}"

@@ -19,6 +19,7 @@ from wctl.config.model import Program
 from wctl.errors import ConfigError, Diagnostic, Exit, WctlError
 from wctl.install import files
 from wctl.supervisor import log_files, migration
+from wctl.supervisor.changes import directories
 from wctl.supervisor.environment import Inherited
 from wctl.supervisor.migration import Migration
 from wctl.supervisor.supervisorctl import process_name
@@ -102,7 +103,8 @@ def import_(
     found = migration.migrate(file, session.layout.configuration, load.environ(), theirs.inherited)
     findings = _findings(session, found, given=takeover)
     errors = tuple(finding for finding in findings if finding.error)
-    found = replace(found, changes=(*found.changes, *theirs.settings))
+    where = directories(found.programs, theirs.directory)
+    found = replace(found, changes=(*found.changes, *where, *theirs.settings))
     _report(session, found, [finding for finding in findings if not finding.error])
     if errors:
         raise ConfigError(errors, migration.NOTHING)

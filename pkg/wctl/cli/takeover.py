@@ -37,6 +37,7 @@ class Running:
     daemon: Daemon | None  # None: it does not answer, or must not be believed
     inherited: Inherited
     settings: tuple[Change, ...] = ()  # of its service, which its programs have, too
+    directory: Path | None = None  # in which it runs; None: unknown
 
     def client(self, programs: Sequence[Program]) -> Supervisorctl:
         """Return the client for these programs."""
@@ -55,7 +56,8 @@ def look(session: Session, file: Path, control: str) -> Running:
         inherited = environment.of(environ, session.manager.environment(), directory, file)
     except WctlError as error:
         inherited = environment.unknown(error.message, directory, file)
-    return Running(file, control, daemon, inherited, settings)
+    where = process.directory_of(daemon) if daemon is not None else None
+    return Running(file, control, daemon, inherited, settings, where)
 
 
 def _settings(session: Session, daemon: Daemon) -> tuple[Change, ...]:

@@ -97,6 +97,20 @@ def _working_directory(program: Program) -> str | None:
     return f"the directory is {where}, which supervisord enters only as a daemon, {without}"
 
 
+def directories(programs: Iterable[Program], running: Path | None) -> Iterator[Change]:
+    """Yield the programs that run in the directory in which somebody has started supervisord."""
+    found = [
+        program.title
+        for program in programs
+        if "directory" not in program.places
+        and running is not None
+        and str(running) != (program.directory.text(0) if program.directory else "/")
+    ]
+    if found:
+        what = f"no longer run in {running}, as supervisord does; directory = {running} keeps that"
+        yield ", ".join(found), what
+
+
 def _server_url(program: Program) -> str | None:
     if program.serverurl is not None:
         return None

@@ -34,6 +34,7 @@ _OF_THE_PROCESS = re.compile(
 )
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)  # what an EnvironmentFile= can name
 _VARIABLE = re.compile(r"%\(ENV_([^()]+)\)")
+_OF_A_USER = ("HOME", "LOGNAME", "SHELL", "USER")
 _COMMENT = re.compile(r"(?:^|\s)[;#]")
 _KEY = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)\s*=", re.ASCII)
 
@@ -204,5 +205,22 @@ def changes(file: Path, programs: Iterable[Program], found: Inherited) -> Iterat
     if carried:
         problem = f"{', '.join(sorted(carried))} of supervisord's environment"
         yield str(file), f"{problem}: carried over in {found.file} (environment_file)"
+    yield from _of_users(programs, found.environ, found.given)
     if found.lost:
         yield str(file), f"not carried over, because they are not UTF-8: {', '.join(found.lost)}"
+
+
+def _of_users(
+    programs: Iterable[Program], environ: Mapping[str, str], given: Mapping[str, str]
+) -> Iterator[tuple[str, str]]:
+    """Yield what becomes of HOME and the like, which supervisord has from the shell of its user."""
+    rows: dict[str, list[str]] = {}
+    for program in programs:
+        own = {name for name, _ in program.environment}
+        names = [name for name in _OF_A_USER if name in environ and name not in {*given, *own}]
+        if names:
+            now = f"of {program.user}" if program.user else "missing"
+            what = f"{', '.join(names)}: {now}, no longer of supervisord's user"
+            rows.setdefault(what, []).append(program.title)
+    for what, titles in rows.items():
+        yield ", ".join(titles), what

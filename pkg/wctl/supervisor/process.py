@@ -55,3 +55,11 @@ def environ_of(daemon: Daemon) -> dict[str, str]:
         raise WctlError(f"{daemon.who}: {doubt or f'it runs {program}, expected Python'}")
     rows = (row.partition("=") for row in os.fsdecode(data).split("\0") if "=" in row)
     return {name: value for name, _, value in rows}
+
+
+def directory_of(daemon: Daemon) -> Path | None:
+    """Return the directory in which a supervisord runs, and programs that name none with it."""
+    try:
+        return Path(os.readlink(Path("/proc", str(daemon.pid), "cwd")))  # noqa: PTH115 - as above
+    except OSError:
+        return None

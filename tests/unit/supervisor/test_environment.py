@@ -13,6 +13,7 @@ from wctl.supervisor import environment, process
 from wctl.supervisor.daemons import Daemon
 from wctl.supervisor.migration import Migration, migrate
 from wctl.systemd import env_file
+from wctl.trust import accounts
 
 FILE = "supervisord.env"
 MANAGER = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
@@ -110,6 +111,19 @@ def test_each_supervisord_has_a_file_of_its_own(tmp_path: Path) -> None:
     again = environment.of({"DB": "c", "NEW": "n"}, {}, tmp_path, first)
     assert (again.file, again.edited) == (tmp_path / FILE, ["DB", "NEW"])
     assert environment.unknown("", tmp_path, first).given == {"DB": "a"}
+
+
+def test_variables_of_users(tmp_path: Path) -> None:
+    """Who has started supervisord in a shell is told about HOME; a service has none."""
+    text = '[program:x]\ncommand=a\n[program:y]\ncommand=a\nuser=daemon\nenvironment=USER="u"\n'
+    account = accounts.find(str(os.geteuid()))
+    assert account is not None
+    shell = {"HOME": account.pw_dir, "USER": account.pw_name}
+    changes = imported(tmp_path, text, shell).changes
+    assert ("x", "HOME, USER: missing, no longer of supervisord's user") in changes
+    assert ("y", "HOME: of daemon, no longer of supervisord's user") in changes
+    changes = imported(tmp_path, text, {}).changes
+    assert not any("supervisord's user" in what for _, what in changes)
 
 
 def test_a_second_import_without_supervisord_is_the_same(tmp_path: Path) -> None:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from wctl.config import ini
+from wctl.config import ini, load
 from wctl.errors import ConfigError, WctlError
+from wctl.supervisor.changes import directories
 from wctl.supervisor.migration import Migration, migrate
 
 ENVIRON = {"HOME": "/root"}
@@ -279,3 +280,14 @@ def test_outline_and_parser_agree() -> None:
             line = lines[entry.place.line - 1]
             assert (line.section, line.key) == (section.name, entry.key)
     assert [line.number for line in lines if line.key == "k"] == [2, 4, 6, 13]
+
+
+def test_programs_in_the_directory_of_supervisord(tmp_path: Path) -> None:
+    """Somebody may have started supervisord beside a program with a relative path."""
+    file = tmp_path / "s.conf"
+    file.write_text("[supervisord]\n[program:x]\ncommand=a\n[program:y]\ncommand=a\ndirectory=/d\n")
+    programs = load.load([file], {}).programs
+    (change,) = directories(programs, Path("/srv"))
+    assert change[0] == "x" and "directory = /srv keeps that" in change[1]
+    assert list(directories(programs, Path("/"))) == []
+    assert list(directories(programs, None)) == []
