@@ -97,7 +97,9 @@ def _log_directory_foreign(program: Program) -> Iterator[Problem]:
 
 def _log_directories(program: Program) -> Iterator[tuple[str, str]]:
     for key, template in program.log_files():
-        yield key, template.text(program.numprocs_start).rpartition("/")[0] or "/"
+        path = template.text(program.numprocs_start)
+        if not _is_special(path):  # another check says so
+            yield key, path.rpartition("/")[0] or "/"
 
 
 def _log_file_closed(program: Program) -> Iterator[Problem]:
@@ -106,7 +108,8 @@ def _log_file_closed(program: Program) -> Iterator[Problem]:
         return
     for key, template in program.log_files():
         paths = dict.fromkeys(template.text(number) for number in program.numbers)
-        closed = [path for path in paths if not _may(path, os.W_OK, account)]
+        present = (path for path in paths if not _is_special(path))  # another check says so
+        closed = [path for path in present if not _may(path, os.W_OK, account)]
         if closed:
             problem = f"{closed[0]}: {account.pw_name} may not write to this file"
             remedy = shell_join(give(closed, account.pw_name))

@@ -135,6 +135,8 @@ CASES = (
          f"{X}stderr_logfile=/dev/tty1\nlog=journal\n"),
     Case("log-not-a-file", f"{THEIRS}stderr_logfile=%(here)s/logs/fifo\n",
          f"{THEIRS}stderr_logfile=%(here)s/logs/link\n"),
+    Case("log-not-a-file", f"{THEIRS}stdout_logfile=/usr\n",
+         f"{THEIRS}stdout_logfile=%(here)s/logs/link\n"),
     Case("shared-log-file",
          f"{THEIRS}stdout_logfile=%(here)s/logs/l\n"
          f"[program:y]\nuser={SECOND}\ncommand=/bin/cat\nstdout_logfile=%(here)s/logs/l\n",
