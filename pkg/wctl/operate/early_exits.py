@@ -34,7 +34,9 @@ def _before(options: Options, seconds: float | None) -> str:
     if options.ready != "startsecs":
         goal, known = "it was ready", seconds is not None
     else:  # the wrapper's own start counts, too, and may have taken longer
-        goal, known = f"startsecs={options.startsecs}", (seconds or 0.0) < options.startsecs
+        # As rounded below: no "within 1.0 s, before startsecs=1".
+        known = round(seconds or 0.0, 1) < options.startsecs
+        goal = f"startsecs={options.startsecs}"
     within = f" within {seconds:.1f} s" if known and seconds is not None else ""
     return f"{within}, before {goal}"
 

@@ -61,6 +61,8 @@ class StandIn:
     ("options", "seconds", "said"),
     [
         (["--startsecs=5"], 0.44, " within 0.4 s, before startsecs=5"),
+        (["--startsecs=1"], 0.94, " within 0.9 s, before startsecs=1"),
+        (["--startsecs=1"], 0.96, ", before startsecs=1"),
         (["--startsecs=1"], 1.2, ", before startsecs=1"),
         (["--startsecs=1"], None, ", before startsecs=1"),
         (["--ready=tcp:x:1"], 7.0, " within 7.0 s, before it was ready"),
