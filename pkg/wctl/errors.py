@@ -36,6 +36,10 @@ class WctlError(Exception):
         self.exit_code = exit_code
 
 
+class NothingYetError(WctlError):
+    """There is no configuration, or no program, yet. The command line sets the hint."""
+
+
 @dataclass(frozen=True)
 class Place:
     """A file and the number of a line in it, counted from 1 (0: the whole file)."""

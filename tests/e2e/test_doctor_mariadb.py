@@ -9,27 +9,17 @@ from typing import Any
 
 import pytest
 
-from machine import provision
+from machine import mariadb, provision
 from machine.driver import Machine, unique_name, wait_for
 from machine.units import configure, states
 
 pytestmark = pytest.mark.full  # its machine takes long to make
 
-SERVER = """[Service]
-Type=notify
-User=www-data
-RuntimeDirectory=mariadb
-StateDirectory=mariadb
-ExecStart=/usr/sbin/mariadbd --datadir=/var/lib/mariadb --socket=/run/mariadb/socket \\
-    --skip-networking --innodb-buffer-pool-size=8M
-"""
-MAKE = "mariadb-install-db --user=www-data --datadir=/var/lib/mariadb --skip-test-db"
-URL = "mysql://www-data@localhost/queue?unix_socket=/run/mariadb/socket"
 WORKER = f"""[program:messenger-worker]
 command = php /srv/app/bin/console messenger:consume async --sleep=0.1 -vv
 directory = /srv/app
 user = www-data
-environment = DATABASE_URL="{URL.replace("%", "%%")}"
+environment = DATABASE_URL="{mariadb.URL.replace("%", "%%")}"
 stopwaitsecs = 20
 startsecs = 3
 autorestart = true
@@ -43,27 +33,10 @@ def server(suite: str, deb: Path) -> Iterator[Machine]:
     with Machine.boot(unique_name(f"mariadb-{suite}"), f"{suite}/mariadb") as machine:
         provision.install_wctl(machine, deb)
         provision.install_app(machine)
-        machine.write("/etc/systemd/system/mariadb.service", SERVER)
-        machine.run(f"install -d -o www-data /var/lib/mariadb && {MAKE}", timeout=120)
-        machine.run(["systemctl", "start", "mariadb"])
-        sql(machine, "CREATE DATABASE queue", "mysql")
-        console(machine, "messenger:setup-transports")
+        mariadb.start(machine)
         configure(machine, WORKER)
         machine.run(["wctl", "update"])
         yield machine
-
-
-def sql(machine: Machine, statement: str, database: str = "queue") -> None:
-    """Runs a statement as www-data, the user for which the server was made."""
-    client = ["mariadb", "--socket=/run/mariadb/socket", database, "-e", statement]
-    machine.run(client, user="www-data")
-
-
-def console(machine: Machine, arguments: str) -> str:
-    """Runs a command of the application, on MariaDB."""
-    command = f"php bin/console {arguments}"
-    environment = {"DATABASE_URL": URL}
-    return machine.run(command, user="www-data", cwd="/srv/app", env=environment).out
 
 
 def examine(machine: Machine, wait: int = 2) -> list[dict[str, Any]]:
@@ -99,13 +72,15 @@ def test_server_that_is_down(server: Machine) -> None:
 
 def test_queue_on_the_server(server: Machine) -> None:
     """doctor finds messages in a queue that no worker reads, and stuck messages."""
-    console(server, "app:dispatch ok:20")
+    mariadb.console(server, "app:dispatch ok:20")
     assert examine(server, wait=10) == []
     server.run(["systemctl", "kill", "--signal=STOP", "messenger-worker@00"])
-    console(server, "app:dispatch ok:2")
-    sql(server, "UPDATE messenger_messages SET delivered_at = UTC_TIMESTAMP() - INTERVAL 9 MINUTE")
-    console(server, "app:dispatch ok:3")
-    sql(server, "UPDATE messenger_messages SET queue_name = 'default' WHERE delivered_at IS NULL")
+    mariadb.console(server, "app:dispatch ok:2")
+    late = "UTC_TIMESTAMP() - INTERVAL 9 MINUTE"
+    mariadb.sql(server, f"UPDATE messenger_messages SET delivered_at = {late}")
+    mariadb.console(server, "app:dispatch ok:3")
+    wrong = "queue_name = 'default' WHERE delivered_at IS NULL"
+    mariadb.sql(server, f"UPDATE messenger_messages SET {wrong}")
     findings = exactly(server, "messages-stuck", "wrong-queue")
     assert findings
     server.run(["systemctl", "kill", "--signal=CONT", "messenger-worker@00"])

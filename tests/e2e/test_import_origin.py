@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from machine import provision
+from machine import mariadb, provision
 from machine.driver import Machine, unique_name, wait_for
 from machine.units import processes, states
 
@@ -20,18 +20,8 @@ pytestmark = pytest.mark.full  # its machine takes long to make
 
 LOG = "/srv/app/var/run.log"
 OUTPUT = "/srv/app/var/log/messenger"
-URL = "mysql://www-data@localhost/queue?unix_socket=/run/mariadb/socket"
-SERVER = """[Service]
-Type=notify
-User=www-data
-RuntimeDirectory=mariadb
-StateDirectory=mariadb
-ExecStart=/usr/sbin/mariadbd --datadir=/var/lib/mariadb --socket=/run/mariadb/socket \\
-    --skip-networking --innodb-buffer-pool-size=8M
-"""
-MAKE = "mariadb-install-db --user=www-data --datadir=/var/lib/mariadb --skip-test-db"
 DROP_IN = f"""[Service]
-Environment=APP_RUN_LOG={LOG} "DATABASE_URL={URL}"
+Environment=APP_RUN_LOG={LOG} "DATABASE_URL={mariadb.URL}"
 """
 CONSUME = "messenger:consume async --time-limit=3600 --memory-limit=128M --sleep=0.1"
 PROGRAM = f"""[program:messenger-worker]
@@ -61,13 +51,7 @@ def origin(suite: str, deb: Path) -> Iterator[Machine]:
         provision.install_wctl(machine, deb)
         provision.install_app(machine)
         machine.run("rm -f /etc/wctl/conf.d/*")
-        machine.write("/etc/systemd/system/mariadb.service", SERVER)
-        machine.run(f"install -d -o www-data /var/lib/mariadb && {MAKE}", timeout=120)
-        machine.run(["systemctl", "enable", "--now", "mariadb"], check=False)
-        machine.run(["systemctl", "start", "mariadb"])
-        client = ["mariadb", "--socket=/run/mariadb/socket", "mysql", "-e"]
-        machine.run([*client, "CREATE DATABASE queue"], user="www-data")
-        console(machine, "messenger:setup-transports")
+        mariadb.start(machine)
         machine.run(f"install -d -o www-data {OUTPUT}")
         machine.write("/etc/systemd/system/supervisor.service.d/app.conf", DROP_IN)
         machine.write("/etc/supervisor/conf.d/messenger-worker.conf", PROGRAM)
@@ -75,13 +59,6 @@ def origin(suite: str, deb: Path) -> Iterator[Machine]:
         machine.run("systemctl restart supervisor")
         wait_for(lambda: alive(machine) == 3, 30, "Supervisor's workers")
         yield machine
-
-
-def console(machine: Machine, arguments: str) -> str:
-    """Runs a command of the application, on MariaDB."""
-    command = f"php bin/console {arguments}"
-    environment = {"DATABASE_URL": URL}
-    return machine.run(command, user="www-data", cwd="/srv/app", env=environment).out
 
 
 def alive(machine: Machine) -> int:
@@ -100,7 +77,7 @@ def under_load(machine: Machine, command: str, messages: int, rounds: int) -> st
     Each message is handled exactly once in each of the rounds so far.
     """
     before = {process for process, _ in handled(machine)} if machine.exists(LOG) else set()
-    console(machine, f"app:dispatch slow=60:{messages} print:3")
+    mariadb.console(machine, f"app:dispatch slow=60:{messages} print:3")
     out = machine.run(command, timeout=180).out
     between = {process for process, _ in handled(machine)}
     wait_for(lambda: len(handled(machine)) >= rounds * (messages + 3), 60, "all messages")

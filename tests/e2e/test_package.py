@@ -81,6 +81,7 @@ def test_fresh_installation_has_no_program(machine: Machine) -> None:
         ("doctor", 0, "no findings\n", "no program is installed"),
         ("check", 1, "", "/etc/wctl: no configuration, expected wctl.conf or conf.d/*.conf"),
         ("update", 1, "", "/etc/wctl: no configuration, expected wctl.conf or conf.d/*.conf"),
+        *((verb, 4, "", "x: no such process") for verb in ("scale x 3", "start x", "logs x")),
     ):
         shown = machine.run(f"wctl {command}", check=False)
         assert (shown.code, shown.out) == (code, out), command
@@ -133,7 +134,7 @@ def test_doctor_examines_the_example_while_it_is_used(machine: Machine) -> None:
     machine.run("mv /srv/app /srv/gone")
     try:
         machine.run(["systemctl", "start", WORKER], check=False)
-        assert codes(machine) == {"messenger-worker": {"backoff"}}
+        wait_for(lambda: codes(machine) == {"messenger-worker": {"backoff"}}, 30, "the finding")
     finally:
         machine.run("mv /srv/gone /srv/app")
 

@@ -89,7 +89,8 @@ def verdict(file: Path) -> list[str]:
     found.sort(key=lambda finding: (finding.place.file, finding.place.line))
     kept = [finding for finding in found if finding.code not in OF_THE_MACHINE]
     return [
-        f"[{finding.section}] {finding.key}: {finding.code}" for finding in summary.condensed(kept)
+        f"[{finding.section}] {finding.key}: {finding.code}"
+        for finding in summary.condensed(kept, "")
     ]
 
 

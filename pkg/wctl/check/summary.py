@@ -11,10 +11,10 @@ _ALONE = {"stdout_syslog", "stderr_syslog", "password"}
 _NAMED = 4  # options that the line of a section names
 
 
-def condensed(findings: Iterable[Diagnostic]) -> list[Diagnostic]:
+def condensed(findings: Iterable[Diagnostic], command: str) -> list[Diagnostic]:
     """Return ``findings`` with the options without effect of each section in one finding.
 
-    It stands where the first of them stood.
+    It stands where the first of them stood. ``command`` shows all.
     """
     found: list[Diagnostic] = []
     together: dict[tuple[str, str], list[Diagnostic]] = {}
@@ -28,10 +28,12 @@ def condensed(findings: Iterable[Diagnostic]) -> list[Diagnostic]:
             together[where] = [finding]
             found.append(finding)
     first = {id(group[0]): group for group in together.values() if len(group) > 1}
-    return [_one(first[id(finding)]) if id(finding) in first else finding for finding in found]
+    return [
+        _one(first[id(finding)], command) if id(finding) in first else finding for finding in found
+    ]
 
 
-def _one(group: list[Diagnostic]) -> Diagnostic:
+def _one(group: list[Diagnostic], command: str) -> Diagnostic:
     names = ", ".join(finding.key for finding in group[:_NAMED])
     more = ", …" if len(group) > _NAMED else ""
     problem = f"{len(group)} options have no effect in wctl: {names}{more}"
@@ -40,6 +42,6 @@ def _one(group: list[Diagnostic]) -> Diagnostic:
         group[0].place,
         group[0].section,
         "",
-        f"{problem}; 'wctl check -v' shows each",
+        f"{problem}; '{command}' shows each",
         error=False,
     )

@@ -48,7 +48,7 @@ def invoke(arguments: list[str]) -> int:
 
     from wctl.cli.app import Session, wctl
     from wctl.cli.output import echo
-    from wctl.errors import ConfigError, Exit, WctlError
+    from wctl.errors import ConfigError, Exit, NothingYetError, WctlError
 
     session = Session()  # the options that stand before or after the verb fill it
     try:
@@ -63,6 +63,11 @@ def invoke(arguments: list[str]) -> int:
     except ConfigError as error:
         for diagnostic in error.diagnostics:
             echo(diagnostic, err=True)
+        return _failed(error, session)
+    except NothingYetError as error:
+        from wctl.cli.first_steps import next_step
+
+        error.hint = next_step(session)
         return _failed(error, session)
     except WctlError as error:
         return _failed(error, session)

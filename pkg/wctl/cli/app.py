@@ -113,14 +113,12 @@ class Session:
         """The configuration, as far as it could be read; callers must look at its errors.
 
         Raises:
-            WctlError: there is no configuration, and no program whose configuration is gone.
+            NothingYetError: there is no configuration, and no program whose configuration is gone.
         """
         from wctl.install.installed import programs
 
-        if not (self.has_files or any(not found.shipped for found in programs(self.layout))):
-            from wctl.cli.first_steps import unconfigured
-
-            raise unconfigured(self.layout)
+        if not any(not found.shipped for found in programs(self.layout)):
+            self.need_files()
         return self.any_config
 
     @cached_property
@@ -134,6 +132,14 @@ class Session:
     def has_files(self) -> bool:
         """Whether there is a configuration."""
         return bool(self._config_files)
+
+    def need_files(self) -> None:
+        """Raise NothingYetError if there is no configuration."""
+        from wctl.errors import NothingYetError
+
+        if not self.has_files:
+            where = self.layout.configuration
+            raise NothingYetError(f"{where}: no configuration, expected wctl.conf or conf.d/*.conf")
 
     @cached_property
     def _config_files(self) -> Sequence[Path]:
@@ -181,6 +187,14 @@ class Session:
         from wctl.operate.inventory import Inventory
 
         return Inventory(self.layout, self.manager)
+
+    def command(self, *words: str | Path, files: Sequence[Path] = ()) -> str:
+        """Return a wctl command for people to paste, about the same systemd and these files."""
+        from wctl.trust.text import shell_join
+
+        options = ["--user"] if self.user else []
+        options += [word for file in files for word in ("-c", str(file))]
+        return shell_join(["wctl", *options, *map(str, words)])
 
     def host(self, systemd: int | None = None) -> Host:
         """Return the host that units are written for; ``systemd`` defaults to the local version."""

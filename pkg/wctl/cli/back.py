@@ -124,14 +124,14 @@ def _service(
 
 
 def _told(plan: _Plan) -> Iterator[str]:
-    """Yield what a move would do."""
+    """Yield what a move would do, in words that nobody takes for what was done."""
     yield from _changes(plan)
     if plan.unit:
-        yield f"{plan.unit}: enabled{'' if plan.runs else ' and started'}"
+        yield f"{plan.unit}: would be enabled{'' if plan.runs else ' and started'}"
     for level in plan.levels:
-        yield from (f"{program.title}: moved back to Supervisor" for program in level)
+        yield from (f"{program.title}: would be moved back to Supervisor" for program in level)
     for file in plan.files:
-        yield f"{file}: renamed to {file.name}.back"
+        yield f"{file}: would be renamed to {file.name}.back"
 
 
 def _changes(plan: _Plan) -> Iterator[str]:

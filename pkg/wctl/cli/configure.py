@@ -11,7 +11,6 @@ import click
 from wctl.check import checker, codes, summary
 from wctl.cli.app import Session, at_least, pass_session, shared
 from wctl.cli.completion import complete_programs
-from wctl.cli.first_steps import unconfigured
 from wctl.cli.output import echo
 from wctl.cli.planning import planned
 from wctl.cli.progress import Progress
@@ -22,7 +21,6 @@ from wctl.install.files import write_file
 from wctl.operate import apply, jobs
 from wctl.operate.inventory import Inventory
 from wctl.operate.lock import exclusive
-from wctl.trust.text import shell_join
 from wctl.units.render import File
 from wctl.units.render import render as render_files
 
@@ -44,14 +42,14 @@ def check(session: Session, as_json: bool, strict: bool, verbose: bool) -> int:
     Example: wctl check -c /etc/supervisor/supervisord.conf
     """
     config = session.config
-    if not session.has_files:
-        raise unconfigured(session.layout)
+    session.need_files()
     findings = [*config.diagnostics, *checker.check(config, session.layout)]
     findings.sort(key=lambda finding: (finding.place.file, finding.place.line))
     if as_json:
         echo(json.dumps([_record(finding) for finding in findings], indent=2))
     else:
-        findings = findings if verbose else summary.condensed(findings)
+        each = session.command("check", "-v", files=session.files)
+        findings = findings if verbose else summary.condensed(findings, each)
         for finding in findings:
             echo(finding, err=finding.error)
     errors = sum(finding.error for finding in findings)
@@ -259,9 +257,8 @@ def _apply(
     try:
         failed = Progress(session).show(events)
     except KeyboardInterrupt:
-        words = ["wctl", *(["--user"] if session.user else [])]
-        words += [word for file in session.files for word in ("-c", str(file))]
-        again = shell_join([*words, "update", *(["--prune"] if prune else []), *programs])
+        words = ("update", *(["--prune"] if prune else []), *programs)
+        again = session.command(*words, files=session.files)
         echo(f"wctl: the update is not finished; run '{again}' to finish it", err=True)
         raise
     return Exit.FAILURE if failed or not found.complete else Exit.OK

@@ -74,7 +74,7 @@ def doctor(
         echo(f"wctl: {reason}", err=True)
     known = programs or config.programs or session.inventory.programs
     if not (findings or known or session.quiet):
-        first_steps.tell(session.layout)
+        first_steps.tell(session)
     return Exit.FAILURE if findings else Exit.OK
 
 

@@ -4,43 +4,36 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from wctl.cli.app import Session
 from wctl.cli.output import echo
-from wctl.config import load
 from wctl.errors import WctlError
 from wctl.install.installed import Layout, programs
 from wctl.supervisor import migration
 from wctl.trust.text import shell_quote
 
 
-def unconfigured(layout: Layout) -> WctlError:
-    """Return the error that there is no configuration, with the way to one."""
-    return WctlError(
-        f"{layout.configuration}: no configuration, expected wctl.conf or conf.d/*.conf",
-        hint=next_step(layout),
-    )
-
-
-def tell(layout: Layout) -> None:
+def tell(session: Session) -> None:
     """Say that no program is installed, and what to do next."""
     echo("wctl: no program is installed", err=True)
-    echo(f"      {next_step(layout)}", err=True)
+    echo(f"      {next_step(session)}", err=True)
 
 
-def next_step(layout: Layout) -> str:
+def next_step(session: Session) -> str:
     """Return what to do next, in one line."""
-    wctl = "wctl --user" if layout.user else "wctl"
-    if load.default_files(layout.configuration):
-        return f"run '{wctl} update' to install the configured programs"
+    layout = session.layout
+    if session.has_files:
+        update = session.command("update", files=session.files)
+        return f"run '{update}' to install the configured programs"
     directory = layout.configuration / "conf.d"
     example = _example(layout)
     if example is not None:
         step = f"cp {shell_quote(str(example))} {shell_quote(str(directory))}/, edit the copy"
     else:
         step = f"describe programs in {directory}/*.conf, as for Supervisor"
-    step += f", and run '{wctl} update'"
+    step += f", and run '{session.command('update')}'"
     theirs = None if layout.user else _supervisors()
     if theirs is not None:
-        step += f"; or run '{wctl} import --dry-run', which reads {theirs}"
+        step += f"; or run '{session.command('import', '--dry-run')}', which reads {theirs}"
     return step
 
 

@@ -24,7 +24,6 @@ from wctl.supervisor.environment import Inherited
 from wctl.supervisor.migration import Migration
 from wctl.supervisor.supervisorctl import process_name
 from wctl.supervisor.takeover import so_far
-from wctl.trust.text import shell_join
 
 
 @click.command("import")
@@ -105,7 +104,7 @@ def import_(
     errors = tuple(finding for finding in findings if finding.error)
     where = directories(found.programs, theirs.directory)
     found = replace(found, changes=(*found.changes, *where, *theirs.settings))
-    _report(session, found, [finding for finding in findings if not finding.error])
+    _report(session, found, [finding for finding in findings if not finding.error], file)
     if errors:
         raise ConfigError(errors, migration.NOTHING)
     if takeover and moving.finished(session, found, theirs):
@@ -126,8 +125,7 @@ def import_(
             moving.foretell(session, found, theirs)
         echo("Nothing was written (--dry-run).")
     elif not session.quiet:
-        words = ["wctl", *(["--user"] if session.user else []), "import", "--takeover"]
-        again = shell_join([*words, *([str(file)] if named else [])])
+        again = session.command("import", "--takeover", *([file] if named else []))
         echo(f"Next: run '{again}', or stop these programs in Supervisor and run 'wctl update'")
     return Exit.OK
 
@@ -180,12 +178,13 @@ def _findings(session: Session, found: Migration, *, given: bool) -> list[Diagno
     return sorted(findings, key=lambda finding: (finding.place.file, finding.place.line))
 
 
-def _report(session: Session, found: Migration, warnings: Iterable[Diagnostic]) -> None:
+def _report(session: Session, found: Migration, warnings: Iterable[Diagnostic], file: Path) -> None:
     if session.quiet:
         return
+    each = session.command("check", "-v", files=[file])  # in the copies, these are comments
     _list("Carried over:", map(_carried_over, found.programs))
     _list("Changes:", (f"{name}: {change}" for name, change in found.changes))
-    _list("Left out:", map(str, summary.condensed(found.left_out)))
+    _list("Left out:", map(str, summary.condensed(found.left_out, each)))
     _list("To review:", map(str, warnings))
 
 

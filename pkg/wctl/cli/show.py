@@ -76,7 +76,7 @@ def status(session: Session, names: tuple[str, ...], long: bool, as_json: bool, 
 def _say_first_steps(session: Session) -> None:
     from wctl.cli import first_steps  # rarely needed, and it reads much
 
-    first_steps.tell(session.layout)
+    first_steps.tell(session)
 
 
 _More = dict[str, tuple[Details, "str | None"]]

@@ -6,7 +6,7 @@ import fnmatch
 import re
 from collections.abc import Iterable, Sequence
 
-from wctl.errors import Exit, WctlError, nearest
+from wctl.errors import Exit, NothingYetError, WctlError, nearest
 from wctl.install.installed import Installed, Instance, Layout, programs
 from wctl.systemd import unit_name
 from wctl.systemd.manager import Manager, Unit
@@ -86,12 +86,10 @@ class Inventory:
             candidates = self.programs or self.dormant
             if len(candidates) == 1:
                 return candidates[0]
+            if not candidates:
+                raise NothingYetError("no program is installed", exit_code=Exit.UNKNOWN)
             names = ", ".join(program.name for program in candidates)
-            raise WctlError(
-                f"name one of the programs: {names}" if names else "no program is installed",
-                hint="" if names else "run 'wctl update' to install the configured programs",
-                exit_code=Exit.USAGE if names else Exit.UNKNOWN,
-            )
+            raise WctlError(f"name one of the programs: {names}", exit_code=Exit.USAGE)
         unit = unit_name.typed(name)
         if unit not in self._by_name:
             raise self._no_such(name)
@@ -180,11 +178,9 @@ class Inventory:
 
     def _no_such(self, selector: str) -> WctlError:
         near = nearest(_split(selector)[0], self._by_name)
-        return WctlError(
-            f"{printable(selector)}: no such process{near}",
-            hint="" if self.programs else "run 'wctl update' to install the configured programs",
-            exit_code=Exit.UNKNOWN,
-        )
+        message = f"{printable(selector)}: no such process{near}"
+        error = WctlError if self.programs else NothingYetError
+        return error(message, exit_code=Exit.UNKNOWN)
 
 
 def _split(selector: str) -> tuple[str, str, str]:

@@ -36,7 +36,7 @@ def test_condensed(tmp_path: Path) -> None:
     file = tmp_path / "s.conf"
     file.write_text(TEXT)
     found = load([file], {}).diagnostics
-    shorter = summary.condensed(found)
+    shorter = summary.condensed(found, "wctl check -v -c s.conf")
     assert [
         (finding.place.line, finding.section, finding.key, finding.code) for finding in shorter
     ] == [
@@ -51,7 +51,7 @@ def test_condensed(tmp_path: Path) -> None:
     ]
     assert str(shorter[0]).endswith(
         "[supervisord]: warning: 5 options have no effect in wctl: logfile, pidfile, nodaemon,"
-        " loglevel, …; 'wctl check -v' shows each [no-effect]"
+        " loglevel, …; 'wctl check -v -c s.conf' shows each [no-effect]"
     )
 
 
@@ -60,4 +60,4 @@ def test_nothing_to_condense(tmp_path: Path) -> None:
     file = tmp_path / "s.conf"
     file.write_text("[program:x]\ncommand=/bin/cat\nb=1\na=1\n[supervisord]\nlogfile=/l\n")
     found = load([file], {}).diagnostics
-    assert summary.condensed(found) == list(found)
+    assert summary.condensed(found, "") == list(found)

@@ -100,7 +100,7 @@ def test_check_condenses_what_has_no_effect(tmp_path: Path) -> None:
     (short,) = lines()
     assert short == (
         f"{file}:2: [supervisord]: warning: 2 options have no effect in wctl: logfile, pidfile;"
-        " 'wctl check -v' shows each [no-effect]"
+        f" 'wctl -c {file} check -v' shows each [no-effect]"
     )
     assert [line[: len(start)] for line, start in zip(lines("-v"), each)] == each
     assert len(lines("--json")) == 2

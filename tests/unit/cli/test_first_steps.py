@@ -8,6 +8,7 @@ import pytest
 
 from unit.cli.test_app import run
 from wctl.cli import first_steps
+from wctl.cli.app import Session
 from wctl.install.installed import Layout
 from wctl.supervisor import migration
 from wctl.units.marker import MARK
@@ -25,21 +26,30 @@ def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
     return Layout(False, tmp_path / "units", (vendor,), etc, etc / "env")
 
 
+def next_step(layout: Layout, *files: Path) -> str:
+    """Returns what a run of wctl says, with these files after -c."""
+    session = Session(files=list(files))
+    session.layout = layout
+    return first_steps.next_step(session)
+
+
 def test_the_way_depends_on_what_is_there(layout: Layout, tmp_path: Path) -> None:
     """A configuration is to be installed; else the example copied, or Supervisor's imported."""
     directory = layout.configuration / "conf.d"
     described = f"describe programs in {directory}/*.conf, as for Supervisor, and run 'wctl update'"
-    assert first_steps.next_step(layout) == described
+    assert next_step(layout) == described
     (tmp_path / "example.conf").touch()
     copied = f"cp {tmp_path}/example.conf {directory}/, edit the copy, and run 'wctl update'"
-    assert first_steps.next_step(layout) == copied
+    assert next_step(layout) == copied
     (tmp_path / "supervisord.conf").touch()
     imported = f"; or run 'wctl import --dry-run', which reads {tmp_path}/supervisord.conf"
-    assert first_steps.next_step(layout) == copied + imported
+    assert next_step(layout) == copied + imported
     directory.mkdir(parents=True)
     (directory / "a.conf").touch()
     installed = "run 'wctl update' to install the configured programs"
-    assert first_steps.next_step(layout) == installed
+    assert next_step(layout) == installed
+    other = "run 'wctl -c /a.conf update' to install the configured programs"
+    assert next_step(layout, Path("/a.conf")) == other
 
 
 @pytest.mark.parametrize("verb", ["check", "render", "reread", "update", "run x@00"])
