@@ -15,7 +15,8 @@ Decided here:
   signals: a trap may be there to let the command finish.
 - What a shell has left behind from its background, and so ignores these signals, gets SIGTERM.
 - What reads the output of another one (`sh -c "consume | logger"`) ends by itself after it. It gets
-  the signal only when nothing else is left: otherwise the other's writes would fail.
+  the signal only when nothing else is left, and it has had a moment for the last words: otherwise
+  the other's writes would fail, or be lost.
 - While systemd stops the unit, TimeoutStopSec= limits all this. If the worker ended by itself, the
   same time begins with its end; then we kill what is left.
 - What we may not signal, we leave to systemd.
@@ -36,63 +37,70 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _MOUNT = "/sys/fs/cgroup"
+_TICK = 0.5  # seconds between two looks at what does not end
+_SPARED = 2  # ticks: what has lost its writer has a whole one, at least, for what is in the pipe
 _SHELLS = {"sh", "ash", "bash", "busybox", "dash", "ksh", "ksh93", "mksh", "zsh"}
 
 
 def of(options: Options) -> "Leftover | None":
     """Return the processes behind the shell that is our worker; None if it is no shell."""
     group = _group(options.unit) if options.behind_shell else None
-    return None if group is None else Leftover(options.unit, group, options.stopsignal)
+    if group is None:
+        return None
+    return Leftover(options.unit, group, options.stopsignal, options.behind_shell)
 
 
-def ends(left: "Leftover | None", seconds: int) -> "Iterator[int]":
+def ends(left: "Leftover | None") -> "Iterator[int]":
     """Signal what the worker has left behind; yield a descriptor to wait for, until none is left.
 
-    The descriptor becomes readable when one of the processes has ended, or the time is over.
+    The descriptor becomes readable when one of the processes has ended, and every half second.
     """
     if left is None:
         return
     if left.look():
         left.tell()
-        before = _signal.signal(_signal.SIGALRM, left.time_is_over)
-        _signal.alarm(seconds)
+        before = _signal.signal(_signal.SIGALRM, left.tick)
+        _signal.setitimer(_signal.ITIMER_REAL, _TICK, _TICK)
         yield left.ended.fileno()
         while left.look():
             yield left.ended.fileno()
-        _signal.alarm(0)
+        _signal.setitimer(_signal.ITIMER_REAL, 0)
         _signal.signal(_signal.SIGALRM, before)
     left.close()
 
 
 class Leftover:
-    """The processes in a control group whose parents are not in it."""
+    """The processes in a control group whose parents are not in it; ``seconds`` to end."""
 
-    def __init__(self, unit: str, group: str, signal: int) -> None:
+    def __init__(self, unit: str, group: str, signal: int, seconds: int) -> None:
         self._unit = unit
         self._stops = False  # the worker has got the stop signal
         self._procs = f"{group}/cgroup.procs"
         self._cgroup = _content("/proc/self/cgroup")
         self._signal = signal
-        self._signalled: "dict[int, int]" = {}  # from IDs of processes to pidfds
-        self._alarm = posix.pipe()
-        self.ended = select.epoll()  # readable when a process has ended, or the time is over
-        self.ended.register(self._alarm[0], select.EPOLLIN)
+        self._ticks = int(seconds / _TICK)  # until what is left is killed
+        self._known: "dict[int, int]" = {}  # from IDs of processes to pidfds
+        self._readers: "set[int]" = set()  # of the output of others, which may have ended since
+        self._spared: "dict[int, int]" = {}  # known, without a signal yet: since which tick
+        self._clock = posix.pipe()
+        self.ended = select.epoll()  # readable when a process has ended, or a tick has passed
+        self.ended.register(self._clock[0], select.EPOLLIN)
 
     def close(self) -> None:
         """Close what became readable."""
         self.ended.close()
-        for end in self._alarm:
+        for end in self._clock:
             posix.close(end)
 
-    def time_is_over(self, _number: int, _frame: object) -> None:
-        """Make ``ended`` readable; from now on, look() kills."""
-        posix.write(self._alarm[1], b"!")
+    def tick(self, _number: int, _frame: object) -> None:
+        """Let time pass: look() acts on it."""
+        posix.write(self._clock[1], b"!")
 
     def tell(self) -> None:
         """Say what the worker has left behind by itself: "wctl status" names it (exits.py)."""
         names = [
             _content(f"/proc/{pid}/comm")[:-1].replace(b"\n", b"?")
-            for pid in sorted(self._signalled)
+            for pid in sorted(self._known.keys() - self._spared.keys())
         ]
         # Our notifier may be there still: it waits for the worker's end.
         found = [decoded(name) for name in names if name and not name.startswith(b"python")]
@@ -102,24 +110,34 @@ class Leftover:
 
     def look(self) -> bool:
         """Signal each process that is new here; tell whether there is one to wait for."""
-        if _readable(self._alarm[0]):
-            posix.read(self._alarm[0], 1 << 10)
-            self._signal = _signal.SIGKILL
-            for pid, pidfd in list(self._signalled.items()):
-                if not _send(pidfd, self._signal):
-                    self._forget(pid)
-        for pid, pidfd in list(self._signalled.items()):
+        for pid, pidfd in list(self._known.items()):
             if _readable(pidfd):  # the process has ended
                 self._forget(pid)
+        if _readable(self._clock[0]):
+            self._ticks -= len(posix.read(self._clock[0], 1 << 10))
+            self._time_has_passed()
         pids = self._pids()
-        new = pids - self._signalled.keys() - {posix.getpid()}
+        new = pids - self._known.keys() - {posix.getpid()}
         readers = _readers(new, pids) if new else set()
         for pid in new - readers:
-            self._meet(pid, pids)
-        if not self._signalled:
+            self._meet(pid, pids, spare=pid in self._readers and self._ticks > 0)
+        self._readers |= readers
+        if not self._known:
             for pid in readers:
                 self._meet(pid, pids)
-        return bool(self._signalled)
+        return bool(self._known)
+
+    def _time_has_passed(self) -> None:
+        if self._ticks <= 0:
+            self._signal = _signal.SIGKILL
+            self._spared.clear()
+            for pid in list(self._known):
+                self._ask(pid)
+        for pid, since in list(self._spared.items()):
+            if since - self._ticks >= _SPARED:
+                del self._spared[pid]
+                if self._ask(pid):
+                    self._ask_behind(pid, self._pids())
 
     def pass_on(self, shell: int) -> None:
         """Signal the command of ``shell``, which has got the signal, if it only waits for that."""
@@ -131,36 +149,47 @@ class Leftover:
         if signal == _signal.SIGINT or (signal == _signal.SIGQUIT and _ignores(shell, signal)):
             if not _is_shell(shell):
                 return
-            children = {pid for pid in pids - self._signalled.keys() if _parent(pid) == shell}
-            for pid in children - _readers(children, pids):
+            children = {pid for pid in pids - self._known.keys() if _parent(pid) == shell}
+            self._readers |= _readers(children, pids)
+            for pid in children - self._readers:
                 if not _ignores(pid, _signal.SIGINT):
                     self._meet(pid, pids - {shell})
 
     def _pids(self) -> "set[int]":
         return set(map(int, _content(self._procs).split()))
 
-    def _meet(self, pid: int, pids: "set[int]") -> None:
-        """Signal a process if its parent is not one of ``pids``."""
+    def _meet(self, pid: int, pids: "set[int]", *, spare: bool = False) -> None:
+        """Signal a process if its parent is not one of ``pids``; ``spare`` it for a moment."""
         try:
             pidfd = posix.pidfd_open(pid)
         except OSError:
             return
-        self._signalled[pid] = pidfd
+        self._known[pid] = pidfd
         self.ended.register(pidfd, select.EPOLLIN)
         # The pidfd must be of a process of the unit, and not of a later one with the same ID.
         ours = _content(f"/proc/{pid}/cgroup") == self._cgroup
-        if not ours or _parent(pid) in {0, *pids} or not _send(pidfd, self._signal_for(pid)):
+        if not ours or _parent(pid) in {0, *pids}:
             self._forget(pid)
-        else:
-            _send(pidfd, _signal.SIGCONT)  # as systemd does: a stopped process hears no signal
+        elif spare:
+            self._spared[pid] = self._ticks
+        elif self._ask(pid):
             self._ask_behind(pid, pids)
+
+    def _ask(self, pid: int) -> bool:
+        """Signal a process; if we may not, forget it, and return False."""
+        if not _send(self._known[pid], self._signal_for(pid)):
+            self._forget(pid)
+            return False
+        _send(self._known[pid], _signal.SIGCONT)  # as systemd: a stopped process hears no signal
+        return True
 
     def _signal_for(self, pid: int) -> int:
         of_terminals = self._signal in {_signal.SIGINT, _signal.SIGQUIT}
         return _signal.SIGTERM if of_terminals and _ignores(pid, self._signal) else self._signal
 
     def _forget(self, pid: int) -> None:
-        posix.close(self._signalled.pop(pid))  # which takes it out of ``ended``, too
+        self._spared.pop(pid, None)
+        posix.close(self._known.pop(pid))  # which takes it out of ``ended``, too
 
 
 def _group(unit: str) -> "str | None":

@@ -88,7 +88,7 @@ def _run_once(start: Start, worker: "Worker") -> int:
         _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
         for end in gate:
             posix.close(end)
-    rest = leftover.ends(left, options.behind_shell)
+    rest = leftover.ends(left)
     if pump is None:
         _ended(pidfd, worker.wakes, rest)
     else:

@@ -89,7 +89,7 @@ def finish(left: Leftover, group: Group) -> None:
 
 def test_each_gets_the_signal_once_and_its_children_after_it(worker: Group) -> None:
     """A process whose parent is in the unit waits until the parent has ended."""
-    left = Leftover(UNIT, str(worker.directory), signal.SIGTERM)
+    left = Leftover(UNIT, str(worker.directory), signal.SIGTERM, 60)
     worker.write()
     left.look()
     finish(left, worker)  # looks again, and signals nobody again
@@ -100,7 +100,7 @@ def test_what_ignores_the_signals_of_terminals_is_asked_by_another(tmp_path: Pat
     """A shell has what it runs in the background ignore SIGINT, and leaves that behind."""
     worker = "sh -c 'trap \"echo TERM; exit\" TERM; echo up; while :; do sleep 0.05; done'"
     group = Group(tmp_path, f"{worker} & wait", 1)
-    left = Leftover(UNIT, str(tmp_path), signal.SIGINT)
+    left = Leftover(UNIT, str(tmp_path), signal.SIGINT, 60)
     os.kill(group.session, signal.SIGINT)
     while group.session in group.write():
         pass
@@ -113,7 +113,7 @@ def test_only_an_unasked_end_is_told(worker: Group, monkeypatch: pytest.MonkeyPa
     """The journal has what a start script leaves; a stop leaves it to be asked in turn."""
     said: list[str] = []
     monkeypatch.setattr(journald, "say", said.append)
-    left = Leftover(UNIT, str(worker.directory), signal.SIGTERM)
+    left = Leftover(UNIT, str(worker.directory), signal.SIGTERM, 60)
     worker.write()
     left.look()
     left.tell()
@@ -129,11 +129,43 @@ def test_a_reader_goes_on_until_the_writer_has_ended(tmp_path: Path) -> None:
     """In a pipe, the last words of the worker still have a reader."""
     reader = "while read line; do echo $line; done"
     group = Group(tmp_path, f"{{ {WORKER} }} | {{ {reader}; }}", 2)
-    left = Leftover(UNIT, str(tmp_path), signal.SIGTERM)
+    left = Leftover(UNIT, str(tmp_path), signal.SIGTERM, 60)
     group.write()
     left.look()
     finish(left, group)
     assert group.output.read().split() == ["TERM", "child"]
+    group.kill()
+
+
+def test_a_slow_reader_has_time_for_the_last_words(tmp_path: Path) -> None:
+    """What is in the pipe when the worker has ended is not lost."""
+    reader = "read line; echo $line; read line; echo $line; sleep 0.3; cat"
+    group = Group(tmp_path, f"{{ {WORKER} }} | {{ {reader}; }}", 2)
+    left = Leftover(UNIT, str(tmp_path), signal.SIGTERM, 60)
+    group.write()
+    left.look()
+    finish(left, group)
+    assert group.output.read().split() == ["TERM", "child"]
+    group.kill()
+
+
+def test_a_reader_that_does_not_end_by_itself(tmp_path: Path) -> None:
+    """It gets the signal a moment after the end of what it reads from."""
+    writer = "sh -c 'echo up; exec sleep 60'"
+    reader = "trap 'echo reader; exit' TERM; read up; echo up; while :; do sleep 0.05; done"
+    group = Group(tmp_path, f"{writer} | {{ {reader}; }}", 1)
+    left = Leftover(UNIT, str(tmp_path), signal.SIGTERM, 60)
+    os.kill(group.session, signal.SIGTERM)
+    while group.session in group.write():
+        pass
+    assert left.look()
+    assert select.select([left.ended.fileno()], [], [], 60)[0]  # what it reads from has ended
+    for _ in range(2):
+        assert left.look()
+        assert not select.select([group.output], [], [], 0.1)[0]
+        left.tick(signal.SIGALRM, None)
+    finish(left, group)
+    assert group.output.read() == "reader\n"
     group.kill()
 
 
@@ -160,7 +192,7 @@ def test_the_command_of_a_shell_that_waits(
     )
     worker.chmod(0o755)
     group = Group(tmp_path, script.format(worker=worker), 1)
-    left = Leftover(UNIT, str(tmp_path), stop)
+    left = Leftover(UNIT, str(tmp_path), stop, 60)
     group.write()
     os.kill(group.session, stop)
     left.pass_on(group.session)
@@ -182,7 +214,7 @@ def test_a_trap_decides_about_the_background(
     """A shell that waits for a process in the background acts at once: its script has the say."""
     worker = "sh -c 'trap \"echo TERM; exit\" TERM; echo up; while :; do sleep 0.05; done'"
     group = Group(tmp_path, script.format(worker=worker), 1)
-    left = Leftover(UNIT, str(tmp_path), stop)
+    left = Leftover(UNIT, str(tmp_path), stop, 60)
     group.write()
     left.pass_on(group.session)
     os.kill(group.session, stop)
@@ -194,11 +226,14 @@ def test_a_trap_decides_about_the_background(
 def test_time_is_over(deaf: Group) -> None:
     """What is left when the time is over is killed; descriptors are closed."""
     before = len(os.listdir("/proc/self/fd"))
-    left = Leftover(UNIT, str(deaf.directory), signal.SIGTERM)
+    left = Leftover(UNIT, str(deaf.directory), signal.SIGTERM, 2)
     deaf.write()
     assert left.look()
+    for _ in range(3):
+        left.tick(signal.SIGALRM, None)
+        assert left.look()
     assert not select.select([left.ended.fileno()], [], [], 0.2)[0]
-    left.time_is_over(signal.SIGALRM, None)
+    left.tick(signal.SIGALRM, None)
     finish(left, deaf)
     assert len(os.listdir("/proc/self/fd")) == before
 
@@ -209,7 +244,7 @@ def test_without_a_group_of_its_own_nothing_is_left(behind: int) -> None:
     options = Options()
     options.unit, options.behind_shell = "w@00.service", behind
     assert leftover.of(options) is None
-    assert list(leftover.ends(None, behind)) == []
+    assert list(leftover.ends(None)) == []
 
 
 @pytest.mark.parametrize(
