@@ -196,10 +196,10 @@ def test_takeover_goes_back_where_a_start_fails(supervised: Machine) -> None:
 
     # And back, with a program that Supervisor cannot start: systemd goes on with that one alone.
     workers = pids(machine)
-    machine.run("sed -i 's/test/exit 1; test/' /etc/supervisor/conf.d/others.conf")
     foretold = machine.run("wctl import --back --dry-run").out.splitlines()
     assert all(" would be " in line for line in foretold[:-1]) and len(foretold) > 3
     assert foretold[-1] == "Nothing was changed (--dry-run)."
+    machine.run("sed -i 's/test/exit 1; test/' /etc/supervisor/conf.d/others.conf")
     failed = machine.run("wctl import --back", check=False)
     assert failed.code == 1
     assert "clock: not moved back: " in failed.err
