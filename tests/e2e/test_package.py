@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Callable
 
@@ -42,7 +43,19 @@ def test_installs_the_shipped_files(machine: Machine) -> None:
     assert [path for path in expected if path not in installed] == []
 
 
-def test_completion_in_bash(machine: Machine, example: str) -> None:
+@pytest.fixture
+def plain(machine: Machine) -> Iterator[None]:
+    """The example's application is one that a stop ends at any moment.
+
+    Symfony's console ignores the signals that come shortly before its worker is there.
+    """
+    machine.run("mv /srv/app /srv/kept && mkdir -p /srv/app/bin")
+    machine.write("/srv/app/bin/console", "<?php sleep(1000);\n")
+    yield
+    machine.run("rm -r /srv/app && mv /srv/kept /srv/app")
+
+
+def test_completion_in_bash(machine: Machine, example: str, plain: None) -> None:
     """The installed completion of bash knows verbs and programs, the example once it is used."""
     complete = (
         f". {COMPLETIONS[0]}; COMP_WORDS=(wctl {{}}); COMP_CWORD={{}};"
@@ -94,7 +107,7 @@ def test_fresh_installation_has_no_program(machine: Machine) -> None:
     assert (named.code, named.out.split()[:2]) == (3, [WORKER, "STOPPED"])
 
 
-def test_example_is_listed_while_it_is_used(machine: Machine) -> None:
+def test_example_is_listed_while_it_is_used(machine: Machine, plain: None) -> None:
     """It wakes when it is started or scaled, and is dormant when it is stopped and disabled.
 
     A program of its name in /etc takes its place, with the workers that run, and gives it back.
