@@ -87,7 +87,7 @@ def hold(manager: Manager, members: Iterable[Member]) -> None:
     how a unit ended once it has unloaded the unit.
     """
     for name in _names(members):
-        manager.activate(f"{name}.target", True)
+        manager.activate(f"{name}.target")
 
 
 def release(manager: Manager, inventory: Inventory, members: Iterable[Member]) -> None:
@@ -101,8 +101,7 @@ def release(manager: Manager, inventory: Inventory, members: Iterable[Member]) -
     alive = {unit.program for unit in units if unit.alive}
     busy = {program.name for program in programs if program.name in alive}
     busy |= {program.group for program in programs if program.name in alive}
-    for name in sorted(names - busy):
-        manager.activate(f"{name}.target", False)
+    manager.deactivate([f"{name}.target" for name in sorted(names - busy)])
 
 
 def _prepared(manager: Manager, inventory: Inventory, instances: Sequence[Instance]) -> list[str]:

@@ -6,7 +6,9 @@ answer: a hundred units take one round trip instead of hundreds.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +42,8 @@ _OF_UNIT = {
 # matches systemd loses its connection, and no client hears of a job's end.
 JOBS_AT_ONCE = 200
 
+
+_DEACTIVATE = 10.0  # seconds; the job of a target has nothing to wait for but systemd itself
 
 # The ActiveState of units that have been READY (org.freedesktop.systemd1(5)).
 _UP = frozenset({"active", "reloading", "refreshing"})
@@ -142,14 +146,23 @@ class Manager:
         """Ask systemd to restart ``units``."""
         return self._jobs("RestartUnit", units)
 
-    def activate(self, target: str, active: bool) -> None:
-        """Mark a target as active or inactive, without starting or stopping its members."""
+    def activate(self, target: str) -> None:
+        """Mark a target as active, without starting its members."""
         # An active target passes its own stop and restart on to its members (PartOf=). An ordinary
         # start of the target would also start every member that a user has stopped.
-        method = "StartUnit" if active else "StopUnit"
-        answer = self._bus.ask([_call(method, "ss", (target, "ignore-dependencies"))])[0]
-        if active:
-            values(answer)
+        self._call("StartUnit", "ss", (target, "ignore-dependencies"))
+
+    def deactivate(self, targets: Iterable[str]) -> None:
+        """Mark targets as inactive, without stopping their members, and wait until they are."""
+        self._bus.watch()
+        calls = [_call("StopUnit", "ss", (target, "ignore-dependencies")) for target in targets]
+        jobs: set[str] = set()
+        for answer in self._bus.ask(calls):
+            with suppress(CallError):  # it is not loaded, so it is not active
+                jobs.add(values(answer)[0])
+        end = time.monotonic() + _DEACTIVATE
+        while jobs and (ended := self.wait(jobs, max(0.0, end - time.monotonic()))):
+            jobs.remove(ended[0])
 
     def wait(self, jobs: Collection[str], timeout: float) -> tuple[str, str] | None:
         """Sleep until a job of ``jobs`` has ended; return it and its result; None on timeout."""

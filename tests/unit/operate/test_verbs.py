@@ -53,8 +53,11 @@ class Bus:
     def reset_failed(self, units: Iterable[str]) -> None:
         self.asked.append(("reset", *units))
 
-    def activate(self, target: str, active: bool) -> None:
-        self.asked.append(("hold" if active else "release", target))
+    def activate(self, target: str) -> None:
+        self.asked.append(("hold", target))
+
+    def deactivate(self, targets: Iterable[str]) -> None:
+        self.asked += [("release", target) for target in targets]
 
     def kill(self, unit: str, number: int) -> None:
         self.asked.append(("kill", unit, number))

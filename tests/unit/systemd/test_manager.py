@@ -1,9 +1,14 @@
-"""manager: what the state and the job of a unit say about it."""
+"""manager: what the state and the job of a unit say about it, and when jobs have ended."""
 
 from __future__ import annotations
 
-import pytest
+from collections.abc import Collection, Sequence
+from typing import Any
 
+import pytest
+from jeepney import Message, new_error, new_method_return
+
+from wctl.systemd import manager
 from wctl.systemd.manager import Unit
 
 
@@ -32,3 +37,47 @@ def test_a_job_counts_before_it_has_begun(active: str, job: str, expected: set[s
     """A unit is what it will be when its job has ended."""
     unit = Unit("w@00.service", "loaded", active, "", job)
     assert {name for name in ("up", "alive", "down") if getattr(unit, name)} == expected
+
+
+class Bus:
+    """Stands in for the bus: notes the calls, and ends jobs one by one, in the opposite order."""
+
+    def __init__(self, *, user: bool) -> None:
+        self.jobs: list[str] = []
+        self.asked: list[object] = []
+        self.ends = True
+
+    def watch(self) -> None:
+        """Without this, no end of a job would arrive."""
+        self.asked.append("watch")
+
+    def ask(self, calls: Sequence[Message]) -> list[Message]:
+        answers = []
+        for number, call in enumerate(calls):
+            self.asked.append(call.body)
+            call.header.serial = number + 1
+            if call.body[0] == "gone.target":
+                name = "org.freedesktop.systemd1.NoSuchUnit"
+                answers.append(new_error(call, name, "s", ("not loaded",)))
+            else:
+                self.jobs.append(f"/job/{number}")
+                answers.append(new_method_return(call, "o", (self.jobs[-1],)))
+        return answers
+
+    def wait(self, jobs: Collection[str], timeout: float) -> tuple[str, str] | None:
+        assert timeout > 0
+        return (self.jobs.pop(), "done") if self.ends else None
+
+
+@pytest.mark.parametrize(("ends", "left"), [(True, 0), (False, 2)])
+def test_targets_are_inactive_when_wctl_goes_on(
+    monkeypatch: pytest.MonkeyPatch, ends: bool, left: int
+) -> None:
+    """A start of the target that follows must find it so; but nobody waits without end."""
+    monkeypatch.setattr(manager, "Bus", Bus)
+    systemd: Any = manager.Manager(user=False)
+    systemd._bus.ends = ends
+    systemd.deactivate(["w.target", "gone.target", "g.target"])
+    expected = [(name, "ignore-dependencies") for name in ("w.target", "gone.target", "g.target")]
+    assert systemd._bus.asked == ["watch", *expected]
+    assert len(systemd._bus.jobs) == left
