@@ -26,7 +26,7 @@ def test_autopkgtest_passes(suite: str, deb: Path) -> None:
         machine.run("rm -f /etc/apt/sources.list.d/*")
         command = ["autopkgtest", "--summary=/srv/summary", f"/srv/{deb.name}", "/srv/wctl"]
         command.append("--ignore-restrictions=isolation-container")
-        done = machine.run([*command, "--", "null"], check=False, timeout=300)
+        done = machine.run([*command, "--", "null"], check=False, timeout=900)
         results = [line.split()[:2] for line in machine.read("/srv/summary").splitlines()]
     expected = [[name, "PASS"] for name in ("smoke", "unit", "service")]
     assert results == expected, done.out + done.err

@@ -204,8 +204,8 @@ def test_the_command_of_a_shell_that_waits(
 @pytest.mark.parametrize(
     ("script", "stop"),
     [
-        ("trap 'echo shell' TERM; {worker} & wait; kill $!; wait", signal.SIGTERM),
-        ("trap 'echo shell' INT; {worker} & wait; kill $!; wait", signal.SIGINT),
+        ("trap 'echo shell; kill $!; wait; exit' TERM; {worker} & wait", signal.SIGTERM),
+        ("trap 'echo shell; kill $!; wait; exit' INT; {worker} & wait", signal.SIGINT),
     ],
 )
 def test_a_trap_decides_about_the_background(
