@@ -152,17 +152,19 @@ class Manager:
         # start of the target would also start every member that a user has stopped.
         self._call("StartUnit", "ss", (target, "ignore-dependencies"))
 
-    def deactivate(self, targets: Iterable[str]) -> None:
+    def deactivate(self, targets: Sequence[str]) -> None:
         """Mark targets as inactive, without stopping their members, and wait until they are."""
         self._bus.watch()
-        calls = [_call("StopUnit", "ss", (target, "ignore-dependencies")) for target in targets]
-        jobs: set[str] = set()
-        for answer in self._bus.ask(calls):
-            with suppress(CallError):  # it is not loaded, so it is not active
-                jobs.add(values(answer)[0])
-        end = time.monotonic() + _DEACTIVATE
-        while jobs and (ended := self.wait(jobs, max(0.0, end - time.monotonic()))):
-            jobs.remove(ended[0])
+        for first in range(0, len(targets), JOBS_AT_ONCE):
+            some = targets[first : first + JOBS_AT_ONCE]
+            calls = [_call("StopUnit", "ss", (target, "ignore-dependencies")) for target in some]
+            jobs: set[str] = set()
+            for answer in self._bus.ask(calls):
+                with suppress(CallError):  # it is not loaded, so it is not active
+                    jobs.add(values(answer)[0])
+            end = time.monotonic() + _DEACTIVATE
+            while jobs and (ended := self.wait(jobs, max(0.0, end - time.monotonic()))):
+                jobs.remove(ended[0])
 
     def wait(self, jobs: Collection[str], timeout: float) -> tuple[str, str] | None:
         """Sleep until a job of ``jobs`` has ended; return it and its result; None on timeout."""

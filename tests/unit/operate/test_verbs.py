@@ -56,7 +56,7 @@ class Bus:
     def activate(self, target: str) -> None:
         self.asked.append(("hold", target))
 
-    def deactivate(self, targets: Iterable[str]) -> None:
+    def deactivate(self, targets: Sequence[str]) -> None:
         self.asked += [("release", target) for target in targets]
 
     def kill(self, unit: str, number: int) -> None:

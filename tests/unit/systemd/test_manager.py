@@ -81,3 +81,22 @@ def test_targets_are_inactive_when_wctl_goes_on(
     expected = [(name, "ignore-dependencies") for name in ("w.target", "gone.target", "g.target")]
     assert systemd._bus.asked == ["watch", *expected]
     assert len(systemd._bus.jobs) == left
+
+
+class Counting(Bus):
+    """Notes the most jobs that systemd had at a time."""
+
+    most = 0
+
+    def ask(self, calls: Sequence[Message]) -> list[Message]:
+        answers = super().ask(calls)
+        self.most = max(self.most, len(self.jobs))
+        return answers
+
+
+def test_of_many_targets_only_some_have_a_job_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """systemd would lose its connection to the bus, and no end of a job would arrive."""
+    monkeypatch.setattr(manager, "Bus", Counting)
+    systemd: Any = manager.Manager(user=False)
+    systemd.deactivate([f"w{number}.target" for number in range(1000)])
+    assert (systemd._bus.most, systemd._bus.jobs) == (manager.JOBS_AT_ONCE, [])
