@@ -13,7 +13,8 @@ Several processes may write to one file, with limits of their own. Decided here:
 - If another process has the lock, we append, and try again at the next write. A user who may only
   read the file can lock it for ever (flock(2) asks for no more): no line is lost, the file grows.
 - SIGKILL can cut a write(2) at the end of a page. So whoever begins a line looks whether the file
-  ends with a newline, and adds one if not.
+  ends with a newline, and adds one if not. A write that is not cut has the same look for a moment,
+  while the kernel goes on to the next page: so at the end of a page we wait and look again.
 """
 
 import posix
@@ -32,6 +33,9 @@ _FLAGS = (
     | posix.O_NONBLOCK
 )
 _LOOK = 1.0  # seconds between two checks that the path still leads to the file
+_PAGE = 4096  # bytes; larger pages are multiples of it
+_CUT = 0.5  # seconds until a write that stands at the end of a page counts as cut
+_PEEK = 0.001  # seconds between two looks at such a write
 _BUSY = 3.0  # seconds until a lock that another process holds counts as in the way
 _BLOCKED = 60.0  # seconds until the next try to rotate after one that failed
 _EPERM, _EINVAL, _ELOOP = 1, 22, 40
@@ -52,6 +56,7 @@ class RotatedFile:
         self._fd = -1
         self._size = 0  # of the file, when we last looked or wrote
         self._in_line = False  # the last byte is not a newline
+        self._cut_at = -1  # at this size, we have waited long enough: on a full disk, we wait once
         self._identity = (0, 0)
         self._next_look = 0.0
         self._next_rotation = 0.0  # while rotation is blocked
@@ -92,7 +97,7 @@ class RotatedFile:
                     end = stop
                 if end > here:
                     if new_line and self._in_line:
-                        self._append(b"\n", 0, 1)
+                        self._end_line()
                     here += self._append(data, here, end)
                     self.written = here - start
                     new_line = False
@@ -125,6 +130,18 @@ class RotatedFile:
         # The line is longer than a whole file, or the file holds its beginning and has no room for
         # the rest. The line stays in one piece as far as ``data`` has it.
         return data.find(b"\n", start, stop) + 1 or stop
+
+    def _end_line(self) -> None:
+        """End the last line, which was cut, unless another process is just writing it."""
+        end = time.monotonic() + _CUT
+        while self._in_line and self._size % _PAGE == 0 and self._size != self._cut_at:
+            if time.monotonic() >= end:
+                self._cut_at = self._size
+                break
+            time.sleep(_PEEK)
+            self._examine_end(posix.fstat(self._fd).st_size)
+        if self._in_line:
+            self._append(b"\n", 0, 1)
 
     def _append(self, data: bytes, start: int, end: int) -> int:
         """Write once; return the number of bytes written: all, unless the disk is full."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import mmap
 import os
@@ -9,9 +10,11 @@ import posix
 import re
 import select
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -351,6 +354,55 @@ def test_a_line_that_another_writer_has_not_ended(tmp_path: Path, known: bool) -
     file.write(b"dots ..", new_line=True)
     file.write(b"..\n")
     assert path.read_bytes() == b"one\n" * known + b"cut\ntwo\ndots ....\n"
+
+
+class Clock:
+    """Stands in for the module time; ``sleep`` also does what another process would do."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.others: list[Callable[[], object]] = []
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        if self.others:
+            self.others.pop(0)()
+
+
+def test_a_line_that_another_writer_is_just_writing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel shows a write at the end of a page before the rest: no empty line goes there."""
+    path = tmp_path / "a.log"
+    path.write_bytes(b"x" * 4096)
+    clock = Clock()
+    monkeypatch.setattr(rotation, "time", clock)
+    with path.open("ab", buffering=0) as other:
+        clock.others = [lambda: None, lambda: other.write(b"y" * 4096), lambda: other.write(b"\n")]
+        RotatedFile(str(path), 0, 3).write(b"two\n", new_line=True)
+    assert path.read_bytes() == b"x" * 4096 + b"y" * 4096 + b"\ntwo\n"
+
+
+def test_a_line_that_was_cut_at_the_end_of_a_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next line waits for the rest only once, even if the disk is full meanwhile."""
+    path = tmp_path / "a.log"
+    path.write_bytes(b"x" * 4096)
+    clock = Clock()
+    monkeypatch.setattr(rotation, "time", clock)
+    file = RotatedFile(str(path), 0, 3)
+    with monkeypatch.context() as full:
+        full.setattr(posix, "write", Mock(side_effect=OSError(errno.ENOSPC, "No space left")))
+        for _ in range(2):
+            with pytest.raises(OSError, match="No space"):
+                file.write(b"lost\n", new_line=True)
+    file.write(b"two\n", new_line=True)
+    assert path.read_bytes() == b"x" * 4096 + b"\ntwo\n"
+    assert 0.4 < clock.now < 0.6
 
 
 class Writer:
