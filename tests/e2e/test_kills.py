@@ -160,6 +160,26 @@ def test_takeover(supervised: Callable[[], Machine], kills: int) -> None:
         assert "RUNNING" not in machine.run("supervisorctl status", check=False).out
 
 
+def test_takeover_whose_last_step_was_cut_short(supervised: Callable[[], Machine]) -> None:
+    """Killed while Supervisor's service stops: the next run waits for that, and is done."""
+    machine = supervised()
+    slow = "/run/systemd/system/supervisor.service.d/slow.conf"
+    pause = "kill -STOP $MAINPID; sleep 4; kill -CONT $MAINPID"  # until then it answers nobody
+    machine.write(slow, f"[Service]\nExecStop=\nExecStop=/bin/sh -c '{pause}'\n")
+    machine.run("systemctl daemon-reload")
+    try:
+        going = machine.popen("exec wctl import --takeover")
+        shown = ["systemctl", "show", "-P", "ActiveState", "supervisor"]
+        wait_for(lambda: machine.run(shown).out == "deactivating\n", 60, "the service's stop")
+        machine.stop(going)
+        first, *_, last = machine.run("wctl import --takeover").out.splitlines()
+        assert first == "waiting until supervisor.service has stopped"
+        assert last == "All these programs are under systemd already, and no Supervisor is left"
+        assert sleeping(machine) == ["1000", "1000", "2000"]
+    finally:
+        machine.run(f"rm -f {slow}; systemctl daemon-reload")
+
+
 @pytest.mark.full
 def test_back(supervised: Callable[[], Machine]) -> None:
     """Every worker runs at every moment, and in the end once, under Supervisor."""

@@ -44,6 +44,14 @@ class Running:
         return Supervisorctl(self.file, self.control, programs=programs)
 
 
+def await_end(session: Session, file: Path) -> None:
+    """Wait for the end of a Supervisor that is shutting down: soon it is one that does not run."""
+    units = [one.unit for one in _left(session, file) if one.unit]
+    for unit in service.stopping(session.manager, units):
+        echo(f"waiting until {unit} has stopped")
+    service.await_ends(session.manager, units)
+
+
 def look(session: Session, file: Path, control: str) -> Running:
     """Find the supervisord of ``file``, and what its programs inherit from it."""
     directory = session.layout.configuration
@@ -135,18 +143,23 @@ def _kept(session: Session, found: Migration) -> Config:
 
 def finished(session: Session, found: Migration, theirs: Running) -> bool:
     """Tell whether a takeover has moved all programs, and has ended Supervisor's service."""
-    if theirs.daemon is not None or any(_may_have(one, theirs) for one in daemons(session.manager)):
+    if theirs.daemon is not None or _left(session, theirs.file):
         return False
     names = {program.name for program in found.programs}
     installed = {program.name for program in session.inventory.programs}
     return names <= installed and not names & pending.read(session.layout).programs
 
 
-def _may_have(daemon: Daemon, theirs: Running) -> bool:
-    """Tell whether a supervisord may be that of ``theirs``: not if it is another user's."""
+def _left(session: Session, file: Path) -> list[Daemon]:
+    """Return each supervisord that may be that of ``file``, whether it runs or a boot starts it."""
+    return [one for one in daemons(session.manager) if _may_have(one, file)]
+
+
+def _may_have(daemon: Daemon, file: Path) -> bool:
+    """Tell whether a supervisord may be that of ``file``: not if it is another user's."""
     if daemon.file is None:
         return not daemon.doubt
-    return daemon.file.resolve() == theirs.file.resolve()
+    return daemon.file.resolve() == file.resolve()
 
 
 def take_over(session: Session, found: Migration, theirs: Running, *, stop_first: bool) -> int:

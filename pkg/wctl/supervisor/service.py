@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from wctl.errors import Exit, WctlError
@@ -15,7 +15,7 @@ from wctl.trust import commands, files
 from wctl.trust.text import shell_join
 from wctl.units.marker import directives
 
-_LONGEST = 120.0  # seconds for systemctl; supervisord runs nothing then
+_LONGEST = 120.0  # seconds for systemctl, or for a service to end
 _ANSWER = 30.0  # seconds until a new supervisord answers
 _PACKAGES = ("/usr/lib/", "/lib/")  # where packages have their units: nobody has edited those
 # What concerns supervisord alone, or is read from its process.
@@ -76,13 +76,38 @@ def runs(manager: Manager, unit: str) -> bool:
     )
 
 
+def stopping(manager: Manager, units: Collection[str]) -> list[str]:
+    """Return those of ``units`` that are stopping, and will not start again after it."""
+    found = manager.units(list(units)) if units else []
+    return [
+        unit.name
+        for unit in found
+        if unit.job == "stop" or (unit.active == "deactivating" and not unit.job)
+    ]
+
+
+def await_ends(manager: Manager, units: Collection[str]) -> None:
+    """Wait until none of ``units`` is stopping any more."""
+    end_of_wait = time.monotonic() + _LONGEST
+    while stopping(manager, units) and time.monotonic() < end_of_wait:
+        time.sleep(_BETWEEN)
+
+
 def end(manager: Manager, unit: str) -> None:
     """Stop a service for good.
 
     Raises:
-        WctlError: systemd refuses.
+        WctlError: systemd refuses, or the service does not end.
     """
-    _systemctl(manager, "disable", "--now", unit)
+    _systemctl(manager, "disable", unit)
+    # Not systemctl: it would go on if somebody killed us, and stop the service any time later.
+    made, refused = manager.stop([unit])
+    if refused:
+        raise WctlError(f"{unit}: systemd does not stop it: {refused[unit]}")
+    ended = manager.wait(made.values(), _LONGEST)
+    if ended is None or ended[1] != "done":
+        why = f"its stop was {ended[1]}" if ended else f"it still runs after {_LONGEST:.0f} s"
+        raise WctlError(f"{unit}: not stopped: {why}")
 
 
 def begin(manager: Manager, unit: str) -> None:

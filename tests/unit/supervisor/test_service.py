@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
+from wctl.errors import WctlError
 from wctl.supervisor import service
-from wctl.systemd.manager import Manager, Unit
+from wctl.systemd.manager import Jobs, Manager, Unit
+from wctl.trust import commands
+from wctl.trust.commands import Answer
 
 
 class Known:
-    """A manager that has one unit."""
+    """A manager that has one unit, and ends a job with ``result`` (None: not in time)."""
 
-    def __init__(self, unit: Unit | None = None, **properties: object) -> None:
+    def __init__(
+        self, unit: Unit | None = None, result: str | None = "done", **properties: object
+    ) -> None:
         self.unit = unit
+        self.result = result
         self.known = properties
+        self.user = False
 
     def properties(self, wanted: Iterable[tuple[str, Iterable[str]]]) -> Mapping[str, Any]:
         return {unit: self.known for unit, _ in wanted}
@@ -25,10 +32,17 @@ class Known:
     def units(self, _names: Iterable[str]) -> list[Unit]:
         return [self.unit] if self.unit else []
 
+    def stop(self, names: Iterable[str]) -> Jobs:
+        return ({}, dict.fromkeys(names, "no")) if self.unit is None else ({"s.service": "/1"}, {})
 
-def manager(unit: Unit | None = None, **properties: object) -> Manager:
+    def wait(self, jobs: Collection[str], _timeout: float) -> tuple[str, str] | None:
+        assert set(jobs) == {"/1"}
+        return None if self.result is None else ("/1", self.result)
+
+
+def manager(unit: Unit | None = None, result: str | None = "done", **properties: object) -> Manager:
     """Returns such a manager."""
-    return cast(Manager, Known(unit, **properties))
+    return cast(Manager, Known(unit, result, **properties))
 
 
 def test_what_an_administrator_has_set(tmp_path: Path) -> None:
@@ -59,3 +73,42 @@ def test_what_waits_for_a_restart_does_not_run(active: str, sub: str, runs: bool
     found = manager(Unit("s.service", "loaded", active, sub))
     assert service.runs(found, "s.service") is runs
     assert not service.runs(manager(), "s.service")
+
+
+@pytest.mark.parametrize(
+    ("active", "job", "is_stopping"),
+    [
+        ("deactivating", "stop", True),
+        ("active", "stop", True),  # systemd has not begun yet
+        ("deactivating", "", True),  # it ends by itself
+        ("deactivating", "restart", False),
+        ("active", "", False),
+        ("inactive", "", False),
+    ],
+)
+def test_what_is_stopping(active: str, job: str, is_stopping: bool) -> None:
+    """An end is waited for only where no start follows it."""
+    found = manager(Unit("s.service", "loaded", active, "x", job))
+    assert service.stopping(found, ["s.service"]) == ["s.service"] * is_stopping
+    assert service.stopping(found, []) == []
+
+
+def test_end_says_what_is_not_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service counts as ended when its stop is done, and in no other case."""
+    asked: list[Sequence[str]] = []
+
+    def ask(command: Sequence[str], _limit: float) -> Answer:
+        asked.append(command)
+        return Answer(0, "", "")
+
+    monkeypatch.setattr(commands, "ask", ask)
+    unit = Unit("s.service", "loaded", "active", "running")
+    service.end(manager(unit), "s.service")
+    assert asked == [["systemctl", "disable", "s.service"]]
+    for found, why in (
+        (manager(), "does not stop it: no"),
+        (manager(unit, "canceled"), "its stop was canceled"),
+        (manager(unit, None), "it still runs after 120 s"),
+    ):
+        with pytest.raises(WctlError, match=why):
+            service.end(found, "s.service")
