@@ -23,7 +23,9 @@ SOCKET = "/run/systemd/journal/stdout"
 DAEMON, USER = 3, 1
 STDOUT = DAEMON << 3 | 6  # info: systemd's default for a service's stdout (SyslogLevel=)
 
-_PATIENCE = (1, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512)  # milliseconds of successive waits
+_PATIENCE = (
+    5.0  # seconds that tell() waits; a disk under load holds journald up for longer than one
+)
 # Bytes of a batch of lines. The kernel puts a batch into the socket in one piece, and journald,
 # whose buffer begins with 2 KiB, reads it in one piece. If journald is stopped between two reads,
 # it forgets a line of which it has read only the beginning: so every read must end with a line.
@@ -76,7 +78,7 @@ def behind(fd: int) -> "str | None":
 
 
 def tell(address: str, line: str, *, wait: bool = True) -> None:
-    """Log one line as wctl's own, and wait up to a second until journald has read it.
+    """Log one line as wctl's own, and wait up to 5 seconds until journald has logged it.
 
     journald cannot find the unit of a line if the process is gone before journald looks. A process
     that stays need not wait.
@@ -87,10 +89,12 @@ def tell(address: str, line: str, *, wait: bool = True) -> None:
     stream = connect(address, "wctl", "", STDOUT)
     try:
         stream.sendall(encoded(line) + b"\n")
-        poll = _end_of(stream)
-        for milliseconds in _PATIENCE if wait else ():
-            if not _outstanding(stream) or poll.poll(milliseconds):
-                break
+        end = time.monotonic() + _PATIENCE
+        # journald looks for the unit after it has read the line, and before it reads on: here, an
+        # empty line, which it does not log.
+        if wait and _read_by(stream, end):
+            stream.sendall(b"\n")
+            _read_by(stream, end)
     finally:
         stream.close()
 
@@ -272,6 +276,17 @@ def _end_of(stream: "_socket.socket") -> "select.poll":
     poll = select.poll()
     poll.register(stream, 0)
     return poll
+
+
+def _read_by(stream: "_socket.socket", end: float) -> bool:
+    """Wait until journald has read all that was sent; tell whether it has, by the time ``end``."""
+    poll = _end_of(stream)
+    pause = 1
+    while _outstanding(stream):
+        if poll.poll(pause) or time.monotonic() >= end:
+            return False
+        pause = min(2 * pause, _LONGEST_PAUSE)
+    return True
 
 
 def _outstanding(stream: "_socket.socket") -> int:
