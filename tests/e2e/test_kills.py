@@ -50,6 +50,11 @@ def sleeping(machine: Machine) -> list[str]:
     return sorted(words[6:] for words in commands if words.startswith("sleep "))
 
 
+def temporary(machine: Machine) -> str:
+    """Returns the temporary files that a killed command has left, and the next one as well."""
+    return machine.run("find /etc/systemd/system /etc/wctl -name '.*' -type f").out
+
+
 def program(name: str, seconds: int, count: int) -> str:
     """Returns a program of several processes."""
     options = f"numprocs={count}\nprocess_name=%(process_num)02d\n"
@@ -74,6 +79,7 @@ def test_update(machine: Machine, kills: int) -> None:
         wait_for(lambda: sleeping(machine) == expected[text], 20, f"update {number}")  # noqa: B023
         assert machine.run("wctl reread").out == "No config updates to processes\n"
     assert hits or kills < 10
+    assert temporary(machine) == ""
     assert machine.run("wctl doctor").out == "no findings\n"
 
 
@@ -132,6 +138,7 @@ def test_import(supervised: Callable[[], Machine], kills: int) -> None:
         assert left in ("", whole)
         machine.run("wctl import")
         assert machine.run("cat /etc/wctl/conf.d/*.conf").out == whole
+    assert temporary(machine) == ""
 
 
 def at_boot(machine: Machine, name: str) -> bool:
@@ -176,6 +183,26 @@ def test_takeover_whose_last_step_was_cut_short(supervised: Callable[[], Machine
         assert first == "waiting until supervisor.service has stopped"
         assert last == "All these programs are under systemd already, and no Supervisor is left"
         assert sleeping(machine) == ["1000", "1000", "2000"]
+    finally:
+        machine.run(f"rm -f {slow}; systemctl daemon-reload")
+
+
+def test_back_while_supervisor_begins(supervised: Callable[[], Machine]) -> None:
+    """Killed while Supervisor's service starts: the next run waits for its first answer."""
+    machine = supervised()
+    machine.run("wctl import --takeover")
+    slow = "/run/systemd/system/supervisor.service.d/slow.conf"
+    machine.write(slow, "[Service]\nExecStartPre=/bin/sleep 5\n")
+    machine.run("systemctl daemon-reload")
+    try:
+        going = machine.popen("exec wctl import --back")
+        shown = ["systemctl", "show", "-P", "ActiveState", "supervisor"]
+        wait_for(lambda: machine.run(shown).out == "activating\n", 60, "the service's start")
+        machine.stop(going)
+        first, *_, last = machine.run("wctl import --back").out.splitlines()
+        assert first.startswith("waiting until supervisor.service answers")
+        assert last == "Moved 2 of 2 programs back"
+        assert (sleeping(machine), states(machine)) == (["1000", "1000", "2000"], {})
     finally:
         machine.run(f"rm -f {slow}; systemctl daemon-reload")
 

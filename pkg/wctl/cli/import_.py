@@ -97,7 +97,7 @@ def import_(
     named = file or (session.files[0] if session.files else None)
     file = Path(os.path.abspath(named or migration.default_file()))  # noqa: PTH100 - follows no links
     if takeover or to_supervisor:
-        moving.await_end(session, file)
+        moving.settle(session, file, control)
     theirs = moving.look(session, file, control)
     if to_supervisor:
         return back.move_back(session, theirs, stop_first=stop_first, dry_run=dry_run)

@@ -44,12 +44,22 @@ class Running:
         return Supervisorctl(self.file, self.control, programs=programs)
 
 
-def await_end(session: Session, file: Path) -> None:
-    """Wait for the end of a Supervisor that is shutting down: soon it is one that does not run."""
+def settle(session: Session, file: Path, control: str) -> None:
+    """Wait for the end of a Supervisor that shuts down, and until one that has just begun answers.
+
+    A takeover or a move back that somebody has killed leaves such a Supervisor behind.
+    """
+    manager = session.manager
     units = [one.unit for one in _left(session, file) if one.unit]
-    for unit in service.stopping(session.manager, units):
+    for unit in service.stopping(manager, units):
         echo(f"waiting until {unit} has stopped")
-    service.await_ends(session.manager, units)
+    service.await_ends(manager, units)
+    supervisor = Supervisorctl(file, control)
+    for unit in units:
+        if service.is_silent(manager, unit, supervisor):
+            echo(f"waiting until {unit} answers, as it has just been started")
+            with suppress(WctlError):  # look() says why it does not
+                service.answers(supervisor)
 
 
 def look(session: Session, file: Path, control: str) -> Running:

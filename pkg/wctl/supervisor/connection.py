@@ -17,6 +17,10 @@ from wctl.trust import accounts, files, sockets
 _UNIX = "unix://"
 
 
+class SilentError(WctlError):
+    """supervisord does not answer now; one that has just been started soon will."""
+
+
 @contextmanager
 def configuration(file: Path) -> Iterator[str]:
     """Yield a configuration with which supervisorctl finds supervisord, and nothing more.
@@ -26,7 +30,8 @@ def configuration(file: Path) -> Iterator[str]:
     socket.
 
     Raises:
-        WctlError: nobody listens at the socket, or somebody else than supervisord's user.
+        SilentError: nobody listens at the socket.
+        WctlError: somebody else listens than supervisord's user.
     """
     names = load.names_of(load.environ())
     sections = includes.read([file], names, Diagnostics()).by_name
@@ -38,7 +43,7 @@ def configuration(file: Path) -> Iterator[str]:
             try:
                 held, uid = stack.enter_context(sockets.listener(path))
             except OSError as error:
-                raise WctlError(
+                raise SilentError(
                     f"supervisord does not answer: {path}: {error.strerror or error}",
                     exit_code=Exit.UNKNOWN,
                 ) from None

@@ -7,7 +7,8 @@ import time
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from wctl.errors import Exit, WctlError
+from wctl.errors import WctlError
+from wctl.supervisor.connection import SilentError
 from wctl.supervisor.daemons import Daemon, services
 from wctl.supervisor.supervisorctl import Supervisorctl
 from wctl.systemd.manager import Manager
@@ -100,14 +101,7 @@ def end(manager: Manager, unit: str) -> None:
         WctlError: systemd refuses, or the service does not end.
     """
     _systemctl(manager, "disable", unit)
-    # Not systemctl: it would go on if somebody killed us, and stop the service any time later.
-    made, refused = manager.stop([unit])
-    if refused:
-        raise WctlError(f"{unit}: systemd does not stop it: {refused[unit]}")
-    ended = manager.wait(made.values(), _LONGEST)
-    if ended is None or ended[1] != "done":
-        why = f"its stop was {ended[1]}" if ended else f"it still runs after {_LONGEST:.0f} s"
-        raise WctlError(f"{unit}: not stopped: {why}")
+    stop(manager, unit)
 
 
 def begin(manager: Manager, unit: str) -> None:
@@ -123,9 +117,16 @@ def stop(manager: Manager, unit: str) -> None:
     """Stop a service until the next boot.
 
     Raises:
-        WctlError: systemd refuses.
+        WctlError: systemd refuses, or the service does not end.
     """
-    _systemctl(manager, "stop", unit)
+    # Not systemctl: it would go on if somebody killed us, and stop the service any time later.
+    made, refused = manager.stop([unit])
+    if refused:
+        raise WctlError(f"{unit}: systemd does not stop it: {refused[unit]}")
+    ended = manager.wait(made.values(), _LONGEST)
+    if ended is None or ended[1] != "done":
+        why = f"its stop was {ended[1]}" if ended else f"it still runs after {_LONGEST:.0f} s"
+        raise WctlError(f"{unit}: not stopped: {why}")
 
 
 def enable(manager: Manager, unit: str) -> None:
@@ -146,6 +147,22 @@ def _systemctl(manager: Manager, *words: str) -> None:
         raise WctlError(f"{shell_join(command)}: {said[-1]}")
 
 
+def is_silent(manager: Manager, unit: str, supervisor: Supervisorctl) -> bool:
+    """Tell whether a service has just been started, and answers nothing yet."""
+    if not runs(manager, unit):
+        return False
+    begun = manager.properties([(unit, ("InactiveExitTimestampMonotonic",))])[unit]
+    if time.monotonic() - begun["InactiveExitTimestampMonotonic"] / 1_000_000 > _ANSWER:
+        return False
+    try:
+        supervisor.pid()
+    except SilentError:
+        return True
+    except WctlError:
+        return False  # and will not, however long we wait
+    return False
+
+
 def answers(supervisor: Supervisorctl) -> dict[str, str]:
     """Wait until a supervisord that has just been started answers; return the states.
 
@@ -156,7 +173,7 @@ def answers(supervisor: Supervisorctl) -> dict[str, str]:
     while True:
         try:
             return supervisor.states()
-        except WctlError as error:
-            if error.exit_code != Exit.UNKNOWN or time.monotonic() >= end_of_wait:
+        except SilentError:
+            if time.monotonic() >= end_of_wait:
                 raise
         time.sleep(_BETWEEN)

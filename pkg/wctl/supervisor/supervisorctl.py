@@ -12,6 +12,7 @@ from wctl.errors import Exit, WctlError
 from wctl.install.files import write_file
 from wctl.operate.states import STOPPED_STATES, State
 from wctl.supervisor import connection
+from wctl.supervisor.connection import SilentError
 from wctl.supervisor.control import doubt, located
 from wctl.trust import commands
 from wctl.trust.commands import NOT_FOUND, Answer
@@ -184,7 +185,7 @@ class Supervisorctl:
             environ = {**os.environ, "LC_ALL": "C.UTF-8"}
             answer = commands.run(command, None, timeout=limit, environ=environ)
         if answer.code is None:
-            raise WctlError(
+            raise SilentError(
                 f"supervisord did not answer '{shell_join(words)}' within {limit:g} s",
                 exit_code=Exit.UNKNOWN,
             )
@@ -194,7 +195,7 @@ class Supervisorctl:
 
     def _error(self, verb: str, done: Answer) -> WctlError:
         said = [line for line in done.lines if line.strip()] or [f"exit code {done.code}"]
-        return WctlError(f"supervisorctl {verb}: {said[0]}", exit_code=Exit.UNKNOWN)
+        return SilentError(f"supervisorctl {verb}: {said[0]}", exit_code=Exit.UNKNOWN)
 
 
 def _together(names: Sequence[str], states: Mapping[str, str]) -> Iterator[str]:

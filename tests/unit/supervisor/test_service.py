@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -10,6 +11,8 @@ import pytest
 
 from wctl.errors import WctlError
 from wctl.supervisor import service
+from wctl.supervisor.connection import SilentError
+from wctl.supervisor.supervisorctl import Supervisorctl
 from wctl.systemd.manager import Jobs, Manager, Unit
 from wctl.trust import commands
 from wctl.trust.commands import Answer
@@ -112,3 +115,54 @@ def test_end_says_what_is_not_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     ):
         with pytest.raises(WctlError, match=why):
             service.end(found, "s.service")
+
+
+class Asked:
+    """A supervisorctl that has these answers, one after the other."""
+
+    def __init__(self, *answers: WctlError | None) -> None:
+        self.answers = list(answers)
+
+    def pid(self) -> int:
+        answer = self.answers.pop(0)
+        if answer is not None:
+            raise answer
+        return 1
+
+    def states(self) -> dict[str, str]:
+        return {"a": "RUNNING"} if self.pid() else {}
+
+
+SILENT, DOUBTFUL = SilentError("nobody listens"), WctlError("somebody else listens")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "active", "answer", "is_silent"),
+    [
+        (1.0, "active", SILENT, True),
+        (1.0, "activating", SILENT, True),
+        (1.0, "active", None, False),
+        (1.0, "active", DOUBTFUL, False),  # no time will make it root's
+        (1.0, "inactive", SILENT, False),
+        (100.0, "active", SILENT, False),  # it would answer by now
+    ],
+)
+def test_who_has_just_been_started(
+    seconds: float, active: str, answer: WctlError | None, is_silent: bool
+) -> None:
+    """An answer is waited for only where one will come."""
+    begun = int((time.monotonic() - seconds) * 1_000_000)
+    found = manager(Unit("s.service", "loaded", active, "x"), InactiveExitTimestampMonotonic=begun)
+    supervisor = cast(Supervisorctl, Asked(answer))
+    assert service.is_silent(found, "s.service", supervisor) is is_silent
+
+
+def test_the_first_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A silent supervisord is asked again; one that must not be believed is not."""
+    monkeypatch.setattr(service, "_BETWEEN", 0.0)
+    supervisor = Asked(SILENT, SILENT, None)
+    assert service.answers(cast(Supervisorctl, supervisor)) == {"a": "RUNNING"}
+    for limit, answer in ((30.0, DOUBTFUL), (0.0, SILENT)):
+        monkeypatch.setattr(service, "_ANSWER", limit)
+        with pytest.raises(WctlError, match="listens"):
+            service.answers(cast(Supervisorctl, Asked(answer, None)))
