@@ -157,6 +157,7 @@ def _write_variables(inherited: Inherited, found: Migration, *, dry_run: bool) -
         return
     if not dry_run:
         files.make_directory(inherited.file.parent)
+        files.delete_leftovers([inherited.file])
         files.write_file(inherited.file, inherited.text, secret=True)
     echo(f"{inherited.file}: from supervisord's environment")
 
@@ -230,6 +231,8 @@ def _write(
             f"{names}: already exists with different content; nothing was written",
             hint="--force overwrites it; 'wctl import --takeover' keeps it",
         )
+    if not dry_run:
+        files.delete_leftovers([copy.target for copy in found.copies])
     for number, copy in enumerate(changed):
         if not dry_run:
             of_all = f"{number} of {len(changed)} files were written; run this command again"

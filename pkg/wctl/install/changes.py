@@ -258,7 +258,7 @@ def write(plan: Plan) -> None:
     Raises:
         WctlError: a file cannot be written; the files before it have been written.
     """
-    delete_leftovers([file.path for file in plan.writes])
+    delete_leftovers([*(file.path for file in plan.writes), *plan.deletes])
     for file in sorted(plan.writes, key=lambda file: not file.secret):
         write_file(file.path, file.text, secret=file.secret)
 

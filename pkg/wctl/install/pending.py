@@ -13,7 +13,7 @@ from collections.abc import Callable, Container
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 
-from wctl.install.files import write_file
+from wctl.install.files import delete_leftovers, write_file
 from wctl.install.installed import Layout, programs
 from wctl.trust import files
 
@@ -94,6 +94,7 @@ def end(layout: Layout, intent: Intent) -> None:
 
 
 def _write(layout: Layout, intent: Intent) -> None:
+    delete_leftovers([path(layout)])
     write_file(path(layout), json.dumps(asdict(intent)) + "\n")
 
 

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from wctl.install.files import write_file
+from wctl.install.files import delete_leftovers, write_file
 from wctl.install.installed import Layout
 from wctl.trust import files
 
@@ -54,6 +54,7 @@ def _read(layout: Layout) -> dict[str, list[int]]:
 
 
 def _write(layout: Layout, found: dict[str, list[int]]) -> None:
+    delete_leftovers([_path(layout)])
     if found:
         write_file(_path(layout), json.dumps(found) + "\n")
     else:

@@ -37,6 +37,13 @@ def test_is_kept_until_done(layout: Layout) -> None:
     assert list(layout.units.iterdir()) == []
 
 
+def test_what_a_power_cut_left_goes_with_the_next_intent(layout: Layout) -> None:
+    """The temporary file may be on the disk, and its new name not yet."""
+    (layout.units / "..wctl-update.wjh0pt4k").write_text("{}")
+    pending.begin(layout, NOTED)
+    assert [path.name for path in layout.units.iterdir()] == [".wctl-update"]
+
+
 def install(layout: Layout, names: str) -> None:
     """Installs a template unit of wctl for each letter."""
     for name in names:

@@ -15,6 +15,7 @@ def test_what_is_noted_stays_until_it_is_forgotten(tmp_path: Path) -> None:
     stopped.note(layout, "x", [])
     assert list(tmp_path.iterdir()) == []
     stopped.note(layout, "x", [2, 0])
+    (tmp_path / f".{next(tmp_path.iterdir()).name}.wjh0pt4k").touch()  # of a killed move
     stopped.note(layout, "y", [1])
     stopped.note(layout, "x", [1])
     assert [set(stopped.read(layout, name)) for name in "xy"] == [{0, 1, 2}, {1}]
