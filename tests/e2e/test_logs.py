@@ -608,7 +608,8 @@ def test_instances_that_share_a_file(machine: Machine, counter: str) -> None:
     counts = [times[number] for number in range(max(times) + 1)]
     assert counts == sorted(counts, reverse=True)
     assert files(machine, "/var/log/w.log").count(" end\n") == 3
-    assert len(machine.run("wctl tail -7 w").out.splitlines()) == 7
+    # Of one file, once: not three times. How many lines it has depends on the last rotation.
+    assert machine.run("wctl tail -7 w").out == machine.run("tail -n 7 /var/log/w.log").out != ""
 
 
 def test_a_deployment_that_moves_a_link(machine: Machine) -> None:
