@@ -19,6 +19,7 @@ IN_CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
 
 FULL = "WCTL_TEST_FULL" in os.environ  # tests/run --full
 WITHOUT_CGROUP_V1 = ("forky", "sid")  # as in machine/image.py
+MESSAGE = 12  # lines of a failure's message that are shown at once
 OTHER_SUITES = os.environ.get("WCTL_TEST_SUITES", "").split()[1:]
 
 
@@ -32,7 +33,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 class Prompt:
-    """Names a failed or flaky test as soon as it is known: a long run may never come to its end."""
+    """Tells of a failed or flaky test at once: a long run may never come to its end."""
 
     def __init__(self, plugins: pytest.PytestPluginManager) -> None:
         self._plugins = plugins
@@ -44,6 +45,9 @@ class Prompt:
         reporter = self._plugins.get_plugin("terminalreporter")  # a lane of xdist has none
         if reporter is not None and outcome in ("failed", "flaky"):
             reporter.write_line(f"\n{outcome.upper()} {report.nodeid} ({report.when})")
+            crash = getattr(report.longrepr, "reprcrash", None)
+            for line in crash.message.splitlines()[:MESSAGE] if crash else ():
+                reporter.write_line(f"E   {line}")
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist, which reads the groups
