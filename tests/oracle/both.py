@@ -84,21 +84,19 @@ def read(path: Path, variables: Mapping[str, str] = VARIABLES) -> Processes | st
     config = load([path], variables)
     if config.errors:
         return "\n".join(map(str, config.errors))
-    return _once(
-        [
-            _process(config, program, number)
-            for program in config.programs
-            for number in program.numbers
-        ]
-    )
+    return [
+        _process(config, program, number)
+        for program in config.programs
+        for number in program.numbers
+    ]
 
 
 def _once(processes: Processes) -> Processes:
-    """Leave out what is there twice: Supervisor keeps one process of each name in a group.
+    """Leave out what Supervisor forgets: of each name in a group, it keeps the last process.
 
     It reads a program twice that a group names twice.
     """
-    return [one for index, one in enumerate(processes) if one not in processes[:index]]
+    return list({(one["group"], one["name"]): one for one in processes}.values())
 
 
 def _effective(process: dict[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -194,6 +195,13 @@ TABLE: tuple[Difference, ...] = (
         "[program:y]\ncommand=/bin/cat\n[group:x]\nprograms=y",
     ),
     Difference(
+        "processes-of-one-name",
+        "Supervisor runs one of the processes with one name in a group, wctl all: a warning",
+        "twice: ",
+        "[supervisord]\n[program:x]\ncommand=/bin/cat\nprocess_name=a\n"
+        "[program:y]\ncommand=/bin/cat\nprocess_name=a\n[group:g]\nprograms=x,y",
+    ),
+    Difference(
         "fcgi-in-a-group",
         "in a [group:x] Supervisor forgets the socket; it stays here",
         "socket: None and .*",
@@ -226,11 +234,17 @@ def differences(theirs: Processes | str, ours: Processes | str) -> list[str]:
         return [f"refused by Supervisor: {theirs}"]
     if isinstance(ours, str):
         return [f"refused by wctl: {line}" for line in ours.splitlines()]
-    # Names may repeat within a group, so we also sort by all other values.
-    ordered = [sorted(processes, key=_order) for processes in (theirs, ours)]
+    counts = Counter((process["group"], process["name"]) for process in ours)
+    twice = {name for name, count in counts.items() if count > 1}
+    # Where names repeat, we do not know which of our processes Supervisor's one is.
+    ordered = [
+        sorted((one for one in processes if (one["group"], one["name"]) not in twice), key=_key)
+        for processes in (theirs, ours)
+    ]
     if list(map(_key, ordered[0])) != list(map(_key, ordered[1])):
         return [f"processes: {list(map(_key, ordered[0]))} and {list(map(_key, ordered[1]))}"]
-    return [
+    found = [f"twice: {group}:{name}" for group, name in sorted(twice)]
+    return found + [
         f"{name}: {one[name]!r} and {other[name]!r}"
         for one, other in zip(*ordered)
         for name in sorted({*one, *other})
@@ -253,7 +267,3 @@ def explanation(line: str, text: str) -> Difference | None:
 
 def _key(process: dict[str, Any]) -> tuple[str, str, list[str]]:
     return process["group"], process["name"], process["argv"]
-
-
-def _order(process: dict[str, Any]) -> tuple[tuple[str, str, list[str]], str]:
-    return _key(process), repr(sorted(process.items()))

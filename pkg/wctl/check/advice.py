@@ -75,6 +75,38 @@ def _log_device(program: Program) -> Iterator[Problem]:
             )
 
 
+def _process_name_twice(config: Config) -> Check:
+    """Return a check that no program has a process with the name of another one in its group."""
+    members: dict[str, list[Program]] = {}
+    for program in config.programs:
+        members.setdefault(program.group_title, []).append(program)
+    owners: dict[tuple[str, str], Program] = {}
+    for programs in members.values():
+        for program in programs if len(programs) > 1 else ():
+            for name in _process_names(program):
+                owners.setdefault(name, program)
+
+    def check(program: Program) -> Iterator[Problem]:
+        names = _process_names(program) if len(members[program.group_title]) > 1 else ()
+        for group, name in names:
+            owner = owners[group, name]
+            if owner is not program:
+                yield Problem(
+                    "process-name-twice",
+                    "process_name",
+                    f"{name} is also a process of [{owner.section}] in group {group}, and"
+                    " Supervisor runs only one of the two; expected another name",
+                )
+                return
+
+    return check
+
+
+def _process_names(program: Program) -> list[tuple[str, str]]:
+    """Return the names of a program's processes, each with its group."""
+    return [(program.group_title, program.process_name.text(n)) for n in program.numbers]
+
+
 @dataclass(frozen=True)
 class _Writer:
     """A stream that writes to a log file: as whom, and how it rotates the file."""
@@ -232,4 +264,5 @@ CHECKS: tuple[Check, ...] = (
 
 def checks(config: Config) -> tuple[Check, ...]:
     """Return all checks, including the checks that compare the programs of ``config``."""
-    return (*CHECKS, _shared_log_file(config), _crowd(config))
+    compared = (_process_name_twice, _shared_log_file, _crowd)
+    return (*CHECKS, *(check(config) for check in compared))

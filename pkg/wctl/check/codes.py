@@ -78,6 +78,11 @@ TABLE: tuple[Code, ...] = (
         "Use NAME-group with systemctl, or choose another name for the group.",
     ),
     _warning(
+        "process-name-twice",
+        "Of the processes of one name in a group, Supervisor runs only one; wctl runs all of them.",
+        "Put %(program_name)s into process_name, or remove the program that never ran.",
+    ),
+    _warning(
         "number-clamped",
         "Supervisor takes numbers of any size, and wctl uses the nearest number that it counts to.",
         "Write the number that the finding names.",

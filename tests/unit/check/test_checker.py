@@ -69,6 +69,8 @@ CASES = (
     Case("empty-group", "[group:g]\n", f"{X}[group:g]\nprograms=x\n"),
     Case("group-renamed", f"{X}{Y}[group:x]\nprograms=x,y\n",
          f"{X}{Y}[group:x]\nprograms=x\n"),
+    Case("process-name-twice", f"{X}process_name=a\n{Y}process_name=a\n[group:g]\nprograms=x,y\n",
+         f"{X}process_name=a\n{Y}process_name=a\n[group:g]\nprograms=x\n"),
     Case("number-clamped", f"{X}startretries=999999999\n", f"{X}startretries=99999\n"),
     Case("environment-cut", f"{X}environment=A=a#b\n", f"{X}environment=A='a#b'\n"),
     Case("unknown-key", f"{X}autostrat=1\n", f"{X}autostart=1\n"),
