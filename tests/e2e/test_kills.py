@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -167,44 +168,48 @@ def test_takeover(supervised: Callable[[], Machine], kills: int) -> None:
         assert "RUNNING" not in machine.run("supervisorctl status", check=False).out
 
 
+@contextmanager
+def slowed(machine: Machine, setting: str) -> Iterator[None]:
+    """Has Supervisor's service with one more setting."""
+    file = "/run/systemd/system/supervisor.service.d/slow.conf"
+    machine.write(file, f"[Service]\n{setting}\n")
+    machine.run("systemctl daemon-reload")
+    try:
+        yield
+    finally:
+        machine.run(f"rm -f {file}; systemctl daemon-reload")
+
+
+def killed_while(machine: Machine, command: str, state: str) -> None:
+    """Runs a command, and kills it as soon as Supervisor's service has a state."""
+    going = machine.popen(f"exec {command}")
+    shown = ["systemctl", "show", "-P", "ActiveState", "supervisor"]
+    wait_for(lambda: machine.run(shown).out.strip() == state, 60, f"a service that is {state}")
+    machine.stop(going)
+
+
 def test_takeover_whose_last_step_was_cut_short(supervised: Callable[[], Machine]) -> None:
     """Killed while Supervisor's service stops: the next run waits for that, and is done."""
     machine = supervised()
-    slow = "/run/systemd/system/supervisor.service.d/slow.conf"
     pause = "kill -STOP $MAINPID; sleep 4; kill -CONT $MAINPID"  # until then it answers nobody
-    machine.write(slow, f"[Service]\nExecStop=\nExecStop=/bin/sh -c '{pause}'\n")
-    machine.run("systemctl daemon-reload")
-    try:
-        going = machine.popen("exec wctl import --takeover")
-        shown = ["systemctl", "show", "-P", "ActiveState", "supervisor"]
-        wait_for(lambda: machine.run(shown).out == "deactivating\n", 60, "the service's stop")
-        machine.stop(going)
+    with slowed(machine, f"ExecStop=\nExecStop=/bin/sh -c '{pause}'"):
+        killed_while(machine, "wctl import --takeover", "deactivating")
         first, *_, last = machine.run("wctl import --takeover").out.splitlines()
-        assert first == "waiting until supervisor.service has stopped"
-        assert last == "All these programs are under systemd already, and no Supervisor is left"
-        assert sleeping(machine) == ["1000", "1000", "2000"]
-    finally:
-        machine.run(f"rm -f {slow}; systemctl daemon-reload")
+    assert first == "waiting until supervisor.service has stopped"
+    assert last == "All these programs are under systemd already, and no Supervisor is left"
+    assert sleeping(machine) == ["1000", "1000", "2000"]
 
 
 def test_back_while_supervisor_begins(supervised: Callable[[], Machine]) -> None:
     """Killed while Supervisor's service starts: the next run waits for its first answer."""
     machine = supervised()
     machine.run("wctl import --takeover")
-    slow = "/run/systemd/system/supervisor.service.d/slow.conf"
-    machine.write(slow, "[Service]\nExecStartPre=/bin/sleep 5\n")
-    machine.run("systemctl daemon-reload")
-    try:
-        going = machine.popen("exec wctl import --back")
-        shown = ["systemctl", "show", "-P", "ActiveState", "supervisor"]
-        wait_for(lambda: machine.run(shown).out == "activating\n", 60, "the service's start")
-        machine.stop(going)
+    with slowed(machine, "ExecStartPre=/bin/sleep 5"):
+        killed_while(machine, "wctl import --back", "activating")
         first, *_, last = machine.run("wctl import --back").out.splitlines()
-        assert first.startswith("waiting until supervisor.service answers")
-        assert last == "Moved 2 of 2 programs back"
-        assert (sleeping(machine), states(machine)) == (["1000", "1000", "2000"], {})
-    finally:
-        machine.run(f"rm -f {slow}; systemctl daemon-reload")
+    assert first.startswith("waiting until supervisor.service answers")
+    assert last == "Moved 2 of 2 programs back"
+    assert (sleeping(machine), states(machine)) == (["1000", "1000", "2000"], {})
 
 
 @pytest.mark.full
