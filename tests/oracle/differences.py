@@ -236,6 +236,9 @@ def differences(theirs: Processes | str, ours: Processes | str) -> list[str]:
         return [f"refused by wctl: {line}" for line in ours.splitlines()]
     counts = Counter((process["group"], process["name"]) for process in ours)
     twice = {name for name, count in counts.items() if count > 1}
+    missing = twice - {(process["group"], process["name"]) for process in theirs}
+    if missing:
+        return [f"processes: none and {sorted(missing)}"]
     # Where names repeat, we do not know which of our processes Supervisor's one is.
     ordered = [
         sorted((one for one in processes if (one["group"], one["name"]) not in twice), key=_key)

@@ -102,14 +102,23 @@ def set_aside(path: Path) -> Path:
 
 
 def delete_leftovers(paths: Sequence[Path]) -> None:
-    """Delete the temporary files that a killed write_file() of ``paths``, or a power cut, left."""
+    """Delete the temporary files that a killed write_file() of ``paths``, or a power cut, left.
+
+    Raises:
+        WctlError: a file cannot be deleted.
+    """
     names = {path.name for path in paths}
     for directory in {path.parent for path in paths}:
-        with suppress(FileNotFoundError):
-            for entry in os.scandir(directory):
-                match = _TEMPORARY.fullmatch(entry.name)
-                if match and match["name"] in names:
-                    Path(entry).unlink(missing_ok=True)
+        try:
+            found = os.listdir(directory)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise _failure(directory, error) from None
+        for name in found:
+            match = _TEMPORARY.fullmatch(name)
+            if match and match["name"] in names:
+                delete_file(directory / name)
 
 
 def make_durable(directory: Path) -> None:

@@ -23,9 +23,8 @@ SOCKET = "/run/systemd/journal/stdout"
 DAEMON, USER = 3, 1
 STDOUT = DAEMON << 3 | 6  # info: systemd's default for a service's stdout (SyslogLevel=)
 
-_PATIENCE = (
-    5.0  # seconds that tell() waits; a disk under load holds journald up for longer than one
-)
+# Seconds that tell() waits: a disk under load holds journald up for longer than one.
+_PATIENCE = 5.0
 # Bytes of a batch of lines. The kernel puts a batch into the socket in one piece, and journald,
 # whose buffer begins with 2 KiB, reads it in one piece. If journald is stopped between two reads,
 # it forgets a line of which it has read only the beginning: so every read must end with a line.

@@ -1,10 +1,13 @@
-"""files: what is renamed is not lost."""
+"""files: what is renamed is not lost, and what a killed command left is not kept."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from wctl.install.files import set_aside
+import pytest
+
+from wctl.errors import WctlError
+from wctl.install.files import delete_leftovers, set_aside
 
 
 def test_files_that_are_set_aside_keep_each_text(tmp_path: Path) -> None:
@@ -16,3 +19,19 @@ def test_files_that_are_set_aside_keep_each_text(tmp_path: Path) -> None:
         assert (aside.read_text(), file.exists()) == (text, False)
     found = {path.name: path.read_text() for path in tmp_path.iterdir()}
     assert found == {"x.conf.back": "one", "x.conf.back.2": "two", "x.conf.back.3": "three"}
+
+
+def test_leftovers(tmp_path: Path) -> None:
+    """Only temporary files of these files go; what keeps one from going is told in one line."""
+    names = [".x.conf.abcd1234", ".y.conf.abcd1234", ".x.conf.swp", "x.conf", "x.conf.abcd1234"]
+    for name in names:
+        (tmp_path / name).touch()
+    delete_leftovers([tmp_path / "x.conf", tmp_path / "none" / "x.conf"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names[1:])
+    (tmp_path / ".x.conf.dcba4321").mkdir()
+    for path, why in (
+        (tmp_path / "x.conf", r"/\.x\.conf\.dcba4321: Is a directory"),
+        (tmp_path / "x.conf" / "z.conf", "/x.conf: Not a directory"),
+    ):
+        with pytest.raises(WctlError, match=why):
+            delete_leftovers([path])
