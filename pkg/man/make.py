@@ -26,14 +26,16 @@ HERE = Path(__file__).parent
 _EXITS = {
     Exit.OK: "Success. status: every requested instance runs, or is about to run.",
     Exit.FAILURE: "Something failed: the configuration has errors (if update or add has names:"
-    " errors that concern these), a worker did not start in an update or a scale, a file could not"
-    " be written. A change was made, but its output could not be written: a disk is full, for"
-    " example.",
-    Exit.USAGE: "The command line is wrong, or does not say which program is meant.",
-    Exit.NOT_RUNNING: "status: at least one of the instances is stopped, exited or fatal.",
+    " errors that concern these), update or add has an unknown name, a worker did not start in an"
+    " update or a scale, a file could not be written. A change was made, but its output could not"
+    " be written: a disk is full, for example.",
+    Exit.USAGE: "The command line is wrong, has no command, or does not say which program is"
+    " meant.",
+    Exit.NOT_RUNNING: "status: at least one of the instances is stopped, exited or fatal, or one of"
+    " the programs is scaled to 0.",
     Exit.UNKNOWN: "No such program or instance; systemd cannot be reached; not permitted.",
-    Exit.NOT_STARTED: "start, restart: a worker did not start."
-    " signal, pid: the worker does not run.",
+    Exit.NOT_STARTED: "start, restart: a worker did not start, or the program is scaled to 0."
+    " signal, pid: a worker does not run. restart --rolling: none of the named workers runs.",
     Exit.INTERRUPTED: "Interrupted by Ctrl-C. systemd still does what wctl asked for.",
 }
 

@@ -41,6 +41,32 @@ class NothingYetError(WctlError):
 
 
 @dataclass(frozen=True)
+class Unknown:
+    """A name that names nothing. ``remedy`` has the words of a wctl command that would help."""
+
+    name: str
+    why: str
+    remedy: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.why}"
+
+
+class UnknownNamesError(WctlError):
+    """Some names name nothing; nothing has been done. The command line adds what it knows of them.
+
+    ``nothing`` says that there is no program at all.
+    """
+
+    def __init__(
+        self, unknown: Iterable[Unknown], *, nothing: bool = False, exit_code: int = Exit.UNKNOWN
+    ) -> None:
+        self.unknown = tuple(unknown)
+        self.nothing = nothing
+        super().__init__("; ".join(map(str, self.unknown)), exit_code=exit_code)
+
+
+@dataclass(frozen=True)
 class Place:
     """A file and the number of a line in it, counted from 1 (0: the whole file)."""
 

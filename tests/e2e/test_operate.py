@@ -68,7 +68,8 @@ def test_scale_of_several_programs_at_once(machine: Machine) -> None:
     configure(machine, SLEEPERS + "[program:other]\ncommand=sleep 1000\n")
     machine.run(["wctl", "update"])
     machine.run(["wctl", "scale", "sleeper=3", "other=0"])
-    assert states(machine) == dict.fromkeys(names("sleeper", 0, 1, 2), "RUNNING")
+    running = dict.fromkeys(names("sleeper", 0, 1, 2), "RUNNING")
+    assert states(machine) == {**running, "other": "STOPPED"}  # it has a row, too
     assert (enabled(machine, "sleeper"), enabled(machine, "other")) == (
         names("sleeper", 0, 1, 2),
         [],

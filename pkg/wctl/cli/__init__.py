@@ -48,7 +48,7 @@ def invoke(arguments: list[str]) -> int:
 
     from wctl.cli.app import Session, wctl
     from wctl.cli.output import echo
-    from wctl.errors import ConfigError, Exit, NothingYetError, WctlError
+    from wctl.errors import ConfigError, Exit, NothingYetError, UnknownNamesError, WctlError
 
     session = Session()  # the options that stand before or after the verb fill it
     try:
@@ -69,6 +69,12 @@ def invoke(arguments: list[str]) -> int:
 
         error.hint = next_step(session)
         return _failed(error, session)
+    except UnknownNamesError as error:
+        from wctl.cli.first_steps import explained
+
+        for unknown, hint in explained(session, error):
+            _failed(WctlError(str(unknown), hint), session)
+        return error.exit_code
     except WctlError as error:
         return _failed(error, session)
     except (KeyboardInterrupt, click.Abort):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,10 +15,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from wctl.cli.output import echo, go_on
+from wctl.errors import Exit
 
 if TYPE_CHECKING:
     from wctl.config.model import Config
-    from wctl.install.installed import Layout
+    from wctl.install.installed import Installed, Layout
     from wctl.operate.inventory import Inventory
     from wctl.systemd.manager import Manager
     from wctl.units.host import Host
@@ -151,7 +153,9 @@ class Session:
         """Forget the configuration and the installed programs: they may have changed meanwhile."""
         for name in ("config", "any_config", "_config_files"):
             self.__dict__.pop(name, None)
-        self.inventory.refresh()
+        made = {vars(self).get(name) for name in ("inventory", "whole_inventory")}
+        for inventory in filter(None, made):  # cached_property keeps its value in vars()
+            inventory.refresh()
 
     @property
     def searched(self) -> tuple[str, ...]:
@@ -183,10 +187,41 @@ class Session:
 
     @cached_property
     def inventory(self) -> Inventory:
-        """The installed programs and their instances."""
+        """The installed programs that came from the files that the user has named, or all of them.
+
+        Raises:
+            ConfigError: such a file cannot be read.
+        """
+        from wctl.operate.inventory import Inventory
+
+        if not self.files:
+            return self.whole_inventory
+        self._need_readable_files()
+        return Inventory(self.layout, self.manager, self._outside)
+
+    @cached_property
+    def whole_inventory(self) -> Inventory:
+        """The installed programs and their instances, wherever they came from."""
         from wctl.operate.inventory import Inventory
 
         return Inventory(self.layout, self.manager)
+
+    def _need_readable_files(self) -> None:
+        from wctl.errors import ConfigError
+
+        named = set(map(str, self.files))
+        errors = [error for error in self.any_config.errors if error.place.file in named]
+        unreadable = tuple(error for error in errors if error.code == "unreadable")
+        if unreadable:
+            raise ConfigError(unreadable)
+
+    def _outside(self, program: Installed) -> str | None:
+        """Return why a program is not from the files that the user has named; None if it is."""
+        from wctl.install.installed import came_from
+
+        if came_from(program, self.any_config):
+            return None
+        return f"comes from {program.source}, not from {', '.join(map(str, self.files))}"
 
     def command(self, *words: str | Path, files: Sequence[Path] = ()) -> str:
         """Return a wctl command for people to paste, about the same systemd and these files."""
@@ -217,6 +252,14 @@ class Session:
 
 class _Verbs(click.Group):
     """A group that imports a verb's module when the verb is used."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args and not ctx.resilient_parsing:
+            echo(ctx.get_help(), err=True)
+            if not sys.stdin.isatty():
+                echo("\nwctl: missing command; wctl reads none from standard input", err=True)
+            ctx.exit(Exit.USAGE)
+        return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_VERBS)
@@ -253,7 +296,8 @@ def shared(command: F) -> F:
         click.option(
             "-c", "--configuration", "files", multiple=True, metavar="FILE",
             type=click.Path(path_type=Path), expose_value=False, callback=_set_files,
-            help="Read FILE, for example a supervisord.conf, instead of /etc/wctl.",
+            help="Read FILE, for example a supervisord.conf, instead of /etc/wctl; act on no program"
+            " from elsewhere.",
         ),
         click.option(
             "--user", is_flag=True, expose_value=False, callback=_set("user"),

@@ -144,9 +144,9 @@ def _carry_out(session: Session, plan: _Plan, *, stop_first: bool) -> int:
     """Move program by program; go on after a program that Supervisor cannot run."""
     for line in _changes(plan):
         echo(line)
-    session.inventory.refresh()
+    session.whole_inventory.refresh()
     back = Back(
-        session.manager, session.inventory, session.layout, plan.supervisor, plan.sources,
+        session.manager, session.whole_inventory, session.layout, plan.supervisor, plan.sources,
         stop_first,
     )  # fmt: skip
     progress = Progress(session)

@@ -193,8 +193,7 @@ def update(
 
     Example: wctl update --dry-run
     """
-    chosen = () if "all" in programs else programs
-    return _update(session, chosen, dry_run=dry_run, wait=not no_wait, prune=prune)
+    return _update(session, programs, dry_run=dry_run, wait=not no_wait, prune=prune)
 
 
 @click.command()
@@ -216,6 +215,8 @@ def add(session: Session, programs: tuple[str, ...], dry_run: bool, no_wait: boo
 def _update(
     session: Session, programs: tuple[str, ...], *, dry_run: bool, wait: bool, prune: bool = False
 ) -> int:
+    if "all" in programs:
+        programs = ()
     first = planned(session, programs, prune=prune)
     first.tell()
     _warn(session, first.plan)
@@ -227,7 +228,7 @@ def _update(
         if first.complete and not session.quiet:
             echo("No config updates to processes")
     else:
-        inventory = session.inventory  # needs systemd: better said before we wait
+        inventory = session.whole_inventory  # needs systemd: better said before we wait
         with exclusive(user=session.user, waiting=lambda: echo("waiting for another wctl")):
             return _apply(session, inventory, programs, first.lines, wait=wait, prune=prune)
     return Exit.OK if first.complete else Exit.FAILURE
@@ -287,11 +288,10 @@ def remove(session: Session, programs: tuple[str, ...]) -> int:
 
     Example: wctl stop old-worker: && wctl remove old-worker
     """
-    for name in programs:
-        session.inventory.program(name)  # raises before we wait for another wctl
+    session.inventory.with_names(programs)  # raises before we wait for another wctl
     with exclusive(user=session.user, waiting=lambda: echo("waiting for another wctl")):
         session.inventory.refresh()
-        chosen = [session.inventory.program(name) for name in programs]
+        chosen = session.inventory.with_names(programs)
         for program in chosen:
             if program in session.inventory.dormant:
                 why = "nothing to remove: its units are a package's, and nobody uses them"
@@ -305,7 +305,8 @@ def remove(session: Session, programs: tuple[str, ...]) -> int:
             echo(f"{program.name}: ERROR (process/group still running)")
         gone = [program for program in chosen if program not in still]
         plan = changes.removal(gone, session.layout)
-        events = apply.update(session.manager, session.inventory, session.layout, plan)
+        whole = session.whole_inventory
+        events = apply.update(session.manager, whole, session.layout, plan)
         Progress(session).show(events)
     return Exit.FAILURE if still else Exit.OK
 

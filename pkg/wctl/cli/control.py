@@ -12,8 +12,8 @@ from wctl.cli.output import echo
 from wctl.cli.progress import Progress
 from wctl.errors import Exit, WctlError
 from wctl.install.installed import Installed
-from wctl.operate import jobs, scaling, states, verbs
-from wctl.operate.states import RUNNING_STATES, Process
+from wctl.operate import jobs, scaling, verbs
+from wctl.operate.selection import select
 from wctl.systemd import unit_name
 from wctl.systemd.log import note
 from wctl.trust.text import printable
@@ -39,9 +39,10 @@ def scale(session: Session, words: tuple[str, ...], no_wait: bool) -> int:
     """
     progress = Progress(session)
     failed: list[str] = []
+    pairs = _sizes(words)
     # Look up all names first: a misspelt name must not leave the other programs half done.
-    sizes = [(session.inventory.program(name), count) for name, count in _sizes(words)]
-    for program, count in sizes:
+    programs = session.inventory.named([name for name, _ in pairs])
+    for program, (_, count) in zip(programs, pairs):
         note(program.name, f"scaling to {count}")
         events = scaling.scale(
             session.manager,
@@ -74,11 +75,17 @@ def _sizes(words: tuple[str, ...]) -> list[tuple[str | None, int]]:
         pairs = [(words[0] if len(words) == 2 else None, words[-1])]
     else:
         raise click.UsageError("expected [PROGRAM] N, or PROGRAM=N for several programs")
-    for _, count in pairs:
+    if len({name for name, _ in pairs}) < len(pairs):
+        raise click.UsageError("each program can have one number only")
+    for name, count in pairs:
         digits = count.isascii() and count.isdigit() and len(count) <= unit_name.MOST_DIGITS
         if not (digits and int(count) <= _MOST):
             shown = repr(printable(count))
-            raise click.UsageError(f"{shown} is not a number of instances from 0 to {_MOST}")
+            turned = name is not None and name.isdecimal() and "=" not in words[0]
+            instead = f"; write 'wctl scale {printable(count)} {name}'" if turned else ""
+            raise click.UsageError(
+                f"{shown} is not a number of instances from 0 to {_MOST}{instead}"
+            )
     return [(name, int(count)) for name, count in pairs]
 
 
@@ -96,13 +103,10 @@ def start(session: Session, names: tuple[str, ...], no_wait: bool) -> int:
 
 
 def _start(session: Session, names: tuple[str, ...], *, wait: bool) -> int:
-    processes = _processes(session, _required(names))
-    idle = [process for process in processes if process.state not in RUNNING_STATES]
-    for process in processes:
-        if process not in idle:
-            echo(f"{process.name}: ERROR (already started)")
-    events = verbs.start(session.manager, session.inventory, idle, wait=wait)
-    return Exit.NOT_STARTED if Progress(session).show(events) else Exit.OK
+    asked = _asked(session, names, verbs.START, "start: all of them run")
+    events = verbs.start(session.manager, session.inventory, asked.chosen, wait=wait)
+    failed = Progress(session).show(events)
+    return Exit.NOT_STARTED if failed or asked.empty else Exit.OK
 
 
 @click.command()
@@ -119,12 +123,8 @@ def stop(session: Session, names: tuple[str, ...], no_wait: bool) -> int:
 
 
 def _stop(session: Session, names: tuple[str, ...], *, wait: bool) -> int:
-    processes = _processes(session, _required(names))
-    running = [process for process in processes if process.state in RUNNING_STATES]
-    for process in processes:
-        if process not in running:
-            echo(f"{process.name}: ERROR (not running)")
-    events = verbs.stop(session.manager, session.inventory, running, wait=wait)
+    asked = _asked(session, names, verbs.STOP, "stop: none of them runs")
+    events = verbs.stop(session.manager, session.inventory, asked.chosen, wait=wait)
     return Exit.FAILURE if Progress(session).show(events) else Exit.OK
 
 
@@ -153,15 +153,18 @@ def restart(
 
     Example: wctl restart --rolling messenger-worker
     """
-    processes = _processes(session, _required(names))
+    if rolling and no_wait:
+        raise click.UsageError("--rolling cannot be used with --no-wait")
+    manager, inventory = session.manager, session.inventory
     if rolling:
-        if no_wait:
-            raise click.UsageError("--rolling cannot be used with --no-wait")
-        running = [process for process in processes if process.state in RUNNING_STATES]
-        events = verbs.rolling(session.manager, session.inventory, running, batch)
+        asked = _asked(session, names, verbs.ROLLING, "restart: none of them runs")
+        events = verbs.rolling(manager, inventory, asked.chosen, batch)
     else:
-        events = verbs.restart(session.manager, session.inventory, processes, wait=not no_wait)
-    return Exit.NOT_STARTED if Progress(session).show(events) else Exit.OK
+        asked = _asked(session, names, verbs.RESTART, "restart: there is no instance")
+        events = verbs.restart(manager, inventory, asked.chosen, wait=not no_wait)
+    failed = Progress(session).show(events)
+    undone = asked.empty or (asked.refused and not asked.chosen)
+    return Exit.NOT_STARTED if failed or undone else Exit.OK
 
 
 @click.command()
@@ -180,21 +183,37 @@ def signal(session: Session, signal_name: str, names: tuple[str, ...]) -> int:
         number = values.stop_signal(signal_name)
     except ValueError as error:
         raise WctlError(f"{signal_name}: {error}") from None
-    code = Exit.OK
-    for process in _processes(session, _required(names)):
+    asked = _asked(session, names, verbs.SIGNAL, "signal: none of them runs")
+    code = Exit.NOT_STARTED if asked.refused or asked.empty else Exit.OK
+    for process in asked.chosen:
         if verbs.signal(session.manager, process, number):
             echo(f"{process.name}: signalled")
         else:
-            echo(f"{process.name}: ERROR (not running)")
+            _refuse(process.name, verbs.NOT_RUNNING)
             code = Exit.NOT_STARTED
     return code
 
 
-def _required(names: tuple[str, ...]) -> tuple[str, ...]:
+def _asked(
+    session: Session, names: tuple[str, ...], rule: verbs.Rule, nothing: str
+) -> verbs.Request:
+    """Return what to do; print what is not done of what the user has named, or ``nothing``."""
     if not names:
         raise click.UsageError("name the instances, or 'all'")
-    return names
+    asked = verbs.request(session.manager, rule, select(session.inventory, names))
+    for name, why in asked.refused:
+        if rule is verbs.ROLLING and asked.chosen:
+            echo(f"{name}: {why}, left as it is")
+        else:
+            _refuse(name, why)
+    for program in asked.empty:
+        _refuse(program, "scaled to 0")
+        if rule in (verbs.START, verbs.RESTART):
+            echo(f"      run '{session.command('scale', program, 'N')}'", err=True)
+    if not (asked.chosen or asked.refused or asked.empty or session.quiet):
+        echo(f"nothing to {nothing}")
+    return asked
 
 
-def _processes(session: Session, names: tuple[str, ...]) -> list[Process]:
-    return states.processes(session.manager, session.inventory.select(names))
+def _refuse(name: str, why: str) -> None:
+    echo(f"{name}: ERROR ({why})")

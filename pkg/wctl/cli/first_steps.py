@@ -1,14 +1,17 @@
-"""The first steps on a machine where wctl has no configuration, or no program, yet."""
+"""What to do next: where wctl has no program yet, and about a name that names nothing."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from wctl.cli.app import Session
 from wctl.cli.output import echo
-from wctl.errors import WctlError
+from wctl.errors import Unknown, UnknownNamesError, WctlError
 from wctl.install.installed import Layout, programs
 from wctl.supervisor import migration
+from wctl.systemd import unit_name
 from wctl.trust.text import shell_quote
 
 
@@ -35,6 +38,36 @@ def next_step(session: Session) -> str:
     if theirs is not None:
         step += f"; or run '{session.command('import', '--dry-run')}', which reads {theirs}"
     return step
+
+
+def explained(session: Session, error: UnknownNamesError) -> Iterator[tuple[Unknown, str]]:
+    """Yield each unknown name, with a hint; it may be configured, and only not installed."""
+    for unknown in error.unknown:
+        if unknown.remedy:
+            yield unknown, f"run '{session.command(*unknown.remedy)}'"
+            continue
+        configured = _configured(session, unknown.name)
+        if configured is not None:
+            why, *words = configured
+            hint = f"run '{session.command(*words, files=session.files)}'"
+            yield replace(unknown, why=why), hint
+        else:
+            yield unknown, next_step(session) if error.nothing else ""
+
+
+def _configured(session: Session, selector: str) -> tuple[str, ...] | None:
+    """Return why a program, or a group, that is configured is not installed, and the remedy."""
+    typed = unit_name.short(selector).partition("@")[0].partition(":")[0]
+    name = unit_name.typed(typed)
+    installed = {program.name for program in programs(session.layout)}
+    config = session.any_config
+    for program in config.programs:
+        if name in (program.name, program.group) and program.name not in installed:
+            return f"configured in {program.place.file}, but not installed", "update", typed
+    for held in config.held:
+        if name in (held.name, held.group) and held.name not in installed:
+            return "configured with an error, and not installed", "check"
+    return None
 
 
 def _example(layout: Layout) -> Path | None:

@@ -16,10 +16,11 @@ from wctl.cli.app import Session, at_least, pass_session, shared
 from wctl.cli.completion import complete_names
 from wctl.cli.log_lines import FORMATS, FileLines, Printer
 from wctl.cli.output import Lines, echo
-from wctl.errors import Exit, WctlError
+from wctl.errors import Exit, NothingYetError, WctlError
 from wctl.operate import file_tail, log_files
 from wctl.operate.file_tail import FileTail
 from wctl.operate.log_files import LogFile, Logs
+from wctl.operate.selection import select
 from wctl.systemd import journal, journal_rights, unit_name
 from wctl.trust import files
 
@@ -268,7 +269,9 @@ def maintail(session: Session, names: tuple[str, ...], follow: bool, lines: int)
 
     Example: wctl maintail -f messenger-worker
     """
-    instances = session.inventory.select(names)
+    instances = select(session.inventory, names, beyond=True).instances
+    if not instances:
+        raise NothingYetError("no program is installed", exit_code=Exit.UNKNOWN)
     units = [instance.unit for instance in instances]
     query = journal.Query(
         tuple(units),
@@ -307,9 +310,9 @@ def clear(session: Session, names: tuple[str, ...]) -> int:
 def _units(session: Session, names: tuple[str, ...]) -> list[str]:
     if not names:
         names = (session.inventory.program(None).name,)
-    units = [instance.unit for instance in session.inventory.select(names)]
-    if not units:
-        raise WctlError(f"{' '.join(names)}: no such process", exit_code=Exit.UNKNOWN)
+    units = [instance.unit for instance in select(session.inventory, names, beyond=True).instances]
+    if not units:  # of "all"
+        raise NothingYetError("no program is installed", exit_code=Exit.UNKNOWN)
     return units
 
 

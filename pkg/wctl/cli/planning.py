@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from wctl.check import checker
@@ -10,12 +10,12 @@ from wctl.cli.app import Session
 from wctl.cli.output import echo
 from wctl.config.blame import Blame, blame
 from wctl.config.model import Config
-from wctl.errors import ConfigError, Diagnostic
+from wctl.errors import ConfigError, Diagnostic, UnknownNamesError
 from wctl.install import changes
 from wctl.install.changes import Plan
 from wctl.install.held import hold
-from wctl.install.installed import Installed, Layout
-from wctl.install.installed import programs as installed_programs
+from wctl.install.installed import Installed
+from wctl.install.named import named
 from wctl.operate import apply
 from wctl.systemd import unit_name
 from wctl.units.host import Host
@@ -58,6 +58,7 @@ def planned(
 
     Raises:
         ConfigError: an error concerns the whole configuration.
+        UnknownNamesError: some names are neither configured nor installed.
     """
     config = session.config
     found = [*config.errors, *_name_taken(config, taken or {})]
@@ -70,7 +71,12 @@ def planned(
     rendered = render(config, host or session.host())
     plan = changes.plan(config, rendered, session.layout, session.searched, prune=prune)
     plan = apply.with_unfinished(plan, config, session.layout)
-    names = {unit_name.typed(name) for name in programs}
+    try:
+        names = named(programs, config, blamed, session.layout, errors)
+    except UnknownNamesError:
+        for error in errors:
+            echo(error, err=True)
+        raise
     if names:
         plan = changes.only(plan, sorted(names), session.layout)
         left = tuple(program for program in left if program.among(names))
@@ -81,12 +87,6 @@ def planned(
             f"{program.name}: left as it is, although it seems to be no longer configured, because"
             f" of the error in {place}"
         )
-    lines += [
-        f"{name}: neither configured nor installed, as far as wctl can tell: {error.place} has an"
-        " error"
-        for error in [*blamed.files.values(), *errors][:1]
-        for name in sorted(names - _known(config, session.layout))
-    ]
     unclear = _unclear(names, blamed) if names else bool(errors)
     return Planned(plan, errors, tuple(sorted(lines)), not (lines or unclear))
 
@@ -96,14 +96,6 @@ def _in_doubt(program: Installed, blamed: Blame) -> Diagnostic:
     errors = [*blamed.files.values(), *blamed.programs.values()]
     here = [error for error in errors if absolute(error.place.file) == program.source]
     return [*here, *errors][0]
-
-
-def _known(config: Config, layout: Layout) -> set[str]:
-    """Return the names of all programs and groups that are configured or installed."""
-    known = {name for program in config.known for name in (program.name, program.group)}
-    for program in installed_programs(layout):
-        known.update((program.name, program.group))
-    return known.union(group.name for group in config.groups)
 
 
 def _name_taken(config: Config, taken: Mapping[str, str]) -> Iterator[Diagnostic]:
@@ -117,6 +109,6 @@ def _name_taken(config: Config, taken: Mapping[str, str]) -> Iterator[Diagnostic
             yield Diagnostic("name-taken", group.place, section, "", taken[group.name])
 
 
-def _unclear(names: set[str], blamed: Blame) -> bool:
+def _unclear(names: Collection[str], blamed: Blame) -> bool:
     """Tell whether one of ``names`` is the name of a group that has an error."""
     return any(unit_name.typed(title) in names for title in blamed.groups)

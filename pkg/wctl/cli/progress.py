@@ -68,7 +68,11 @@ class Progress:
         self._left = set(event.units)
 
     def _end(self, event: Ended) -> None:
-        self._line(f"{unit_name.short(event.unit)}: {_DONE[event.verb]}")
+        line = f"{unit_name.short(event.unit)}: {_DONE[event.verb]}"
+        if event.killed is None:
+            self._line(line)
+        else:  # its work is lost, which also -q tells
+            echo(f"{line} (killed: it did not end within {event.killed:g} s)")
 
     def _fail(self, event: Ended) -> None:
         reason = _FAILED.get(event.result, event.result)

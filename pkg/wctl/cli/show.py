@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -11,8 +11,10 @@ import click
 from wctl.cli.app import Session, pass_session, shared
 from wctl.cli.completion import complete_names, complete_programs
 from wctl.cli.output import clear, echo, is_terminal
-from wctl.errors import Exit
+from wctl.errors import Exit, UnknownNamesError
+from wctl.install.installed import Installed, Instance
 from wctl.operate import states
+from wctl.operate.selection import Selection, look_up
 from wctl.operate.states import STOPPED_STATES, Details, Process, State
 from wctl.systemd.quantities import size_in_words
 
@@ -48,29 +50,48 @@ def status(session: Session, names: tuple[str, ...], long: bool, as_json: bool, 
     Example: wctl status -l messenger-worker
     """
     last_exits = _last_exits(session) if long else None
+    manager = session.manager
     while True:
-        processes = states.processes(session.manager, session.inventory.select(names))
+        found = look_up(session.inventory, names)
+        processes = states.processes(manager, _once(found.asked))
         more = _details(session, processes, last_exits) if last_exits else {}
+        processes += [_scaled_to_0(program) for program in found.empty]
         if as_json:
             import json
 
             text = json.dumps([_record(process, more) for process in processes], indent=2)
         else:
             text = "\n".join(_lines(processes, more))
+        if found.unknown and (watch or not found.choices):
+            raise UnknownNamesError(found.unknown, nothing=session.inventory.is_empty)
         if not watch:
             if text:
                 echo(text)
             if not (processes or session.inventory.programs or session.quiet):
                 _say_first_steps(session)
-            return (
-                Exit.NOT_RUNNING
-                if any(process.state in STOPPED_STATES for process in processes)
-                else Exit.OK
-            )
+            return _exit_code(session, found, processes)
         clear()
         echo(text)
         time.sleep(_REDRAW)
         session.inventory.refresh()
+
+
+def _once(instances: Iterable[Instance]) -> list[Instance]:
+    return list({instance.unit: instance for instance in instances}.values())
+
+
+def _scaled_to_0(program: Installed) -> Process:
+    """Return the row of a program without an instance, under its own name."""
+    name = program.name
+    return Process(name, program.group, name, State.STOPPED, "scaled to 0")
+
+
+def _exit_code(session: Session, found: Selection, processes: Iterable[Process]) -> int:
+    """Return the exit code of what was shown, after a line for each unknown name."""
+    if found.unknown:
+        raise UnknownNamesError(found.unknown, nothing=session.inventory.is_empty)
+    stopped = any(process.state in STOPPED_STATES for process in processes)
+    return Exit.NOT_RUNNING if stopped else Exit.OK
 
 
 def _say_first_steps(session: Session) -> None:
@@ -154,18 +175,21 @@ def _long(details: Details, last_exit: str | None) -> str:
 @click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete_names)
 @pass_session
 def pid(session: Session, names: tuple[str, ...]) -> int:
-    """Print the process IDs of the workers that run.
+    """Print the process IDs of workers, in the order of the NAMEs.
 
-    Exit code: 0 if all of them run, 7 if one does not. wctl prints nothing for a worker that does
-    not run: to kill(1), a 0 would mean the caller's own processes.
+    Exit code: 0 if all of them run, 4 if a name is unknown, 7 if a worker does not run. wctl prints
+    nothing for a worker that does not run: to kill(1), a 0 would mean the caller's own processes.
 
     Example: strace -p $(wctl pid messenger-worker@00)
     """
-    processes = states.processes(session.manager, session.inventory.select(names))
+    found = look_up(session.inventory, names)
+    processes = states.processes(session.manager, list(found.asked))
     for process in processes:
         if process.pid:
             echo(process.pid)
-    return Exit.OK if all(process.pid for process in processes) else Exit.NOT_STARTED
+    empty = any(program.name in found.named for program in found.empty)
+    down = empty or not all(process.pid for process in processes)
+    return _exit_code(session, found, ()) or (Exit.NOT_STARTED if down else Exit.OK)
 
 
 @click.command()

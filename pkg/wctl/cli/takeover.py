@@ -156,7 +156,7 @@ def finished(session: Session, found: Migration, theirs: Running) -> bool:
     if theirs.daemon is not None or _left(session, theirs.file):
         return False
     names = {program.name for program in found.programs}
-    installed = {program.name for program in session.inventory.programs}
+    installed = {program.name for program in session.whole_inventory.programs}
     return names <= installed and not names & pending.read(session.layout).programs
 
 
@@ -208,7 +208,7 @@ def _warn(
 def foretell(session: Session, found: Migration, theirs: Running) -> None:
     """Say what take_over() would do."""
     states = theirs.client(found.programs).states()
-    installed = {program.name for program in session.inventory.programs}
+    installed = {program.name for program in session.whole_inventory.programs}
     for program in found.programs:
         names = running(program, states)
         if names:
@@ -241,9 +241,9 @@ def _move(
     if concerned:
         raise ConfigError(concerned)
     ours, _ = hold(ours, blamed, session.layout)
-    session.inventory.refresh()
+    session.whole_inventory.refresh()
     move = Takeover(
-        session.manager, session.inventory, session.layout, session.host(), ours, supervisor,
+        session.manager, session.whole_inventory, session.layout, session.host(), ours, supervisor,
         by_title, stop_first,
     )  # fmt: skip
     for level in ours.levels():

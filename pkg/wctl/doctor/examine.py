@@ -21,6 +21,7 @@ from wctl.install.held import hold
 from wctl.install.installed import Installed
 from wctl.operate import states
 from wctl.operate.inventory import Inventory
+from wctl.operate.selection import select
 from wctl.operate.states import Process, State
 from wctl.supervisor import daemons
 from wctl.systemd import env_file, unit_name
@@ -135,7 +136,7 @@ class Examination:
 
     def _processes(self, program: str) -> tuple[Process, ...]:
         """Return the instances; look again while one of them is between exit and restart."""
-        instances = self._inventory.select([f"{program}@*"])
+        instances = list(select(self._inventory, [program]).instances)
         for _ in range(_LOOKS):
             found = states.processes(self._manager, instances)
             if not any(process.state is State.BACKOFF and not _waits(process) for process in found):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import os
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import TypeVar
 from wctl.config.model import Config, Program
 from wctl.errors import WctlError
 from wctl.install.files import delete_file, delete_leftovers, write_file
-from wctl.install.installed import Installed, Layout, orphans, programs
+from wctl.install.installed import Installed, Layout, came_from, orphans, programs
 from wctl.trust import files
 from wctl.units.marker import directives, own_text
 from wctl.units.render import File
@@ -174,16 +173,14 @@ def _left_over(
 
     A program came from the files that were read, or from where its file would have been found.
     """
-    read = {os.path.abspath(file) for file in config.files}  # noqa: PTH100 - as in the units
     names = {program.name for program in config.known}
     removed: list[Installed] = []
     kept: list[Installed] = []
     for program in programs:
         if program.name in names or program.file.parent != layout.units:
             continue
-        directory = os.path.dirname(program.source)  # noqa: PTH120 - a str
-        ours = program.source in read or directory in config.searched or directory in searched
-        (removed if ours or prune else kept).append(program)
+        ours = prune or came_from(program, config, searched)
+        (removed if ours else kept).append(program)
     return tuple(removed), tuple(kept)
 
 

@@ -7,7 +7,7 @@ error and is new may be an old one that was renamed. Then no program of the same
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 
 from wctl.config import blame as errors
@@ -37,7 +37,7 @@ class Left:
             )
         return f"{self.title}: not installed, because of the error in {self.because.place}"
 
-    def among(self, names: set[str]) -> bool:
+    def among(self, names: Set[str]) -> bool:
         """Tell whether one of ``names`` names this program, or its group."""
         return self.name in names or not names.isdisjoint(self.groups)
 

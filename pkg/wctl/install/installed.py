@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from wctl.systemd import unit_name
 from wctl.trust import accounts
 from wctl.units.host import Host
 from wctl.units.marker import directives, own_text
+
+if TYPE_CHECKING:
+    from wctl.config.model import Config
 
 _TEMPLATE = "@.service"
 
@@ -99,6 +103,10 @@ class Installed:
         """Return the unit name of instance ``number``."""
         return f"{self.name}@{number:02d}.service"
 
+    def member(self, number: int) -> Instance:
+        """Return instance ``number``, whether it exists or not."""
+        return Instance(self.name, self.group, self.instance(number))
+
     def number(self, unit: str) -> int | None:
         """Return the number of the instance ``unit``; None if this program has no such instance."""
         match = re.fullmatch(r".*@(\d{2,})\.service", unit, re.ASCII)
@@ -120,6 +128,16 @@ def programs(layout: Layout) -> tuple[Installed, ...]:
                 if text is not None:
                     found[name] = _read(name, file, text, layout)
     return tuple(found[name] for name in sorted(found))
+
+
+def came_from(program: Installed, config: Config, searched: Container[str] = ()) -> bool:
+    """Tell whether a program came from the files of ``config``, or where it would look for files.
+
+    ``searched`` are more directories in which the caller has looked.
+    """
+    read = {os.path.abspath(file) for file in config.files}  # noqa: PTH100 - as in the units
+    directory = os.path.dirname(program.source)  # noqa: PTH120 - a str
+    return program.source in read or directory in config.searched or directory in searched
 
 
 def _text(template: Path) -> str | None:

@@ -155,12 +155,19 @@ def _told(plan: Plan) -> Iterator[Event]:
     """Report the programs and groups whose files changed, but in no way that needs a restart."""
     names = {file.subject for file in plan.writes} | {program.name for program in plan.touched}
     busy = {program.name for program in (*plan.added, *plan.changed, *plan.rescaled)}
+    new_groups = _new_groups(plan)
     for name in sorted(names - busy):
-        yield Said(name, "updated, nothing to restart")
+        yield Said(name, "added group" if name in new_groups else "updated, nothing to restart")
     gone = {program.name for program in plan.removed}
     for path in plan.deletes:
         if subject_of(path) not in gone:
             yield Said(path.name, "removed")
+
+
+def _new_groups(plan: Plan) -> set[str]:
+    """Return the groups of which there was no file."""
+    groups = {program.group for program in plan.touched} - {one.name for one in plan.touched}
+    return groups - {file.subject for file in plan.writes if file.before is not None}
 
 
 def _restart(manager: Manager, inventory: Inventory, plan: Plan, *, wait: bool) -> Iterator[Event]:

@@ -1,31 +1,33 @@
-"""Programs, their instances, and the selectors that name them."""
+"""Programs and their instances, as they are on the machine."""
 
 from __future__ import annotations
 
-import fnmatch
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from wctl.errors import Exit, NothingYetError, WctlError, nearest
+from wctl.errors import Exit, NothingYetError, Unknown, UnknownNamesError, WctlError, nearest
 from wctl.install.installed import Installed, Instance, Layout, programs
 from wctl.systemd import unit_name
 from wctl.systemd.manager import Manager, Unit
 from wctl.trust.text import printable
-
-_BRACES = re.compile(r"\{(\d+)\.\.(\d+)\}")
-_MOST = 100_000  # how many instances one {A..B} may name
 
 
 class Inventory:
     """The installed programs, with their instances that are enabled or alive.
 
     ``programs`` are those that wctl lists; ``dormant`` are those that a package has brought, and
-    that nobody uses (see Installed.dormant).
+    that nobody uses (see Installed.dormant). Neither has a program for which ``outside``, if it is
+    given, tells why it is not to be touched.
     """
 
-    def __init__(self, layout: Layout, manager: Manager) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        manager: Manager,
+        outside: Callable[[Installed], str | None] = lambda _program: None,
+    ) -> None:
         self.layout = layout
         self.manager = manager
+        self._outside = outside
         self.refresh()
 
     def refresh(self) -> None:
@@ -51,17 +53,21 @@ class Inventory:
         configured ones, or those that somebody has started.
         """
         held = {name for name, unit in self._units.items() if not unit.down}
-        dormant = []
+        dormant: list[Installed] = []
+        listed: list[Installed] = []
+        self._not_ours: dict[str, str] = {}
         for name, program in self._by_name.items():
             started = bool(self._numbers[name]) or f"{name}.target" in held
-            if program.dormant(started=started):
-                dormant.append(program)
             if program.shipped and not self._numbers[name]:
                 self._numbers[name].update(program.configured)
-        self.dormant = tuple(dormant)
-        self.programs = tuple(
-            program for program in self._by_name.values() if program not in dormant
-        )
+            why = self._outside(program)
+            if why is not None:
+                self._not_ours[name] = why
+            elif program.dormant(started=started):
+                dormant.append(program)
+            else:
+                listed.append(program)
+        self.dormant, self.programs = tuple(dormant), tuple(listed)
 
     @property
     def installed(self) -> tuple[Installed, ...]:
@@ -76,11 +82,21 @@ class Inventory:
         """Return the unit of an instance as it was at the last refresh, loaded or not."""
         return self._units.get(name) or Unit(name, load="not-found", active="inactive", sub="dead")
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no program that wctl lists."""
+        return not self.programs
+
+    def instances(self, program: Installed) -> Sequence[Instance]:
+        """Return the instances of ``program``, by their numbers."""
+        return [program.member(number) for number in self.numbers(program)]
+
     def program(self, name: str | None) -> Installed:
         """Return the program ``name``; without a name, the only program.
 
         Raises:
-            WctlError: no program has this name, or a name is needed.
+            UnknownNamesError: no program has this name.
+            WctlError: a name is needed.
         """
         if name is None:
             candidates = self.programs or self.dormant
@@ -91,120 +107,69 @@ class Inventory:
             names = ", ".join(program.name for program in candidates)
             raise WctlError(f"name one of the programs: {names}", exit_code=Exit.USAGE)
         unit = unit_name.typed(name)
-        if unit not in self._by_name:
-            raise self._no_such(name)
-        return self._by_name[unit]
+        program = next((one for one in (*self.programs, *self.dormant) if one.name == unit), None)
+        if program is None:
+            raise self._no_program(name)
+        return program
 
-    def select(self, selectors: Sequence[str]) -> list[Instance]:
-        """Return the instances that ``selectors`` name, in Supervisor's order; all by default.
+    def named(self, names: Iterable[str | None]) -> list[Installed]:
+        """Return program() for each name.
 
         Raises:
-            WctlError: a selector names no program or instance, or too many instances.
+            UnknownNamesError: some names are no program's.
+            WctlError: a name is needed.
         """
-        chosen: dict[str, Instance] = {}
-        for selector in selectors or ("all",):
-            found = self._select(unit_name.typed(selector))
-            chosen.update({instance.unit: instance for instance in found})
-        return sorted(
-            chosen.values(),
-            key=lambda instance: (instance.group, instance.program, _natural(instance)),
-        )
-
-    def _select(self, selector: str) -> list[Instance]:
-        if selector == "all":
-            return [instance for program in self.programs for instance in self._instances(program)]
-        name, separator, which = _split(selector)
-        matching = [
-            program
-            for program in self.programs
-            if fnmatch.fnmatchcase(program.name, name)
-            or program.group == name
-            or (separator == ":" and program.group == self._beside(name))
-        ]
-        matching = matching or [program for program in self.dormant if program.name == name]
-        if not matching:
-            raise self._no_such(selector)
-        if not separator or which in ("", "*"):
-            return [instance for program in matching for instance in self._instances(program)]
-        found = [
-            instance
-            for program in matching
-            for pattern in _braces(which)
-            for instance in self._one(program, separator, pattern)
-        ]
-        if not found:
-            raise self._no_such(selector)
+        found: list[Installed] = []
+        unknown: list[Unknown] = []
+        for name in names:
+            try:
+                found.append(self.program(name))
+            except UnknownNamesError as error:
+                unknown += error.unknown
+        if unknown:
+            raise UnknownNamesError(unknown, nothing=self.is_empty)
         return found
 
-    def _beside(self, name: str) -> str | None:
-        """Return the name of the group that the program ``name`` has given its name to, if any."""
-        group = f"{name}{unit_name.GROUP}"
-        owners = (program for program in self.programs if program.name == name)
-        return group if any(program.group == group for program in owners) else None
+    def with_names(self, names: Iterable[str]) -> list[Installed]:
+        """Return the programs with these names, the members of groups with these names, or "all".
 
-    def _one(self, program: Installed, separator: str, which: str) -> list[Instance]:
-        if separator == "@" and which.isdecimal():
-            if len(which) > unit_name.MOST_DIGITS:
-                raise self._no_such(f"{program.name}@{which}")
-            # The user may start any instance, even if it is not enabled yet.
-            if f"{int(which):02d}" != which:
-                right = f"{program.name}@{int(which):02d}"
-                raise WctlError(
-                    f"{program.name}@{which}: no such process, did you mean {right}?",
-                    exit_code=Exit.UNKNOWN,
-                )
-            return [Instance(program.name, program.group, program.instance(int(which)))]
-        if separator == "@":
-            return [
-                instance
-                for instance in self._instances(program)
-                if fnmatch.fnmatchcase(
-                    unit_name.short(instance.unit)[len(program.name) + 1 :], which
-                )
-            ]
-        # Supervisor's name for a process: group:program_01, or group:program alone.
-        if which == program.name:
-            return self._instances(program)
-        match = re.fullmatch(
-            rf"{re.escape(program.name)}[_:-]?(\d{{1,{unit_name.MOST_DIGITS}}})", which, re.ASCII
-        )
-        return self._one(program, "@", f"{int(match[1]):02d}") if match else []
+        Raises:
+            UnknownNamesError: some names name nothing.
+        """
+        found: dict[str, Installed] = {}
+        unknown: list[Unknown] = []
+        for name in names:
+            members = self._members(unit_name.typed(name))
+            if not members and name != "all":
+                unknown += self.no_such(name).unknown
+            found.update({program.name: program for program in members})
+        if unknown:
+            raise UnknownNamesError(unknown, nothing=self.is_empty)
+        return list(found.values())
 
-    def _instances(self, program: Installed) -> list[Instance]:
-        return [
-            Instance(program.name, program.group, program.instance(number))
-            for number in self.numbers(program)
-        ]
+    def _members(self, name: str) -> Sequence[Installed]:
+        if name == "all":
+            return self.programs
+        title = unit_name.group_typed(name)
+        if title is None:
+            own = [one for one in (*self.programs, *self.dormant) if one.name == name]
+            return own or [program for program in self.programs if program.group == name]
+        groups = unit_name.groups_meant(title, ((one.name, one.group) for one in self.programs))
+        return [program for program in self.programs if program.group in groups]
 
-    def _no_such(self, selector: str) -> WctlError:
-        near = nearest(_split(selector)[0], self._by_name)
-        message = f"{printable(selector)}: no such process{near}"
-        error = WctlError if self.programs else NothingYetError
-        return error(message, exit_code=Exit.UNKNOWN)
+    def _no_program(self, name: str) -> UnknownNamesError:
+        members = [program.name for program in self._members(unit_name.typed(name))]
+        if not members:
+            return self.no_such(name)
+        why = f"this is a group; name its programs instead: {', '.join(members)}"
+        return UnknownNamesError([Unknown(printable(name), why)])
 
-
-def _split(selector: str) -> tuple[str, str, str]:
-    """Split program@which or group:which; also accept the full name of a unit."""
-    selector = unit_name.short(selector)
-    for separator in "@:":
-        name, found, which = selector.partition(separator)
-        if found:
-            return name, separator, which
-    return selector, "", ""
-
-
-def _braces(which: str) -> Iterable[str]:
-    """Expand one {00..02}, for shells that do not."""
-    match = _BRACES.search(which)
-    if not match:
-        return [which]
-    long = max(map(len, match.groups())) > unit_name.MOST_DIGITS
-    low, high = (0, _MOST) if long else map(int, match.groups())
-    if high - low >= _MOST:
-        shown = printable(match[0])
-        raise WctlError(f"{shown} names too many instances", exit_code=Exit.USAGE)
-    return [_BRACES.sub(f"{number:02d}", which, count=1) for number in range(low, high + 1)]
-
-
-def _natural(instance: Instance) -> tuple[int, str]:
-    return len(instance.unit), instance.unit
+    def no_such(self, selector: str) -> UnknownNamesError:
+        """Return the error that ``selector`` names nothing; it has the nearest name."""
+        name = unit_name.typed(unit_name.short(selector)).partition("@")[0].partition(":")[0]
+        shown = printable(selector)
+        if name in self._not_ours:
+            return UnknownNamesError([Unknown(shown, self._not_ours[name])])
+        groups = {program.group for program in self.programs}
+        near = nearest(name, [*self._by_name.keys() - self._not_ours.keys(), *groups])
+        return UnknownNamesError([Unknown(shown, f"no such process{near}")], nothing=self.is_empty)

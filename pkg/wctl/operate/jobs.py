@@ -14,6 +14,7 @@ from enum import Enum
 from signal import SIGKILL
 from typing import Any, Union
 
+from wctl.operate import forced_stops
 from wctl.systemd.bus import CallError
 from wctl.systemd.manager import JOBS_AT_ONCE, Manager, Unit
 from wctl.systemd.quantities import known
@@ -55,11 +56,13 @@ class Ended:
     """One job has ended.
 
     ``result`` is systemd's (done, failed, timeout, canceled …), or why systemd refused the job.
+    ``killed`` tells after how many seconds systemd killed a worker that did not stop by itself.
     """
 
     verb: Verb
     unit: str
     result: str
+    killed: float | None = None
 
     @property
     def ok(self) -> bool:
@@ -99,7 +102,8 @@ class Jobs:
         self._refused: dict[str, str] = {}  # systemd's reason by unit
         self._begun = not units
         self._since = time.time()
-        self._next_look = time.monotonic() + _KILL
+        self._start = time.monotonic()
+        self._next_look = self._start + _KILL
         self._ask()
 
     def asked(self) -> Iterator[Event]:
@@ -139,12 +143,21 @@ class Jobs:
             return
         ended = self._manager.wait(self._waiting, timeout=_TICK)
         if ended is not None:
-            yield Ended(self._verb, self._waiting.pop(ended[0]), ended[1])
+            unit, result = self._waiting.pop(ended[0]), ended[1]
+            yield Ended(self._verb, unit, result, self._killed(unit, result))
             return
         yield Waiting(self._verb, tuple(self._waiting.values()))
         if time.monotonic() >= self._next_look:
             self._next_look = time.monotonic() + _KILL
             yield from self._overdue()
+
+    def _killed(self, unit: str, result: str) -> float | None:
+        if self._verb is Verb.STOP:
+            return forced_stops.of_stop(self._manager, unit)
+        if self._verb is Verb.RESTART and result == "done":
+            lasted = time.monotonic() - self._start
+            return forced_stops.of_restart(self._manager, unit, self._since, lasted)
+        return None
 
     def _overdue(self) -> Iterator[Event]:
         """Kill units that do not stop in time; yield an Ended for those that we do not wait for."""

@@ -7,16 +7,72 @@ program and group as active. After the last instance has stopped, wctl marks the
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from wctl.install.installed import Instance
+from wctl.operate import states
 from wctl.operate.inventory import Inventory
 from wctl.operate.jobs import Ended, Event, Said, Verb, run
-from wctl.operate.states import RUNNING_STATES, Process
+from wctl.operate.selection import Selection
+from wctl.operate.states import RUNNING_STATES, Process, State
 from wctl.systemd import unit_name
+from wctl.systemd.bus import CallError
 from wctl.systemd.manager import Manager
 
 Member = tuple[str, str]
 """The names of a program and its group: an instance belongs to the targets of both."""
+
+NOT_RUNNING = "not running"
+_NO_PROCESS = {  # the names of errors (org.freedesktop.systemd1(5)): the worker has just ended
+    "org.freedesktop.systemd1.NoSuchProcess",
+    "org.freedesktop.systemd1.NoSuchUnit",
+    "System.Error.ESRCH",
+}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """In which states an operation does something to an instance; what is wrong with the others."""
+
+    states: frozenset[State]
+    otherwise: str
+
+
+# As in supervisor.rpcinterface; but a stop, if it was interrupted, can be asked for once more.
+START = Rule(frozenset(State) - RUNNING_STATES, "already started")
+STOP = Rule(RUNNING_STATES | {State.STOPPING}, NOT_RUNNING)
+RESTART = Rule(frozenset(State), "")
+ROLLING = Rule(RUNNING_STATES, NOT_RUNNING)
+SIGNAL = Rule(frozenset({State.STARTING, State.RUNNING, State.STOPPING}), NOT_RUNNING)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What an operation does of what the user has asked for.
+
+    ``refused`` has a name and a reason for each instance that the user has named, and to which the
+    operation does nothing. Of a set, such as "all" or a group, it leaves out such instances
+    silently, as Supervisor does.
+    """
+
+    chosen: tuple[Process, ...]
+    refused: tuple[tuple[str, str], ...]
+    empty: tuple[str, ...]  # the programs that the user has named, and that are scaled to 0
+
+
+def request(manager: Manager, rule: Rule, selection: Selection) -> Request:
+    """Return what an operation with ``rule`` does to the instances of ``selection``."""
+    found = states.processes(manager, list(selection.instances))
+    named = selection.named
+    return Request(
+        tuple(process for process in found if process.state in rule.states),
+        tuple(
+            (process.name, rule.otherwise)
+            for process in found
+            if process.unit in named and process.state not in rule.states
+        ),
+        tuple(program.name for program in selection.empty if program.name in named),
+    )
 
 
 def start(
@@ -65,9 +121,12 @@ def stop(
 
 def signal(manager: Manager, process: Process, number: int) -> bool:
     """Send signal ``number`` to the worker of an instance; return False if no worker runs."""
-    if process.state not in RUNNING_STATES:
+    try:
+        manager.kill(process.unit, number)
+    except CallError as error:
+        if error.name not in _NO_PROCESS:
+            raise
         return False
-    manager.kill(process.unit, number)
     return True
 
 

@@ -9,6 +9,7 @@ should keep its name.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 GROUP = "-group"  # ends the name of a group that has the name of one of its programs
 MOST_DIGITS = 9  # of an instance's number; to Python, more than 4,300 digits are no number
@@ -66,6 +67,18 @@ def of_program(name: str) -> str:
 def typed(selector: str) -> str:
     """Return what a person typed, with the characters escaped that no unit's name holds."""
     return _TYPED.sub(_hexadecimal, selector)
+
+
+def group_typed(selector: str) -> str | None:
+    """Return NAME if ``selector`` is Supervisor's notation for a group, ``NAME:`` or ``NAME:*``."""
+    name, colon, rest = selector.partition(":")
+    return name if colon and rest in ("", "*") else None
+
+
+def groups_meant(name: str, members: Iterable[tuple[str, str]]) -> set[str]:
+    """Return the groups that ``name:`` means; ``members`` are programs with their groups."""
+    beside = f"{name}{GROUP}"
+    return {name} | {group for program, group in members if (program, group) == (name, beside)}
 
 
 def short(unit: str) -> str:

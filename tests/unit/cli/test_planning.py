@@ -51,8 +51,8 @@ def test_nothing_is_no_success(tmp_path: Path, verb: str) -> None:
         ({"a": OK + "[group:g]\nprograms=nosuch\n"}, "g", 1, ""),
         ({"a": OK, "b": "what\n"}, "ok", 0, ""),
         ({"a": OK, "b": f"what\n{B}"}, "b", 1, "b: not installed, because of the error in"),
-        ({"a": OK, "b": "what\n"}, "lost", 1, "lost: neither configured nor installed, as far as"),
-        ({"a": OK + BAD}, "lost", 1, "lost: neither configured nor installed, as far as"),
+        ({"a": OK, "b": "what\n"}, "lost", 1, "wctl: lost: neither configured nor installed, as"),
+        ({"a": OK + BAD}, "lost", 1, "wctl: lost: neither configured nor installed, as"),
     ],
 )
 def test_exit_code_is_of_what_was_asked_for(

@@ -11,6 +11,7 @@ import pytest
 from wctl.errors import Exit, WctlError
 from wctl.install.installed import Layout
 from wctl.operate.inventory import Inventory
+from wctl.operate.selection import select
 from wctl.systemd.manager import Unit
 from wctl.units.marker import MARK
 
@@ -41,8 +42,7 @@ def layout(tmp_path: Path) -> Layout:
 
 def selected(layout: Layout, *selectors: str, loaded: tuple[str, ...] = ()) -> list[str]:
     """Returns the names of the instances that the selectors name."""
-    inventory = Inventory(layout, Bus(*loaded))  # type: ignore[arg-type] # the part that is used
-    return [instance.unit[: -len(".service")] for instance in inventory.select(selectors)]
+    return [one.name for one in select(inventory(layout, *loaded), selectors).instances]
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,6 @@ def test_a_group_with_the_name_of_its_program(
         ("alpha", ["alpha@00", "alpha@01"]),
         ("alpha@01", ["alpha@01"]),
         ("alpha@01.service", ["alpha@01"]),
-        ("alpha@07", ["alpha@07"]),
         ("alpha@{00..01}", ["alpha@00", "alpha@01"]),
         ("alpha@0*", ["alpha@00", "alpha@01"]),
         ("*a@00", ["beta@00", "alpha@00"]),
@@ -110,6 +109,9 @@ def test_instances_alive_count_too(layout: Layout) -> None:
         ("alhpa", "alhpa: no such process, did you mean alpha?"),
         ("alpha@0", "alpha@0: no such process, did you mean alpha@00?"),
         ("alpha@x", "alpha@x: no such process, did you mean alpha?"),
+        ("alpha@07", "alpha@07: no such process, alpha is scaled to 2"),
+        ("alpha:alpha_07", "alpha@07: no such process, alpha is scaled to 2"),
+        ("alpha@{01..03}", "alpha@02: no such process, alpha is scaled to 2"),
         ("alpha@" + "9" * 5000, "alpha@" + "9" * 294 + "…: no such process, did you mean alpha?"),
         ("alpha@1000000000", "alpha@1000000000: no such process, did you mean alpha?"),
         (

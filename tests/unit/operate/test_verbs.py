@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from wctl.install.installed import Instance, Layout
-from wctl.operate import verbs
+from wctl.operate import jobs, states, verbs
 from wctl.operate.inventory import Inventory
 from wctl.operate.jobs import Ended, Event, Said
+from wctl.operate.selection import Choice, Selection, select
 from wctl.operate.states import Process, State
+from wctl.systemd.bus import CallError
 from wctl.systemd.manager import Unit
 from wctl.units.marker import MARK
 
@@ -25,8 +27,13 @@ class Bus:
     def __init__(self, fails: str = "", **active: str) -> None:
         self.active = {f"w@0{name[1]}.service": state for name, state in active.items()}
         self.fails = fails
+        self.result = "success"
         self.asked: list[tuple[object, ...]] = []
         self._ends: list[str] = []
+
+    def properties(self, wanted: Iterable[tuple[str, Iterable[str]]]) -> dict[str, Any]:
+        values = {"Result": self.result, "TimeoutStopUSec": 15_000_000}
+        return {unit: {name: values[name] for name in names} for unit, names in wanted}
 
     def units(self, patterns: Sequence[str]) -> list[Unit]:
         return [Unit(name, "loaded", state, "") for name, state in self.active.items()]
@@ -113,18 +120,78 @@ def test_stop_releases_the_targets_of_the_last_instance(layout: Layout) -> None:
     assert asked(bus, layout, verbs.stop, W1) == expected
 
 
-@pytest.mark.parametrize(
-    ("state", "there"),
-    [
-        (State.RUNNING, True),
-        (State.STARTING, True),
-        (State.STOPPED, False),
-        (State.FATAL, False),
-        (State.EXITED, False),
-    ],
-)
-def test_signal_goes_to_what_runs(state: State, there: bool) -> None:
-    """wctl sends no signal to an instance that is down, and tells the caller."""
+# ---- what is done of what the user asks for ------------------------------------------------------
+
+UNDONE = {
+    "start": {State.STARTING, State.RUNNING, State.BACKOFF},
+    "stop": {State.STOPPED, State.EXITED, State.FATAL, State.UNKNOWN},
+    "restart": set[State](),
+    "rolling": {State.STOPPED, State.STOPPING, State.EXITED, State.FATAL, State.UNKNOWN},
+    "signal": {State.STOPPED, State.BACKOFF, State.EXITED, State.FATAL, State.UNKNOWN},
+}
+
+
+@pytest.mark.parametrize("state", State)
+@pytest.mark.parametrize("verb", UNDONE)
+@pytest.mark.parametrize("many", [False, True], ids=["named", "of-a-set"])
+def test_what_is_done_in_which_state(
+    monkeypatch: pytest.MonkeyPatch, verb: str, state: State, many: bool
+) -> None:
+    """An instance that the user has named is refused aloud; one of "all" or a group, silently."""
+    process = Process("w", "g", W0.unit, state, "")
+    monkeypatch.setattr(states, "processes", lambda _manager, _instances: [process])
+    rule = getattr(verbs, verb.upper())
+    manager: Any = None
+    found = verbs.request(manager, rule, Selection((Choice((W0,), many),)))
+    undone = state in UNDONE[verb]
+    assert found.chosen == (() if undone else (process,))
+    word = "already started" if verb == "start" else "not running"
+    assert found.refused == ((("w@00", word),) if undone and not many else ())
+
+
+def test_a_program_that_is_scaled_to_0_is_told(layout: Layout) -> None:
+    """A user who names it hears of it; as one of a set it is left out."""
     manager: Any = Bus()
-    assert verbs.signal(manager, Process("w", "g", W0.unit, state, ""), 10) is there
-    assert manager.asked == ([("kill", W0.unit, 10)] if there else [])
+    inventory = Inventory(layout, manager)
+    requests = {
+        word: verbs.request(manager, verbs.START, select(inventory, [word]))
+        for word in ("w", "g", "g:*", "all", "w*")
+    }
+    assert all(not (found.chosen or found.refused) for found in requests.values())
+    assert [word for word, found in requests.items() if found.empty] == ["w"]
+    assert requests["w"].empty == ("w",)
+
+
+@pytest.mark.parametrize("name", ["NoSuchProcess", "NoSuchUnit"])
+def test_a_worker_that_has_just_ended_gets_no_signal(name: str) -> None:
+    """systemd says that there is no process; other refusals are errors."""
+    manager: Any = Bus()
+    process = Process("w", "g", W0.unit, State.RUNNING, "")
+    assert verbs.signal(manager, process, 10)
+    assert manager.asked == [("kill", W0.unit, 10)]
+    refuse(manager, f"org.freedesktop.systemd1.{name}")
+    assert not verbs.signal(manager, process, 10)
+    refuse(manager, "org.freedesktop.DBus.Error.AccessDenied")
+    with pytest.raises(CallError):
+        verbs.signal(manager, process, 10)
+
+
+def refuse(manager: Any, error: str) -> None:
+    def kill(_unit: str, _number: int) -> None:
+        raise CallError(error, "no")
+
+    manager.kill = kill
+
+
+# ---- stops that were not graceful ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("result", "killed"), [("success", None), ("timeout", 15.0)])
+def test_a_stop_tells_whether_systemd_had_to_kill(
+    layout: Layout, result: str, killed: float | None
+) -> None:
+    """Result=timeout after a stop: the worker has not ended within stopwaitsecs."""
+    manager: Any = Bus(_0="active")
+    manager.result = result
+    ended = list(verbs.stop(manager, Inventory(layout, manager), [W0]))[-1]
+    assert ended == Ended(jobs.Verb.STOP, W0.unit, "done", killed)

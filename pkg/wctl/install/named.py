@@ -1,0 +1,53 @@
+"""The programs and groups that a user names for an update: configured ones, and installed ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from wctl.config.blame import Blame
+from wctl.config.model import Config
+from wctl.errors import Diagnostic, Exit, Unknown, UnknownNamesError, nearest
+from wctl.install.installed import Layout, programs
+from wctl.systemd import unit_name
+from wctl.trust.text import printable
+
+
+def named(
+    words: Iterable[str],
+    config: Config,
+    blamed: Blame,
+    layout: Layout,
+    errors: Sequence[Diagnostic],
+) -> frozenset[str]:
+    """Return the names of the programs and groups that ``words`` name, also as ``NAME:*``.
+
+    ``config`` holds all programs that one of the ``errors`` concerns; ``blamed`` says which.
+
+    Raises:
+        UnknownNamesError: some words name nothing that is configured or installed.
+    """
+    members = [(program.name, program.group) for program in config.known]
+    members += [(program.name, program.group) for program in programs(layout)]
+    known = {group.name for group in config.groups}.union(*members)
+    known |= {unit_name.typed(title) for title in blamed.groups}
+    found: set[str] = set()
+    unknown: list[Unknown] = []
+    for word in words:
+        name = unit_name.typed(word)
+        group = unit_name.group_typed(name)
+        names = {name} if group is None else unit_name.groups_meant(group, members)
+        found |= names & known
+        if not word or not names & known:
+            program = name.partition("@")[0].partition(":")[0]
+            why = _doubt(blamed, errors) or nearest(program, known)
+            unknown.append(Unknown(printable(word), f"neither configured nor installed{why}"))
+    if unknown:
+        raise UnknownNamesError(unknown, exit_code=Exit.FAILURE)
+    return frozenset(found)
+
+
+def _doubt(blamed: Blame, errors: Sequence[Diagnostic]) -> str:
+    """Return the error that may be the reason why a name is in no file; "" if there is none."""
+    for error in [*blamed.files.values(), *errors]:
+        return f", as far as wctl can tell: {error.place} has an error"
+    return ""
