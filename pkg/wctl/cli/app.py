@@ -296,8 +296,8 @@ def shared(command: F) -> F:
         click.option(
             "-c", "--configuration", "files", multiple=True, metavar="FILE",
             type=click.Path(path_type=Path), expose_value=False, callback=_set_files,
-            help="Read FILE, for example a supervisord.conf, instead of /etc/wctl; act on no program"
-            " from elsewhere.",
+            help="Read FILE, for example a supervisord.conf, instead of /etc/wctl, and act on its"
+            " programs alone.",
         ),
         click.option(
             "--user", is_flag=True, expose_value=False, callback=_set("user"),
