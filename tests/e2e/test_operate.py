@@ -470,22 +470,63 @@ def test_user_who_is_in_no_database(machine: Machine) -> None:
 
 
 def test_completion_knows_verbs_programs_and_instances(machine: Machine) -> None:
-    """Shells can complete verbs, programs, and instances after an @."""
-    configure(machine, SLEEPERS)
+    """Shells complete verbs, programs, groups, instances after an @, and processes after a :."""
+    text = SLEEPERS.replace("=%(process_num)d", "=doze-%(process_num)d")
+    configure(machine, f"{text}[group:bed]\nprograms=sleeper\n")
     machine.run(["wctl", "update"])
 
     def completed(words: str) -> list[str]:
-        asked = {"_WCTL_COMPLETE": "bash_complete", "COMP_WORDS": words}
+        asked = {"_WCTL_COMPLETE": "zsh_complete", "COMP_WORDS": words}
         asked["COMP_CWORD"] = str(len(words.split(" ")) - 1)
-        lines = machine.run(["wctl"], env=asked).out.splitlines()
-        return [line.partition(",")[2] for line in lines]
+        return machine.run(["wctl"], env=asked).out.splitlines()[1::3]
 
     assert completed("wctl sta") == ["start", "status"]
-    assert completed("wctl stop s") == ["sleeper"]
+    assert completed("wctl stop ") == ["sleeper", "bed", "all"]
     assert completed("wctl tail sleeper@") == ["sleeper@00", "sleeper@01"]
+    assert completed("wctl pid bed:") == ["bed:*", "bed:doze-0", "bed:doze-1"]
     assert "--rolling" in completed("wctl restart --r")
     for shell in ("bash", "zsh", "fish"):
         assert "_WCTL_COMPLETE" in machine.run(["wctl", "completion", shell]).out
+
+
+# Types lines into an interactive bash, each with a tab at its end, and prints the words of each
+# command that results.
+TYPIST = r"""
+import os, pty, select, sys
+pid, bash = pty.fork()
+if pid == 0:
+    os.environ.update(PS1="> ", TERM="dumb")
+    os.execvp("bash", ["bash", "--norc", "-i"])
+def after(line, mark):
+    os.write(bash, line.encode())
+    seen = b""
+    while mark not in seen:
+        assert select.select([bash], [], [], 60)[0], seen
+        seen += os.read(bash, 4096)
+    return seen.decode().split("\r\n")
+after("wctl() { printf '<%s>' $# \"$@\"; echo; }\n", b"> ")
+after(". /usr/share/bash-completion/completions/wctl\n", b"> ")
+for line in sys.argv[1:]:
+    print(*(shown for shown in after(f"{line}\t\n", b">\r\n> ") if shown.startswith("<")))
+"""
+
+
+def test_bash_completes_names_with_at_signs_and_colons(machine: Machine) -> None:
+    """bash takes both for the ends of words; wctl goes by the whole line."""
+    configure(
+        machine,
+        "[program:wörk]\ncommand=sleep 1000\nstartsecs=0\nprocess_name=tür\n"
+        "[group:bed]\nprograms=wörk\n",
+    )
+    machine.run(["wctl", "update"])
+    lines = {
+        "wctl status w": "<2><status><wörk>",
+        "wctl status wörk@": "<2><status><wörk@00>",
+        "wctl pid all bed:t": "<3><pid><all><bed:tür>",
+        "wctl restart --rol": "<2><restart><--rolling>",
+    }
+    shown = machine.run(["python3", "-c", TYPIST, *lines], env={"LC_ALL": "C.UTF-8"}).out
+    assert shown.splitlines() == [*lines.values()]
 
 
 def test_explain_goes_by_the_loaded_unit(machine: Machine) -> None:

@@ -50,6 +50,10 @@ def invoke(arguments: list[str]) -> int:
     from wctl.cli.output import echo
     from wctl.errors import ConfigError, Exit, NothingYetError, UnknownNamesError, WctlError
 
+    if "_WCTL_COMPLETE" in os.environ:
+        from wctl.cli.completion import register
+
+        register()
     session = Session()  # the options that stand before or after the verb fill it
     try:
         result = wctl.main(arguments, prog_name="wctl", standalone_mode=False, obj=session)

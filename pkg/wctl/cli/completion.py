@@ -5,6 +5,8 @@ All names come from files on the machine: a completion must not wait for D-Bus.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import click
@@ -18,6 +20,22 @@ if TYPE_CHECKING:
 _SHELLS = ("bash", "zsh", "fish")
 _VARIABLE = "_WCTL_COMPLETE"  # click derives this name from the command wctl
 
+_BASH = """\
+%(complete_func)s() {
+    local IFS=$'\\n' completion type value
+    for completion in $(env COMP_LINE="$COMP_LINE" COMP_POINT="$COMP_POINT" \\
+            %(complete_var)s=bash_complete "$1"); do
+        IFS=',' read -r type value <<<"$completion"
+        case $type in
+            dir) COMPREPLY=(); compopt -o dirnames ;;
+            file) COMPREPLY=(); compopt -o default ;;
+            plain) COMPREPLY+=("$value") ;;
+        esac
+    done
+}
+complete -o nosort -F %(complete_func)s %(prog_name)s
+"""
+
 
 @click.command()
 @click.argument("shell", type=click.Choice(_SHELLS))
@@ -29,35 +47,72 @@ def completion(context: click.Context, shell: str) -> None:
     """
     from click.shell_completion import get_completion_class  # lazy: every verb imports this module
 
+    register()
     root = context.find_root().command
     made = get_completion_class(shell)
     assert made is not None
     echo(made(root, {}, "wctl", _VARIABLE).source())
 
 
+def register() -> None:
+    """Teach click that bash takes @ and : as the ends of words, while our names have both.
+
+    bash splits COMP_WORDS there, and replaces only what follows (readline(3), completer word break
+    characters). We go by the whole line, and return what is to follow.
+    """
+    from click.shell_completion import BashComplete, CompletionItem, add_completion_class
+
+    class Bash(BashComplete):
+        source_template = _BASH
+
+        def get_completion_args(self) -> tuple[list[str], str]:
+            typed = os.environ["COMP_LINE"][: int(os.environ["COMP_POINT"])]
+            os.environ.update(COMP_WORDS=typed, COMP_CWORD=str(len(typed)))  # beyond all words
+            words, _ = super().get_completion_args()
+            incomplete = words.pop() if words and not typed[-1:].isspace() else ""
+            self._there = max(incomplete.rfind("@"), incomplete.rfind(":") + 1, 0)
+            return words, incomplete
+
+        def format_completion(self, item: CompletionItem) -> str:
+            return f"{item.type},{item.value[self._there :]}"
+
+    add_completion_class(Bash)
+
+
 def complete_programs(
     context: click.Context, _parameter: click.Parameter, incomplete: str
 ) -> list[str]:
     """Complete the name of an installed program."""
-    return [program.name for program in _installed(context) if program.name.startswith(incomplete)]
+    return _those([program.shown for program in _installed(context)], incomplete)
 
 
 def complete_names(
     context: click.Context, _parameter: click.Parameter, incomplete: str
 ) -> list[str]:
-    """Complete the name of a program or, after the user has typed an @, of an instance."""
-    from wctl.systemd import unit_name
+    """Complete the name of a program or a group; after an @, of an instance; after a :, a process.
 
+    A process has Supervisor's name, GROUP:PROCESS.
+    """
     programs = _installed(context)
-    if "@" not in incomplete:
-        names = [program.name for program in programs] + ["all"]
+    members = [
+        (program, number)
+        for program in programs
+        for number in program.enabled or program.configured
+    ]
+    if "@" in incomplete:
+        return _those([program.member(number).shown for program, number in members], incomplete)
+    if ":" in incomplete:
+        names = [f"{program.group_title}:*" for program in programs]
+        names += [f"{one.group_title}:{one.process_name(number)}" for one, number in members]
     else:
-        names = [
-            unit_name.short(program.instance(number))
-            for program in programs
-            for number in program.enabled or program.configured
-        ]
-    return [name for name in names if name.startswith(incomplete)]
+        names = [program.shown for program in programs]
+        names += [program.group_title for program in programs if program.group != program.name]
+        names += ["all"]
+    return _those(names, incomplete)
+
+
+def _those(names: Iterable[str], incomplete: str) -> list[str]:
+    return [name for name in dict.fromkeys(names) if name.startswith(incomplete)]
 
 
 def _installed(context: click.Context) -> tuple[Installed, ...]:

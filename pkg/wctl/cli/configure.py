@@ -21,6 +21,7 @@ from wctl.install.files import write_file
 from wctl.operate import apply, jobs
 from wctl.operate.inventory import Inventory
 from wctl.operate.lock import exclusive
+from wctl.systemd import unit_name
 from wctl.units.render import File
 from wctl.units.render import render as render_files
 
@@ -148,7 +149,7 @@ def reread(session: Session) -> int:
         **{program.name: "disappeared" for program in plan.removed},
     }
     for name in sorted(words):
-        echo(f"{name}: {words[name]}")
+        echo(f"{unit_name.shown(name)}: {words[name]}")
     if found.complete and not words:
         echo("No config updates to processes")
     return Exit.OK if found.complete else Exit.FAILURE
@@ -272,7 +273,7 @@ def _warn(session: Session, plan: changes.Plan) -> None:
             echo(diagnostic, err=True)
     for program in plan.kept:
         why = f"it comes from {program.source}, which was not read"
-        echo(f"{program.name}: kept; {why} (remove it with 'wctl remove')", err=True)
+        echo(f"{program.shown}: kept; {why} (remove it with 'wctl remove')", err=True)
 
 
 @click.command()
@@ -295,14 +296,14 @@ def remove(session: Session, programs: tuple[str, ...]) -> int:
         for program in chosen:
             if program in session.inventory.dormant:
                 why = "nothing to remove: its units are a package's, and nobody uses them"
-                raise WctlError(f"{program.name}: {why}")
+                raise WctlError(f"{program.shown}: {why}")
         still = [
             program
             for program in chosen
             if any(not unit.down for unit in jobs.units_of(session.manager, program.name))
         ]
         for program in still:
-            echo(f"{program.name}: ERROR (process/group still running)")
+            echo(f"{program.shown}: ERROR (process/group still running)")
         gone = [program for program in chosen if program not in still]
         plan = changes.removal(gone, session.layout)
         whole = session.whole_inventory
@@ -318,7 +319,7 @@ def _refuse_to_remove(session: Session, plan: changes.Plan, *, asked: bool) -> N
     """
     why = session.config.lacks or _emptied(session, plan)
     if plan.removed and why and not asked:
-        names = ", ".join(program.name for program in plan.removed)
+        names = ", ".join(program.shown for program in plan.removed)
         raise WctlError(why, hint=f"to remove {names}, use --prune, or name the programs")
 
 
@@ -340,4 +341,4 @@ def _show_actions(plan: changes.Plan) -> None:
         (plan.rescaled, "would get a different number of processes"),
     ):
         for program in programs:
-            echo(f"{program.name}: {action}")
+            echo(f"{unit_name.shown(program.name)}: {action}")

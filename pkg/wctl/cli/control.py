@@ -50,15 +50,15 @@ def scale(session: Session, words: tuple[str, ...], no_wait: bool) -> int:
             program,
             count,
             wait=not no_wait,
-            waiting=partial(echo, f"{program.name}: waiting for another wctl"),
+            waiting=partial(echo, f"{program.shown}: waiting for another wctl"),
         )
         bad = progress.show(events)
         failed += bad
         if bad:
             running = sum(unit.up for unit in jobs.units_of(session.manager, program.name))
-            echo(f"{program.name}: enabled {count}, but {running} run{_at_boot(program)}")
+            echo(f"{program.shown}: enabled {count}, but {running} run{_at_boot(program)}")
         elif not session.quiet:
-            echo(f"{program.name}: scaled to {count}{_at_boot(program)}")
+            echo(f"{program.shown}: scaled to {count}{_at_boot(program)}")
     return Exit.FAILURE if failed else Exit.OK
 
 
@@ -187,9 +187,9 @@ def signal(session: Session, signal_name: str, names: tuple[str, ...]) -> int:
     code = Exit.NOT_STARTED if asked.refused or asked.empty else Exit.OK
     for process in asked.chosen:
         if verbs.signal(session.manager, process, number):
-            echo(f"{process.name}: signalled")
+            echo(f"{process.shown}: signalled")
         else:
-            _refuse(process.name, verbs.NOT_RUNNING)
+            _refuse(process.shown, verbs.NOT_RUNNING)
             code = Exit.NOT_STARTED
     return code
 

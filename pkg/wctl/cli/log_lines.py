@@ -130,7 +130,7 @@ def _texts(line: Line) -> list[bytes]:
 
 
 def _instance(line: Line) -> str:
-    return unit_name.short(line.unit)
+    return unit_name.shown(unit_name.short(line.unit))
 
 
 def _json(line: Line) -> bytes:

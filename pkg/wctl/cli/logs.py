@@ -108,7 +108,7 @@ def _named(places: Iterable[Logs], stream: str | None) -> list[tuple[str, LogFil
     """
     found: dict[Path, tuple[str, LogFile]] = {}
     for place in places:
-        name = unit_name.short(place.unit)
+        name = unit_name.shown(unit_name.short(place.unit))
         for file in place.present(stream):
             who = name if file.stream == "stdout" else f"{name} {file.stream}"
             found.setdefault(file.path, (who, file))
@@ -141,7 +141,7 @@ def _point_to_files(places: Iterable[Logs]) -> None:
     for place in places:
         for file in place.present():
             if file.spare and file.has_lines():
-                name = unit_name.short(place.unit)
+                name = unit_name.shown(unit_name.short(place.unit))
                 echo(
                     f"{name}: while journald was away, the wrapper wrote lines to {file.path}",
                     err=True,
@@ -294,7 +294,7 @@ def clear(session: Session, names: tuple[str, ...]) -> int:
     units = _units(session, names)
     code = Exit.OK
     for place in log_files.of_units(session.manager, units):
-        name = unit_name.short(place.unit)
+        name = unit_name.shown(unit_name.short(place.unit))
         try:
             present = place.present()
             for log in present:

@@ -84,7 +84,7 @@ def planned(
     for program in plan.spared:
         place = _in_doubt(program, blamed).place
         lines.append(
-            f"{program.name}: left as it is, although it seems to be no longer configured, because"
+            f"{program.shown}: left as it is, although it seems to be no longer configured, because"
             f" of the error in {place}"
         )
     unclear = _unclear(names, blamed) if names else bool(errors)

@@ -48,7 +48,7 @@ class Progress:
                 if isinstance(event, Begun):
                     self._begin(event)
                 elif isinstance(event, Said):
-                    self._line(f"{event.name}: {event.what}")
+                    self._line(f"{unit_name.shown(event.name)}: {event.what}")
                 elif isinstance(event, Ended):
                     self._left.discard(event.unit)
                     if event.ok:
@@ -68,7 +68,7 @@ class Progress:
         self._left = set(event.units)
 
     def _end(self, event: Ended) -> None:
-        line = f"{unit_name.short(event.unit)}: {_DONE[event.verb]}"
+        line = f"{_name(event.unit)}: {_DONE[event.verb]}"
         if event.killed is None:
             self._line(line)
         else:  # its work is lost, which also -q tells
@@ -76,7 +76,7 @@ class Progress:
 
     def _fail(self, event: Ended) -> None:
         reason = _FAILED.get(event.result, event.result)
-        echo(f"{unit_name.short(event.unit)}: ERROR ({reason})")
+        echo(f"{_name(event.unit)}: ERROR ({reason})")
         if event.result != "failed":
             return
         try:
@@ -118,7 +118,7 @@ class Progress:
         filled = _BAR * done // self._all
         bar = "█" * filled + "░" * (_BAR - filled)
         seconds = time.monotonic() - self._begun
-        waits = ", ".join(sorted(map(unit_name.short, self._left)))
+        waits = ", ".join(sorted(map(_name, self._left)))
         text = f"{bar} {done}/{self._all} {seconds:3.0f} s, {_DOING[event.verb]} {waits}"
         width = shutil.get_terminal_size().columns - 1
         draw(text if len(text) <= width else text[: width - 1] + "…")
@@ -126,3 +126,7 @@ class Progress:
     def _clear(self) -> None:
         if self._terminal:
             draw("")
+
+
+def _name(unit: str) -> str:
+    return unit_name.shown(unit_name.short(unit))

@@ -125,7 +125,8 @@ def _details(session: Session, processes: Sequence[Process], last_exits: LastExi
 
 def _record(process: Process, more: _More) -> dict[str, object]:
     record: dict[str, object] = {
-        "name": process.name,
+        "name": process.shown,
+        "unit": process.unit if "@" in process.unit else None,
         "program": process.program,
         "group": process.group,
         "state": process.state.value,
@@ -144,13 +145,13 @@ def _record(process: Process, more: _More) -> dict[str, object]:
 
 def _lines(processes: Sequence[Process], more: _More) -> list[str]:
     """Return a line per process, as supervisorctl prints it; terminals get a header and colours."""
-    width = max([_NAME_WIDTH, *(len(process.name) for process in processes)]) + 3
+    width = max([_NAME_WIDTH, *(len(process.shown) for process in processes)]) + 3
     lines = []
     if is_terminal() and processes:
         lines.append(click.style(f"{'NAME':<{width}}{'STATE':<10}DESCRIPTION", dim=True))
     for process in processes:
         word = click.style(f"{process.state:<10}", fg=_COLOURS.get(process.state))
-        lines.append(f"{process.name:<{width}}{word}{process.description}".rstrip())
+        lines.append(f"{process.shown:<{width}}{word}{process.description}".rstrip())
         if process.name in more:
             lines.append(" " * 4 + _long(*more[process.name]))
     return lines
@@ -209,7 +210,7 @@ def explain(session: Session, program: str | None) -> None:
     unit = installed.instance(installed.numprocs_start)
     sentences = explanation.explain(session.manager, unit)
     width = max(len(sentence.when) for sentence in sentences) + 2
-    echo(f"{installed.name}, from {installed.source}:")
+    echo(f"{installed.shown}, from {installed.source}:")
     for sentence in sentences:
         echo(f"  {sentence.when:<{width}}{sentence.then}")
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from wctl.systemd import unit_name
 from wctl.trust import accounts
 from wctl.units.host import Host
-from wctl.units.marker import directives, own_text
+from wctl.units.marker import default_process_name, directives, own_text
 
 if TYPE_CHECKING:
     from wctl.config.model import Config
@@ -84,6 +84,13 @@ class Installed:
     enabled: tuple[int, ...]  # the numbers of the instances that its target pulls in
     shipped: bool = False  # a package's units, and no configuration of this machine has others
     at_boot: bool = False  # its target is enabled
+    process: str = ""  # Supervisor's name of a process, as a format for process_num
+    group_title: str = ""  # the group's name in the configuration
+
+    @property
+    def shown(self) -> str:
+        """The name as people read and type it."""
+        return unit_name.shown(self.name)
 
     @property
     def configured(self) -> range:
@@ -106,6 +113,16 @@ class Installed:
     def member(self, number: int) -> Instance:
         """Return instance ``number``, whether it exists or not."""
         return Instance(self.name, self.group, self.instance(number))
+
+    def process_name(self, number: int) -> str:
+        """Return Supervisor's name for the process of instance ``number``.
+
+        Where the name has no number, it is that of the first instance: a program that is configured
+        as one process may be scaled.
+        """
+        name = self.process % {"process_num": number}
+        fixed = name == self.process % {"process_num": number + 1}
+        return f"{name}_{number:02d}" if fixed and number != self.numprocs_start else name
 
     def number(self, unit: str) -> int | None:
         """Return the number of the instance ``unit``; None if this program has no such instance."""
@@ -199,18 +216,32 @@ def _templates(directory: Path) -> Iterator[Path]:
 def _read(name: str, file: Path, text: str, layout: Layout) -> Installed:
     keys = dict(directives(text, "Unit"))
     boot = layout.units / f"{Host(user=layout.user).boot_target}.wants"
+    group, numprocs = keys.get("X-Wctl-Group", name), _number(keys.get("X-Wctl-Numprocs"), 1)
     return Installed(
         name=name,
         file=file,
         source=keys.get("X-Wctl-Source", "?"),
-        group=keys.get("X-Wctl-Group", name),
-        numprocs=_number(keys.get("X-Wctl-Numprocs"), 1),
+        group=group,
+        numprocs=numprocs,
         numprocs_start=_number(keys.get("X-Wctl-Numprocs-Start"), 0),
         autostart=_autostart(file.with_name(f"{name}.target")),
         enabled=enabled_numbers(layout, name),
         shipped=file.parent != layout.units,
         at_boot=(boot / f"{name}.target").is_symlink(),
+        process=_process(keys.get("X-Wctl-Process"), name, numprocs),
+        group_title=unit_name.unquoted(keys.get("X-Wctl-Group-Title", group)),
     )
+
+
+def _process(word: str | None, name: str, numprocs: int) -> str:
+    """Return the format of a program's process names; its default, if the unit has another word."""
+    text = unit_name.unquoted(word or "")
+    try:
+        if text % {"process_num": 0}:
+            return text
+    except (ValueError, TypeError, KeyError):
+        pass
+    return default_process_name(unit_name.unquoted(name), numprocs)
 
 
 def _autostart(target: Path) -> bool:
@@ -261,5 +292,10 @@ class Instance:
 
     @property
     def name(self) -> str:
-        """The name of the instance as users type it: messenger-worker@00."""
+        """The name of the unit without its suffix: messenger-worker@00."""
         return unit_name.short(self.unit)
+
+    @property
+    def shown(self) -> str:
+        """The name of the instance as people read and type it."""
+        return unit_name.shown(self.name)

@@ -104,7 +104,7 @@ class Inventory:
                 return candidates[0]
             if not candidates:
                 raise NothingYetError("no program is installed", exit_code=Exit.UNKNOWN)
-            names = ", ".join(program.name for program in candidates)
+            names = ", ".join(program.shown for program in candidates)
             raise WctlError(f"name one of the programs: {names}", exit_code=Exit.USAGE)
         unit = unit_name.typed(name)
         program = next((one for one in (*self.programs, *self.dormant) if one.name == unit), None)
@@ -158,7 +158,7 @@ class Inventory:
         return [program for program in self.programs if program.group in groups]
 
     def _no_program(self, name: str) -> UnknownNamesError:
-        members = [program.name for program in self._members(unit_name.typed(name))]
+        members = [program.shown for program in self._members(unit_name.typed(name))]
         if not members:
             return self.no_such(name)
         why = f"this is a group; name its programs instead: {', '.join(members)}"
@@ -167,9 +167,10 @@ class Inventory:
     def no_such(self, selector: str) -> UnknownNamesError:
         """Return the error that ``selector`` names nothing; it has the nearest name."""
         name = unit_name.typed(unit_name.short(selector)).partition("@")[0].partition(":")[0]
-        shown = printable(selector)
+        shown = printable(unit_name.shown(selector))
         if name in self._not_ours:
             return UnknownNamesError([Unknown(shown, self._not_ours[name])])
-        groups = {program.group for program in self.programs}
-        near = nearest(name, [*self._by_name.keys() - self._not_ours.keys(), *groups])
+        known = self._by_name.keys() - self._not_ours.keys()
+        known |= {program.group for program in self.programs}
+        near = nearest(unit_name.shown(name), map(unit_name.shown, sorted(known)))
         return UnknownNamesError([Unknown(shown, f"no such process{near}")], nothing=self.is_empty)

@@ -148,13 +148,19 @@ class _Look:
             if which.isdecimal():
                 return [self._one(program, which)]
             return [
-                instance
-                for instance in self._inventory.instances(program)
-                if fnmatch.fnmatchcase(instance.name[len(program.name) + 1 :], which)
+                program.member(number)
+                for number in self._inventory.numbers(program)
+                if fnmatch.fnmatchcase(f"{number:02d}", which)
             ]
-        # Supervisor's name for a process: group:program_01, or group:program alone.
-        if which == program.name:
-            return self._inventory.instances(program)
+        # Supervisor's name for a process: group:program_01, or whatever process_name says.
+        numbers = self._inventory.numbers(program)
+        named = [
+            program.member(number)
+            for number in numbers
+            if fnmatch.fnmatchcase(unit_name.typed(program.process_name(number)), which)
+        ]
+        if named or which == program.name:
+            return named or self._inventory.instances(program)
         match = re.fullmatch(
             rf"{re.escape(program.name)}[_:-]?(\d{{1,{unit_name.MOST_DIGITS}}})", which, re.ASCII
         )
@@ -167,14 +173,15 @@ class _Look:
         number = int(digits)
         instance = program.member(number)
         if instance.name != typed:
-            raise _unknown(typed, f"no such process, did you mean {instance.name}?")
+            why = f"no such process, did you mean {instance.shown}?"
+            raise _unknown(unit_name.shown(typed), why)
         numbers = self._inventory.numbers(program)
         if number in numbers or self._beyond:
             return instance
         enough = number - program.numprocs_start + 1
-        remedy = ("scale", program.name, str(enough)) if enough > 0 else ()
-        scaled = f"no such process, {program.name} is scaled to {len(numbers)}"
-        raise _unknown(instance.name, scaled, remedy)
+        remedy = ("scale", program.shown, str(enough)) if enough > 0 else ()
+        scaled = f"no such process, {program.shown} is scaled to {len(numbers)}"
+        raise _unknown(instance.shown, scaled, remedy)
 
 
 def _unknown(name: str, why: str, remedy: tuple[str, ...] = ()) -> UnknownNamesError:

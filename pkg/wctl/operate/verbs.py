@@ -67,11 +67,11 @@ def request(manager: Manager, rule: Rule, selection: Selection) -> Request:
     return Request(
         tuple(process for process in found if process.state in rule.states),
         tuple(
-            (process.name, rule.otherwise)
+            (process.shown, rule.otherwise)
             for process in found
             if process.unit in named and process.state not in rule.states
         ),
-        tuple(program.name for program in selection.empty if program.name in named),
+        tuple(program.shown for program in selection.empty if program.name in named),
     )
 
 
@@ -104,7 +104,7 @@ def rolling(
         if failed:
             left = units[first + batch :]
             if left:
-                names = ", ".join(map(unit_name.short, left))
+                names = ", ".join(unit_name.shown(unit_name.short(unit)) for unit in left)
                 yield Said(
                     "rolling restart", f"stopped at the first failure; not restarted: {names}"
                 )

@@ -24,6 +24,8 @@ _UNIT = re.compile(
     r"[A-Za-z0-9:_.@\\-]+\.(service|socket|device|mount|automount|swap|target|path|timer|slice|scope)",
     re.ASCII,
 )
+_UNQUOTED = re.compile(r"[^A-Za-z0-9_.%()-]", re.ASCII)
+_HEXADECIMAL = re.compile(rb"\\x([0-9a-f]{2})")
 _FORBIDDEN = re.compile(r"[\s:/\x00-\x1f\x7f]")
 
 
@@ -84,6 +86,31 @@ def groups_meant(name: str, members: Iterable[tuple[str, str]]) -> set[str]:
 def short(unit: str) -> str:
     """Return the name of a service without its suffix, as people type it: messenger-worker@00."""
     return unit.removesuffix(".service")
+
+
+def shown(name: str) -> str:
+    """Return a name of units as people read, and may type, it: ``w\\xc3\\xb6rker@00`` as wörker@00.
+
+    A name with other escapes than typed() makes stays as it is.
+    """
+    if "\\x" not in name:
+        return name
+    text = unquoted(name)
+    return text if text.isprintable() and typed(text) == name else name
+
+
+def quoted(text: str) -> str:
+    """Return ``text`` as one word in ASCII, for the value of a key; ``%(x)02d`` stays readable."""
+    return _UNQUOTED.sub(_hexadecimal, text)
+
+
+def unquoted(word: str) -> str:
+    """Return the text of quoted(), or of escape(); a word that is not theirs stays as it is."""
+    data = _HEXADECIMAL.sub(lambda match: bytes([int(match[1], 16)]), word.encode())
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return word
 
 
 def directory(name: str) -> str:

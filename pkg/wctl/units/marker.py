@@ -26,6 +26,12 @@ def name_source(unit: Section, source: str) -> None:
     unit.raw("X-Wctl-Source", absolute(source))
 
 
+def default_process_name(title: str, numprocs: int) -> str:
+    """Return the process_name of a program that has none, as a format for process_num."""
+    name = title.replace("%", "%%")
+    return f"{name}_%(process_num)02d" if numprocs > 1 else name
+
+
 def header(source: str, name: str) -> tuple[str, ...]:
     """Return the first lines of the file ``name``, made from the configuration ``source``."""
     source = absolute(source)

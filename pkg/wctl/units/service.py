@@ -9,9 +9,9 @@ from wctl.config.model import Program, log_file
 from wctl.systemd import unit_name
 from wctl.systemd.unit_file import SINCE, Raw, Section, Unit, Word, fits
 from wctl.units import environment, hardening, limits
-from wctl.units.exec_start import INSTANCE, Arguments
+from wctl.units.exec_start import INSTANCE, Arguments, for_wrapper
 from wctl.units.host import Host
-from wctl.units.marker import DOCUMENTATION, name_source, new_unit
+from wctl.units.marker import DOCUMENTATION, default_process_name, name_source, new_unit
 from wctl.wrapper.command_line import START_GRACE
 from wctl.wrapper.exits import GIVE_UP_SIGNAL
 
@@ -99,6 +99,11 @@ class Service:
         unit.set("X-Wctl-Group", program.group)
         unit.set("X-Wctl-Numprocs", str(program.numprocs))
         unit.set("X-Wctl-Numprocs-Start", str(program.numprocs_start))
+        if unit_name.escape(program.group_title) != program.group:
+            unit.raw("X-Wctl-Group-Title", unit_name.quoted(program.group_title))
+        process = for_wrapper(program.process_name)
+        if process != default_process_name(program.title, program.numprocs):
+            unit.raw("X-Wctl-Process", unit_name.quoted(process))
 
     def _unit_of(self, name: str) -> str:
         return f"{self._names[name]}.target" if name in self._names else name

@@ -90,6 +90,31 @@ def test_selector(layout: Layout, selector: str, expected: list[str]) -> None:
     assert selected(layout, selector) == expected
 
 
+@pytest.mark.parametrize(
+    ("template", "processes"),
+    [
+        (None, ["alpha_00", "alpha_01"]),
+        ("worker-%(process_num)d", ["worker-0", "worker-1"]),
+        ("t\\xc3\\xbcr%%_%(process_num)03x", ["tür%_000", "tür%_001"]),
+        ("one", ["one", "one_01"]),  # configured as one process, and scaled
+        ("%(other)s", ["alpha_00", "alpha_01"]),  # nothing that wctl has written
+    ],
+)
+def test_processes_by_their_names_in_supervisor(
+    layout: Layout, template: str | None, processes: list[str]
+) -> None:
+    """group:process names an instance, whatever process_name says."""
+    if template is not None:
+        unit = layout.units / "alpha@.service"
+        unit.write_text(f"{unit.read_text()}X-Wctl-Process={template}\n")
+    found = inventory(layout)
+    alpha = found.program("alpha")
+    assert [alpha.process_name(number) for number in (0, 1)] == processes
+    assert [selected(layout, f"g:{name}") for name in processes] == [["alpha@00"], ["alpha@01"]]
+    with pytest.raises(WctlError, match="no such process"):
+        selected(layout, "g:nosuch")
+
+
 def test_without_a_selector_everything_is_meant(layout: Layout) -> None:
     """Without a selector, wctl means all instances, sorted by group and then by name."""
     assert selected(layout) == ["beta@00", "alpha@00", "alpha@01"]
