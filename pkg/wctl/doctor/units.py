@@ -8,6 +8,7 @@ from pathlib import Path
 
 import wctl
 from wctl.check import machine
+from wctl.config.blame import PROGRAMS
 from wctl.config.model import Config, Program
 from wctl.doctor.codes import FROM_CHECK
 from wctl.doctor.finding import Commands, Finding, few
@@ -32,11 +33,21 @@ def configuration(found: Iterable[Diagnostic], commands: Commands) -> Iterator[F
         if diagnostic.error or diagnostic.code in FROM_CHECK:
             yield Finding(
                 diagnostic.code,
-                diagnostic.section.partition(":")[2],
+                _subject(diagnostic.section),
                 f"{diagnostic.key}: {diagnostic.problem}" if diagnostic.key else diagnostic.problem,
                 (str(diagnostic.place),),
                 commands.edit(diagnostic.place),
             )
+
+
+def _subject(section: str) -> str:
+    """Return the name of a section's program or group, as in the names of units."""
+    kind, _, title = section.partition(":")
+    escape = unit_name.of_program if kind.strip() in PROGRAMS else unit_name.escape
+    try:
+        return escape(title.strip())
+    except ValueError:
+        return title.strip()
 
 
 def units(config: Config, host: Host, layout: Layout, commands: Commands) -> Iterator[Finding]:

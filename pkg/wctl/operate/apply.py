@@ -156,7 +156,8 @@ def _groups_at_boot(layout: Layout, plan: Plan, left: Intent) -> dict[str, bool]
     update that was killed, and has ``left`` work, may have written which program left a group.
     """
     installed = programs(layout)
-    concerned = {program.group for program in (*plan.touched, *plan.removed)}
+    concerned = {program.group for program in plan.touched}
+    concerned |= {program.group for program in plan.removed}
     concerned |= {file.subject for file in plan.writes if file.path.suffix == ".target"}
     groups = concerned.union(program.group for program in installed)
     starting = {program.group for program in installed if program.autostart}
