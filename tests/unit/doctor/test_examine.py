@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from wctl.config import load
-from wctl.doctor import examine, history, lost_output, overrides
+from wctl.doctor import examine, history, lost_output, overrides, units
 from wctl.doctor.examine import Examination, Timeouts
 from wctl.doctor.finding import Commands, Finding
 from wctl.doctor.runner import Identity
@@ -189,7 +189,7 @@ def test_findings_of_check_about_the_chosen_ones(
     for name in ("_of_boot", "_beside"):
         monkeypatch.setattr(Examination, name, nothing)
     for name in ("units", "loaded"):
-        monkeypatch.setattr(examine.units, name, nothing)
+        monkeypatch.setattr(units, name, nothing)
     for name in ("of_journald", "of_journal"):
         monkeypatch.setattr(lost_output, name, nothing)
     monkeypatch.setattr(history, "read", nothing)
