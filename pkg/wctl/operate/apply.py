@@ -160,12 +160,13 @@ def _groups_at_boot(layout: Layout, plan: Plan, left: Intent) -> dict[str, bool]
     concerned |= {program.group for program in plan.removed}
     concerned |= {file.subject for file in plan.writes if file.path.suffix == ".target"}
     groups = concerned.union(program.group for program in installed)
+    places = (layout.units, *layout.vendor)
     starting = {program.group for program in installed if program.autostart}
     return {
         name: name in starting
         for name in sorted(groups.difference(program.name for program in installed))
         if name in concerned or (left and name not in starting)
-        if any((where / f"{name}.target").exists() for where in (layout.units, *layout.vendor))
+        if any(own_text(place / f"{name}.target") for place in places)
     }
 
 
