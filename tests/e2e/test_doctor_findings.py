@@ -66,6 +66,13 @@ def test_names_what_it_is_asked_about(machine: Machine, worker: str) -> None:
     wrong = machine.run(["wctl", "doctor", "messenger-wroker"], check=False)
     assert (wrong.code, wrong.out) == (4, "")
     assert "did you mean messenger-worker?" in wrong.err
+    group = "[program:app+x]\ncommand=/nosuch/app\n[program:b]\ncommand=sleep 1000\n"
+    configure(machine, f"{group}[group:g]\nprograms=b\n")
+    machine.run(["wctl", "update", "--no-wait"], check=False)
+    assert "command-not-found" in codes(machine, "app+x")[r"app\x2bx"]
+    machine.run(["wctl", "stop", "g:*"])
+    for name in ("g", "g:*", "b", "b@00"):
+        assert codes(machine, name) == {"b": {"stopped"}}
 
 
 # ---- workers -----------------------------------------------------------------------------------
@@ -430,6 +437,20 @@ def test_message_stuck_by_a_crash(machine: Machine, worker: str) -> None:
     paste(machine, finding)
     assert examine(machine, wait=10) == []
     wait_for(lambda: not console(machine, "messenger:stats").count(" 1 "), 10, "it to be done")
+
+
+@pytest.mark.usefixtures("example")
+def test_busy_worker_whose_queue_has_another_name(machine: Machine) -> None:
+    """doctor sees in the table that a worker handles a message, whatever the queue is called."""
+    other = "doctrine://default?queue_name=default"
+    text = machine.read(EXAMPLE).replace("autostart = false", "autostart = true")
+    machine.write(EXAMPLE, f'{text}\nenvironment = MESSENGER_TRANSPORT_DSN="{other}"\n')
+    machine.run(["wctl", "update"])
+    console(machine, "app:dispatch slow=15000", MESSENGER_TRANSPORT_DSN=other)
+    taken = f"SELECT COUNT(*) AS taken FROM {TABLE} WHERE delivered_at IS NOT NULL"
+    wait_for(lambda: re.search(r"^ *1 *$", sql(machine, taken), re.MULTILINE), 10, "it to be taken")
+    console(machine, "app:dispatch ok:3", MESSENGER_TRANSPORT_DSN=other)
+    assert examine(machine) == []
 
 
 def test_running_but_the_queue_stands(machine: Machine, worker: str) -> None:

@@ -162,18 +162,29 @@ def test_scale_shows_why_an_instance_does_not_start(machine: Machine) -> None:
     assert states(machine)["picky@00"] == "RUNNING"
 
 
-def test_scale_survives_a_reboot(new_machine: Callable[[str], Machine], deb: Path) -> None:
-    """After a reboot exactly the scaled instances run."""
+def test_what_runs_after_a_reboot(new_machine: Callable[[str], Machine], deb: Path) -> None:
+    """After a reboot the scaled instances run, and the programs of groups with autostart alone."""
     machine = new_machine("reboot")
     provision.install_wctl(machine, deb)
-    configure(machine, "[program:sleeper]\ncommand=sleep 1000\n")
-    machine.run(["wctl", "update"])
-    machine.run(["wctl", "scale", "3"])
-    machine.reboot()
-    names = [f"sleeper@{number:02d}" for number in range(3)]
-    wait_for(
-        lambda: states(machine) == dict.fromkeys(names, "RUNNING"), 15, "all three to run again"
+    by_hand = "[program:{0}]\ncommand=sleep 1000\nautostart=false\n".format
+    configure(
+        machine,
+        "[program:sleeper]\ncommand=sleep 1000\n"
+        "[program:boot]\ncommand=sleep 1000\n"
+        f"{by_hand('hand')}[group:mixed]\nprograms=boot,hand\n"
+        f"{by_hand('silent')}[group:quiet]\nprograms=silent\n",
     )
+    machine.run(["wctl", "update"])
+    machine.run(["wctl", "scale", "sleeper", "3"])
+    machine.run(["wctl", "start", "mixed:*", "quiet:*"])
+    names = [f"sleeper@{number:02d}" for number in range(3)] + ["boot@00"]
+    assert set(states(machine).values()) == {"RUNNING"}
+    machine.reboot()
+    expected = {
+        **dict.fromkeys(names, "RUNNING"),
+        **dict.fromkeys(["hand@00", "silent@00"], "STOPPED"),
+    }
+    wait_for(lambda: states(machine) == expected, 15, "those to run again that start at boot")
 
 
 NO_PROGRAM = "[program:x]\ncommand=/bin/true\n"

@@ -34,6 +34,29 @@ def known(machine: Machine, program: str) -> list[str]:
     return sorted(name[: -len(".service")] for name in wants.split())
 
 
+def test_closed_standard_streams(machine: Machine) -> None:
+    """Each verb does the same, and exits with the same code, whatever streams are closed."""
+    configure(machine, SLEEPERS)
+    machine.run(["wctl", "update"])
+    verbs = (
+        *("check", "reread", "explain sleeper", "update", "add sleeper", "status", "pid sleeper"),
+        *("remove sleeper", "scale sleeper 2", "start sleeper", "signal WINCH sleeper@00"),
+        *("restart sleeper@00", "tail sleeper", "logs sleeper", "maintail sleeper"),
+        *("clear sleeper", "doctor --since 0", "version", "status nosuch", "nosuch"),
+    )
+    script = "".join(
+        f"wctl {verb} >/dev/null 2>/tmp/errors; echo $?;"
+        f" for closed in '<&-' '>&-' '<&- >&- 2>&-'; do eval \"wctl {verb} 2>>/tmp/errors $closed\""
+        " >/dev/null; echo $?; done; grep Traceback /tmp/errors; echo;"
+        for verb in verbs
+    )
+    found = dict(zip(verbs, machine.run(script).out.split("\n\n")))
+    codes = {verb: lines.splitlines() for verb, lines in found.items()}
+    assert codes == {verb: lines[:1] * 4 for verb, lines in codes.items()}
+    failing = {verb: lines[0] for verb, lines in codes.items() if lines[0] != "0"}
+    assert failing == {"remove sleeper": "1", "status nosuch": "4", "nosuch": "2"}
+
+
 def test_output_that_is_lost_ends_no_change(machine: Machine) -> None:
     """A change goes on although nobody can read its output; then one line and the exit code say so.
 

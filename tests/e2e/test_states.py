@@ -159,6 +159,11 @@ def test_active_without_a_process_is_exited(machine: Machine) -> None:
         machine.run(["wctl", "start", UNIT])
         open_gate(machine, "end")
         assert reach(machine, "exited") == "EXITED"
+    found = machine.run(["wctl", "doctor"], check=False)
+    assert "not fully examined" not in found.err
+    assert "last exit: exit status 0" in found.out
+    # systemd would find that a start has nothing to do.
+    assert f"$ wctl restart {UNIT}\n" in found.out
 
 
 def test_a_unit_that_systemd_cannot_run_is_fatal(machine: Machine) -> None:

@@ -88,6 +88,40 @@ def test_program_is_added_beside_a_new_group(machine: Machine) -> None:
     assert machine.run("systemctl is-enabled g.target").out == "enabled\n"
 
 
+def test_group_starts_at_boot_while_one_of_its_programs_does(machine: Machine) -> None:
+    """A boot starts no group without such a program: not its target either."""
+
+    def at_boot(one: str, two: str, group: str = "[group:g]\nprograms=one,two\n") -> set[str]:
+        configure(
+            machine,
+            program("one", 1000, f"autostart={one}\n")
+            + program("two", 1000, f"autostart={two}\n")
+            + group,
+        )
+        machine.run("wctl update")
+        # Not list-dependencies: it also follows ConsistsOf=, by which no start goes.
+        show = "systemctl show --value -pId -pWants multi-user.target {one,two,g}.target"
+        blocks = machine.run(f"bash -c '{show}'").out.split("\n\n")
+        wants = {block.split()[0]: block.split()[1:] for block in blocks}
+        pulled, left = set(), ["multi-user.target"]
+        while left:
+            name = left.pop()
+            pulled.add(name)
+            left += wants.get(name, ())
+        return {"g.target", "one@00.service", "two@00.service"} & pulled
+
+    assert at_boot("true", "false") == {"g.target", "one@00.service"}
+    assert at_boot("false", "false") == set()
+    assert at_boot("false", "true") == {"g.target", "two@00.service"}
+    # The last such program leaves the group.
+    assert at_boot("false", "true", "[group:g]\nprograms=one\n") == {"two@00.service"}
+    machine.run("systemctl start g.target")
+    wait_for(lambda: states(machine)["one@00"] == "RUNNING", 20, "a start by hand")
+    assert at_boot("true", "false") == {"g.target", "one@00.service"}
+    machine.run("wctl stop one && wctl remove one")
+    assert machine.run("systemctl is-enabled g.target", check=False).out == "disabled\n"
+
+
 @pytest.mark.parametrize("reader", ["head -1", "true"])
 def test_reader_that_goes_away_ends_nothing(machine: Machine, reader: str) -> None:
     """A verb that changes something goes on when nobody reads what it prints."""

@@ -52,6 +52,8 @@ def doctor(
     doctor runs the health_command and queue_command of each program as the program's user. For
     Symfony's Messenger it also runs commands of the application's console. It changes nothing.
 
+    A PROGRAM may also be the name of a group, or of an instance, for its programs.
+
     Exit code: 0 if there are no findings, 1 if there are findings. What doctor could not examine,
     and why, is told on stderr, and does not change the exit code.
 

@@ -39,7 +39,16 @@ class _Tail(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         end = args.index("--") if "--" in args else len(args)
-        spelt = [re.sub(r"^-(\d+)$", r"--lines=\1", word) for word in args[:end]]
+        valued = {
+            name
+            for option in self.params
+            if isinstance(option, click.Option) and not option.is_flag
+            for name in option.opts
+        }
+        spelt = [  # in --since -90, the number is the value of the option
+            word if before in valued else re.sub(r"^-(\d+)$", r"--lines=\1", word)
+            for before, word in zip(["", *args], args[:end])
+        ]
         return super().parse_args(ctx, spelt + args[end:])
 
 
@@ -171,8 +180,11 @@ def _pattern(
 def _level(_context: click.Context, _parameter: click.Parameter, value: str | None) -> int | None:
     if value is None:
         return None
-    if value in _LEVELS or (value.isdecimal() and int(value) < len(_LEVELS)):
-        return _LEVELS.index(value) if value in _LEVELS else int(value)
+    if value in _LEVELS:
+        return _LEVELS.index(value)
+    # One digit: to Python, more than 4,300 of them are no number.
+    if re.fullmatch("[0-7]", value):
+        return int(value)
     raise click.BadParameter(f"expected one of {', '.join(_LEVELS)}, or 0 to 7")
 
 

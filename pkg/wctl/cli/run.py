@@ -11,7 +11,7 @@ import click
 from wctl.cli import run_as
 from wctl.cli.app import Session, pass_session, shared
 from wctl.cli.output import echo
-from wctl.config.load import only
+from wctl.config import load
 from wctl.config.model import Program
 from wctl.errors import WctlError
 from wctl.systemd import env_file, unit_name
@@ -87,7 +87,7 @@ def _find(session: Session, instance: str) -> tuple[Program, int]:
     if not (digits and f"{int(number):02d}" == number):
         shown = repr(printable(instance))
         raise click.UsageError(f"{shown} is not an instance such as messenger-worker@00")
-    return only(session.valid_config(name), name).programs[0], int(number)
+    return load.program(session.valid_config(name), name), int(number)
 
 
 def _arguments(session: Session, program: Program, number: int, log: str | None) -> list[str]:

@@ -21,6 +21,7 @@ from wctl.config.options import OPTION, Option
 from wctl.config.unsupported import SILENCER
 from wctl.errors import Diagnostic, Diagnostics, Exit, WctlError, nearest
 from wctl.systemd import unit_name
+from wctl.trust.text import printable
 
 _MOST_PROGRAMS = 100_000
 _PRIORITY = OPTION["priority"]
@@ -321,19 +322,47 @@ def _by_place(diagnostic: Diagnostic) -> tuple[str, int]:
     return diagnostic.place.file, diagnostic.place.line
 
 
-def only(config: Config, program: str) -> Config:
-    """Return ``config`` with this program alone.
+def program(config: Config, name: str) -> Program:
+    """Return the program with this name or title.
 
     Raises:
-        WctlError: no program has this name or title.
+        WctlError: there is none.
     """
-    chosen = tuple(
-        candidate for candidate in config.programs if program in (candidate.name, candidate.title)
+    found = [
+        candidate for candidate in config.programs if name in (candidate.name, candidate.title)
+    ]
+    if not found:
+        raise _no_such(name, [candidate.title for candidate in config.known])
+    return found[0]
+
+
+def only(config: Config, name: str) -> Config:
+    """Return ``config`` with this program, or with this group and its programs, alone.
+
+    All others are held, so that the units are those that all together have.
+
+    Raises:
+        WctlError: no program and no group has this name or title.
+    """
+    chosen = [one for one in config.programs if name in (one.name, one.title)]
+    called = {group.name for group in config.groups if name in (group.name, group.title)}
+    groups = set() if chosen else called
+    if not (chosen or groups):
+        raise _no_such(name, [one.title for one in (*config.known, *config.groups)])
+    chosen += [one for one in config.programs if one.group in groups]
+    others = [one for one in config.programs if one not in chosen]
+    held = [Held(one.name, one.title, one.group, one.priority, one.autostart) for one in others]
+    return replace(
+        config,
+        programs=tuple(chosen),
+        held=(*config.held, *held),
+        held_groups=frozenset({group.name for group in config.groups} - groups),
     )
-    if not chosen:
-        near = nearest(program, [candidate.title for candidate in config.programs])
-        raise WctlError(f"{program}: no such program{near}", exit_code=Exit.UNKNOWN)
-    return replace(config, programs=chosen)
+
+
+def _no_such(name: str, known: Iterable[str]) -> WctlError:
+    message = f"{printable(name)}: no such program{nearest(name, known)}"
+    return WctlError(message, exit_code=Exit.UNKNOWN)
 
 
 def environ() -> Mapping[str, str]:

@@ -192,6 +192,7 @@ class Held:
     title: str  # as in the configuration
     group: str  # as in the names of units; "" if it is in none
     priority: int | None = None
+    autostart: bool = True  # as it is installed
 
 
 @dataclass(frozen=True)

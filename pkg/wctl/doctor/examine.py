@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import fnmatch
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,9 +17,9 @@ from wctl.doctor.finding import Commands, Finding, printed
 from wctl.doctor.history import History
 from wctl.doctor.runner import Runner, identity
 from wctl.doctor.workers import ExaminedProgram, Workers
-from wctl.errors import Exit, WctlError, nearest
+from wctl.errors import WctlError, nearest
 from wctl.install.held import hold
-from wctl.install.installed import Installed
+from wctl.install.installed import Installed, Instance
 from wctl.operate import states
 from wctl.operate.inventory import Inventory
 from wctl.operate.selection import select
@@ -79,18 +80,20 @@ class Examination:
                 self._programs[installed.name] = ours[0]
 
     def findings(self, chosen: Sequence[str]) -> Iterator[Finding]:
-        """Yield the findings about the programs and groups in ``chosen``; if empty, about all.
+        """Yield the findings about the programs that ``chosen`` names; if empty, about all.
 
         Raises:
-            WctlError: no program or group has one of these names.
+            WctlError: one of the names is that of no program, group or instance.
         """
+        chosen = () if "all" in chosen else chosen
         names = self._names(chosen)
+        concerned = self._with_groups(names)
         dormant = [program for program in self._inventory.dormant if program.name in names]
         self._read_shipped(dormant)
         programs = self._programs
         for finding in (*self._of_units(), *self._of_boot(names)):
             # A program with errors is not in the Config, and perhaps not installed either.
-            if finding.program in names or not chosen:
+            if finding.program in concerned or not chosen:
                 yield finding
         journaled = [program.name for program in programs.values() if program.logs != "file"]
         yield from lost_output.of_journald(self._manager, sorted(journaled), self._commands)
@@ -145,18 +148,42 @@ class Examination:
         return tuple(found)
 
     def _names(self, chosen: Sequence[str]) -> set[str]:
+        """Return the programs that ``chosen`` names, or all: those configured, or installed."""
         known = {program.name: program.group for program in self._config.known}
         installed = self._inventory.installed if chosen else self._inventory.programs
         known.update((program.name, program.group) for program in installed)
-        names = set()
-        for name in map(unit_name.typed, chosen):
-            found = {program for program, group in known.items() if name in (program, group)}
-            if not found:
-                raise WctlError(
-                    f"{name}: no such program{nearest(name, known)}", exit_code=Exit.UNKNOWN
-                )
-            names |= found
-        return names or set(known)
+        if not chosen:
+            return set(known)
+        titles = {program.title: program.name for program in self._config.known}
+        found = {word: _called(titles.get(word, word), known) for word in chosen}
+        others = [word for word in chosen if not found[word]]
+        if others:
+            found[""] = {instance.program for instance in self._select(others, known)}
+        return set().union(*found.values())
+
+    def _select(self, words: Sequence[str], known: Iterable[str]) -> Sequence[Instance]:
+        """Return the installed instances that ``words`` name; ``known`` are all programs.
+
+        Raises:
+            WctlError: a word names none.
+        """
+        try:
+            return self._inventory.select(words)
+        except WctlError as error:
+            missing = set(known).difference(program.name for program in self._inventory.installed)
+            near = next(filter(None, (nearest(word, missing) for word in words)), "")
+            if not near:
+                raise
+            hint = f"{near.lstrip(', ')} That is configured, but not installed"
+            raise WctlError(error.message, hint, error.exit_code) from None
+
+    def _with_groups(self, names: set[str]) -> set[str]:
+        """Return ``names`` of programs, their groups, and "": what concerns all concerns them."""
+        programs = (*self._config.known, *self._inventory.installed)
+        groups = {program.group for program in programs if program.name in names}
+        # A group may have another name than its section (see config/load.py).
+        titles = {group.title for group in self._config.groups if group.name in groups}
+        return names | groups | set(map(unit_name.typed, titles)) | {""}
 
     def _of_units(self) -> Iterator[Finding]:
         """Compare the configuration with unit files; if they match, the files with systemd."""
@@ -241,6 +268,17 @@ class Examination:
 
     def _runs_none(self, program: Program, why: str) -> None:
         self.unexamined.append(f"{program.name}: doctor runs none of its commands: {why}")
+
+
+def _called(word: str, known: Mapping[str, str]) -> set[str]:
+    """Return the programs among ``known`` (program → group) that a word names: PROGRAM, GROUP:*."""
+    name, separator, which = word.partition(":")
+    name = unit_name.typed(name)
+    if not separator:
+        matching = fnmatch.filter(known, name)
+        return {*matching, *(program for program, group in known.items() if group == name)}
+    groups = (name, f"{name}{unit_name.GROUP}") if which in ("", "*") else ()
+    return {program for program, group in known.items() if group in groups}
 
 
 def _waits(process: Process) -> bool:

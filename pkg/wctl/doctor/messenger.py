@@ -217,7 +217,9 @@ class Messenger:
         failed = self._failure_transports(counts)
         yield from self._failed(counts, failed)
         units = [process.unit for process in self._examined.running()]
+        table = {row.queue for row in rows}
         taken = {row.queue for row in rows if row.delivered and row not in stuck}
+        busy = handled(counts, table, taken)
         strange = self._strange(counts, rows)
         if strange:  # the queue may have grown before it was counted: read the table again
             strange &= self._strange(counts, self._rows())
@@ -230,8 +232,8 @@ class Messenger:
         known = consumed | failed
         for queue in still:
             if queue.name.startswith(_OTHER):
-                yield self._wrong_queue(queue, now)
-            elif queue.name in self._console.transports and queue.name not in taken:
+                yield self._wrong_queue(queue, now, table - strange)
+            elif queue.name in self._console.transports and queue.name not in busy:
                 look = self._runner.shown(self._words("messenger:stats"))
                 yield queues.not_moving(self._examined, queue, used, look)
             elif queue.name not in known:
@@ -281,19 +283,20 @@ class Messenger:
                     counts[_OTHER + row.queue] = row.number
         return counts
 
-    def _wrong_queue(self, queue: queues.Standing, counts: Counts) -> Finding:
+    def _wrong_queue(self, queue: queues.Standing, counts: Counts, read: set[str]) -> Finding:
+        """Return the finding about a queue of the table; transports read the queues in ``read``."""
         name = queue.name[len(_OTHER) :]
-        own = ", ".join(
-            f"{transport}: {counts.get(transport, 0)}" for transport in self._console.transports
-        )
+        transports = self._console.transports
+        own = ", ".join(f"{transport}: {counts.get(transport, 0)}" for transport in transports)
         what = (
             f"messages wait in the queue {name}, which no transport reads; give the transports of"
             " sender and worker the same queue_name, or move the messages"
         )
         evidence = (f"queue {name}: {queue.last} messages", f"this worker consumes {own}")
-        right = self._console.transports[0] if self._console.transports else name
-        sql = f"{_UPDATE} SET queue_name = {_sql(right)} WHERE queue_name = {_sql(name)}"
-        remedy = self._runner.shown(self._words("dbal:run-sql", sql))
+        right = queue_of(transports[0], counts, read) if transports else None
+        sql = f"{_UPDATE} SET queue_name = {_sql(right or '')} WHERE queue_name = {_sql(name)}"
+        words = ("dbal:run-sql", sql) if right else ("debug:config", "framework", "messenger")
+        remedy = self._runner.shown(self._words(*words))
         return Finding("wrong-queue", self._name, what, evidence, remedy)
 
     def _unconsumed(self, queue: queues.Standing) -> Finding:
@@ -322,6 +325,28 @@ def unread(counts: Counts, waiting: Counts) -> set[str]:
         else:
             strange.add(queue)
     return strange
+
+
+def handled(counts: Counts, table: set[str], taken: set[str]) -> set[str]:
+    """Return the transports of which a worker may handle a message at this moment.
+
+    ``table`` has the queues of Doctrine's table, and ``taken`` those from which workers have taken
+    messages. A queue without a transport of its name may be that of any transport in ``counts``
+    without a queue of its name.
+    """
+    nameless = counts.keys() - table if taken - counts.keys() else set()
+    return (taken & counts.keys()) | nameless
+
+
+def queue_of(transport: str, counts: Counts, read: set[str]) -> str | None:
+    """Return the queue of a transport, among those that transports ``read``; None if unclear.
+
+    If nothing waits there, nothing tells the queue from one with the transport's name.
+    """
+    if transport in read or not counts.get(transport):
+        return transport
+    others = read - counts.keys()
+    return others.pop() if len(others) == 1 else None
 
 
 def _sql(text: str) -> str:

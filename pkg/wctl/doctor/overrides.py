@@ -7,9 +7,8 @@ from collections.abc import Iterator, Sequence
 from wctl.check.advice import OURS
 from wctl.config.model import Program
 from wctl.doctor.finding import Finding, few
-from wctl.doctor.workers import ExaminedProgram
+from wctl.doctor.workers import ExaminedProgram, is_loaded
 from wctl.install.installed import is_masked
-from wctl.operate.states import NOT_STARTED
 from wctl.systemd import unit_name, version
 from wctl.systemd.manager import Manager
 from wctl.trust import files
@@ -28,7 +27,7 @@ def findings(manager: Manager, examined: ExaminedProgram) -> Iterator[Finding]:
     """Report what keeps instances of a program from doing what wctl says of them."""
     program, installed, commands = examined.program, examined.installed, examined.commands
     # systemd would have to load the units of all others.
-    known = {process.unit for process in examined.processes if process.description != NOT_STARTED}
+    known = {process.unit for process in examined.processes if is_loaded(process)}
     units = sorted(known.union(map(installed.instance, installed.enabled)))
     properties = manager.properties([(unit, _PROPERTIES) for unit in units])
     masked = [unit for unit in units if properties[unit]["LoadState"] == "masked"]

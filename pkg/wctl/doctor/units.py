@@ -8,6 +8,7 @@ from pathlib import Path
 
 import wctl
 from wctl.check import machine
+from wctl.config.blame import PROGRAMS
 from wctl.config.model import Config, Program
 from wctl.doctor.codes import FROM_CHECK
 from wctl.doctor.finding import Commands, Finding, few
@@ -32,11 +33,21 @@ def configuration(found: Iterable[Diagnostic], commands: Commands) -> Iterator[F
         if diagnostic.error or diagnostic.code in FROM_CHECK:
             yield Finding(
                 diagnostic.code,
-                diagnostic.section.partition(":")[2],
+                _subject(diagnostic.section),
                 f"{diagnostic.key}: {diagnostic.problem}" if diagnostic.key else diagnostic.problem,
                 (str(diagnostic.place),),
                 commands.edit(diagnostic.place),
             )
+
+
+def _subject(section: str) -> str:
+    """Return the name of a section's program or group, as in the names of units."""
+    kind, _, title = section.partition(":")
+    escape = unit_name.of_program if kind.strip() in PROGRAMS else unit_name.escape
+    try:
+        return escape(title.strip())
+    except ValueError:
+        return title.strip()
 
 
 def units(config: Config, host: Host, layout: Layout, commands: Commands) -> Iterator[Finding]:
@@ -139,7 +150,15 @@ def loaded(
 def _drop_ins(layout: Layout, unit: str) -> set[str]:
     template = unit.partition("@")[0] + "@.service"
     directories = [layout.units / f"{name}.d" for name in (template, unit)]
-    return {str(file) for directory in directories for file in directory.glob("*.conf")}
+    return {str(place / name) for place in directories for name in _names(place, ".conf")}
+
+
+def _names(directory: Path, suffix: str) -> list[str]:
+    """Return the names in a directory that end so; Path.glob() may raise if it is just removed."""
+    try:
+        return [name for name in os.listdir(directory) if name.endswith(suffix)]
+    except OSError:
+        return []
 
 
 def at_boot(
@@ -154,7 +173,7 @@ def at_boot(
         program = configured.get(installed.name)
         if program is None or not program.autostart or not installed.enabled:
             continue
-        if not any((links / name).is_symlink() for name in names):
+        if not any(os.path.islink(links / name) for name in names):  # noqa: PTH114 - never raises
             what = "does not start at boot, although autostart is true"
             evidence = (f"{links / names[0]}: no such link",)
             remedy = commands.systemctl("enable", names[0])
@@ -164,7 +183,7 @@ def at_boot(
 def lingering(layout: Layout, programs: Iterable[str]) -> Iterator[Finding]:
     """Report a user without lingering: systemd stops the user's units after the last session."""
     user = accounts.name(os.getuid())
-    if layout.user and not (_LINGER / user).exists():
+    if layout.user and not os.path.exists(_LINGER / user):  # noqa: PTH110 - never raises
         for name in programs:
             what = "stops when you log out, and does not start at boot"
             remedy = f"loginctl enable-linger {shell_quote(user)}"

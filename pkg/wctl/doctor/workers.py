@@ -49,6 +49,15 @@ _DONE = "exit status 0"
 _UNIFIED = Path("/sys/fs/cgroup/cgroup.controllers")
 
 
+def is_loaded(process: Process) -> bool:
+    """Tell whether systemd has the unit of an instance in memory, as far as its state tells.
+
+    The description alone does not tell: with RemainAfterExit=, a unit is active after its worker
+    has exited, and systemd has no time of its end.
+    """
+    return not (process.state is State.STOPPED and process.description == NOT_STARTED)
+
+
 @dataclass(frozen=True)
 class ExaminedProgram:
     """A program and its instances."""
@@ -74,19 +83,23 @@ class Workers:
         self._program = examined.program
         self._commands = examined.commands
         # systemd would have to load the unit of a stopped instance, and knows nothing about it.
-        living = [
-            process.unit for process in examined.processes if process.description != NOT_STARTED
-        ]
-        self._properties = manager.properties([(unit, _PROPERTIES) for unit in living])
+        living = [process.unit for process in examined.processes if is_loaded(process)]
+        self._asked = dict(manager.properties([(unit, _PROPERTIES) for unit in living]))
         self._journal = history
         self._history = {
             process.name: history.of(process.unit, max(since, self._changed(process.unit)))
             for process in examined.processes
-            if process.unit in self._properties
+            if process.unit in self._asked
         }
 
+    def _properties(self, unit: str) -> Mapping[str, Any]:
+        """Return the properties of an instance; ask for those of one that seemed not loaded."""
+        if unit not in self._asked:
+            self._asked.update(self._manager.properties([(unit, _PROPERTIES)]))
+        return self._asked[unit]
+
     def _changed(self, unit: str) -> float:
-        return _changed(self._properties[unit], time.time())
+        return _changed(self._properties(unit), time.time())
 
     def findings(self) -> Iterator[Finding]:
         """Yield all findings, each once for all instances that have the problem."""
@@ -129,7 +142,10 @@ class Workers:
         exited = [process for process in self._examined.processes if self._amiss(process)]
         if exited:
             what = f"EXITED, and autorestart={self._program.autorestart} does not restart it"
-            yield self._finding("exited", exited, what, self._why(exited[0]), start)
+            # To systemd, a unit with RemainAfterExit= is started already.
+            remain = any(process.description == NOT_STARTED for process in exited)
+            again = self._commands.wctl("restart") if remain else start
+            yield self._finding("exited", exited, what, self._why(exited[0]), again)
 
     def _in(self, state: State) -> list[Process]:
         return [process for process in self._examined.processes if process.state is state]
@@ -156,7 +172,7 @@ class Workers:
                 return explained(self._manager, process.unit, how, since)
             except UnreadableError:
                 return exits.UNKNOWN
-        found = self._properties[process.unit]
+        found = self._properties(process.unit)
         how = _HOW.get(int(found["ExecMainCode"]))
         return None if how is None else exits.words(how, str(found["ExecMainStatus"]))
 
@@ -205,7 +221,7 @@ class Workers:
         ):
             if events:
                 name = min(events)
-                limit = self._properties[f"{name}.service"]["MemoryMax"]
+                limit = self._properties(f"{name}.service")["MemoryMax"]
                 size = "infinity" if limit == INFINITY else size_in_words(limit)
                 evidence = (_times(events[name]), f"MemoryMax={size}")
                 yield self._past("out-of-memory", events, what, evidence, edit)
@@ -222,7 +238,7 @@ class Workers:
         }
 
     def _limited(self, name: str) -> bool:
-        return int(self._properties[f"{name}.service"]["MemoryMax"]) != INFINITY
+        return int(self._properties(f"{name}.service")["MemoryMax"]) != INFINITY
 
     def _crashes(self) -> Iterator[Finding]:
         told = (State.BACKOFF, State.FATAL)
@@ -263,7 +279,7 @@ class Workers:
     def _limits(self) -> Iterator[Finding]:
         near: dict[str, dict[str, str]] = {"tasks-limit": {}, "files-limit": {}}
         for process in self._examined.running():
-            found = self._properties[process.unit]
+            found = self._properties(process.unit)
             tasks, most = int(found["TasksCurrent"]), int(found["TasksMax"])
             if INFINITY not in (tasks, most) and tasks > _NEARLY * most:
                 near["tasks-limit"][process.name] = f"{tasks} tasks of {most} (TasksMax=)"
@@ -320,10 +336,10 @@ def _processor_time(pid: int) -> float:
         seen.add(pid)
         try:
             fields = files.read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+            ticks += sum(map(int, fields[11:15]))  # utime to cstime, proc(5)
             left += map(int, files.read(f"/proc/{pid}/task/{pid}/children").split())
         except OSError:
-            continue
-        ticks += sum(map(int, fields[11:15]))  # utime to cstime, proc(5)
+            continue  # it has ended meanwhile
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
@@ -347,7 +363,9 @@ def _ctime(file: str) -> float:
 
 def _since(process: Process) -> str:
     """Return the description of a process; "since" precedes the time of an end."""
-    over = process.state in (State.STOPPED, State.EXITED) and process.description != NOT_STARTED
+    if process.description == NOT_STARTED:
+        return "still active for systemd (RemainAfterExit=)" if is_loaded(process) else NOT_STARTED
+    over = process.state in (State.STOPPED, State.EXITED)
     return f"since {process.description}" if over else process.description
 
 

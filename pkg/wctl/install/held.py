@@ -59,6 +59,7 @@ def hold(config: Config, found: Blame, layout: Layout) -> tuple[Config, tuple[Le
             known[name].title if name in known else name,
             installed[name].group if name in installed else "",
             known[name].priority if name in known else None,
+            installed[name].autostart if name in installed else True,
         )
         for name in sorted(because)
     ]

@@ -10,7 +10,7 @@ from wctl.config.model import Config, Program
 from wctl.errors import WctlError
 from wctl.install import pending
 from wctl.install.changes import Plan, delete, subject_of, write
-from wctl.install.installed import Installed, Instance, Layout, enabled_numbers
+from wctl.install.installed import Installed, Instance, Layout, enabled_numbers, programs
 from wctl.install.pending import Intent
 from wctl.operate import verbs
 from wctl.operate.inventory import Inventory
@@ -69,7 +69,8 @@ def update(
     """
     for why in taken(manager, layout, plan).values():
         raise WctlError(why)
-    intent = _intent(plan, inventory, pending.read(layout))
+    left = pending.read(layout)
+    intent = _intent(plan, inventory, left)
     pending.begin(layout, intent)
     yield from _remove(manager, inventory, plan.removed)
     write(plan)
@@ -77,7 +78,7 @@ def update(
     delete(plan)
     if plan.writes or plan.deletes or intent:
         manager.reload()
-    _enable(manager, plan)
+    _enable(manager, layout, plan, left)
     yield from _told(plan)
     yield from _restart(manager, inventory, plan, wait=wait)
     yield from _start_added(manager, inventory, plan, wait=wait)
@@ -135,20 +136,38 @@ def _intent(plan: Plan, inventory: Inventory, left: Intent) -> Intent:
     return replace(intent, new=tuple(sorted(new.union(left.of(intent.programs).new))))
 
 
-def _enable(manager: Manager, plan: Plan) -> None:
+def _enable(manager: Manager, layout: Layout, plan: Plan, left: Intent) -> None:
     """Enable the instances of new programs, and set which targets start at boot."""
     links = [program.instance(number) for program in plan.added for number in program.numbers]
-    on = [
-        f"{name}.target"
-        for program in plan.touched
-        if program.autostart
-        for name in (program.name, program.group)
-    ]
-    off = [f"{program.name}.target" for program in plan.touched if not program.autostart]
-    manager.enable([*links, *dict.fromkeys(on)])
+    at_boot = {program.name: program.autostart for program in plan.touched}
+    at_boot.update(_groups_at_boot(layout, plan, left))
+    on = [f"{name}.target" for name in at_boot if at_boot[name]]
+    off = [f"{name}.target" for name in at_boot if not at_boot[name]]
+    manager.enable([*links, *on])
     manager.disable(off)
     if links or on or off:
         manager.reload()
+
+
+def _groups_at_boot(layout: Layout, plan: Plan, left: Intent) -> dict[str, bool]:
+    """Return whether the groups that ``plan`` concerns start at boot: one of their programs does.
+
+    The programs are those that are installed: an update leaves some of a group as they are. An
+    update that was killed, and has ``left`` work, may have written which program left a group.
+    """
+    installed = programs(layout)
+    concerned = {program.group for program in plan.touched}
+    concerned |= {program.group for program in plan.removed}
+    concerned |= {file.subject for file in plan.writes if file.path.suffix == ".target"}
+    groups = concerned.union(program.group for program in installed)
+    places = (layout.units, *layout.vendor)
+    starting = {program.group for program in installed if program.autostart}
+    return {
+        name: name in starting
+        for name in sorted(groups.difference(program.name for program in installed))
+        if name in concerned or (left and name not in starting)
+        if any(own_text(place / f"{name}.target") for place in places)
+    }
 
 
 def _told(plan: Plan) -> Iterator[Event]:

@@ -6,7 +6,7 @@ older than the configuration is still in force.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,10 @@ _PROPERTIES = (
     "User",
     "WorkingDirectory",
 )
+
+# The values of Restart= with which systemd starts a service again (systemd.service(5), table 1).
+_AFTER_OOM = ("always", "on-failure", "on-abnormal")
+_AFTER_SIGNAL = (*_AFTER_OOM, "on-abort")
 
 
 @dataclass(frozen=True)
@@ -124,21 +128,31 @@ def _after_other(properties: Mapping[str, Any], pause: str) -> str:
 
 
 def _after_signal(properties: Mapping[str, Any], pause: str) -> str:
-    if properties["Restart"] == "no":
-        return "systemd does not start it again (EXITED)"
-    return f"systemd starts it again{pause}"
+    left = "" if properties["Restart"] in _AFTER_SIGNAL else " (EXITED)"
+    return f"systemd {_again(properties, _AFTER_SIGNAL, pause)}{left}"
+
+
+def _again(properties: Mapping[str, Any], when: Container[str], pause: str) -> str:
+    starts = properties["Restart"] in when
+    return f"starts it again{pause}" if starts else "does not start it again"
 
 
 def _memory(properties: Mapping[str, Any], pause: str) -> str:
     limit = properties["MemoryMax"]
     if limit == INFINITY:
         return "it has no memory limit except the machine's"
-    no_restart = properties["Restart"] == "no"
-    again = "does not start it again" if no_restart else f"starts it again{pause}"
     high = properties["MemoryHigh"]
     slowed = f"above {size_in_words(high)} the kernel slows it down; " if high != INFINITY else ""
-    size = size_in_words(limit)
-    return f"{slowed}above {size} the kernel kills only this instance, and systemd {again}"
+    above = f"{slowed}above {size_in_words(limit)} the kernel kills"
+    # See OOMPolicy= in systemd.service(5).
+    if properties["OOMPolicy"] == "continue":
+        again = _again(properties, _AFTER_SIGNAL, pause)
+        others = f"the others go on, unless it was the worker: then systemd {again}"
+        return f"{above} one process, of only this instance; {others}"
+    again = _again(properties, _AFTER_OOM, pause)
+    if properties["OOMPolicy"] == "stop":
+        return f"{above} one process, of only this instance; systemd stops the others, and {again}"
+    return f"{above} only this instance, and systemd {again}"
 
 
 def _stop(properties: Mapping[str, Any]) -> str:

@@ -35,6 +35,7 @@ _SIGNALS = (
     # systemd has another connection after "systemctl daemon-reexec".
     f"sender='{_BUS}',interface='{_BUS}',member='NameOwnerChanged',arg0='{SYSTEMD}'",
 )  # fmt: skip
+NOT_LOADED = f"{SYSTEMD}.NoSuchUnit"
 NOT_PERMITTED = {
     "org.freedesktop.DBus.Error.AccessDenied",
     "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired",

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from jeepney import DBusAddress, Message, new_method_call
 
-from wctl.systemd.bus import MANAGER, NOT_PERMITTED, SYSTEMD, Bus, CallError, values
+from wctl.systemd.bus import MANAGER, NOT_LOADED, NOT_PERMITTED, SYSTEMD, Bus, CallError, values
 
 _MANAGER = DBusAddress(MANAGER, SYSTEMD, f"{SYSTEMD}.Manager")
 
@@ -158,10 +157,9 @@ class Manager:
         for first in range(0, len(targets), JOBS_AT_ONCE):
             some = targets[first : first + JOBS_AT_ONCE]
             calls = [_call("StopUnit", "ss", (target, "ignore-dependencies")) for target in some]
-            jobs: set[str] = set()
-            for answer in self._bus.ask(calls):
-                with suppress(CallError):  # it is not loaded, so it is not active
-                    jobs.add(values(answer)[0])
+            # What is not loaded is not active.
+            found = map(_values_if_loaded, self._bus.ask(calls))
+            jobs = {answer[0] for answer in found if answer is not None}
             end = time.monotonic() + _DEACTIVATE
             while jobs and (ended := self.wait(jobs, max(0.0, end - time.monotonic()))):
                 jobs.remove(ended[0])
@@ -194,8 +192,9 @@ class Manager:
             values(answer)
 
     def reset_failed(self, units: Iterable[str]) -> None:
-        """Forget that ``units`` have failed; ignore refusals: some units may not be loaded."""
-        self._bus.ask([_call("ResetFailedUnit", "s", (unit,)) for unit in units])
+        """Forget that ``units`` have failed; systemd has forgotten those that are not loaded."""
+        for answer in self._bus.ask([_call("ResetFailedUnit", "s", (unit,)) for unit in units]):
+            _values_if_loaded(answer)
 
     def kill(self, unit: str, signal: int, whom: str = "main") -> None:
         """Send ``signal`` to the main process of ``unit``, or to "all" of its processes."""
@@ -227,6 +226,20 @@ class Manager:
 
 def _call(method: str, signature: str | None = None, body: tuple[Any, ...] = ()) -> Message:
     return new_method_call(_MANAGER, method, signature, body)
+
+
+def _values_if_loaded(answer: Message) -> Any:
+    """Return the values of an answer about a unit; None if systemd has not loaded the unit.
+
+    Raises:
+        CallError: systemd has refused the call for another reason.
+    """
+    try:
+        return values(answer)
+    except CallError as error:
+        if error.name == NOT_LOADED:
+            return None
+        raise
 
 
 def _get(unit: str, name: str) -> Message:

@@ -31,13 +31,14 @@ def render(config: Config, host: Host) -> tuple[File, ...]:
         files += _render_program(program, host, names, earlier[program.name])
     group_of = {program.name: program.group for program in config.programs}
     left = {program.name: program.group for program in config.held}
+    at_boot = {program.name: program.autostart for program in config.known}
     others = {*group_of, *left, *config.held_groups}
     for group in config.groups:
         if group.name not in others:
             # A program that is held stays in the group that it is in, or in none.
             stay = [name for name in left if left[name] == group.name]
             listed = [name for name in group.programs if name in group_of or name in stay]
-            members = dict.fromkeys((*listed, *stay))
+            members = {name: at_boot[name] for name in (*listed, *stay)}
             files.append(_file(_group_target(group, members, host)))
     return tuple(files)
 
@@ -89,13 +90,20 @@ def _program_target(program: Program, host: Host) -> Unit:
     return unit
 
 
-def _group_target(group: Group, members: Iterable[str], host: Host) -> Unit:
+def _group_target(group: Group, members: Mapping[str, bool], host: Host) -> Unit:
+    """Return the target of ``group``; ``members`` says which of its programs start at boot.
+
+    If one of them does, the target is started at boot as well, and must not start the others.
+    """
     name = f"{group.name}.target"
     unit = new_unit(name, group.place.file, f"Group {group.title}: all workers")
     section = unit.section("Unit")
     section.set("Documentation", DOCUMENTATION)
+    if not all(members.values()) and any(members.values()):
+        section.comment("The other programs have autostart=false. 'wctl start' starts them, too.")
     for member in members:
-        section.set("Wants", f"{member}.target")
+        if members[member] or not any(members.values()):
+            section.set("Wants", f"{member}.target")
     name_source(section, group.place.file)
     section.set("X-Wctl-Programs", " ".join(members))
     unit.section("Install").set("WantedBy", host.boot_target)

@@ -11,6 +11,7 @@ import pytest
 
 from wctl import cli
 from wctl.cli.app import wctl
+from wctl.errors import Exit
 
 PKG = Path(__file__).parents[3] / "pkg"
 
@@ -157,6 +158,50 @@ def test_without_a_user_bus_one_line_says_what_is_missing(tmp_path: Path) -> Non
         f" {tmp_path}/bus does not exist\n"
         "      'loginctl enable-linger' keeps a user's manager running\n"
     )
+
+
+LONG = "9" * 5000  # Python converts no more than 4,300 digits
+
+
+NUMBERS = [LONG, "9" * 23, "inf", "nan", "-1", "1e400", "\N{SUPERSCRIPT TWO}"]
+
+
+@pytest.mark.parametrize("number", NUMBERS, ids=["long", *NUMBERS[1:]])
+@pytest.mark.parametrize(
+    "command",
+    [
+        *("tail x --lines", "tail x --bytes", "logs x --lines", "maintail x -n", "logs x -p"),
+        *("logs x --since @", "logs x --until +", "restart x --batch", "scale", "scale x="),
+        *(
+            "render --target-systemd",
+            "doctor --since",
+            "doctor --wait",
+            "doctor --timeout",
+            "run x@",
+        ),
+    ],
+)
+def test_numbers_beyond_all_limits(
+    command: str, number: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """What is no number, or too high, is one line and a wrong use."""
+    *words, last = command.split()
+    words += [last + number] if last[-1] in "@+=" else [last, number]
+    assert cli.invoke(words) == Exit.USAGE
+    shown = capfd.readouterr()
+    *usage, error = filter(None, shown.err.splitlines())
+    assert (error.startswith("Error: "), len(usage), shown.out) == (True, 2, "")
+
+
+def test_number_of_lines_is_not_the_value_of_an_option(capfd: pytest.CaptureFixture[str]) -> None:
+    """-90 is short for --lines=90, except after an option that takes a value."""
+    assert cli.invoke(["logs", "x", "--since", "-x"]) == Exit.USAGE
+    assert "'-x' is not a time" in capfd.readouterr().err
+    assert cli.invoke(["logs", "x", "-p", "-90"]) == Exit.USAGE
+    assert "'--priority': expected one of" in capfd.readouterr().err
+    # The time is right, so that the second option is the first that is wrong.
+    assert cli.invoke(["logs", "x", "--since", "-90", "-p", "9"]) == Exit.USAGE
+    assert "'--priority': expected one of" in capfd.readouterr().err
 
 
 def test_render_writes_files_and_keeps_secrets(tmp_path: Path) -> None:

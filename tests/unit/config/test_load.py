@@ -9,8 +9,11 @@ import pytest
 
 from unit.config.configured import CAT, X, Y, Z, configured, findings, program, write
 from wctl.config.load import default_files, load, only
+from wctl.config.load import program as named
 from wctl.config.model import Group
 from wctl.errors import Place, WctlError
+from wctl.units.host import Host
+from wctl.units.render import render
 
 SHARED = "[supervisord]\numask=027\nuser=u\ndirectory=%(here)s\nminfds=9\nminprocs=8\n"
 
@@ -139,6 +142,29 @@ def test_only(tmp_path: Path) -> None:
     assert [program.title for program in only(config, "a\\x2bb").programs] == ["a+b"]
     with pytest.raises(WctlError, match=r"^a_b: no such program, did you mean a\+b\?$"):
         only(config, "a_b")
+
+
+def test_only_a_group(tmp_path: Path) -> None:
+    """Its units, and those of one member, are the same as when all programs are rendered."""
+    text = (
+        f"[program:one]\n{CAT}priority=1\n[program:two]\n{CAT}autostart=false\nwants=other\n"
+        f"[program:other]\n{CAT}[group:g+]\nprograms=one,two\n[group:alone]\nprograms=other\n"
+    )
+    config = configured(tmp_path, text)
+    everything = {file.name: file.text for file in render(config, Host())}
+
+    def rendered(name: str) -> set[str]:
+        files = {file.name: file.text for file in render(only(config, name), Host())}
+        assert files.items() <= everything.items()
+        return set(files)
+
+    one, two = ({f"{name}@.service", f"{name}.target"} for name in ("one", "two"))
+    assert rendered("g+") == rendered("g\\x2b") == {*one, *two, "g\\x2b.target"}
+    assert rendered("two") == two
+    with pytest.raises(WctlError, match=r"^aloe: no such program, did you mean alone\?$"):
+        only(config, "aloe")
+    with pytest.raises(WctlError, match=r"^g\+: no such program$"):
+        named(config, "g+")
 
 
 def test_groups(tmp_path: Path) -> None:

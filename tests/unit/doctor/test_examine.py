@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 from wctl.config import load
-from wctl.doctor import examine, history, lost_output, overrides
+from wctl.doctor import examine, history, lost_output, overrides, units
 from wctl.doctor.examine import Examination, Timeouts
 from wctl.doctor.finding import Commands, Finding
 from wctl.doctor.runner import Identity
 from wctl.doctor.workers import ExaminedProgram
-from wctl.errors import WctlError
+from wctl.errors import Exit, NothingYetError, WctlError
+from wctl.install.installed import Layout
 from wctl.units.host import Host
 
 FINDING = Finding("frozen", "b", "what", (), "true")
@@ -44,7 +45,9 @@ def examination(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Examination:
         for name in "ab"
     ]
     layout = SimpleNamespace(user=False, environment=tmp_path)
-    nobody: Any = SimpleNamespace(programs=programs, dormant=(), layout=layout, manager=None)
+    nobody: Any = SimpleNamespace(
+        programs=programs, dormant=(), installed=programs, layout=layout, manager=None
+    )
     for name in ("_of_units", "_of_boot", "_beside", "_processes"):
         monkeypatch.setattr(Examination, name, nothing)
     for name in ("of_journald", "of_journal", "by_notes"):
@@ -96,3 +99,101 @@ def test_variables_that_systemd_does_not_read(examination: Examination, tmp_path
         f"a: doctor runs none of its commands: {tmp_path}/variables:1: has a NUL character;"
         " systemd does not read such a file"
     ]
+
+
+CONFIGURED = """
+[program:app+x]
+command=/nosuch/app
+[program:one]
+command=/nosuch/one
+[program:two]
+command=/nosuch/two
+[program:web]
+command=true
+[group:g]
+programs=one,two
+[group:web]
+programs=web,nosuch
+"""
+
+
+class Nothing:
+    """Stands in for the inventory of a machine with the program old, and no other."""
+
+    programs: tuple[Any, ...] = ()
+    dormant: tuple[Any, ...] = ()
+    layout = None
+    manager = None
+    installed = (SimpleNamespace(name="old", group="older"),)
+
+    def select(self, words: list[str]) -> list[Any]:
+        if words != ["old@00"]:
+            raise NothingYetError(f"{', '.join(words)}: no such process", exit_code=Exit.UNKNOWN)
+        return [SimpleNamespace(program="old")]
+
+
+@pytest.fixture
+def configured(tmp_path: Path) -> Examination:
+    """An examination of programs that are configured, but not installed."""
+    file = tmp_path / "x.conf"
+    file.write_text(CONFIGURED)
+    nothing: Any = Nothing()
+    return Examination(load.load([file], {}), nothing, Host(), Timeouts(), Commands())
+
+
+@pytest.mark.parametrize(
+    ("chosen", "names"),
+    [
+        (["app+x"], {r"app\x2bx"}),
+        ([r"app\x2bx"], {r"app\x2bx"}),
+        (["g"], {"one", "two"}),
+        (["g:*", "web"], {"one", "two", "web"}),
+        (["web:"], {"web"}),
+        (["o*"], {"one", "old"}),
+        (["old"], {"old"}),
+        (["older:*"], {"old"}),
+        (["old@00", "one"], {"old", "one"}),
+    ],
+)
+def test_names_of_programs(configured: Examination, chosen: list[str], names: set[str]) -> None:
+    """doctor takes the names that other verbs take, also of what is not installed yet."""
+    assert configured._names(chosen) == names
+
+
+def test_name_that_nothing_has(configured: Examination) -> None:
+    """The inventory refuses it; the nearest name may be that of a program without units."""
+    with pytest.raises(WctlError, match=r"^onee: no such process$") as raised:
+        configured._names(["one", "onee"])
+    hint = "did you mean one? That is configured, but not installed"
+    assert (raised.value.hint, raised.value.exit_code) == (hint, 4)
+    with pytest.raises(NothingYetError, match=r"^zzzz: "):
+        configured._names(["zzzz"])
+
+
+@pytest.mark.parametrize(
+    ("chosen", "found"),
+    [
+        (["app+x"], {(r"app\x2bx", "command-not-found")}),
+        (["one"], {("one", "command-not-found")}),
+        (["g:*"], {("one", "command-not-found"), ("two", "command-not-found")}),
+        (["web"], {("web", "unknown-program")}),
+    ],
+)
+def test_findings_of_check_about_the_chosen_ones(
+    configured: Examination,
+    monkeypatch: pytest.MonkeyPatch,
+    chosen: list[str],
+    found: set[tuple[str, str]],
+) -> None:
+    """What check says about a program, or about its group, is told under the unit's name."""
+    for name in ("_of_boot", "_beside"):
+        monkeypatch.setattr(Examination, name, nothing)
+    for name in ("units", "loaded"):
+        monkeypatch.setattr(units, name, nothing)
+    for name in ("of_journald", "of_journal"):
+        monkeypatch.setattr(lost_output, name, nothing)
+    monkeypatch.setattr(history, "read", nothing)
+    monkeypatch.setattr(examine, "hold", lambda config, *_: (config, ()))
+    monkeypatch.setattr(configured, "_layout", Layout.of_system())
+    findings = configured.findings(chosen)
+    assert {(finding.program, finding.code) for finding in findings} == found

@@ -107,6 +107,42 @@ def test_queues_that_no_transport_reads(
 
 
 @pytest.mark.parametrize(
+    ("counts", "table", "taken", "handled"),
+    [
+        ({"a": 3, "b": 1}, {"a", "b"}, {"a"}, {"a"}),
+        # Doctrine's queue is "default" unless its name is set
+        ({"a": 3}, {"default"}, {"default"}, {"a"}),
+        ({"a": 3, "b": 1, "c": 0}, {"default", "b", "c"}, {"default"}, {"a"}),
+        ({"a": 3, "b": 1}, {"p", "q"}, {"p"}, {"a", "b"}),
+        ({"a": 3}, {"default"}, set(), set()),
+    ],
+)
+def test_transports_of_which_a_message_is_handled(
+    counts: dict[str, int], table: set[str], taken: set[str], handled: set[str]
+) -> None:
+    """A worker that handles a message does not hang, whatever the transport's queue is called."""
+    assert messenger.handled(counts, table, taken) == handled
+
+
+@pytest.mark.parametrize(
+    ("counts", "read", "queue"),
+    [
+        ({"a": 3}, {"a"}, "a"),
+        ({"a": 0}, set(), "a"),
+        ({"a": 3}, {"default"}, "default"),
+        ({"a": 3, "failed": 1}, {"default", "failed"}, "default"),
+        ({"a": 3, "b": 1}, {"p", "q"}, None),
+        ({"a": 3}, set(), None),
+    ],
+)
+def test_queue_to_which_messages_are_moved(
+    counts: dict[str, int], read: set[str], queue: str | None
+) -> None:
+    """It is the queue that the worker's transport reads: in another one nobody would see them."""
+    assert messenger.queue_of("a", counts, read) == queue
+
+
+@pytest.mark.parametrize(
     ("command", "console", "transports"),
     [
         ("php bin/console messenger:consume async -vv", ("php", "bin/console"), ("async",)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
+from typing import NoReturn, cast
 
 import pytest
 
@@ -14,11 +14,29 @@ from wctl.config.model import Program
 from wctl.doctor import units
 from wctl.doctor.finding import Commands, Finding
 from wctl.doctor.runner import Runner
+from wctl.install.installed import Layout
 from wctl.trust.commands import Answer
 
 ALICE, BOB = 12345, 12346  # IDs of users
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files to other users")
+
+
+def test_drop_ins_that_are_removed_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The directory is there when doctor asks, and gone when it reads the names in it."""
+    layout = Layout(False, tmp_path, (), tmp_path, tmp_path)
+    here = make(tmp_path / "x@.service.d")
+    (here / "a.conf").touch()
+    assert units._drop_ins(layout, "x@00.service") == {str(here / "a.conf")}
+
+    def gone(path: str) -> NoReturn:
+        raise FileNotFoundError(path)
+
+    monkeypatch.setattr(os, "scandir", gone)
+    monkeypatch.setattr(os, "listdir", gone)
+    assert units._drop_ins(layout, "x@00.service") == set()
 
 
 class Closed:

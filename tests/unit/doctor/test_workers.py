@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from unit.doctor.programs import program
 from wctl.doctor import workers
+from wctl.doctor.finding import Commands
+from wctl.doctor.history import History
+from wctl.doctor.workers import ExaminedProgram, Workers
+from wctl.install.installed import Installed
+from wctl.operate.states import NOT_STARTED, Process, State
+from wctl.systemd.quantities import INFINITY
 from wctl.trust import files
 
 
@@ -47,3 +57,60 @@ def test_a_long_chain_of_processes(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(files, "read", read)
     assert workers._processor_time(1) == 2 * 5000 / os.sysconf("SC_CLK_TCK")
+
+
+def test_a_process_that_ends_while_doctor_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was read of it before counts: otherwise the worker seems to have done nothing."""
+
+    def read(path: str) -> bytes:
+        if path.endswith("/children"):
+            raise ProcessLookupError(path)
+        return b"1 (a) S 0 0 0 0 0 0 0 0 0 0 1 0 0 1 "
+
+    monkeypatch.setattr(files, "read", read)
+    assert workers._processor_time(1) == 2 / os.sysconf("SC_CLK_TCK")
+
+
+class Remaining:
+    """Stands in for the manager: a unit with RemainAfterExit=, and what was asked about it."""
+
+    user = False
+
+    def properties(self, wanted: Iterable[tuple[str, Iterable[str]]]) -> dict[str, dict[str, Any]]:
+        found = {
+            "DropInPaths": [],
+            "ExecMainCode": 1,
+            "ExecMainStatus": 3,
+            "FragmentPath": "",
+            "MainPID": 0,
+            "MemoryMax": INFINITY,
+            "TasksCurrent": 0,
+            "TasksMax": INFINITY,
+        }
+        return {unit: {name: found[name] for name in names} for unit, names in wanted}
+
+
+def examined(tmp_path: Path, process: Process) -> ExaminedProgram:
+    """Returns the program x with one instance."""
+    installed = Installed("x", tmp_path / "x@.service", "x.conf", "x", 1, 0, True, (0,))
+    return ExaminedProgram(program(tmp_path, "command=a"), installed, (process,), Commands())
+
+
+def test_a_worker_that_has_exited_of_a_unit_that_remains(tmp_path: Path) -> None:
+    """The unit is active after its worker has exited, so systemd has no time of its end."""
+    process = Process("x", "x", "x@00.service", State.EXITED, NOT_STARTED)
+    manager: Any = Remaining()
+    past = History(unreadable="no journal here")
+    (finding,) = Workers(manager, examined(tmp_path, process), past, 0.0).findings()
+    assert (finding.code, finding.remedy) == ("exited", "wctl restart x@00")
+    remains = "still active for systemd (RemainAfterExit=)"
+    assert finding.evidence == (remains, "last exit: exit status 3")
+
+
+@pytest.mark.parametrize("state", State)
+def test_every_state_can_be_examined(tmp_path: Path, state: State) -> None:
+    """Whatever the description says, no property is missing that a finding needs."""
+    process = Process("x", "x", "x@00.service", state, NOT_STARTED)
+    manager: Any = Remaining()
+    found = Workers(manager, examined(tmp_path, process), History(unreadable="no"), 0.0)
+    assert all(finding.instances == ("x@00",) for finding in found.findings())

@@ -147,6 +147,19 @@ def test_program_that_may_have_been_renamed(machine: Machine) -> None:
     assert sorted(program.name for program in plan.removed) == ["a", "c"]
 
 
+def test_member_of_a_group_that_no_boot_starts(machine: Machine) -> None:
+    """While it is held, the group's target does not start it either."""
+    by_hand = f"{A}autostart=false\n"
+    machine.update(by_hand + B + GROUP)
+    assert "Wants=b.target\n" in machine.files["g.target"]
+    machine.update(by_hand + BAD + B + C + "[group:g]\nprograms=a,b,c\n")
+    assert machine.held == ["a"]
+    assert "Wants=b.target\nWants=c.target\n" in machine.files["g.target"]
+    assert "Wants=a.target" not in machine.files["g.target"]
+    machine.update(by_hand + BAD + "[group:g]\nprograms=a\n")
+    assert "Wants=a.target" in machine.files["g.target"]  # no boot starts the target now
+
+
 def test_member_of_a_group(machine: Machine) -> None:
     """A broken program stays in its group; the other members come, go and change."""
     machine.update(A + B + GROUP)

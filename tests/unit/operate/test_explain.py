@@ -98,6 +98,35 @@ def test_a_whole_life() -> None:
             "it has no memory limit except the machine's",
         ),
         (
+            {"OOMPolicy": "stop"},
+            "When it runs out of memory",
+            "above 256M the kernel kills one process, of only this instance; systemd stops the"
+            " others, and starts it again after 100 ms",
+        ),
+        (
+            {"OOMPolicy": "stop", "Restart": "on-abort"},
+            "When it runs out of memory",
+            "above 256M the kernel kills one process, of only this instance; systemd stops the"
+            " others, and does not start it again",
+        ),
+        (
+            {"OOMPolicy": "continue", "MemoryHigh": 128 << 20},
+            "When it runs out of memory",
+            "above 128M the kernel slows it down; above 256M the kernel kills one process, of only"
+            " this instance; the others go on, unless it was the worker: then systemd starts it"
+            " again after 100 ms",
+        ),
+        (
+            {"Restart": "on-success"},
+            "When it runs out of memory",
+            "above 256M the kernel kills only this instance, and systemd does not start it again",
+        ),
+        (
+            {"Restart": "on-success"},
+            "When a signal kills it",
+            "systemd does not start it again (EXITED)",
+        ),
+        (
             {"RuntimeMaxUSec": 5_400_000_000},
             "When it gets old",
             "after 1 h 30 min systemd stops it, and starts it again after 100 ms",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 from jeepney import Message, new_error, new_method_return
 
+from wctl.errors import Exit, WctlError
 from wctl.systemd import manager
 from wctl.systemd.manager import Unit
 
@@ -39,6 +41,14 @@ def test_a_job_counts_before_it_has_begun(active: str, job: str, expected: set[s
     assert {name for name in ("up", "alive", "down") if getattr(unit, name)} == expected
 
 
+REFUSALS = {
+    "gone.target": "org.freedesktop.systemd1.NoSuchUnit",
+    "forbidden.target": "org.freedesktop.DBus.Error.AccessDenied",
+    "asks.target": "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired",
+    "odd.target": "org.freedesktop.DBus.Error.InvalidArgs",
+}
+
+
 class Bus:
     """Stands in for the bus: notes the calls, and ends jobs one by one, in the opposite order."""
 
@@ -56,9 +66,9 @@ class Bus:
         for number, call in enumerate(calls):
             self.asked.append(call.body)
             call.header.serial = number + 1
-            if call.body[0] == "gone.target":
-                name = "org.freedesktop.systemd1.NoSuchUnit"
-                answers.append(new_error(call, name, "s", ("not loaded",)))
+            if call.body[0] in REFUSALS:
+                name = REFUSALS[call.body[0]]
+                answers.append(new_error(call, name, "s", ("refused",)))
             else:
                 self.jobs.append(f"/job/{number}")
                 answers.append(new_method_return(call, "o", (self.jobs[-1],)))
@@ -100,3 +110,24 @@ def test_of_many_targets_only_some_have_a_job_at_a_time(monkeypatch: pytest.Monk
     systemd: Any = manager.Manager(user=False)
     systemd.deactivate([f"w{number}.target" for number in range(1000)])
     assert (systemd._bus.most, systemd._bus.jobs) == (manager.JOBS_AT_ONCE, [])
+
+
+@pytest.mark.parametrize("verb", ["reset_failed", "deactivate"])
+@pytest.mark.parametrize(
+    ("target", "code"),
+    [
+        ("gone.target", None),
+        ("forbidden.target", Exit.UNKNOWN),
+        ("asks.target", Exit.UNKNOWN),
+        ("odd.target", Exit.FAILURE),
+    ],
+)
+def test_only_a_unit_that_is_not_loaded_needs_nothing_done(
+    monkeypatch: pytest.MonkeyPatch, verb: str, target: str, code: int | None
+) -> None:
+    """Every other refusal is an error: systemd has not done what the caller goes by."""
+    monkeypatch.setattr(manager, "Bus", Bus)
+    systemd: Any = manager.Manager(user=False)
+    with nullcontext() if code is None else pytest.raises(WctlError, match="refused") as raised:
+        getattr(systemd, verb)(["w.target", target])
+    assert code == (raised.value.exit_code if raised is not None else None)

@@ -28,7 +28,7 @@ LOOKING = {
     "cli/first_steps.py": (1, "a file of a package"),
     "config/load.py": (1, "the directory of the configuration"),
     "doctor/supervisor.py": (1, "a configuration that no other user can change"),
-    "doctor/units.py": (5, "modes and times; errors are caught, or the place is root's"),
+    "doctor/units.py": (6, "modes, times, drop-ins; errors are caught, or the place is root's"),
     "doctor/workers.py": (3, "units, /sys and /proc"),
     "install/changes.py": (2, "directories of units"),
     "install/files.py": (2, "directories that wctl writes to, which are the administrator's"),

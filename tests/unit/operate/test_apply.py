@@ -1,0 +1,85 @@
+"""apply: which targets an update makes the next boot start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from wctl.config import load
+from wctl.install import changes
+from wctl.install.installed import Layout
+from wctl.install.pending import Intent
+from wctl.operate import apply
+from wctl.units.host import Host
+from wctl.units.render import render
+
+ONE = "[program:one]\ncommand=true\n"
+TWO = "[program:two]\ncommand=true\n"
+BY_HAND = "autostart=false\n"
+GROUP = "[group:g]\nprograms=one,two\n"
+SMALLER = "[group:g]\nprograms=two\n"
+NOTHING = Intent()
+
+
+class Bus:
+    """Stands in for the manager: notes what is enabled and disabled."""
+
+    def __init__(self) -> None:
+        self.on: set[str] = set()
+        self.off: set[str] = set()
+
+    def enable(self, units: list[str]) -> None:
+        self.on.update(name for name in units if name.endswith(".target"))
+
+    def disable(self, units: list[str]) -> None:
+        self.off.update(units)
+
+    def reload(self) -> None:
+        """Nothing is loaded."""
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    """A machine without units."""
+    (tmp_path / "units").mkdir()
+    return Layout(False, tmp_path / "units", (), tmp_path, tmp_path / "env")
+
+
+def enabled(layout: Layout, text: str, left: Intent = NOTHING) -> tuple[set[str], set[str]]:
+    """Returns the targets that an update to a configuration enables, and those it disables."""
+    file = layout.configuration / "x.conf"
+    file.write_text(text)
+    config = load.load([file], {})
+    assert not config.errors
+    plan = changes.plan(config, render(config, Host()), layout)
+    changes.write(plan)
+    changes.delete(plan)
+    bus: Any = Bus()
+    apply._enable(bus, layout, plan, left)
+    return bus.on, bus.off
+
+
+def test_group_starts_at_boot_while_one_of_its_programs_does(layout: Layout) -> None:
+    """Its target is disabled when the last such program has changed, left or gone."""
+    expected = {"one.target", "g.target"}, {"two.target"}
+    assert enabled(layout, ONE + TWO + BY_HAND + GROUP) == expected
+    assert enabled(layout, ONE + BY_HAND + TWO + BY_HAND + GROUP) == (
+        set(),
+        {"one.target", "g.target"},
+    )
+    assert enabled(layout, ONE + TWO + BY_HAND + GROUP) == ({"one.target", "g.target"}, set())
+    assert enabled(layout, ONE + TWO + BY_HAND + SMALLER) == ({"one.target"}, {"g.target"})
+    enabled(layout, ONE + TWO + BY_HAND + GROUP)
+    assert enabled(layout, TWO + BY_HAND + SMALLER) == (set(), {"g.target"})
+    assert enabled(layout, TWO) == ({"two.target"}, set())
+
+
+def test_update_after_one_that_was_killed(layout: Layout) -> None:
+    """The files no longer tell which group a program has left; what starts at boot does."""
+    enabled(layout, ONE + TWO + BY_HAND + GROUP)
+    changed = ONE + TWO + BY_HAND + SMALLER
+    enabled(layout, changed)  # as if it was killed before it disabled anything
+    assert enabled(layout, changed) == (set(), set())
+    assert enabled(layout, changed, Intent(touched=("one",))) == (set(), {"g.target"})
