@@ -8,11 +8,13 @@ from pathlib import Path
 
 from wctl.cli.app import Session
 from wctl.cli.output import echo
-from wctl.errors import Unknown, UnknownNamesError, WctlError
+from wctl.errors import Unknown, UnknownNamesError, WctlError, nearest
 from wctl.install.installed import Layout, programs
 from wctl.supervisor import migration
 from wctl.systemd import unit_name
 from wctl.trust.text import shell_quote
+
+_MEANT = "did you mean"
 
 
 def tell(session: Session) -> None:
@@ -46,18 +48,20 @@ def explained(session: Session, error: UnknownNamesError) -> Iterator[tuple[Unkn
         if unknown.remedy:
             yield unknown, f"run '{session.command(*unknown.remedy)}'"
             continue
-        configured = _configured(session, unknown.name)
+        typed = unit_name.short(unknown.name).partition("@")[0].partition(":")[0]
+        configured = _configured(session, typed)
         if configured is not None:
             why, *words = configured
             hint = f"run '{session.command(*words, files=session.files)}'"
             yield replace(unknown, why=why), hint
-        else:
-            yield unknown, next_step(session) if error.nothing else ""
+            continue
+        near = "" if _MEANT in unknown.why else _nearest(session, typed)
+        hint = next_step(session) if error.nothing else ""
+        yield replace(unknown, why=f"{unknown.why}{near}"), hint
 
 
-def _configured(session: Session, selector: str) -> tuple[str, ...] | None:
+def _configured(session: Session, typed: str) -> tuple[str, ...] | None:
     """Return why a program, or a group, that is configured is not installed, and the remedy."""
-    typed = unit_name.short(selector).partition("@")[0].partition(":")[0]
     name = unit_name.typed(typed)
     installed = {program.name for program in programs(session.layout)}
     config = session.any_config
@@ -68,6 +72,11 @@ def _configured(session: Session, selector: str) -> tuple[str, ...] | None:
         if name in (held.name, held.group) and held.name not in installed:
             return "configured with an error, and not installed", "check"
     return None
+
+
+def _nearest(session: Session, typed: str) -> str:
+    """Return ", did you mean X?" for a program that is configured."""
+    return nearest(typed, [program.title for program in session.any_config.known])
 
 
 def _example(layout: Layout) -> Path | None:

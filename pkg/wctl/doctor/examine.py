@@ -17,9 +17,9 @@ from wctl.doctor.finding import Commands, Finding, printed
 from wctl.doctor.history import History
 from wctl.doctor.runner import Runner, identity
 from wctl.doctor.workers import ExaminedProgram, Workers
-from wctl.errors import WctlError, nearest
+from wctl.errors import WctlError
 from wctl.install.held import hold
-from wctl.install.installed import Installed, Instance
+from wctl.install.installed import Installed
 from wctl.operate import states
 from wctl.operate.inventory import Inventory
 from wctl.operate.selection import select
@@ -83,7 +83,7 @@ class Examination:
         """Yield the findings about the programs that ``chosen`` names; if empty, about all.
 
         Raises:
-            WctlError: one of the names is that of no program, group or instance.
+            UnknownNamesError: some of the names are of no program, group or instance.
         """
         chosen = () if "all" in chosen else chosen
         names = self._names(chosen)
@@ -158,24 +158,8 @@ class Examination:
         found = {word: _called(titles.get(word, word), known) for word in chosen}
         others = [word for word in chosen if not found[word]]
         if others:
-            found[""] = {instance.program for instance in self._select(others, known)}
+            found[""] = {one.program for one in select(self._inventory, others).instances}
         return set().union(*found.values())
-
-    def _select(self, words: Sequence[str], known: Iterable[str]) -> Sequence[Instance]:
-        """Return the installed instances that ``words`` name; ``known`` are all programs.
-
-        Raises:
-            WctlError: a word names none.
-        """
-        try:
-            return self._inventory.select(words)
-        except WctlError as error:
-            missing = set(known).difference(program.name for program in self._inventory.installed)
-            near = next(filter(None, (nearest(word, missing) for word in words)), "")
-            if not near:
-                raise
-            hint = f"{near.lstrip(', ')} That is configured, but not installed"
-            raise WctlError(error.message, hint, error.exit_code) from None
 
     def _with_groups(self, names: set[str]) -> set[str]:
         """Return ``names`` of programs, their groups, and "": what concerns all concerns them."""

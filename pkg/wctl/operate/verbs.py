@@ -16,7 +16,7 @@ from wctl.operate.jobs import Ended, Event, Said, Verb, run
 from wctl.operate.selection import Selection
 from wctl.operate.states import RUNNING_STATES, Process, State
 from wctl.systemd import unit_name
-from wctl.systemd.bus import CallError
+from wctl.systemd.bus import NOT_PERMITTED, CallError
 from wctl.systemd.manager import Manager
 
 Member = tuple[str, str]
@@ -160,7 +160,12 @@ def release(manager: Manager, inventory: Inventory, members: Iterable[Member]) -
     alive = {unit.program for unit in units if unit.alive}
     busy = {program.name for program in programs if program.name in alive}
     busy |= {program.group for program in programs if program.name in alive}
-    manager.deactivate([f"{name}.target" for name in sorted(names - busy)])
+    try:
+        manager.deactivate([f"{name}.target" for name in sorted(names - busy)])
+    except CallError as error:
+        # Who may stop the instances, but not their target, has stopped them all the same.
+        if error.name not in NOT_PERMITTED:
+            raise
 
 
 def _prepared(manager: Manager, inventory: Inventory, instances: Sequence[Instance]) -> list[str]:

@@ -15,9 +15,12 @@ from wctl.doctor.examine import Examination, Timeouts
 from wctl.doctor.finding import Commands, Finding
 from wctl.doctor.runner import Identity
 from wctl.doctor.workers import ExaminedProgram
-from wctl.errors import Exit, NothingYetError, WctlError
+from wctl.errors import UnknownNamesError, WctlError
 from wctl.install.installed import Layout
+from wctl.operate.inventory import Inventory
+from wctl.systemd.manager import Unit
 from wctl.units.host import Host
+from wctl.units.marker import MARK
 
 FINDING = Finding("frozen", "b", "what", (), "true")
 
@@ -117,28 +120,25 @@ programs=web,nosuch
 """
 
 
-class Nothing:
-    """Stands in for the inventory of a machine with the program old, and no other."""
+class Bus:
+    """Stands in for the manager of a machine on which nothing is loaded."""
 
-    programs: tuple[Any, ...] = ()
-    dormant: tuple[Any, ...] = ()
-    layout = None
-    manager = None
-    installed = (SimpleNamespace(name="old", group="older"),)
-
-    def select(self, words: list[str]) -> list[Any]:
-        if words != ["old@00"]:
-            raise NothingYetError(f"{', '.join(words)}: no such process", exit_code=Exit.UNKNOWN)
-        return [SimpleNamespace(program="old")]
+    def units(self, patterns: list[str]) -> list[Unit]:
+        return []
 
 
 @pytest.fixture
 def configured(tmp_path: Path) -> Examination:
-    """An examination of programs that are configured, but not installed."""
+    """An examination of programs that are configured, but not installed, as only old is."""
     file = tmp_path / "x.conf"
     file.write_text(CONFIGURED)
-    nothing: Any = Nothing()
-    return Examination(load.load([file], {}), nothing, Host(), Timeouts(), Commands())
+    (tmp_path / "old@.service").write_text(f"# {MARK} from y.\n[Unit]\nX-Wctl-Group=older\n")
+    wants = tmp_path / "old.target.wants"
+    wants.mkdir()
+    (wants / "old@00.service").symlink_to("../old@.service")
+    bus: Any = Bus()
+    inventory = Inventory(Layout(False, tmp_path, (), tmp_path, tmp_path), bus)
+    return Examination(load.load([file], {}), inventory, Host(), Timeouts(), Commands())
 
 
 @pytest.mark.parametrize(
@@ -160,14 +160,16 @@ def test_names_of_programs(configured: Examination, chosen: list[str], names: se
     assert configured._names(chosen) == names
 
 
-def test_name_that_nothing_has(configured: Examination) -> None:
-    """The inventory refuses it; the nearest name may be that of a program without units."""
-    with pytest.raises(WctlError, match=r"^onee: no such process$") as raised:
-        configured._names(["one", "onee"])
-    hint = "did you mean one? That is configured, but not installed"
-    assert (raised.value.hint, raised.value.exit_code) == (hint, 4)
-    with pytest.raises(NothingYetError, match=r"^zzzz: "):
-        configured._names(["zzzz"])
+def test_names_that_nothing_has(configured: Examination) -> None:
+    """All of them are in one error; the command line adds what is configured and not installed."""
+    with pytest.raises(UnknownNamesError) as raised:
+        configured._names(["one", "onee", "odl", "old@07"])
+    assert [str(unknown) for unknown in raised.value.unknown] == [
+        "onee: no such process",
+        "odl: no such process, did you mean old?",
+        "old@07: no such process, old is scaled to 1",
+    ]
+    assert raised.value.exit_code == 4
 
 
 @pytest.mark.parametrize(
