@@ -15,6 +15,7 @@ import click
 from wctl import __version__
 from wctl.check.codes import CODES, Code
 from wctl.cli.app import wctl
+from wctl.cli.verbs import VERBS, Verb
 from wctl.config.options import FCGI_OPTIONS, OPTIONS, Option
 from wctl.config.unsupported import KINDS, TABLE, Elsewhere
 from wctl.doctor import codes
@@ -46,6 +47,7 @@ def pages() -> dict[str, str]:
         "VERSION": __version__,
         "GLOBAL": _options(wctl),
         "COMMANDS": _commands(),
+        "VERBS": "".join(_verb(name, verb) for name, verb in VERBS.items()),
         "EXITS": "".join(f".TP\n.B {code.value}\n{_roff(text)}\n" for code, text in _EXITS.items()),
         "SUPERVISOR": "".join(_option(each) for each in OPTIONS if not each.ours),
         "OURS": "".join(_option(each) for each in OPTIONS if each.ours),
@@ -74,6 +76,14 @@ def _commands() -> str:
         text += f".SS {_roff(f'{name} {usage}'.strip())}\n{_paragraphs(command.help or '')}"
         text += _options(command, without=wctl)
     return text
+
+
+def _verb(name: str, verb: Verb) -> str:
+    """Return a row of the table of verbs, in tbl(1)'s language."""
+    prints = "\n.br\n".join(map(_roff, verb.prints))
+    exits = ", ".join(str(int(code)) for code in (Exit.OK, *verb.exits))
+    exits = "the worker's" if name == "run" else exits
+    return f"{name}\tT{{\n.na\n{_roff(verb.systemd)}\nT}}\tT{{\n.na\n{prints}\nT}}\t{exits}\n\n"
 
 
 def _paragraphs(help_text: str) -> str:

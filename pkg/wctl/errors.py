@@ -40,6 +40,9 @@ class NothingYetError(WctlError):
     """There is no configuration, or no program, yet. The command line sets the hint."""
 
 
+NO_SUCH = "no such process"  # Supervisor's words
+
+
 @dataclass(frozen=True)
 class Unknown:
     """A name that names nothing. ``remedy`` has the words of a wctl command that would help."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import pytest
 
 from machine.driver import Machine, wait_for
 from machine.units import configure, pids, states
+from wctl.cli.verbs import VERBS
 
 PROGRAMS = """\
 [program:up]
@@ -42,8 +44,26 @@ Row = tuple[str, int, str, str]
 
 
 def ran(machine: Machine, command: str) -> Row:
+    """Runs a command, and holds it to the table of verbs in the manual."""
     result = machine.run(f"wctl {command}", check=False)
+    name = next(word for word in command.split() if word in VERBS)
+    assert result.code in (0, 1, *VERBS[name].exits), command
+    lines = [pattern(line) for line in VERBS[name].prints]
+    if name not in ("logs", "render"):
+        told = result.out.splitlines()
+        assert [line for line in told if not any(map(line_of(line), lines))] == [], command
     return command, result.code, masked(result.out), masked(result.err)
+
+
+def pattern(line: str) -> str:
+    """Returns the regular expression of a line in the table: capitals vary, and | means "or"."""
+    text = re.escape(line).replace(r"\ \|\ ", "|")
+    text = re.sub(r"\\\((.*\|.*)\\\)", r"\\((\1)\\)", text)
+    return re.sub(r"(\\ )+", " +", re.sub(r"\b(?!ERROR)[A-Z]+\b", ".+", text))
+
+
+def line_of(text: str) -> Callable[[str], object]:
+    return lambda expression: re.fullmatch(expression, text)
 
 
 def masked(text: str) -> str:
@@ -77,7 +97,7 @@ UNREADABLE = (
 KEPT = f"other: kept; it comes from {OTHER}, which was not read (remove it with 'wctl remove')"
 LEFT, ADDED = "not running, left as it is", "added process group"
 RUNS = "process/group still running"
-NEW_NAME = "new\\x2bx"
+NEW_NAME = "new+x"
 NEW_ONE = [f"{NEW_NAME}: {ADDED}", f"{NEW_NAME}@00: started"]
 SCALED = "      run 'wctl scale zero N'".strip()
 
@@ -95,6 +115,7 @@ def test_names_that_name_nothing_and_what_is_so_already(prepared: Machine) -> No
         ("status up@02", 4, "", BEYOND),
         ("start up:up_02", 4, "", BEYOND),
         ("stop up@{01..03}", 4, "", BEYOND),
+        ("start newx", 4, "", "wctl: newx: no such process, did you mean new+x?"),
         ("start up gb nosuch new+x", 4, "", f"{NO_SUCH}\nwctl: new+x: {NOT_INSTALLED} new+x'"),
         ("start up", 0, "up@00: ERROR (already started)\nup@01: ERROR (already started)", ""),
         ("start up:*", 0, "nothing to start: all of them run", ""),

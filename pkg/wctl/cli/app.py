@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from wctl.cli.output import echo, go_on
+from wctl.cli.verbs import VERBS
 from wctl.errors import Exit
 
 if TYPE_CHECKING:
@@ -25,39 +26,6 @@ if TYPE_CHECKING:
     from wctl.units.host import Host
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-# Verb → module of wctl.cli, and one line for "wctl --help", which then need not import the module.
-_VERBS = {
-    "check": ("configure", "Check the configuration and show all errors and warnings."),
-    "render": ("configure", "Print the generated units, or write them to a directory."),
-    "reread": ("configure", "Show what 'wctl update' would change."),
-    "explain": ("show", "Explain in words what happens to a program's workers, and when."),
-    "update": ("configure", "Write the units; start, restart and remove changed programs."),
-    "add": ("configure", "Install configured programs."),
-    "remove": ("configure", "Uninstall the units of stopped programs."),
-    "import": ("import_", "Import Supervisor's configuration and, with --takeover, its workers."),
-    "scale": ("control", "Set how many instances of a program run."),
-    "start": ("control", "Start instances and wait until they are ready."),
-    "stop": ("control", "Stop instances gracefully."),
-    "restart": ("control", "Restart instances and wait until they are ready."),
-    "signal": ("control", "Send a signal to workers."),
-    "status": ("show", "Show the state of instances."),
-    "pid": ("show", "Print the process IDs of workers."),
-    "tail": ("logs", "Show the last lines that instances wrote."),
-    "logs": ("logs", "Show what instances logged; select lines by time, text or priority."),
-    "maintail": ("logs", "Show what wctl and systemd logged about instances."),
-    "clear": ("logs", "Empty the log files of instances."),
-    "run": ("run", "Run one instance in the foreground, without systemd."),
-    "completion": ("completion", "Print the completion script for a shell."),
-    "doctor": ("doctor", "Diagnose problems and suggest fixes."),
-    "version": ("show", "Print wctl's version."),
-}
-
-# The verbs that change something: they go on if nobody can read what they print.
-_CHANGES = {
-    "add", "clear", "import", "remove", "render", "restart", "scale", "signal", "start", "stop",
-    "update",
-}  # fmt: skip
 
 # Supervisor's verbs that wctl does not have → what to use instead.
 _INSTEAD = {
@@ -262,12 +230,12 @@ class _Verbs(click.Group):
         return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_VERBS)
+        return list(VERBS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _VERBS:
+        if cmd_name not in VERBS:
             return None
-        module = importlib.import_module(f"wctl.cli.{_VERBS[cmd_name][0]}")
+        module = importlib.import_module(f"wctl.cli.{VERBS[cmd_name].module}")
         command = getattr(module, f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name)
         assert isinstance(command, click.Command)
         return command
@@ -275,19 +243,19 @@ class _Verbs(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in _VERBS:
+        if args and args[0] not in VERBS:
             from wctl.errors import nearest
 
             instead = _INSTEAD.get(args[0])
-            hint = f"; use {instead}" if instead else nearest(args[0], _VERBS)
+            hint = f"; use {instead}" if instead else nearest(args[0], VERBS)
             ctx.fail(f"no such command {args[0]!r}{hint}")
-        if args and args[0] in _CHANGES:
+        if args and VERBS[args[0]].changes:
             go_on()
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in _VERBS.items()])
+            formatter.write_dl([(name, verb.summary) for name, verb in VERBS.items()])
 
 
 def shared(command: F) -> F:

@@ -8,13 +8,11 @@ from pathlib import Path
 
 from wctl.cli.app import Session
 from wctl.cli.output import echo
-from wctl.errors import Unknown, UnknownNamesError, WctlError, nearest
+from wctl.errors import NO_SUCH, Unknown, UnknownNamesError, WctlError, nearest
 from wctl.install.installed import Layout, programs
 from wctl.supervisor import migration
 from wctl.systemd import unit_name
 from wctl.trust.text import shell_quote
-
-_MEANT = "did you mean"
 
 
 def tell(session: Session) -> None:
@@ -55,7 +53,7 @@ def explained(session: Session, error: UnknownNamesError) -> Iterator[tuple[Unkn
             hint = f"run '{session.command(*words, files=session.files)}'"
             yield replace(unknown, why=why), hint
             continue
-        near = "" if _MEANT in unknown.why else _nearest(session, typed)
+        near = _nearest(session, typed) if unknown.why == NO_SUCH else ""
         hint = next_step(session) if error.nothing else ""
         yield replace(unknown, why=f"{unknown.why}{near}"), hint
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import click
 
-from wctl.cli import when
 from wctl.cli.app import Session, at_least, pass_session, shared
 from wctl.cli.completion import complete_names
 from wctl.cli.log_lines import FORMATS, FileLines, Printer
@@ -21,7 +20,7 @@ from wctl.operate import file_tail, log_files
 from wctl.operate.file_tail import FileTail
 from wctl.operate.log_files import LogFile, Logs
 from wctl.operate.selection import select
-from wctl.systemd import journal, journal_rights, unit_name
+from wctl.systemd import journal, journal_rights, unit_name, when
 from wctl.trust import files
 
 _LINES = 20  # Supervisor shows 1600 bytes: twenty lines of a terminal

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from wctl.errors import Exit, NothingYetError, Unknown, UnknownNamesError, WctlError, nearest
+from wctl.errors import (
+    NO_SUCH,
+    Exit,
+    NothingYetError,
+    Unknown,
+    UnknownNamesError,
+    WctlError,
+    nearest,
+)
 from wctl.install.installed import Installed, Instance, Layout, programs
 from wctl.systemd import unit_name
 from wctl.systemd.manager import Manager, Unit
@@ -173,4 +181,4 @@ class Inventory:
         known = self._by_name.keys() - self._not_ours.keys()
         known |= {program.group for program in self.programs}
         near = nearest(unit_name.shown(name), map(unit_name.shown, sorted(known)))
-        return UnknownNamesError([Unknown(shown, f"no such process{near}")], nothing=self.is_empty)
+        return UnknownNamesError([Unknown(shown, f"{NO_SUCH}{near}")], nothing=self.is_empty)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from wctl.errors import Exit, Unknown, UnknownNamesError, WctlError
+from wctl.errors import NO_SUCH, Exit, Unknown, UnknownNamesError, WctlError
 from wctl.install.installed import Installed, Instance
 from wctl.operate.inventory import Inventory
 from wctl.systemd import unit_name
@@ -173,14 +173,14 @@ class _Look:
         number = int(digits)
         instance = program.member(number)
         if instance.name != typed:
-            why = f"no such process, did you mean {instance.shown}?"
+            why = f"{NO_SUCH}, did you mean {instance.shown}?"
             raise _unknown(unit_name.shown(typed), why)
         numbers = self._inventory.numbers(program)
         if number in numbers or self._beyond:
             return instance
         enough = number - program.numprocs_start + 1
         remedy = ("scale", program.shown, str(enough)) if enough > 0 else ()
-        scaled = f"no such process, {program.shown} is scaled to {len(numbers)}"
+        scaled = f"{NO_SUCH}, {program.shown} is scaled to {len(numbers)}"
         raise _unknown(instance.shown, scaled, remedy)
 
 

@@ -246,7 +246,7 @@ def test_help_imports_no_verb() -> None:
         check=True,
     )
     assert shown.stdout.splitlines()[-1] == str(
-        ["wctl", "wctl.cli", "wctl.cli.app", "wctl.cli.output", "wctl.errors"]
+        ["wctl", "wctl.cli", "wctl.cli.app", "wctl.cli.output", "wctl.cli.verbs", "wctl.errors"]
     )
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import pytest
 
-from wctl.cli import when
+from wctl.systemd import when
 
 MINUTE = 60_000_000
 
