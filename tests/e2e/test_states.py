@@ -300,6 +300,10 @@ def test_stopped_and_exited_keep_their_time(machine: Machine) -> None:
         assert re.search(r"^once@00 +EXITED +[A-Z]", shown, re.M), shown
         assert re.search(r"^never@00 +STOPPED +Not started$", shown, re.M), shown
     assert "EXITED" not in machine.run("wctl doctor once", check=False).out
+    # Its sibling's start makes systemd load it again.
+    machine.run(["wctl", "start", "two@01"])
+    shown = machine.run(["wctl", "status", "two@00"], check=False).out
+    assert "STOPPED" in shown and "Not started" not in shown
     # A new program of the same name was never started.
     machine.run(["wctl", "remove", "hand"])
     configure(machine, "[program:hand]\ncommand=sleep 1000\nautostart=false\n")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -103,6 +103,7 @@ def processes(manager: Manager, instances: list[Instance]) -> list[Process]:
         found.update(seen)
         if not left:
             break
+    found.update(_remembered([process for process in found.values() if _unknown(process)], manager))
     return [found[instance.unit] for instance in instances]
 
 
@@ -118,15 +119,11 @@ def _look(manager: Manager, instances: list[Instance]) -> tuple[dict[str, Proces
         more = manager.properties([(unit, ends.FOR_CAUSE) for unit in lacking])
         properties = {**properties, **{unit: {**properties[unit], **more[unit]} for unit in more}}
     now = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
-    seen = _forgotten(
-        [instance for instance in instances if instance.unit not in loaded], user=manager.user
-    )
-    moved = []
+    seen, moved = {}, []
     for instance in instances:
         name = instance.unit
-        if name not in loaded:
-            continue
-        unit, its = loaded[name], properties[name]
+        unit = loaded.get(name) or Unit(name, load="not-found", active="inactive", sub="dead")
+        its = properties.get(name, {})
         seen[name] = _process(instance, unit, its, now, user=manager.user)
         ended = seen[name].state is State.RUNNING and not seen[name].pid
         if ended or its.get("SubState", unit.sub) != unit.sub:
@@ -158,21 +155,27 @@ def _loaded(manager: Manager, instances: list[Instance]) -> list[Unit]:
     return [unit for unit in manager.units(sorted(patterns)) if unit.name in names] if names else []
 
 
-def _forgotten(instances: list[Instance], *, user: bool) -> dict[str, Process]:
-    """Return the processes of instances whose units are not loaded: they are down."""
-    if not instances:
+def _unknown(process: Process) -> bool:
+    """Tell whether systemd knows of no end: it never ran, or its unit was unloaded since."""
+    return process.state is State.STOPPED and process.description == NOT_STARTED
+
+
+def _remembered(processes: list[Process], manager: Manager) -> dict[str, Process]:
+    """Return processes with the ends that the journal knows."""
+    if not processes:
         return {}
     from wctl.operate.past_ends import past_ends  # lazy: rarely needed, and it imports much
 
-    past = past_ends(instances, user=user)
-    found = {}
-    for instance in instances:
-        end = past.get(instance.unit)
-        state = State.EXITED if end and end.exited else State.STOPPED
-        text = _clock(end.time * 1_000_000) if end else NOT_STARTED
-        program, group, unit = instance.program, instance.group, instance.unit
-        found[unit] = Process(program, group, unit, state, text)
-    return found
+    past = past_ends(processes, user=manager.user)
+    return {
+        process.unit: replace(
+            process,
+            state=State.EXITED if end.exited else State.STOPPED,
+            description=_clock(end.time * 1_000_000),
+        )
+        for process in processes
+        if (end := past.get(process.unit)) is not None
+    }
 
 
 def _process(

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from wctl.install.installed import Instance
+from wctl.operate.past_ends import PastEnd
 from wctl.operate.states import Process, State, processes, state_of, uptime
 from wctl.systemd.manager import Unit
 
@@ -275,6 +276,66 @@ def test_pid_is_that_of_the_worker(
     """
     found = shown(active, sub, MainPID=7, StatusText=text)
     assert (found.state, found.pid) == (state, pid)
+
+
+@pytest.mark.parametrize(
+    ("moments", "expected"),
+    [
+        # it was between two runs when systemd listed it, and is not any more
+        ([("auto-restart", "start", 7), ("start", "start", 7)], State.STARTING),
+        ([("auto-restart", "start", 7), ("auto-restart", "auto-restart", 0)], State.BACKOFF),
+        # the worker has ended since
+        ([("running", "running", 0), ("auto-restart", "auto-restart", 0)], State.BACKOFF),
+        ([("running", "running", 0), ("running", "running", 8)], State.RUNNING),
+        # it never stands still
+        ([("auto-restart", "start", 7)] * 9, State.BACKOFF),
+    ],
+)
+def test_a_unit_that_changes_is_looked_at_again(
+    moments: list[tuple[str, str, int]], expected: State
+) -> None:
+    """systemd answers question after question, and its units go on between two answers."""
+    left = iter(moments)
+
+    class Moving(Bus):
+        def units(self, _patterns: list[str]) -> list[Unit]:
+            listed, sub, pid = next(left)
+            self._found.update(SubState=sub, MainPID=pid)
+            active = "active" if listed == "running" else "activating"
+            return [Unit("w@00.service", "loaded", active, listed)]
+
+    bus: Any = Moving("", "", {"ExecMainStartTimestampMonotonic": 5})
+    (found,) = processes(bus, [Instance("w", "w", "w@00.service")])
+    assert found.state is expected
+
+
+NOON = time.mktime((1971, 2, 5, 12, 0, 0, 0, 0, -1))
+
+
+@pytest.mark.parametrize("loaded", [False, True])
+@pytest.mark.parametrize(
+    ("past", "state", "text"),
+    [
+        (PastEnd(NOON, exited=False), State.STOPPED, "Feb 05 12:00 PM"),
+        (PastEnd(NOON, exited=True), State.EXITED, "Feb 05 12:00 PM"),
+        (None, State.STOPPED, "Not started"),
+    ],
+)
+def test_ends_that_systemd_has_forgotten(
+    loaded: bool,
+    past: PastEnd | None,
+    state: State,
+    text: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """If systemd knows of no end of a unit, because it was not loaded all the time, others may."""
+    known = {} if past is None else {"w@00.service": past}
+    monkeypatch.setattr("wctl.operate.past_ends.past_ends", lambda *_a, **_o: known)
+    bus: Any = Bus("inactive", "dead", {"InactiveEnterTimestamp": 0})
+    if not loaded:
+        monkeypatch.setattr(bus, "units", lambda _patterns: [])
+    (found,) = processes(bus, [Instance("w", "w", "w@00.service")])
+    assert (found.state, found.description, found.pid) == (state, text, 0)
 
 
 @pytest.mark.parametrize("active", ["active", "reloading", "refreshing"])
