@@ -6,11 +6,12 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 
 from machine.driver import Machine, wait_for
-from machine.units import configure, show, states
+from machine.units import configure, pids, show, states
 
 UNIT = "gate@00"
 GATES = "/run/gates"
@@ -41,6 +42,10 @@ def reach(machine: Machine, sub_state: str) -> str:
     word = states(machine)[UNIT]
     assert show(machine, UNIT, "SubState")["SubState"] == sub_state
     return word
+
+
+def is_now(machine: Machine, state: str) -> bool:
+    return show(machine, UNIT, "ActiveState") == {"ActiveState": state}
 
 
 def program(command: str, *lines: str) -> str:
@@ -77,6 +82,21 @@ def test_states_of_a_start_and_a_reload(machine: Machine) -> None:
         assert re.search(r"RUNNING +pid \d+, uptime 0:00:", machine.run(["wctl", "status"]).out)
         open_gate(machine, "reload")
         assert reach(machine, "running") == "RUNNING"
+
+
+def test_a_worker_that_reloads_itself_is_running(machine: Machine) -> None:
+    """A worker that tells systemd RELOADING=1 stays RUNNING, with its PID and its uptime."""
+    script = f"""systemd-notify --ready; read line <{GATES}/begin; systemd-notify RELOADING=1;
+      read line <{GATES}/end; systemd-notify --ready; exec sleep 1000"""
+    configure(machine, program(f"sh -c '{script}'", "ready=notify"))
+    machine.run(["wctl", "update"])
+    with gates(machine, "begin", "end"):
+        machine.run(["wctl", "start", UNIT])
+        running = rf"^{UNIT} +RUNNING +pid {pids(machine)[UNIT]}, uptime 0:0\d:\d\d$"
+        for gate, state in (("begin", "reloading"), ("end", "active")):
+            open_gate(machine, gate)
+            wait_for(partial(is_now, machine, state), 10, state)
+            assert re.match(running, machine.run(["wctl", "status"]).out)
 
 
 def test_states_of_a_stop(machine: Machine) -> None:
