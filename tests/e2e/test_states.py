@@ -266,7 +266,7 @@ def test_on_failure_is_for_those_that_are_given_up(machine: Machine) -> None:
     )
     configure(machine, text)
     machine.run(["wctl", "update"])
-    machine.run(["systemctl", "start", "--no-block", *(f"{name}@00" for name in lines)])
+    machine.run(["wctl", "start", "--no-wait", *lines])
     ends = {"fatal@00": "FATAL", "once@00": "EXITED"}
     wait_for(lambda: ends.items() <= states(machine).items(), 30, "ends")
 
