@@ -212,6 +212,7 @@ def test_states_that_a_poll_can_see(machine: Machine) -> None:
         "crashed": (until.format("crashed"), "autorestart=true"),
         "unexpected": (until.format("unexpected"),),
         "aged": ("exec sleep 1000", "max_runtime=1s"),
+        "old": ("exec sleep 1000", "max_runtime=1s", "startsecs=0"),
         "behind": ("sleep 1000 & sleep 0.2", "startsecs=0", "autorestart=true"),
         "failing": ("sleep 0.1; exit 3", "startretries=2"),
         "early": ("true", "startretries=2", "autorestart=true"),
@@ -232,7 +233,7 @@ def test_states_that_a_poll_can_see(machine: Machine) -> None:
             assert words == {("STARTING", ""), ("BACKOFF", why), ("FATAL", why)}, polls
             assert {"BACKOFF", "FATAL"} <= without_pid
         else:
-            stopping = {("STOPPING", "")} if name == "aged" else set()
+            stopping = {("STOPPING", "")} if name in ("aged", "old") else set()
             assert words - stopping == {("STARTING", ""), ("RUNNING", "")}, polls
             assert "RUNNING" not in without_pid
         with_pid = {word for word, _, pid in seen[name] if pid}

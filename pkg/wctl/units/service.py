@@ -120,6 +120,8 @@ class Service:
         elif program.startsecs == 0:
             service.comment("READY at once; the start counts as failed only if the worker crashes.")
             test = '[ "$EXIT_CODE:$EXIT_STATUS" != exited:0 ] || rm -f "$1"'
+            if program.max_runtime is not None:  # systemd stops an old worker, perhaps by a signal
+                test = f'[ "$SERVICE_RESULT" != timeout ] && {test}'
             service.command("ExecStopPost", [["/bin/sh"], ["-c"], [test], ["sh"], counter])
         service.set("RuntimeDirectory", *self._runtime_directory())
         service.set("RuntimeDirectoryPreserve", "restart")
