@@ -646,6 +646,34 @@ def test_failed_start_is_explained_by_this_start(machine: Machine, log: str) -> 
     assert re.search(f"last exit: {early}: {cause}\n", found)
 
 
+def test_last_lines_are_of_the_run_that_failed(machine: Machine) -> None:
+    """What the next run has written already is no reason of a crash, nor what earlier runs wrote.
+
+    With OnFailure=, systemd 254 and newer restart in a way of their own (RestartMode=direct).
+    """
+    more = "systemd.Unit.OnFailure=noted@x.service\n"
+    crash = "until systemctl is-active -q w@00; do sleep 0.1; done"
+    number = "n=$(($(cat /run/runs) + 1)); echo $n >/run/runs"
+    script = f"#!/bin/sh\n{number}\necho begun $n\n{crash}\necho ended $n\nexit 3\n"
+    machine.write("/run/runs", "0\n")
+    machine.write("/srv/worker", script, mode=0o755)
+    configure(machine, f"[program:w]\ncommand=/srv/worker\n{more}")
+    machine.run("wctl update")
+    wait_for(lambda: "[crashing]" in machine.run("wctl doctor w", check=False).out, 30, "crashes")
+    for _ in range(3):
+        found = machine.run("wctl doctor w", check=False).out
+        wrote = re.findall(r"wrote: (\w+) (\d+)", found)
+        assert [word for word, _ in wrote] == ["begun", "ended"], found
+        assert len({number for _, number in wrote}) == 1, found
+    machine.run("wctl stop w")
+    # A start that fails with success is as long as it was, whatever the wrapper has waited before.
+    machine.write("/srv/worker", "#!/bin/sh\nsleep 0.2\n", mode=0o755)
+    machine.run("wctl start --no-wait w@00")
+    wait_for(lambda: states(machine) == {"w@00": "FATAL"}, 30, "FATAL")
+    found = machine.run("wctl status -l", check=False).out
+    assert re.search(r"last exit: exit status 0 within 0\.\d s, before startsecs=1$", found), found
+
+
 def test_last_exit_is_not_of_a_removed_program(machine: Machine) -> None:
     """A new program does not inherit what a removed one of the same name left in the journal."""
     once = "[program:w]\ncommand=sh -c 'sleep 0.2; exit 3'\nstartsecs=0\nautorestart=false\n"

@@ -17,6 +17,7 @@ _KINDS = (
     entries.UNIT_FAILED,
     entries.OUT_OF_MEMORY,
     entries.DROPPED,
+    entries.STARTED,
     *STARTS,
 )
 _KILLED = ("killed", "9")
@@ -68,11 +69,16 @@ def read(since: float, *, user: bool) -> History:
     exits: dict[str, Entry] = {}
     starts = Starts()
     last_end: dict[str, Event] = {}
+    starting: set[str] = set()
     failed_starts: set[Event] = set()
     for entry in found:
         kind, unit = entry["MESSAGE_ID"], _unit(entry, user=user)
         starts.take(unit, entry)
-        if kind == entries.DROPPED:
+        if kind == entries.STARTING:
+            starting.add(unit)
+        elif kind == entries.STARTED:
+            starting.discard(unit)
+        elif kind == entries.DROPPED:
             dropped.append(Event(unit, entry.time, entry["MESSAGE"]))
         elif kind == entries.OUT_OF_MEMORY:
             out_of_memory.append(Event(unit, entry.time, entry["MESSAGE"]))
@@ -87,6 +93,8 @@ def read(since: float, *, user: bool) -> History:
             event = Event(unit, entry.time, words(*end))
             crashes.append(event)
             last_end[unit] = event
+            if unit in starting:  # with RestartMode=direct, no START_FAILED follows
+                failed_starts.add(event)
             if end == _KILLED and entry["UNIT_RESULT"] in ("signal", "oom-kill"):
                 kills.append(event)
         elif kind == entries.START_FAILED and unit in last_end:

@@ -16,14 +16,13 @@ from wctl.doctor.history import Event, History
 from wctl.install.installed import Installed
 from wctl.operate.early_exits import explained
 from wctl.operate.last_words import last_words
-from wctl.operate.states import NOT_STARTED, Process, State
-from wctl.systemd import exits, unit_name
+from wctl.operate.states import NOT_STARTED, Process, State, failed_starts
+from wctl.systemd import exits
 from wctl.systemd.entries import UnreadableError
 from wctl.systemd.manager import Manager
 from wctl.systemd.quantities import INFINITY, size_in_words
 from wctl.trust import files
 from wctl.trust.text import printable, shell_join
-from wctl.wrapper.starts import Counter
 
 _DIRECTIVE = "systemd.Service.{}"  # a passed-through directive in the configuration
 _GAVE_UP = "gave up after"  # words of the wrapper that the description repeats
@@ -154,8 +153,7 @@ class Workers:
         """Tell whether an instance waits for its next try, or is starting after failed tries."""
         if process.state is not State.STARTING:
             return process.state is State.BACKOFF
-        runtime = os.environ.get("XDG_RUNTIME_DIR", "") if self._manager.user else "/run"
-        return Counter(f"{runtime}/wctl/{unit_name.directory(process.unit)}").failed() > 1
+        return failed_starts(process.unit, user=self._manager.user) > 1
 
     def _amiss(self, process: Process) -> bool:
         """Tell whether an EXITED instance should still run; a job that is done should not."""
@@ -174,7 +172,8 @@ class Workers:
                 return exits.UNKNOWN
         found = self._properties(process.unit)
         how = _HOW.get(int(found["ExecMainCode"]))
-        return None if how is None else exits.words(how, str(found["ExecMainStatus"]))
+        # systemd forgets only clean ends.
+        return _DONE if how is None else exits.words(how, str(found["ExecMainStatus"]))
 
     def _why(self, process: Process) -> tuple[str, ...]:
         last = self._last_exit(process)
@@ -187,7 +186,8 @@ class Workers:
             since = self._first_start(process)
         except UnreadableError:
             return ()
-        said = last_words(self._manager, process.unit, since=since)
+        failed = process.state is not State.EXITED
+        said = last_words(self._manager, process.unit, since=since, failed=failed)
         whys = [text.partition(": ")[2] for text in said.wrapper if _GAVE_UP not in text]
         # Tries that fail in the same way write the same lines: keep the last of each.
         shown = [*(f"wctl: {printable(why)}" for why in whys[-1:]), *wrote(said.worker)]

@@ -6,7 +6,8 @@ import os
 from dataclasses import dataclass
 
 from wctl.operate.log_files import LogFile, of_units
-from wctl.systemd import journal
+from wctl.systemd import exits, journal
+from wctl.systemd.entries import UnreadableError
 from wctl.systemd.manager import Manager
 from wctl.trust import files
 
@@ -23,14 +24,23 @@ class LastWords:
     wrapper: list[str]
 
 
-def last_words(manager: Manager, unit: str, *, since: float) -> LastWords:
-    """Return what was written since ``since`` (seconds since the epoch), as far as we can read."""
+def last_words(manager: Manager, unit: str, *, since: float, failed: bool = True) -> LastWords:
+    """Return what the last run of ``unit`` wrote, as far as we can read it.
+
+    With ``failed``, it is the last run that failed: systemd may have started the next one already.
+    What was written before ``since`` (seconds since the epoch) does not count.
+    """
     (logs,) = of_units(manager, [unit])
-    found = journal.last([unit], _LINES, user=manager.user, since=since)
+    try:
+        run = exits.last_run(unit, user=manager.user, since=since, failed=failed)
+    except UnreadableError:
+        run = None
+    run = run or exits.Run("", since, None)
+    found = journal.last(unit, _LINES, user=manager.user, since=run.since, until=run.until)
     own = [line.text for line in found if line.identifier == "wctl" and line.priority <= _ERR]
     if logs.journal:
         return LastWords([line.text for line in found if line.identifier != "wctl"], own)
-    _, lines = max((_end(file, since) for file in logs.present()), default=(0.0, []))
+    _, lines = max((_end(file, run.since) for file in logs.present()), default=(0.0, []))
     return LastWords(lines, own)
 
 

@@ -6,17 +6,20 @@ tells how it ended, and the wrapper's STATUS= whether a start is under way or wa
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
 from wctl.install.installed import Instance
+from wctl.operate import ends
+from wctl.systemd import unit_name
 from wctl.systemd.manager import Manager, Unit
 from wctl.systemd.quantities import known
 from wctl.trust.text import printable
-from wctl.wrapper.exits import GIVE_UP_SIGNAL
+from wctl.wrapper.starts import Counter
 
 
 class State(str, Enum):
@@ -45,8 +48,6 @@ _TABLE: Mapping[tuple[str, str], State | None] = {
     ("active", "*"): State.RUNNING,
     ("reloading", "*"): State.RUNNING,
     ("refreshing", "*"): State.RUNNING,
-    ("activating", "auto-restart"): State.BACKOFF,
-    ("activating", "auto-restart-queued"): State.BACKOFF,
     ("activating", "*"): State.STARTING,
     ("deactivating", "*"): State.STOPPING,
     ("maintenance", "*"): State.STOPPED,
@@ -54,41 +55,23 @@ _TABLE: Mapping[tuple[str, str], State | None] = {
     ("failed", "*"): None,
 }
 
+# Sub-states of a unit whose process has ended, and which systemd starts again after RestartSec=.
+_RESTARTING = frozenset(
+    {
+        "auto-restart",
+        "auto-restart-queued",
+        "dead-before-auto-restart",
+        "failed-before-auto-restart",
+    }
+)
+_WITH_PID = frozenset({State.STARTING, State.RUNNING, State.STOPPING})
+
 NOT_STARTED = "Not started"  # the description of an instance whose unit is not loaded, or never ran
-_CLD_EXITED = 1  # the code of waitid(2), as in ExecMainCode=
-
-# Exit codes with which systemd says why it failed (systemd.exec(5), "Process Exit Codes").
-_SYSTEMD_CODES = {
-    200: "its directory cannot be entered",
-    203: "its command cannot be executed",
-    216: "its group is missing",
-    217: "its user is missing",
-    218: "its capabilities cannot be set",
-    219: "its cgroup cannot be set up",
-    226: "its namespace cannot be set up",
-    228: "its system call filter cannot be set",
-    243: "its credentials cannot be read",
-}
-
 _RUNNING = ("MainPID", "ExecMainStartTimestampMonotonic")
 _DETAILS = ("CPUUsageNSec", "MemoryCurrent", "MemoryMax", "NRestarts", "TasksCurrent")
-_OTHER = (
-    "ExecMainStartTimestampMonotonic",  # of a worker that reloads its configuration
-    "MainPID",
-    "StatusText",
-    "Result",
-    "NRestarts",
-    "ExecMainCode",
-    "ExecMainStatus",
-    "ExecMainStartTimestamp",
-    "ExecMainExitTimestamp",
-    "ExecMainExitTimestampMonotonic",
-    "ActiveExitTimestampMonotonic",
-    "InactiveEnterTimestamp",
-    "InactiveExitTimestampMonotonic",
-    "StartLimitBurst",
-    "StartLimitIntervalUSec",
-)
+# SubState comes last: if it is still what ListUnits said, the others belong to that state.
+_OTHER = ("MainPID", "StatusText", "InactiveEnterTimestamp", *ends.PROPERTIES, "SubState")
+_LOOKS = 5  # at a unit that changes while we look
 
 
 @dataclass(frozen=True)
@@ -113,16 +96,39 @@ class Details:
 
 def processes(manager: Manager, instances: list[Instance]) -> list[Process]:
     """Return the state of each instance, in the order given."""
+    found: dict[str, Process] = {}
+    left = instances
+    for _ in range(_LOOKS):
+        seen, left = _look(manager, left)
+        found.update(seen)
+        if not left:
+            break
+    found.update(_remembered([process for process in found.values() if _unknown(process)], manager))
+    return [found[instance.unit] for instance in instances]
+
+
+def _look(manager: Manager, instances: list[Instance]) -> tuple[dict[str, Process], list[Instance]]:
+    """Return the processes of ``instances``, and those whose units changed while we looked."""
     loaded = {unit.name: unit for unit in _loaded(manager, instances)}
     wanted = [
         (unit.name, _RUNNING if unit.active == "active" else _OTHER) for unit in loaded.values()
     ]
     properties = manager.properties(wanted)
+    lacking = [unit for unit, found in properties.items() if ends.lacks_resources(found)]
+    if lacking:
+        more = manager.properties([(unit, ends.FOR_CAUSE) for unit in lacking])
+        properties = {**properties, **{unit: {**properties[unit], **more[unit]} for unit in more}}
     now = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
-    return [
-        _process(instance, loaded.get(instance.unit), properties.get(instance.unit, {}), now)
-        for instance in instances
-    ]
+    seen, moved = {}, []
+    for instance in instances:
+        name = instance.unit
+        unit = loaded.get(name) or Unit(name, load="not-found", active="inactive", sub="dead")
+        its = properties.get(name, {})
+        seen[name] = _process(instance, unit, its, now, user=manager.user)
+        ended = seen[name].state is State.RUNNING and not seen[name].pid
+        if ended or its.get("SubState", unit.sub) != unit.sub:
+            moved.append(instance)
+    return seen, moved
 
 
 def details(manager: Manager, names: Iterable[str]) -> dict[str, Details]:
@@ -149,20 +155,53 @@ def _loaded(manager: Manager, instances: list[Instance]) -> list[Unit]:
     return [unit for unit in manager.units(sorted(patterns)) if unit.name in names] if names else []
 
 
+def _unknown(process: Process) -> bool:
+    """Tell whether systemd knows of no end: it never ran, or its unit was unloaded since."""
+    return process.state is State.STOPPED and process.description == NOT_STARTED
+
+
+def _remembered(processes: list[Process], manager: Manager) -> dict[str, Process]:
+    """Return processes with the ends that the journal knows."""
+    if not processes:
+        return {}
+    from wctl.operate.past_ends import past_ends  # lazy: rarely needed, and it imports much
+
+    past = past_ends(processes, user=manager.user)
+    return {
+        process.unit: replace(
+            process,
+            state=State.EXITED if end.exited else State.STOPPED,
+            description=_clock(end.time * 1_000_000),
+        )
+        for process in processes
+        if (end := past.get(process.unit)) is not None
+    }
+
+
 def _process(
-    instance: Instance, unit: Unit | None, properties: Mapping[str, Any], now: int
+    instance: Instance, unit: Unit, properties: Mapping[str, Any], now: int, *, user: bool
 ) -> Process:
-    program, group, name = instance.program, instance.group, instance.unit
-    if unit is None:
-        return Process(program, group, name, State.STOPPED, NOT_STARTED)
     state = state_of(unit, properties)
-    pid = int(properties.get("MainPID", 0))
-    text = _description(state, properties, now)
-    return Process(program, group, name, state, text, pid)
+    # In BACKOFF, the main process is our wrapper, which waits.
+    pid = int(properties.get("MainPID", 0)) if state in _WITH_PID else 0
+    if state is State.RUNNING:
+        begun = int(properties.get("ExecMainStartTimestampMonotonic", now))
+        text = f"pid {pid}, uptime {uptime((now - begun) // 1_000_000)}"
+    elif state in (State.BACKOFF, State.FATAL):
+        text = _reason(state, unit.name, properties, user=user)
+    elif state in STOPPED_STATES:
+        ended = int(properties.get("InactiveEnterTimestamp", 0))
+        text = _clock(ended) if ended else NOT_STARTED
+    else:
+        text = ""
+    return Process(instance.program, instance.group, instance.unit, state, text, pid)
 
 
 def state_of(unit: Unit, properties: Mapping[str, Any]) -> State:
     """Return Supervisor's state for a loaded unit."""
+    if unit.sub in _RESTARTING or _restarts(unit, properties):
+        # Supervisor starts a worker again that was RUNNING, and waits after a failed start.
+        return State.STARTING if ends.was_ready(properties) else State.BACKOFF
     if (unit.active, unit.sub) in _TABLE:
         state = _TABLE[unit.active, unit.sub]
     else:
@@ -172,76 +211,41 @@ def state_of(unit: Unit, properties: Mapping[str, Any]) -> State:
     return _how_it_ended(unit, properties) if state is None else state
 
 
+def _restarts(unit: Unit, properties: Mapping[str, Any]) -> bool:
+    """Tell whether a unit only has leftovers of its last run to kill before its next start."""
+    return (
+        unit.active == "deactivating"
+        and unit.job not in ("stop", "restart")
+        and int(properties.get("MainPID", 0)) == 0
+        and ends.restart_due(properties)
+    )
+
+
 def _how_it_ended(unit: Unit, properties: Mapping[str, Any]) -> State:
-    if _gave_up(properties):
+    if ends.given_up(properties, failed=unit.active == "failed"):
         return State.FATAL
-    exited = int(properties.get("ExecMainExitTimestampMonotonic", 0))
-    left_active = int(properties.get("ActiveExitTimestampMonotonic", 0))
-    if unit.active == "failed" and (
-        _lacks_resources(properties)
-        or (left_active < exited and (_limit_hit(properties) or _never_ran(properties)))
-    ):
-        return State.FATAL
-    # If the worker exited by itself, its unit left "active" when the process exited, or later. If
-    # systemd stopped it, the unit left "active" first. Nothing but these two times tells the cases
-    # apart. A unit stopped during RestartSec= left "inactive" after it had last left "active".
-    by_itself = (
-        exited
-        and left_active >= exited
-        and left_active > int(properties.get("InactiveExitTimestampMonotonic", 0))
-    )
-    return State.EXITED if by_itself else State.STOPPED
+    return State.EXITED if ends.exited(properties) else State.STOPPED
 
 
-def _gave_up(properties: Mapping[str, Any]) -> bool:
-    by_signal = int(properties.get("ExecMainCode", 0)) not in (0, _CLD_EXITED)
-    return by_signal and properties.get("ExecMainStatus") == GIVE_UP_SIGNAL
-
-
-def _limit_hit(properties: Mapping[str, Any]) -> bool:
-    """Tell whether systemd has given up, because no start got as far as our wrapper.
-
-    Result= is not start-limit-hit then: systemd keeps the result of the last failed start.
-    """
-    limited = int(properties.get("StartLimitIntervalUSec", 0)) > 0
-    return limited and int(properties["NRestarts"]) >= int(properties["StartLimitBurst"])
-
-
-def _never_ran(properties: Mapping[str, Any]) -> bool:
-    """Tell whether the last start failed in systemd itself, before systemd ran our wrapper."""
-    return _lacks_resources(properties) or (
-        int(properties.get("ExecMainCode", 0)) == _CLD_EXITED
-        and int(properties["ExecMainStatus"]) in _SYSTEMD_CODES
-    )
-
-
-def _lacks_resources(properties: Mapping[str, Any]) -> bool:
-    """Tell whether systemd could not create a process: an EnvironmentFile= is gone, for example."""
-    return properties.get("Result") == "resources"
-
-
-def _description(state: State, properties: Mapping[str, Any], now: int) -> str:
-    if state is State.RUNNING:
-        started = int(properties.get("ExecMainStartTimestampMonotonic", now))
-        return f"pid {properties.get('MainPID', 0)}, uptime {uptime((now - started) // 1_000_000)}"
-    if state in (State.BACKOFF, State.FATAL):
-        return _reason(properties)
-    if state in STOPPED_STATES:
-        ended = int(properties.get("InactiveEnterTimestamp", 0))
-        return _clock(ended) if ended else NOT_STARTED
-    return ""
-
-
-def _reason(properties: Mapping[str, Any]) -> str:
+def _reason(state: State, unit: str, properties: Mapping[str, Any], *, user: bool) -> str:
     """Return why a start failed: the wrapper's STATUS=, without the state at its beginning."""
     status = str(properties.get("StatusText", ""))
     if status.startswith(("BACKOFF: ", "FATAL: ")):
         # Every process of the unit may send a status (NotifyAccess=all).
         return "Exited too quickly: " + printable(status.partition(": ")[2])
-    if _limit_hit(properties) or _never_ran(properties):
-        code = -1 if _lacks_resources(properties) else int(properties["ExecMainStatus"])
-        return "systemd cannot run it: " + _SYSTEMD_CODES.get(code, "see 'systemctl status'")
+    in_systemd = ends.never_ran(properties) or (state is State.FATAL and ends.limit_hit(properties))
+    if in_systemd and not failed_starts(unit, user=user):
+        return "systemd cannot run it: " + ends.cause(unit, properties)
     return "Exited too quickly (process log may have details)"
+
+
+def failed_starts(unit: str, *, user: bool) -> int:
+    """Return how many starts in a row the wrapper has counted that have not been READY, so far.
+
+    A start that fails in systemd, before the wrapper runs, does not count.
+    """
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "") if user else "/run"
+    return Counter(f"{runtime}/wctl/{unit_name.directory(unit)}").failed()
 
 
 def uptime(seconds: int) -> str:
@@ -251,5 +255,5 @@ def uptime(seconds: int) -> str:
     return f"{days} day{'s' if days > 1 else ''}, {clock}" if days else clock
 
 
-def _clock(microseconds: int) -> str:
+def _clock(microseconds: float) -> str:
     return time.strftime("%b %d %I:%M %p", time.localtime(microseconds / 1_000_000))

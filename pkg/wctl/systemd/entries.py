@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 
 from wctl.systemd import journal_fields, journal_rights
+from wctl.systemd.journal_fields import UNIT_FIELDS
 from wctl.trust import commands
 
 # Message IDs of systemd's catalog, which describes each message (journalctl --catalog).
@@ -16,6 +17,10 @@ PROCESS_EXIT = "98e322203f7a4ed290d09fe03c09fe15"  # SD_MESSAGE_UNIT_PROCESS_EXI
 UNIT_FAILED = "d9b373ed55a64feb8242e02dbe79a49c"  # SD_MESSAGE_UNIT_FAILURE_RESULT, after the exit
 START_FAILED = "be02cf6855d2428ba40df7e9d022f03d"  # SD_MESSAGE_UNIT_FAILED, after the two above
 STARTING = "7d4958e842da4a758f6c1cdc7b36dcc5"  # SD_MESSAGE_UNIT_STARTING
+STARTED = "39f53479d3a045ac8e11786248231fbf"  # SD_MESSAGE_UNIT_STARTED, when it is READY
+STOPPING = "de5b426a63be47a7b6ac3eaac82e2f6f"  # SD_MESSAGE_UNIT_STOPPING
+STOPPED = "9d1aaa27d60140bd96365438aad20286"  # SD_MESSAGE_UNIT_STOPPED
+SUCCEEDED = "7ad2d189f7e94e70a38c781354912448"  # SD_MESSAGE_UNIT_SUCCESS, after a clean exit
 RESTART_SCHEDULED = "5eb03494b6584870a536b337290809b3"  # SD_MESSAGE_UNIT_RESTART_SCHEDULED
 OUT_OF_MEMORY = "fe6faa94e7774663a0da52717891d8ef"  # SD_MESSAGE_UNIT_OUT_OF_MEMORY
 DROPPED = "a596d6fe7bfa4994828e72309e95d61e"  # SD_MESSAGE_JOURNAL_DROPPED
@@ -29,6 +34,7 @@ _FIELDS = ",".join(
     )
 )  # fmt: skip
 _OF_RUN = 50  # entries; a worker's user may add as many as it likes to those of wctl
+_LATE = 0.001  # seconds; journalctl rounds times
 _TIMEOUT = 30.0  # seconds
 
 
@@ -80,10 +86,28 @@ def read(
     return (Entry(json.loads(line)) for line in reversed(shown.split("\n")) if line)
 
 
-def of_run(unit: str, invocation: str, *, user: bool) -> list[Entry]:
-    """Return what systemd, and wctl's wrapper, logged about one run of ``unit``, oldest first.
+def of_units(
+    units: Sequence[str], kinds: Sequence[str], lines: int, *, user: bool, timeout: float
+) -> Iterator[Entry]:
+    """Return what systemd logged about ``units`` since the boot, the newest entries first.
 
-    ``invocation`` is the ID that systemd gave the run (systemd.exec(5), $INVOCATION_ID).
+    Raises:
+        UnreadableError: as from read(); journalctl has ``timeout`` seconds.
+    """
+    about = [f"{'USER_UNIT' if user else 'UNIT'}={unit}" for unit in units]
+    matches = [*_kinds(kinds), *about, *journal_fields.of_manager(user=user)]
+    command = ["journalctl", "--quiet", "--output=json", f"--output-fields={_FIELDS}"]
+    command += ["--reverse", f"--lines={lines}", "--boot"]
+    shown = _shown([*command, *matches], user=user, timeout=timeout)
+    return (Entry(json.loads(line)) for line in shown.split("\n") if line)
+
+
+def of_run(unit: str, invocation: str, *, until: float, user: bool) -> list[Entry]:
+    """Return what systemd logged about one run of ``unit``, and wctl's wrapper, oldest first.
+
+    ``invocation`` is the ID that systemd gave the run (systemd.exec(5), $INVOCATION_ID), and
+    ``until`` its end (seconds since the epoch). The wrapper's lines begin in earlier runs:
+    journald does not know the ID of a run that RestartMode=direct began.
 
     Raises:
         UnreadableError: as from read().
@@ -91,17 +115,18 @@ def of_run(unit: str, invocation: str, *, user: bool) -> list[Entry]:
     scope = "USER_" if user else ""
     matches = [f"{scope}UNIT={unit}", f"{scope}INVOCATION_ID={invocation}"]
     matches += journal_fields.of_manager(user=user)
-    matches += ["+", f"_SYSTEMD_INVOCATION_ID={invocation}", "SYSLOG_IDENTIFIER=wctl"]
+    matches += ["+", f"{UNIT_FIELDS[user][-1]}={unit}", "SYSLOG_IDENTIFIER=wctl"]
     command = ["journalctl", "--quiet", "--output=json", f"--output-fields={_FIELDS}"]
-    command += ["--reverse", f"--lines={_OF_RUN}"]
+    command += ["--reverse", f"--lines={_OF_RUN}", f"--until=@{until + _LATE:.6f}"]
     shown = _shown([*command, *matches], user=user)
     return [Entry(json.loads(line)) for line in reversed(shown.split("\n")) if line]
 
 
-def _shown(command: Sequence[str], *, user: bool) -> str:
-    answer = commands.ask(command, _TIMEOUT)
+def _shown(command: Sequence[str], *, user: bool, timeout: float | None = None) -> str:
+    timeout = _TIMEOUT if timeout is None else timeout
+    answer = commands.ask(command, timeout)
     if answer.code is None:
-        raise UnreadableError(f"journalctl has not ended after {_TIMEOUT:g} seconds")
+        raise UnreadableError(f"journalctl has not ended after {timeout:g} seconds")
     found = answer.out or answer.code == commands.NOT_FOUND
     if not found and not user and not journal_rights.may_read():
         # The exit code is 0 if there is a journal of our own.

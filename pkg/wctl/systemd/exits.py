@@ -27,6 +27,7 @@ _WAITED = re.compile(r", next try in ([0-9]{1,6}) s$")
 _LEFT = re.compile(r": the worker ended and left (.*) behind, which gets the stop signal$")
 _MANY = 300  # entries: up to three for each automatic restart
 _LOOK_BACK = 6  # entries: systemd logs up to two for each exit
+_LOOK_BACK_RUNS = 12  # entries: up to three for each run
 
 
 class LastExits:
@@ -75,6 +76,47 @@ def last_exit(unit: str, *, user: bool, since: float = 0.0) -> str | None:
 
 
 @dataclass(frozen=True)
+class Run:
+    """One run of a unit: from one start by systemd up to the next.
+
+    A worker's own lines are told by these times alone. systemd tells journald the ID of the unit's
+    first run only, if RestartMode=direct starts the next one (_SYSTEMD_INVOCATION_ID).
+    """
+
+    invocation: str  # the ID that systemd gave it (systemd.exec(5), $INVOCATION_ID)
+    since: float  # seconds since the epoch
+    until: float | None  # the beginning of the next run
+
+
+def last_run(unit: str, *, user: bool, since: float, failed: bool) -> Run | None:
+    """Return the last run of ``unit``, or with ``failed`` the last run in which the worker failed.
+
+    A run in which the wrapper does nothing but give up does not count, unless there is no other.
+    The result is None if the journal has no such run since ``since`` (seconds since the epoch).
+
+    Raises:
+        UnreadableError: nobody can tell.
+    """
+    kinds = (entries.STARTING, entries.PROCESS_EXIT, entries.UNIT_FAILED)
+    begun: dict[str, float] = {}
+    runs: list[str] = []
+    gave_up: set[str] = set()
+    for entry in entries.read(kinds, _LOOK_BACK_RUNS, user=user, since=since, unit=unit):
+        run = entry["USER_INVOCATION_ID" if user else "INVOCATION_ID"]
+        if entry["MESSAGE_ID"] == entries.STARTING:
+            begun[run] = entry.time
+        if (entry["EXIT_CODE"], entry["EXIT_STATUS"]) == GAVE_UP:
+            gave_up.add(run)
+        if not failed or entry["MESSAGE_ID"] == entries.UNIT_FAILED:
+            runs.append(run)
+    if not runs:
+        return None
+    last = next((run for run in reversed(runs) if run not in gave_up), runs[-1])
+    first = begun.get(last, since)
+    return Run(last, first, min((time for time in begun.values() if time > first), default=None))
+
+
+@dataclass(frozen=True)
 class EarlyRun:
     """A run that ended with success before the worker was ready."""
 
@@ -95,12 +137,12 @@ def early_run(unit: str, *, user: bool, since: float = 0.0) -> EarlyRun:
         return EarlyRun(None)
     begun: float | None = None
     left: list[str] = []
-    for entry in entries.of_run(unit, invocation, user=user):
+    for entry in entries.of_run(unit, invocation, until=early[-1].time, user=user):
         wrapper = entry["SYSLOG_IDENTIFIER"] == "wctl"
         killed = (_LEFT if wrapper else _KILLED).search(entry["MESSAGE"])
         waited = _WAITED.search(entry["MESSAGE"])
         if entry["MESSAGE_ID"] == entries.STARTING:
-            begun = entry.time
+            begun, left = entry.time, []  # what the wrapper wrote before is of an earlier run
         elif wrapper and waited:
             begun = entry.time + int(waited[1])
         elif killed:

@@ -145,12 +145,15 @@ def reader(longest: int | None = _LONGEST) -> Reader:
     return Native(_reader, longest)
 
 
-def last(units: Sequence[str], count: int, *, user: bool, since: float = 0.0) -> list[Line]:
-    """Return the last ``count`` lines of ``units``, with the lines that wctl wrote in between.
+def last(
+    unit: str, count: int, *, user: bool, since: float, until: float | None = None
+) -> list[Line]:
+    """Return the last ``count`` lines of ``unit``, with the lines that wctl wrote in between.
 
-    Lines before ``since`` (seconds since the epoch) are left out.
+    Lines before ``since`` or after ``until`` (seconds since the epoch) are left out.
     """
-    query = Query(tuple(units), user=user, since=int(since * 1_000_000))
+    end = None if until is None else int(until * 1_000_000)
+    query = Query((unit,), user=user, since=int(since * 1_000_000), until=end)
     return list(reader().read(query, count))
 
 

@@ -16,7 +16,7 @@ from wctl.errors import WctlError
 OLDEST_SYSTEMD = 249
 
 # Directives that wctl may write and that OLDEST_SYSTEMD does not know: name → first version.
-SINCE = {"RuntimeRandomizedExtraSec": 250}
+SINCE = {"RuntimeRandomizedExtraSec": 250, "RestartMode": 254}
 
 _PLAIN = re.compile(r"[A-Za-z0-9_@%+=:,./~^-]+", re.ASCII)
 _BROKEN = re.compile(r"[\x00-\x1f\x7f]|\\$")  # characters that end a line or continue it

@@ -125,6 +125,8 @@ class Service:
         elif program.startsecs == 0:
             service.comment("READY at once; the start counts as failed only if the worker crashes.")
             test = '[ "$EXIT_CODE:$EXIT_STATUS" != exited:0 ] || rm -f "$1"'
+            if program.max_runtime is not None:  # systemd stops an old worker, perhaps by a signal
+                test = f'[ "$SERVICE_RESULT" != timeout ] && {test}'
             service.command("ExecStopPost", [["/bin/sh"], ["-c"], [test], ["sh"], counter])
         service.set("RuntimeDirectory", *self._runtime_directory())
         service.set("RuntimeDirectoryPreserve", "restart")
@@ -158,12 +160,31 @@ class Service:
             forced += [] if 0 in program.exitcodes else ["0"]
             service.set("RestartForceExitStatus", " ".join(forced))
         service.set("RestartSec", "100ms")
+        if program.autorestart != "false" and self._has_on_failure():
+            self._restart_directly(service)
         service.comment("The wrapper dies by this signal when it gives up (FATAL).")
         service.set("RestartPreventExitStatus", GIVE_UP)
         if program.max_runtime is not None:
             service.set("RuntimeMaxSec", program.max_runtime)
         if program.max_runtime_jitter is not None:
             self._since(service, "RuntimeRandomizedExtraSec", program.max_runtime_jitter)
+
+    def _has_on_failure(self) -> bool:
+        return any(
+            (directive.section, directive.key) == ("Unit", "OnFailure") and directive.value
+            for directive in self._program.passed_through
+        )
+
+    def _restart_directly(self, service: Section) -> None:
+        """Keep OnFailure= for FATAL: from version 254 on, systemd acts on it at each failed run.
+
+        Programs without OnFailure= do better without: the job of a start would last until the
+        worker is READY or FATAL, so a boot would wait for all tries, and systemd forgets to tell
+        journald the invocation ID of later runs.
+        """
+        if self._host.systemd >= SINCE["RestartMode"]:
+            service.comment("OnFailure= is for FATAL, and not for every exit that is restarted.")
+            service.set("RestartMode", "direct")
 
     def _since(self, service: Section, key: str, value: str) -> None:
         if self._host.systemd >= SINCE[key]:

@@ -34,17 +34,21 @@ def settle(start: Start) -> None:
     start.restarts = int(value) if value.isdigit() else None
     before = start.counter.restarts()
     unsure = before is None and start.restarts is not None
-    if not automatic(before, start.restarts) or (unsure and _rested(start.options)):
+    if not automatic(before, start.restarts) or (unsure and _rested(start)):
         start.failed = 0
 
 
-def _rested(options: Options) -> bool:
+def _rested(start: Start) -> bool:
     """Tell whether the unit was down for over a second before this start: the user had stopped it.
 
     A wrong answer affects this start only: from now on we record NRestarts, which decides the next.
+    With RestartMode=direct a restart changes neither time. So the unit must also have come up since
+    the last start, which has written the count.
     """
-    down, up = (ask(options, f"Inactive{edge}TimestampMonotonic") for edge in ("Enter", "Exit"))
-    return down.isdigit() and up.isdigit() and 0 < int(down) < int(up) - _REST
+    times = (ask(start.options, f"Inactive{edge}TimestampMonotonic") for edge in ("Enter", "Exit"))
+    down, up = (int(text) if text.isdigit() else 0 for text in times)
+    age = time.time() - start.counter.written()
+    return 0 < down < up - _REST and up > (time.monotonic() - age) * 1e6
 
 
 def back_off(start: Start) -> None:

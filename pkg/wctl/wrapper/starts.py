@@ -41,6 +41,13 @@ class Counter:
         """Return NRestarts as it was when the last of these starts began; None if unknown."""
         return self._numbers()[1]
 
+    def written(self) -> float:
+        """Return when the last of these starts began (seconds since the epoch); 0.0 if unknown."""
+        try:
+            return 0.0 if self._path is None else posix.lstat(self._path).st_mtime
+        except OSError:
+            return 0.0
+
     def begin(self, failed: int, restarts: "int | None" = None) -> None:
         """Count a start before its outcome is known. ``failed`` is the count so far.
 

@@ -139,11 +139,11 @@ def test_what_fails_before_the_wrapper_runs_is_given_up(started: Fleet) -> None:
 @pytest.mark.parametrize(
     ("unit", "state", "why"),
     [
-        ("nouser@00", "FATAL", "its user is missing"),
-        ("nouser-once@00", "FATAL", "its user is missing"),
-        ("nouser-zero@00", "BACKOFF", "its user is missing"),
-        ("nofile-once@00", "FATAL", "see 'systemctl status'"),
-        ("nofile-zero@00", "BACKOFF", "see 'systemctl status'"),
+        ("nouser@00", "FATAL", "its user is missing or cannot be set"),
+        ("nouser-once@00", "FATAL", "its user is missing or cannot be set"),
+        ("nouser-zero@00", "BACKOFF", "its user is missing or cannot be set"),
+        ("nofile-once@00", "FATAL", "its environment file /nonesuch is missing"),
+        ("nofile-zero@00", "BACKOFF", "its environment file /nonesuch is missing"),
     ],
 )
 def test_status_says_why_systemd_cannot_run_it(

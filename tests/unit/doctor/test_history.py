@@ -10,7 +10,8 @@ from wctl.doctor import history, lost_output
 from wctl.doctor.finding import Commands
 from wctl.systemd import entries, journal_rights
 
-CRASH = (entries.STARTING, entries.PROCESS_EXIT, entries.UNIT_FAILED, entries.RESTART_SCHEDULED)
+END = (entries.PROCESS_EXIT, entries.UNIT_FAILED)
+CRASH = (entries.STARTING, entries.STARTED, *END, entries.RESTART_SCHEDULED)
 
 
 def events(monkeypatch: pytest.MonkeyPatch, *kinds: str) -> history.History:
@@ -33,6 +34,24 @@ def test_crashes_of_an_earlier_life_do_not_count(monkeypatch: pytest.MonkeyPatch
     assert len(past.of("w@00.service", 0.0).crashes) == 1
     assert past.by_hand == {"w@00.service": len(before) + 1.0}
     assert past.of("other@00.service", 0.0).crashes == ()
+
+
+@pytest.mark.parametrize(
+    ("kinds", "crashes"),
+    [
+        ((entries.STARTING, entries.STARTED, *END), 1),
+        (END, 1),  # a worker that has run for longer than the journal goes back
+        ((entries.STARTING, *END, entries.START_FAILED), 0),
+        # With RestartMode=direct, the job of the start goes on.
+        ((entries.STARTING, *END, entries.RESTART_SCHEDULED), 0),
+        ((entries.STARTING, *END, entries.RESTART_SCHEDULED, *CRASH), 1),
+    ],
+)
+def test_failed_starts_are_no_crashes(
+    monkeypatch: pytest.MonkeyPatch, kinds: tuple[str, ...], crashes: int
+) -> None:
+    """Only a worker that was RUNNING crashes."""
+    assert len(events(monkeypatch, *kinds).crashes) == crashes
 
 
 @pytest.mark.parametrize(

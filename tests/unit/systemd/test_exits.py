@@ -160,3 +160,50 @@ def test_first_start(
     timed = [{**e, "__REALTIME_TIMESTAMP": f"{i}000000"} for i, e in enumerate(found, start=1)]
     stand_in(tmp_path, monkeypatch, timed)
     assert exits.first_start("w@00.service", user=False) == first
+
+
+def entry(kind: dict[str, str], run: str, **fields: str) -> dict[str, str]:
+    """Returns an entry of systemd about a run."""
+    return {**kind, "INVOCATION_ID": run, **fields}
+
+
+def run_of(run: str, code: str = "3", result: str = "exit-code") -> list[dict[str, str]]:
+    """Returns the entries about a run that fails."""
+    ended = [entry(EXIT, run, EXIT_CODE="exited", EXIT_STATUS=code)] if code != "0" else []
+    return [entry(STARTING, run), *ended, entry(FAILED, run, UNIT_RESULT=result)]
+
+
+GIVING_UP = [entry(STARTING, "z"), entry(GAVE_UP, "z"), entry(FAILED, "z", UNIT_RESULT="signal")]
+
+
+@pytest.mark.parametrize(
+    ("found", "failed", "run"),
+    [
+        ([], True, None),
+        (run_of("a"), True, exits.Run("a", 1.0, None)),
+        # the next run has begun
+        ([*run_of("a"), entry(STARTING, "b")], True, exits.Run("a", 1.0, 4.0)),
+        ([*run_of("a"), entry(STARTING, "b")], False, exits.Run("b", 4.0, None)),
+        ([entry(STARTING, "b")], True, None),
+        # an exit with 0 before it was ready
+        ([*run_of("a"), *run_of("b", "0", "protocol")], True, exits.Run("b", 4.0, None)),
+        # then the wrapper gave up
+        ([*run_of("a"), *run_of("b"), *GIVING_UP], True, exits.Run("b", 4.0, 7.0)),
+        ([*run_of("a"), *GIVING_UP], False, exits.Run("a", 1.0, 4.0)),
+        # a resident wrapper tries again in the same run
+        (GIVING_UP, True, exits.Run("z", 1.0, None)),
+        # its beginning is older than the time that we look back to
+        (run_of("a")[1:], True, exits.Run("a", 0.5, None)),
+    ],
+)
+def test_last_run(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    found: list[dict[str, str]],
+    failed: bool,
+    run: exits.Run | None,
+) -> None:
+    """The last failed run of a worker is neither the one after it nor the one that gives up."""
+    timed = [{**e, "__REALTIME_TIMESTAMP": f"{i}000000"} for i, e in enumerate(found, start=1)]
+    stand_in(tmp_path, monkeypatch, timed)
+    assert exits.last_run("w@00.service", user=False, since=0.5, failed=failed) == run

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -107,20 +109,24 @@ def test_the_count_is_kept_over_automatic_restarts_alone(
 
 
 @pytest.mark.parametrize(
-    ("before", "up", "failed"),
+    ("before", "up", "written", "failed"),
     [
-        (None, b"6000001", 0),  # down for more than a second: stopped, and started by hand
-        (None, b"5900000", 1),
-        (None, b"", 1),
-        (4, b"9000000", 1),  # NRestarts decides
+        (None, b"6000001", 4, 0),  # down for more than a second: stopped, and started by hand
+        (None, b"5900000", 4, 1),
+        (None, b"", 4, 1),
+        (4, b"9000000", 4, 1),  # NRestarts decides
+        # RestartMode=direct: it has not been down since the failed start
+        (None, b"6000001", 8, 1),
     ],
 )
 def test_a_stop_right_after_the_first_failed_start(
-    tmp_path: Path, world: World, before: int | None, up: bytes, failed: int
+    tmp_path: Path, world: World, before: int | None, up: bytes, written: int, failed: int
 ) -> None:
     """Without an earlier NRestarts, the time for which the unit was down decides."""
     world.restarts, world.up = b"5", up
     this = start(tmp_path, 1, before)
+    when = time.time() - time.monotonic() + written
+    os.utime(tmp_path / "wctl/failed-starts", (when, when))
     backoff.settle(this)
     assert (this.failed, this.restarts) == (failed, 5)
 
