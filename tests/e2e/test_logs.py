@@ -101,9 +101,14 @@ def resident(machine: Machine) -> int:
 
 def kill_wrapper(machine: Machine) -> None:
     """Kills the wrapper of w@00 and waits for the next one."""
-    before = pids(machine)["w@00"]
+    before = main_pid(machine)
     machine.run("systemctl kill --kill-who=main --signal=KILL w@00")
-    wait_for(lambda: pids(machine).get("w@00", before) != before, 10, "another process")
+    wait_for(lambda: main_pid(machine) not in ("0", before), 10, "another process")
+
+
+def main_pid(machine: Machine) -> str:
+    """Returns the process of w@00, also while it is the wrapper that waits in BACKOFF."""
+    return show(machine, "w@00", "MainPID")["MainPID"]
 
 
 @pytest.fixture(autouse=True)

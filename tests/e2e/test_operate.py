@@ -580,6 +580,7 @@ def test_status_json_has_stable_keys(machine: Machine) -> None:
         sorted(
             [
                 "name",
+                "unit",
                 "program",
                 "group",
                 "state",

@@ -103,7 +103,7 @@ def start(session: Session, names: tuple[str, ...], no_wait: bool) -> int:
 
 
 def _start(session: Session, names: tuple[str, ...], *, wait: bool) -> int:
-    asked = _asked(session, names, verbs.START, "start: all of them run")
+    asked = _asked(session, names, verbs.START, "all of them run")
     events = verbs.start(session.manager, session.inventory, asked.chosen, wait=wait)
     failed = Progress(session).show(events)
     return Exit.NOT_STARTED if failed or asked.empty else Exit.OK
@@ -123,7 +123,7 @@ def stop(session: Session, names: tuple[str, ...], no_wait: bool) -> int:
 
 
 def _stop(session: Session, names: tuple[str, ...], *, wait: bool) -> int:
-    asked = _asked(session, names, verbs.STOP, "stop: none of them runs")
+    asked = _asked(session, names, verbs.STOP, "none of them runs")
     events = verbs.stop(session.manager, session.inventory, asked.chosen, wait=wait)
     return Exit.FAILURE if Progress(session).show(events) else Exit.OK
 
@@ -157,10 +157,10 @@ def restart(
         raise click.UsageError("--rolling cannot be used with --no-wait")
     manager, inventory = session.manager, session.inventory
     if rolling:
-        asked = _asked(session, names, verbs.ROLLING, "restart: none of them runs")
+        asked = _asked(session, names, verbs.ROLLING, "none of them runs")
         events = verbs.rolling(manager, inventory, asked.chosen, batch)
     else:
-        asked = _asked(session, names, verbs.RESTART, "restart: there is no instance")
+        asked = _asked(session, names, verbs.RESTART)
         events = verbs.restart(manager, inventory, asked.chosen, wait=not no_wait)
     failed = Progress(session).show(events)
     undone = asked.empty or (asked.refused and not asked.chosen)
@@ -183,7 +183,7 @@ def signal(session: Session, signal_name: str, names: tuple[str, ...]) -> int:
         number = values.stop_signal(signal_name)
     except ValueError as error:
         raise WctlError(f"{signal_name}: {error}") from None
-    asked = _asked(session, names, verbs.SIGNAL, "signal: none of them runs")
+    asked = _asked(session, names, verbs.SIGNAL, "none of them runs")
     code = Exit.NOT_STARTED if asked.refused or asked.empty else Exit.OK
     for process in asked.chosen:
         if verbs.signal(session.manager, process, number):
@@ -195,12 +195,16 @@ def signal(session: Session, signal_name: str, names: tuple[str, ...]) -> int:
 
 
 def _asked(
-    session: Session, names: tuple[str, ...], rule: verbs.Rule, nothing: str
+    session: Session, names: tuple[str, ...], rule: verbs.Rule, already: str = ""
 ) -> verbs.Request:
-    """Return what to do; print what is not done of what the user has named, or ``nothing``."""
+    """Return what to do; print what is not done of what the user has named.
+
+    If nothing is to be done, and ``already`` says why, print that.
+    """
     if not names:
         raise click.UsageError("name the instances, or 'all'")
-    asked = verbs.request(session.manager, rule, select(session.inventory, names))
+    chosen = select(session.inventory, names)
+    asked = verbs.request(session.manager, rule, chosen)
     for name, why in asked.refused:
         if rule is verbs.ROLLING and asked.chosen:
             echo(f"{name}: {why}, left as it is")
@@ -211,8 +215,17 @@ def _asked(
         if rule in (verbs.START, verbs.RESTART):
             echo(f"      run '{session.command('scale', program, 'N')}'", err=True)
     if not (asked.chosen or asked.refused or asked.empty or session.quiet):
-        echo(f"nothing to {nothing}")
+        _say_nothing_to_do(session, already if chosen.asked else "")
     return asked
+
+
+def _say_nothing_to_do(session: Session, already: str) -> None:
+    if session.inventory.is_empty:
+        from wctl.cli import first_steps  # rarely needed, and it reads much
+
+        first_steps.tell(session)
+    else:
+        echo(f"nothing to do: {already or 'there is no instance'}")
 
 
 def _refuse(name: str, why: str) -> None:

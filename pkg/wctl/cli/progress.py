@@ -96,7 +96,7 @@ class Progress:
         from wctl.systemd import exits
 
         self._last_exits = self._last_exits or exits.LastExits(user=self._session.user)
-        how = self._last_exits.of(unit, self._since)
+        how = self._last_exits.of_failed(unit, self._since)
         how = explained(self._session.manager, unit, how, self._since)
         if how not in (None, exits.UNKNOWN):
             echo(f"    {how}; its last lines:", err=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import signal
+import time
 from dataclasses import dataclass
 
 from wctl.systemd import entries
@@ -27,6 +28,7 @@ _WAITED = re.compile(r", next try in ([0-9]{1,6}) s$")
 _LEFT = re.compile(r": the worker ended and left (.*) behind, which gets the stop signal$")
 _MANY = 300  # entries: up to three for each automatic restart
 _LOOK_BACK = 6  # entries: systemd logs up to two for each exit
+_BEHIND, _MOMENT = 2.0, 0.05  # seconds
 _LOOK_BACK_RUNS = 12  # entries: up to three for each run
 
 
@@ -36,6 +38,15 @@ class LastExits:
     def __init__(self, *, user: bool) -> None:
         self._user = user
         self._failed = False
+
+    def of_failed(self, unit: str, since: float) -> str | None:
+        """Return of() for a start that has just failed: journald may not have read of it yet."""
+        end = time.monotonic() + _BEHIND
+        while True:
+            how = self.of(unit, since)
+            if how is not None or time.monotonic() >= end:
+                return how
+            time.sleep(_MOMENT)
 
     def of(self, unit: str, since: float) -> str | None:
         """Return the worker's last_exit(), or UNKNOWN."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -207,3 +208,16 @@ def test_last_run(
     timed = [{**e, "__REALTIME_TIMESTAMP": f"{i}000000"} for i, e in enumerate(found, start=1)]
     stand_in(tmp_path, monkeypatch, timed)
     assert exits.last_run("w@00.service", user=False, since=0.5, failed=failed) == run
+
+
+def test_journald_may_read_of_a_failure_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """wctl waits for the entry of a start that has just failed, and gives up after two seconds."""
+    clock = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(time, "sleep", lambda span: clock.append(clock.pop() + span))
+    answers = iter([None, None, "exit status 3"])
+    monkeypatch.setattr(exits, "last_exit", lambda *_names, **_more: next(answers, None))
+    last_exits = exits.LastExits(user=False)
+    assert last_exits.of_failed("w@00.service", 0.0) == "exit status 3"
+    assert last_exits.of_failed("w@00.service", 0.0) is None
+    assert 2.0 <= clock[0] < 2.2
