@@ -26,16 +26,20 @@ PROPERTIES = (
     "StartLimitBurst",
     "StartLimitIntervalUSec",
 )
-FOR_CAUSE = ("EnvironmentFiles",)  # what cause() looks at besides, after lacks_resources()
+FOR_CAUSE = ("EnvironmentFiles",)  # what cause() also needs after lacks_resources()
 
 _CLD_EXITED = 1  # the code of waitid(2), as in ExecMainCode=
-_SUCCESS = "success"
-# The values of Result= after which Restart= asks for a start; "always" and "no" need no list.
-_RESTARTED_AFTER: Mapping[str, frozenset[str]] = {
+_SUCCESS, _CONDITION = "success", "exec-condition"  # of Result=
+# Restart= asks for a start after these values of Result= alone, or after all but these; "no" never.
+_AFTER: Mapping[str, frozenset[str]] = {
     "on-success": frozenset({_SUCCESS}),
-    "on-abnormal": frozenset({"timeout", "watchdog", "signal", "core-dump", "oom-kill"}),
     "on-abort": frozenset({"signal", "core-dump"}),
     "on-watchdog": frozenset({"watchdog"}),
+}
+_NOT_AFTER: Mapping[str, frozenset[str]] = {
+    "always": frozenset({_CONDITION}),
+    "on-failure": frozenset({_CONDITION, _SUCCESS}),
+    "on-abnormal": frozenset({_CONDITION, _SUCCESS, "exit-code"}),
 }
 
 
@@ -77,12 +81,10 @@ def restart_due(properties: Mapping[str, Any]) -> bool:
         for name in ("Prevent", "Force")
     )
     restart, result = properties.get("Restart", "no"), properties.get("Result", _SUCCESS)
-    if restart in _RESTARTED_AFTER:
-        due = result in _RESTARTED_AFTER[restart]
-    elif result == "exec-condition":
-        due = False
+    if restart in _NOT_AFTER:
+        due = result not in _NOT_AFTER[restart]
     else:
-        due = restart == "always" or (restart == "on-failure" and result != _SUCCESS)
+        due = result in _AFTER.get(restart, ())
     return not prevented and (forced or due)
 
 
@@ -125,7 +127,7 @@ def lacks_resources(properties: Mapping[str, Any]) -> bool:
     return properties.get("Result") == "resources"
 
 
-def cause(unit: str, properties: Mapping[str, Any]) -> str:
+def cause(unit: str, properties: Mapping[str, Any], *, user: bool) -> str:
     """Return why systemd could not run the wrapper of ``unit``, or the command that shows more."""
     if lacks_resources(properties):
         for path, optional in properties.get("EnvironmentFiles", ()):
@@ -135,7 +137,7 @@ def cause(unit: str, properties: Mapping[str, Any]) -> str:
         why = exit_codes.WHY.get(int(properties["ExecMainStatus"]))
         if why is not None:
             return why
-    return f"see 'systemctl status {unit_name.short(unit)}'"
+    return f"see 'systemctl {'--user ' if user else ''}status {unit_name.short(unit)}'"
 
 
 def _missing(path: str) -> bool:

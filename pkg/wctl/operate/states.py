@@ -235,7 +235,7 @@ def _reason(state: State, unit: str, properties: Mapping[str, Any], *, user: boo
         return "Exited too quickly: " + printable(status.partition(": ")[2])
     in_systemd = ends.never_ran(properties) or (state is State.FATAL and ends.limit_hit(properties))
     if in_systemd and not failed_starts(unit, user=user):
-        return "systemd cannot run it: " + ends.cause(unit, properties)
+        return "systemd cannot run it: " + ends.cause(unit, properties, user=user)
     return "Exited too quickly (process log may have details)"
 
 

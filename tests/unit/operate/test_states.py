@@ -195,6 +195,8 @@ def test_a_unit_that_really_stops_is_stopping(job: str, changed: dict[str, Any])
         ({"Restart": "on-success", "Result": "signal"}, False),
         ({"Restart": "on-abnormal", "Result": "exit-code"}, False),
         ({"Restart": "on-abnormal", "Result": "timeout"}, True),
+        ({"Restart": "on-abnormal", "Result": "protocol"}, True),
+        ({"Restart": "on-abnormal"}, False),
         ({"Restart": "on-abort", "Result": "core-dump"}, True),
         ({"Restart": "on-watchdog", "Result": "watchdog"}, True),
     ],
@@ -356,7 +358,7 @@ def test_a_worker_that_reloads_shows_its_uptime(
         (216, "its group is missing or cannot be set"),
         (217, "its user is missing or cannot be set"),
         (233, "its runtime directory cannot be set up"),
-        (1, "see 'systemctl status w@00'"),
+        (1, "see 'systemctl --user status w@00'"),
     ],
 )
 def test_why_systemd_cannot_run_it(status: int, why: str) -> None:
@@ -368,7 +370,7 @@ def test_why_systemd_cannot_run_it(status: int, why: str) -> None:
 def test_an_environment_file_that_is_missing_is_named(tmp_path: Path) -> None:
     """If systemd could not create a process, the cause may be a file that it has to read."""
     (tmp_path / "there").touch()
-    general = "see 'systemctl status w@00'"
+    general = "see 'systemctl --user status w@00'"
     for files, why in (
         ([], general),
         ([("there", False), ("optional", True), ("gone*", False)], general),
