@@ -119,6 +119,7 @@ def test_names_that_name_nothing_and_what_is_so_already(prepared: Machine) -> No
         ("start up gb nosuch new+x", 4, "", f"{NO_SUCH}\nwctl: new+x: {NOT_INSTALLED} new+x'"),
         ("start up", 0, "up@00: ERROR (already started)\nup@01: ERROR (already started)", ""),
         ("start up:*", 0, "nothing to start: all of them run", ""),
+        ("start zero:*", 0, "nothing to start: there is no instance", ""),
         ("start zero", 7, "zero: ERROR (scaled to 0)", SCALED),
         ("restart zero", 7, "zero: ERROR (scaled to 0)", SCALED),
         ("stop zero", 0, "zero: ERROR (scaled to 0)", ""),

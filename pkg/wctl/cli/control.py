@@ -19,6 +19,7 @@ from wctl.systemd.log import note
 from wctl.trust.text import printable
 
 _MOST = 10_000
+_NONE = "none of them runs"
 
 names = click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete_names)
 no_wait = click.option("--no-wait", is_flag=True, help="Do not wait until systemd has finished.")
@@ -103,7 +104,7 @@ def start(session: Session, names: tuple[str, ...], no_wait: bool) -> int:
 
 
 def _start(session: Session, names: tuple[str, ...], *, wait: bool) -> int:
-    asked = _asked(session, names, verbs.START, "start: all of them run")
+    asked = _asked(session, names, verbs.START, "start", "all of them run")
     events = verbs.start(session.manager, session.inventory, asked.chosen, wait=wait)
     failed = Progress(session).show(events)
     return Exit.NOT_STARTED if failed or asked.empty else Exit.OK
@@ -123,7 +124,7 @@ def stop(session: Session, names: tuple[str, ...], no_wait: bool) -> int:
 
 
 def _stop(session: Session, names: tuple[str, ...], *, wait: bool) -> int:
-    asked = _asked(session, names, verbs.STOP, "stop: none of them runs")
+    asked = _asked(session, names, verbs.STOP, "stop", _NONE)
     events = verbs.stop(session.manager, session.inventory, asked.chosen, wait=wait)
     return Exit.FAILURE if Progress(session).show(events) else Exit.OK
 
@@ -157,10 +158,10 @@ def restart(
         raise click.UsageError("--rolling cannot be used with --no-wait")
     manager, inventory = session.manager, session.inventory
     if rolling:
-        asked = _asked(session, names, verbs.ROLLING, "restart: none of them runs")
+        asked = _asked(session, names, verbs.ROLLING, "restart", _NONE)
         events = verbs.rolling(manager, inventory, asked.chosen, batch)
     else:
-        asked = _asked(session, names, verbs.RESTART, "restart: there is no instance")
+        asked = _asked(session, names, verbs.RESTART, "restart", _NONE)
         events = verbs.restart(manager, inventory, asked.chosen, wait=not no_wait)
     failed = Progress(session).show(events)
     undone = asked.empty or (asked.refused and not asked.chosen)
@@ -183,7 +184,7 @@ def signal(session: Session, signal_name: str, names: tuple[str, ...]) -> int:
         number = values.stop_signal(signal_name)
     except ValueError as error:
         raise WctlError(f"{signal_name}: {error}") from None
-    asked = _asked(session, names, verbs.SIGNAL, "signal: none of them runs")
+    asked = _asked(session, names, verbs.SIGNAL, "signal", _NONE)
     code = Exit.NOT_STARTED if asked.refused or asked.empty else Exit.OK
     for process in asked.chosen:
         if verbs.signal(session.manager, process, number):
@@ -195,12 +196,16 @@ def signal(session: Session, signal_name: str, names: tuple[str, ...]) -> int:
 
 
 def _asked(
-    session: Session, names: tuple[str, ...], rule: verbs.Rule, nothing: str
+    session: Session, names: tuple[str, ...], rule: verbs.Rule, verb: str, otherwise: str
 ) -> verbs.Request:
-    """Return what to do; print what is not done of what the user has named, or ``nothing``."""
+    """Return what to do; print what is not done of what the user has named.
+
+    If nothing is to be done of a set, say so, and that ``otherwise`` is the reason.
+    """
     if not names:
         raise click.UsageError("name the instances, or 'all'")
-    asked = verbs.request(session.manager, rule, select(session.inventory, names))
+    found = select(session.inventory, names)
+    asked = verbs.request(session.manager, rule, found)
     for name, why in asked.refused:
         if rule is verbs.ROLLING and asked.chosen:
             echo(f"{name}: {why}, left as it is")
@@ -211,7 +216,7 @@ def _asked(
         if rule in (verbs.START, verbs.RESTART):
             echo(f"      run '{session.command('scale', program, 'N')}'", err=True)
     if not (asked.chosen or asked.refused or asked.empty or session.quiet):
-        echo(f"nothing to {nothing}")
+        echo(f"nothing to {verb}: {otherwise if found.instances else 'there is no instance'}")
     return asked
 
 
