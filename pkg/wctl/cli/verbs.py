@@ -113,7 +113,8 @@ VERBS = {
     ),
     "signal": Verb(
         "control", "Send a signal to workers.", "KillUnit of the main process.",
-        ("NAME: signalled", _NOT_RUNNING, "nothing to signal: none of them runs | there is no instance"),
+        ("NAME: signalled", _NOT_RUNNING,
+         "nothing to signal: none of them runs | there is no instance"),
         (Exit.UNKNOWN, Exit.NOT_STARTED), changes=True,
     ),
     "status": Verb(
