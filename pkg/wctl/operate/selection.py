@@ -101,12 +101,14 @@ class _Look:
     def choice(self, selector: str) -> Choice:
         if selector == "all":
             return self._whole(self._inventory.programs, many=True)
-        typed = unit_name.typed(selector)
-        own = unit_name.meant(selector) - {typed}  # with characters that also are our syntax
-        exact = [one for one in self._inventory.known if one.name in own]
+        exact = self._exact(selector)
         if exact:
             return self._whole(exact, many=False)
-        name, separator, which = _split(typed)
+        title, _, digits = unit_name.short(selector).rpartition("@")
+        if digits.isdecimal():
+            for program in self._exact(title):
+                return Choice((self._one(program, digits),), many=False)
+        name, separator, which = _split(unit_name.typed(selector))
         matching = self._matching(name, separator)
         if not matching:
             raise self._inventory.no_such(selector)
@@ -123,6 +125,11 @@ class _Look:
         if not found:
             raise self._inventory.no_such(selector)
         return Choice(_sorted(found.values()), many=bool(_GLOB.search(name + which)))
+
+    def _exact(self, title: str) -> Sequence[Installed]:
+        """Return the program with this title, if the title has characters of our syntax."""
+        names = unit_name.meant(title) - {unit_name.typed(title)}
+        return [program for program in self._inventory.known if program.name in names]
 
     def _matching(self, name: str, separator: str) -> Sequence[Installed]:
         programs = self._inventory.programs

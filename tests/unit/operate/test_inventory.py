@@ -127,6 +127,7 @@ def test_a_program_has_the_name_in_its_configuration(layout: Layout, title: str)
     wants.mkdir()
     (wants / f"{name}@00.service").symlink_to("x")
     for word in (title, name):
+        assert selected(layout, f"{word}@00") == [f"{name}@00"]
         assert selected(layout, word) == [f"{name}@00"]
         assert inventory(layout).program(word).name == name
         assert [program.name for program in inventory(layout).with_names([word])] == [name]
