@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from wctl.systemd import entries
 from wctl.systemd.bus import CallError
-from wctl.systemd.entries import UnreadableError
 from wctl.systemd.manager import Manager
 from wctl.systemd.quantities import known
 
@@ -31,11 +29,13 @@ def of_restart(manager: Manager, unit: str, since: float, lasted: float) -> floa
     limit = _limit(manager, unit)
     if limit is None or lasted < limit:
         return None
+    from wctl.systemd import entries  # lazy: forced stops are rare, and it starts processes
+
     try:
         found = list(
             entries.read((entries.UNIT_FAILED,), 1, user=manager.user, since=since, unit=unit)
         )
-    except UnreadableError:
+    except entries.UnreadableError:
         return None
     return limit if any(entry["UNIT_RESULT"] == _TIMEOUT for entry in found) else None
 
