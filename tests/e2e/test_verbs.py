@@ -94,7 +94,9 @@ UNREADABLE = (
     "/nonesuch: cannot read this configuration file: No such file or directory [unreadable]\n"
     "wctl: 1 error in the configuration"
 )
-KEPT = f"other: kept; it comes from {OTHER}, which was not read (remove it with 'wctl remove')"
+KEPT = (
+    f"other: kept; it comes from {OTHER}, which was not read (remove it with 'wctl remove other')"
+)
 LEFT, ADDED = "not running, left as it is", "added process group"
 RUNS = "process/group still running"
 NEW_NAME = "new+x"

@@ -283,7 +283,8 @@ def _warn(session: Session, plan: changes.Plan) -> None:
             echo(diagnostic, err=True)
     for program in plan.kept:
         why = f"it comes from {program.source}, which was not read"
-        echo(f"{program.shown}: kept; {why} (remove it with 'wctl remove')", err=True)
+        remedy = session.command("remove", program.shown)
+        echo(f"{program.shown}: kept; {why} (remove it with '{remedy}')", err=True)
 
 
 @click.command()

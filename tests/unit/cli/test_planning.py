@@ -110,7 +110,8 @@ def test_a_program_of_another_file_is_not_up_to_date(tmp_path: Path, verb: str) 
     installed(tmp_path, "other", "/x.conf")
     shown = wctl(tmp_path, {"a": OK}, verb, "--dry-run", "other")
     assert (shown.returncode, shown.stdout) == (1, "")
-    assert shown.stderr.startswith("other: kept; it comes from /x.conf, which was not read")
+    why = "it comes from /x.conf, which was not read (remove it with 'wctl --user remove other')"
+    assert shown.stderr == f"other: kept; {why}\n"
 
 
 def test_diff_of_one_program_deletes_no_other(tmp_path: Path) -> None:
