@@ -17,7 +17,8 @@ from wctl.trust.text import shell_quote
 
 def tell(session: Session) -> None:
     """Say that no program is installed, and what to do next."""
-    echo("wctl: no program is installed", err=True)
+    of = f" of {', '.join(map(str, session.files))}" if session.files else ""
+    echo(f"wctl: no program{of} is installed", err=True)
     echo(f"      {next_step(session)}", err=True)
 
 
