@@ -91,14 +91,14 @@ VERBS = {
     "start": Verb(
         "control", "Start instances and wait until they are ready.", _STARTS.format("StartUnit"),
         ("NAME: started", f"NAME: ERROR (already started | scaled to 0 | {_FAILED})",
-         "nothing to start: all of them run | there is no instance"),
+         "nothing to start: all of them run", "nothing to start: there is no instance"),
         (Exit.UNKNOWN, Exit.NOT_STARTED), changes=True,
     ),
     "stop": Verb(
         "control", "Stop instances gracefully.",
         "StopUnit of each instance; after a program's last one, marks its target as inactive.",
         ("NAME: stopped", _KILLED, "NAME: ERROR (not running | scaled to 0 | timed out | REASON)",
-         "nothing to stop: none of them runs | there is no instance"),
+         "nothing to stop: none of them runs", "nothing to stop: there is no instance"),
         (Exit.FAILURE, Exit.UNKNOWN), changes=True,
     ),
     "restart": Verb(
@@ -107,14 +107,14 @@ VERBS = {
         ("NAME: restarted", "NAME: restarted (killed: it did not end within N s)",
          f"NAME: ERROR (scaled to 0 | not running | {_FAILED})",
          "NAME: not running, left as it is",
-         "nothing to restart: none of them runs | there is no instance",
+         "nothing to restart: none of them runs", "nothing to restart: there is no instance",
          "rolling restart: stopped at the first failure; not restarted: NAMES"),
         (Exit.UNKNOWN, Exit.NOT_STARTED), changes=True,
     ),
     "signal": Verb(
         "control", "Send a signal to workers.", "KillUnit of the main process.",
         ("NAME: signalled", _NOT_RUNNING,
-         "nothing to signal: none of them runs | there is no instance"),
+         "nothing to signal: none of them runs", "nothing to signal: there is no instance"),
         (Exit.UNKNOWN, Exit.NOT_STARTED), changes=True,
     ),
     "status": Verb(
