@@ -534,15 +534,20 @@ for line in sys.argv[1:]:
 """
 
 
-def test_bash_completes_names_with_at_signs_and_colons(machine: Machine) -> None:
-    """bash takes both for the ends of words; wctl goes by the whole line."""
+def test_bash_completes_names_with_special_characters(machine: Machine) -> None:
+    """bash takes @ and : for the ends of words, and names may have characters to quote."""
     configure(
         machine,
         "[program:wörk]\ncommand=sleep 1000\nstartsecs=0\nprocess_name=tür\n"
-        "[group:bed]\nprograms=wörk\n",
+        "[group:bed]\nprograms=wörk\n"
+        "[program:k&b]\ncommand=sleep 1000\nstartsecs=0\nprocess_name=x@[%(process_num)d]\n"
+        "[program:q,x]\ncommand=sleep 1000\nstartsecs=0\n",
     )
     machine.run(["wctl", "update"])
     lines = {
+        "wctl status k": "<2><status><k&b>",
+        "wctl status k\\&b:x": "<2><status><k&b:x@[0]>",
+        "wctl status q": r"<2><status><q\x2cx>",
         "wctl status w": "<2><status><wörk>",
         "wctl status wörk@": "<2><status><wörk@00>",
         "wctl pid all bed:t": "<3><pid><all><bed:tür>",

@@ -224,7 +224,7 @@ def test_update_removes_only_what_it_has_read(machine: Machine) -> None:
     assert result.out == "try: added process group\ntry@00: started\n"
     for name in ("gone", "prod"):
         why = f"it comes from /etc/wctl/conf.d/{name}.conf, which was not read"
-        assert f"{name}: kept; {why} (remove it with 'wctl remove')\n" in result.err
+        assert f"{name}: kept; {why} (remove it with 'wctl remove {name}')\n" in result.err
     assert sleeping(machine) == ["1000", "1000", "2000"]
     machine.run("rm /etc/wctl/conf.d/gone.conf")
     result = machine.run("wctl update")

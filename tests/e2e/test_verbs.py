@@ -94,7 +94,9 @@ UNREADABLE = (
     "/nonesuch: cannot read this configuration file: No such file or directory [unreadable]\n"
     "wctl: 1 error in the configuration"
 )
-KEPT = f"other: kept; it comes from {OTHER}, which was not read (remove it with 'wctl remove')"
+KEPT = (
+    f"other: kept; it comes from {OTHER}, which was not read (remove it with 'wctl remove other')"
+)
 LEFT, ADDED = "not running, left as it is", "added process group"
 RUNS = "process/group still running"
 NEW_NAME = "new+x"
@@ -119,6 +121,7 @@ def test_names_that_name_nothing_and_what_is_so_already(prepared: Machine) -> No
         ("start up gb nosuch new+x", 4, "", f"{NO_SUCH}\nwctl: new+x: {NOT_INSTALLED} new+x'"),
         ("start up", 0, "up@00: ERROR (already started)\nup@01: ERROR (already started)", ""),
         ("start up:*", 0, "nothing to do: all of them run", ""),
+        ("start zero:*", 0, "nothing to do: there is no instance", ""),
         ("start zero", 7, "zero: ERROR (scaled to 0)", SCALED),
         ("restart zero", 7, "zero: ERROR (scaled to 0)", SCALED),
         ("stop zero", 0, "zero: ERROR (scaled to 0)", ""),

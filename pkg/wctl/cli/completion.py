@@ -6,6 +6,7 @@ All names come from files on the machine: a completion must not wait for D-Bus.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 _SHELLS = ("bash", "zsh", "fish")
 _VARIABLE = "_WCTL_COMPLETE"  # click derives this name from the command wctl
+
+_SPECIAL, _ESCAPE = re.compile(r"[\\\s'\"`$&;|<>(){}!#~?\[\]]"), r"\\\g<0>"  # to bash
 
 _BASH = """\
 %(complete_func)s() {
@@ -70,11 +73,14 @@ def register() -> None:
             os.environ.update(COMP_WORDS=typed, COMP_CWORD=str(len(typed)))  # beyond all words
             words, _ = super().get_completion_args()
             incomplete = words.pop() if words and not typed[-1:].isspace() else ""
+            # Where the word stands in quotes, it needs no other ones.
+            self._quotes = typed.rpartition(" ")[2][:1] in ("'", '"')
             self._there = max(incomplete.rfind("@"), incomplete.rfind(":") + 1, 0)
             return words, incomplete
 
         def format_completion(self, item: CompletionItem) -> str:
-            return f"{item.type},{item.value[self._there :]}"
+            value = item.value[self._there :]
+            return f"{item.type},{value if self._quotes else _SPECIAL.sub(_ESCAPE, value)}"
 
     add_completion_class(Bash)
 
@@ -99,7 +105,7 @@ def complete_names(
         for program in programs
         for number in program.enabled or program.configured
     ]
-    if "@" in incomplete:
+    if "@" in incomplete.partition(":")[0]:
         return _those([program.member(number).shown for program, number in members], incomplete)
     if ":" in incomplete:
         names = [f"{program.group_title}:*" for program in programs]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import click
@@ -12,7 +14,7 @@ from wctl.check import checker, codes, summary
 from wctl.cli.app import Session, at_least, pass_session, shared
 from wctl.cli.completion import complete_programs
 from wctl.cli.output import echo
-from wctl.cli.planning import planned
+from wctl.cli.planning import Planned, planned
 from wctl.cli.progress import Progress
 from wctl.config import load as configuration
 from wctl.errors import Diagnostic, Exit, WctlError
@@ -206,19 +208,26 @@ def update(
 )
 @pass_session
 def add(session: Session, programs: tuple[str, ...], dry_run: bool, no_wait: bool) -> int:
-    """Install configured programs, and update those that have changed.
+    """Install configured programs, and update those that have changed; remove none.
 
     Example: wctl add messenger-worker
     """
-    return _update(session, programs, dry_run=dry_run, wait=not no_wait)
+    return _update(session, programs, dry_run=dry_run, wait=not no_wait, adding=True)
 
 
 def _update(
-    session: Session, programs: tuple[str, ...], *, dry_run: bool, wait: bool, prune: bool = False
+    session: Session,
+    programs: tuple[str, ...],
+    *,
+    dry_run: bool,
+    wait: bool,
+    prune: bool = False,
+    adding: bool = False,
 ) -> int:
     if "all" in programs:
         programs = ()
-    first = planned(session, programs, prune=prune)
+    plan = partial(planned, session, programs, prune=prune, adding=adding)
+    first = plan()
     first.tell()
     _warn(session, first.plan)
     _refuse_to_remove(session, first.plan, asked=prune or bool(programs))
@@ -231,7 +240,7 @@ def _update(
     else:
         inventory = session.whole_inventory  # needs systemd: better said before we wait
         with exclusive(user=session.user, waiting=lambda: echo("waiting for another wctl")):
-            return _apply(session, inventory, programs, first.lines, wait=wait, prune=prune)
+            return _apply(session, inventory, programs, plan, first.lines, wait=wait, prune=prune)
     return Exit.OK if first.complete else Exit.FAILURE
 
 
@@ -239,20 +248,21 @@ def _apply(
     session: Session,
     inventory: Inventory,
     programs: tuple[str, ...],
+    plan: Callable[..., Planned],
     told: list[str],
     *,
     wait: bool,
     prune: bool,
 ) -> int:
-    """Plan the update once more, and carry it out; ``told`` are the lines printed before.
+    """Call ``plan`` once more, and carry it out; ``told`` are the lines printed before.
 
     Another wctl may have applied it meanwhile, and the configuration may be newer.
     """
     session.read_again()
-    found = planned(session, programs, prune=prune)
+    found = plan()
     taken = apply.taken(session.manager, session.layout, found.plan)
     if taken:
-        found = planned(session, programs, prune=prune, taken=taken)
+        found = plan(taken=taken)
     found.tell(told)
     _refuse_to_remove(session, found.plan, asked=prune or bool(programs))
     events = apply.update(session.manager, inventory, session.layout, found.plan, wait=wait)
@@ -273,7 +283,8 @@ def _warn(session: Session, plan: changes.Plan) -> None:
             echo(diagnostic, err=True)
     for program in plan.kept:
         why = f"it comes from {program.source}, which was not read"
-        echo(f"{program.shown}: kept; {why} (remove it with 'wctl remove')", err=True)
+        remedy = session.command("remove", program.shown)
+        echo(f"{program.shown}: kept; {why} (remove it with '{remedy}')", err=True)
 
 
 @click.command()

@@ -17,7 +17,8 @@ from wctl.trust.text import shell_quote
 
 def tell(session: Session) -> None:
     """Say that no program is installed, and what to do next."""
-    echo("wctl: no program is installed", err=True)
+    of = f" of {', '.join(map(str, session.files))}" if session.files else ""
+    echo(f"wctl: no program{of} is installed", err=True)
     echo(f"      {next_step(session)}", err=True)
 
 
@@ -47,7 +48,7 @@ def explained(session: Session, error: UnknownNamesError) -> Iterator[tuple[Unkn
             yield unknown, f"run '{session.command(*unknown.remedy)}'"
             continue
         typed = unit_name.short(unknown.name).partition("@")[0].partition(":")[0]
-        configured = _configured(session, typed)
+        configured = _configured(session, unknown.name) or _configured(session, typed)
         if configured is not None:
             why, *words = configured
             hint = f"run '{session.command(*words, files=session.files)}'"
@@ -60,14 +61,14 @@ def explained(session: Session, error: UnknownNamesError) -> Iterator[tuple[Unkn
 
 def _configured(session: Session, typed: str) -> tuple[str, ...] | None:
     """Return why a program, or a group, that is configured is not installed, and the remedy."""
-    name = unit_name.typed(typed)
+    names = unit_name.meant(typed)
     installed = {program.name for program in programs(session.layout)}
     config = session.any_config
     for program in config.programs:
-        if name in (program.name, program.group) and program.name not in installed:
+        if names & {program.name, program.group} and program.name not in installed:
             return f"configured in {program.place.file}, but not installed", "update", typed
     for held in config.held:
-        if name in (held.name, held.group) and held.name not in installed:
+        if names & {held.name, held.group} and held.name not in installed:
             return "configured with an error, and not installed", "check"
     return None
 

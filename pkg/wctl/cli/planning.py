@@ -49,10 +49,11 @@ def planned(
     programs: Sequence[str] = (),
     *,
     prune: bool = False,
+    adding: bool = False,
     host: Host | None = None,
     taken: Mapping[str, str] | None = None,
 ) -> Planned:
-    """Return the plan for ``programs``, or for all.
+    """Return the plan for ``programs``, or for all. ``adding`` a program never removes one.
 
     ``taken`` says why the names of programs and groups are not theirs: systemd has such units.
 
@@ -81,14 +82,22 @@ def planned(
         plan = changes.only(plan, sorted(names), session.layout)
         left = tuple(program for program in left if program.among(names))
     lines = [str(program) for program in left]
+    if adding:
+        lines += [_gone(session, program) for program in plan.removed if names]
+        plan = changes.without_removals(plan)
     for program in plan.spared:
         place = _in_doubt(program, blamed).place
         lines.append(
             f"{program.shown}: left as it is, although it seems to be no longer configured, because"
             f" of the error in {place}"
         )
-    unclear = _unclear(names, blamed) if names else bool(errors)
+    unclear = _unclear(names, blamed) or bool(plan.kept) if names else bool(errors)
     return Planned(plan, errors, tuple(sorted(lines)), not (lines or unclear))
+
+
+def _gone(session: Session, program: Installed) -> str:
+    remedy = session.command("remove", program.shown, files=session.files)
+    return f"{program.shown}: not added, it is no longer configured; '{remedy}' removes it"
 
 
 def _in_doubt(program: Installed, blamed: Blame) -> Diagnostic:

@@ -115,10 +115,12 @@ def _changed(path: Path) -> float:
 
 def _left_over(plan: Plan, config: Config, commands: Commands) -> Iterator[Finding]:
     what = "is installed, but no longer configured"
-    for program in (*plan.removed, *plan.kept):
+    # With -c FILE, programs of other files are none of our business.
+    kept = () if commands.files else plan.kept
+    for program in (*plan.removed, *kept):
         remedy = commands.update(*(["--prune"] if config.lacks else []))
         if program in plan.kept:  # an update does not remove what came from elsewhere
-            stop = commands.wctl("stop", f"{program.name}:*")
+            stop = commands.wctl("stop", program.name)  # a group may have the same name
             remedy = f"{stop}; {commands.wctl('remove', program.name)}"
         evidence = (f"generated from {program.source}",)
         yield Finding("left-over", program.name, what, evidence, remedy)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Container, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -220,10 +220,18 @@ def only(plan: Plan, names: Sequence[str], layout: Layout) -> Plan:
         rescaled=rescaled,
         touched=touched,
         removed=removed,
+        kept=mine(plan.kept),
         reopened=mine(plan.reopened),
         replaced=mine(plan.replaced),
         spared=mine(plan.spared),
     )
+
+
+def without_removals(plan: Plan) -> Plan:
+    """Return ``plan`` without the programs that it removes."""
+    stay = {name for program in plan.removed for name in (program.name, program.group)}
+    deletes = tuple(path for path in plan.deletes if subject_of(path) not in stay)
+    return replace(plan, removed=(), deletes=deletes)
 
 
 def removal(programs: Sequence[Installed], layout: Layout) -> Plan:

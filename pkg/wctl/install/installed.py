@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -152,9 +153,19 @@ def came_from(program: Installed, config: Config, searched: Container[str] = ())
 
     ``searched`` are more directories in which the caller has looked.
     """
-    read = {os.path.abspath(file) for file in config.files}  # noqa: PTH100 - as in the units
+    read, files = _places(config.files)
     directory = os.path.dirname(program.source)  # noqa: PTH120 - a str
-    return program.source in read or directory in config.searched or directory in searched
+    if program.source in read or directory in config.searched or directory in searched:
+        return True
+    # A link may lead to the file, or have led when the program was installed.
+    return os.path.realpath(program.source) in files
+
+
+@lru_cache(maxsize=1)
+def _places(read: tuple[str, ...]) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the absolute names of the files ``read``, as in the units, and with links followed."""
+    absolute = frozenset(map(os.path.abspath, read))
+    return absolute, frozenset(map(os.path.realpath, absolute))
 
 
 def _text(template: Path) -> str | None:

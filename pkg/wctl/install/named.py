@@ -35,7 +35,7 @@ def named(
     for word in words:
         name = unit_name.typed(word)
         group = unit_name.group_typed(name)
-        names = {name} if group is None else unit_name.groups_meant(group, members)
+        names = unit_name.meant(word) if group is None else unit_name.groups_meant(group, members)
         found |= names & known
         if not word or not names & known:
             program = name.partition("@")[0].partition(":")[0]

@@ -78,6 +78,11 @@ class Inventory:
         self.dormant, self.programs = tuple(dormant), tuple(listed)
 
     @property
+    def known(self) -> tuple[Installed, ...]:
+        """The programs that a user can name, dormant or not."""
+        return *self.programs, *self.dormant
+
+    @property
     def installed(self) -> tuple[Installed, ...]:
         """All programs that have units, dormant or not."""
         return tuple(self._by_name.values())
@@ -114,8 +119,8 @@ class Inventory:
                 raise NothingYetError("no program is installed", exit_code=Exit.UNKNOWN)
             names = ", ".join(program.shown for program in candidates)
             raise WctlError(f"name one of the programs: {names}", exit_code=Exit.USAGE)
-        unit = unit_name.typed(name)
-        program = next((one for one in (*self.programs, *self.dormant) if one.name == unit), None)
+        units = unit_name.meant(name)
+        program = next((one for one in self.known if one.name in units), None)
         if program is None:
             raise self._no_program(name)
         return program
@@ -147,7 +152,7 @@ class Inventory:
         found: dict[str, Installed] = {}
         unknown: list[Unknown] = []
         for name in names:
-            members = self._members(unit_name.typed(name))
+            members = self._members(name)
             if not members and name != "all":
                 unknown += self.no_such(name).unknown
             found.update({program.name: program for program in members})
@@ -158,15 +163,16 @@ class Inventory:
     def _members(self, name: str) -> Sequence[Installed]:
         if name == "all":
             return self.programs
-        title = unit_name.group_typed(name)
+        title = unit_name.group_typed(unit_name.typed(name))
         if title is None:
-            own = [one for one in (*self.programs, *self.dormant) if one.name == name]
-            return own or [program for program in self.programs if program.group == name]
+            names = unit_name.meant(name)
+            own = [one for one in self.known if one.name in names]
+            return own or [program for program in self.programs if program.group in names]
         groups = unit_name.groups_meant(title, ((one.name, one.group) for one in self.programs))
         return [program for program in self.programs if program.group in groups]
 
     def _no_program(self, name: str) -> UnknownNamesError:
-        members = [program.shown for program in self._members(unit_name.typed(name))]
+        members = [program.shown for program in self._members(name)]
         if not members:
             return self.no_such(name)
         why = f"this is a group; name its programs instead: {', '.join(members)}"
@@ -176,8 +182,8 @@ class Inventory:
         """Return the error that ``selector`` names nothing; it has the nearest name."""
         name = unit_name.typed(unit_name.short(selector)).partition("@")[0].partition(":")[0]
         shown = printable(unit_name.shown(selector))
-        if name in self._not_ours:
-            return UnknownNamesError([Unknown(shown, self._not_ours[name])])
+        for own in {name, *unit_name.meant(selector)} & self._not_ours.keys():
+            return UnknownNamesError([Unknown(shown, self._not_ours[own])])
         known = self._by_name.keys() - self._not_ours.keys()
         known |= {program.group for program in self.programs}
         near = nearest(unit_name.shown(name), map(unit_name.shown, sorted(known)))

@@ -152,10 +152,10 @@ class Jobs:
             yield from self._overdue()
 
     def _killed(self, unit: str, result: str) -> float | None:
+        lasted = time.monotonic() - self._start
         if self._verb is Verb.STOP:
-            return forced_stops.of_stop(self._manager, unit)
+            return forced_stops.of_stop(self._manager, unit, lasted)
         if self._verb is Verb.RESTART and result == "done":
-            lasted = time.monotonic() - self._start
             return forced_stops.of_restart(self._manager, unit, self._since, lasted)
         return None
 

@@ -101,6 +101,13 @@ class _Look:
     def choice(self, selector: str) -> Choice:
         if selector == "all":
             return self._whole(self._inventory.programs, many=True)
+        exact = self._exact(selector)
+        if exact:
+            return self._whole(exact, many=False)
+        title, _, digits = unit_name.short(selector).rpartition("@")
+        if digits.isdecimal():
+            for program in self._exact(title):
+                return Choice((self._one(program, digits),), many=False)
         name, separator, which = _split(unit_name.typed(selector))
         matching = self._matching(name, separator)
         if not matching:
@@ -118,6 +125,11 @@ class _Look:
         if not found:
             raise self._inventory.no_such(selector)
         return Choice(_sorted(found.values()), many=bool(_GLOB.search(name + which)))
+
+    def _exact(self, title: str) -> Sequence[Installed]:
+        """Return the program with this title, if the title has characters of our syntax."""
+        names = unit_name.meant(title) - {unit_name.typed(title)}
+        return [program for program in self._inventory.known if program.name in names]
 
     def _matching(self, name: str, separator: str) -> Sequence[Installed]:
         programs = self._inventory.programs
@@ -154,10 +166,11 @@ class _Look:
             ]
         # Supervisor's name for a process: group:program_01, or whatever process_name says.
         numbers = self._inventory.numbers(program)
+        names = {number: unit_name.typed(program.process_name(number)) for number in numbers}
         named = [
             program.member(number)
-            for number in numbers
-            if fnmatch.fnmatchcase(unit_name.typed(program.process_name(number)), which)
+            for number, name in names.items()
+            if name == which or fnmatch.fnmatchcase(name, which)  # a name may have brackets
         ]
         if named or which == program.name:
             return named or self._inventory.instances(program)
@@ -191,11 +204,10 @@ def _unknown(name: str, why: str, remedy: tuple[str, ...] = ()) -> UnknownNamesE
 def _split(selector: str) -> tuple[str, str, str]:
     """Split program@which or group:which; also accept the full name of a unit."""
     selector = unit_name.short(selector)
-    for separator in "@:":
-        name, found, which = selector.partition(separator)
-        if found:
-            return name, separator, which
-    return selector, "", ""
+    match = re.search("[@:]", selector)  # a process may have an @ in its name
+    if match is None:
+        return selector, "", ""
+    return selector[: match.start()], match[0], selector[match.end() :]
 
 
 def _braces(which: str) -> Iterable[str]:

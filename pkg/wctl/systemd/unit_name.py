@@ -71,6 +71,18 @@ def typed(selector: str) -> str:
     return _TYPED.sub(_hexadecimal, selector)
 
 
+def meant(word: str) -> frozenset[str]:
+    """Return the names in units of the program or group that a person calls ``word``.
+
+    That is typed(), for names as wctl shows them; or escape(), for the very name in the
+    configuration, which may have characters of selectors' syntax: ``a,b``.
+    """
+    try:
+        return frozenset((typed(word), escape(word)))
+    except ValueError:
+        return frozenset((typed(word),))
+
+
 def group_typed(selector: str) -> str | None:
     """Return NAME if ``selector`` is Supervisor's notation for a group, ``NAME:`` or ``NAME:*``."""
     name, colon, rest = selector.partition(":")

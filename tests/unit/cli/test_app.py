@@ -250,6 +250,22 @@ def test_help_imports_no_verb() -> None:
     )
 
 
+def test_verbs_that_act_start_no_process() -> None:
+    """start, stop and the like import what reads the journal only for a failure."""
+    program = (
+        "import sys, wctl.cli.control;"
+        "print([m for m in ('json', 'subprocess', 'wctl.systemd.entries') if m in sys.modules])"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": str(PKG)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert shown.stdout == "[]\n"
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be misled into others' files")
 @pytest.mark.parametrize("variable", ["XDG_CONFIG_HOME", "XDG_RUNTIME_DIR"])
 def test_root_acts_in_no_other_users_directories(tmp_path: Path, variable: str) -> None:

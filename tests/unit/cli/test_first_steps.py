@@ -78,3 +78,13 @@ def test_what_a_deleted_configuration_has_left(tmp_path: Path) -> None:
         "wctl: the configuration has no program\n"
         "      to remove x, use --prune, or name the programs\n"
     )
+
+
+def test_no_program_of_a_file(
+    layout: Layout, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """With -c FILE, others may be installed."""
+    session = Session(files=[tmp_path / "x.conf"])
+    session.layout = layout
+    first_steps.tell(session)
+    assert capfd.readouterr().err.startswith(f"wctl: no program of {tmp_path}/x.conf is installed")

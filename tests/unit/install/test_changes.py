@@ -16,7 +16,7 @@ from wctl.config.model import Config
 from wctl.errors import WctlError
 from wctl.install import changes, files
 from wctl.install.changes import Plan
-from wctl.install.installed import Layout
+from wctl.install.installed import Layout, came_from, programs
 from wctl.units.host import Host
 from wctl.units.render import render
 
@@ -295,3 +295,16 @@ def test_directories_do_not_depend_on_the_umask(tmp_path: Path, umask: int) -> N
         os.umask(before)
     found = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.rglob("*")}
     assert found == {"a": 0o755, "b": 0o755, "c": 0o644, "d": 0o755, "env": 0o700, "e": 0o600}
+
+
+def test_a_program_came_from_a_file_whichever_link_leads_there(layout: Layout) -> None:
+    """-c /srv/current/x.conf means the programs that -c /srv/1/x.conf has installed."""
+    _, made = plan(layout, "[program:w]\ncommand=true\n")
+    changes.write(made)
+    (program,) = programs(layout)
+    link = Path(program.source).with_name("link.conf")
+    link.symlink_to(program.source)
+    other = link.with_name("other.conf")
+    other.write_text("[program:x]\ncommand=true\n")
+    assert came_from(program, load([link], {}))
+    assert not came_from(program, load([other], {}))

@@ -12,6 +12,7 @@ from wctl.errors import Exit, WctlError
 from wctl.install.installed import Layout
 from wctl.operate.inventory import Inventory
 from wctl.operate.selection import select
+from wctl.systemd import unit_name
 from wctl.systemd.manager import Unit
 from wctl.units.marker import MARK
 
@@ -96,6 +97,8 @@ def test_selector(layout: Layout, selector: str, expected: list[str]) -> None:
         (None, ["alpha_00", "alpha_01"]),
         ("worker-%(process_num)d", ["worker-0", "worker-1"]),
         ("t\\xc3\\xbcr%%_%(process_num)03x", ["tür%_000", "tür%_001"]),
+        ("%(process_num)02d@x", ["00@x", "01@x"]),
+        ("w\\x5b%(process_num)d\\x5d", ["w[0]", "w[1]"]),
         ("one", ["one", "one_01"]),  # configured as one process, and scaled
         ("%(other)s", ["alpha_00", "alpha_01"]),  # nothing that wctl has written
     ],
@@ -113,6 +116,21 @@ def test_processes_by_their_names_in_supervisor(
     assert [selected(layout, f"g:{name}") for name in processes] == [["alpha@00"], ["alpha@01"]]
     with pytest.raises(WctlError, match="no such process"):
         selected(layout, "g:nosuch")
+
+
+@pytest.mark.parametrize("title", ["a,b", "a@b", "a[l]pha", "-x", "wörk*", "a\\b", "bet?"])
+def test_a_program_has_the_name_in_its_configuration(layout: Layout, title: str) -> None:
+    """A program's own name means this program, even if it has characters of selectors' syntax."""
+    name = unit_name.escape(title)
+    (layout.units / f"{name}@.service").write_text(f"# {MARK} from x.conf.\n[Unit]\n")
+    wants = layout.units / f"{name}.target.wants"
+    wants.mkdir()
+    (wants / f"{name}@00.service").symlink_to("x")
+    for word in (title, name):
+        assert selected(layout, f"{word}@00") == [f"{name}@00"]
+        assert selected(layout, word) == [f"{name}@00"]
+        assert inventory(layout).program(word).name == name
+        assert [program.name for program in inventory(layout).with_names([word])] == [name]
 
 
 def test_without_a_selector_everything_is_meant(layout: Layout) -> None:

@@ -28,11 +28,14 @@ class Bus:
         self.active = {f"w@0{name[1]}.service": state for name, state in active.items()}
         self.fails = fails
         self.result = "success"
+        self.run = 0, 0, 0  # microseconds: when its process began, when it left active, and ended
         self.asked: list[tuple[object, ...]] = []
         self._ends: list[str] = []
 
     def properties(self, wanted: Iterable[tuple[str, Iterable[str]]]) -> dict[str, Any]:
         values = {"Result": self.result, "TimeoutStopUSec": 15_000_000}
+        for name, moment in zip(("ExecMainStart", "ActiveExit", "ExecMainExit"), self.run):
+            values[f"{name}TimestampMonotonic"] = moment
         return {unit: {name: values[name] for name in names} for unit, names in wanted}
 
     def units(self, patterns: Sequence[str]) -> list[Unit]:
@@ -186,12 +189,20 @@ def refuse(manager: Any, error: str) -> None:
 # ---- stops that were not graceful ----------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("result", "killed"), [("success", None), ("timeout", 15.0)])
+@pytest.mark.parametrize(
+    ("result", "run", "killed"),
+    [
+        ("success", (1_000, 2_000, 3_000), None),
+        ("timeout", (1_000, 2_000, 15_002_000), 15.0),
+        ("timeout", (1_000, 2_000, 6_002_000), None),  # too old, but it ended in time
+        ("timeout", (2_000, 1_000, 90_000_000), None),  # it was not ready, and waited
+    ],
+)
 def test_a_stop_tells_whether_systemd_had_to_kill(
-    layout: Layout, result: str, killed: float | None
+    layout: Layout, result: str, run: tuple[int, int, int], killed: float | None
 ) -> None:
-    """Result=timeout after a stop: the worker has not ended within stopwaitsecs."""
+    """Only a worker that did not end within stopwaitsecs was killed; Result= alone says less."""
     manager: Any = Bus(_0="active")
-    manager.result = result
+    manager.result, manager.run = result, run
     ended = list(verbs.stop(manager, Inventory(layout, manager), [W0]))[-1]
     assert ended == Ended(jobs.Verb.STOP, W0.unit, "done", killed)
