@@ -145,6 +145,7 @@ def test_names_that_name_nothing_and_what_is_so_already(prepared: Machine) -> No
         ("remove up nosuch", 4, "", NO_SUCH),
         ("update up nosuch", 1, "", "wctl: nosuch: neither configured nor installed"),
         ("update upp", 1, "", "wctl: upp: neither configured nor installed, did you mean up?"),
+        ("update all nosuch", 1, "", "wctl: nosuch: neither configured nor installed"),
         ("add up@00", 1, "", "wctl: up@00: neither configured nor installed, did you mean up?"),
         ("add up", 0, "No config updates to processes", ""),
         (f"-c {OTHER} status", 0, "other@00  RUNNING   pid N", ""),

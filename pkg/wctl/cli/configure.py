@@ -224,13 +224,11 @@ def _update(
     prune: bool = False,
     adding: bool = False,
 ) -> int:
-    if "all" in programs:
-        programs = ()
     plan = partial(planned, session, programs, prune=prune, adding=adding)
     first = plan()
     first.tell()
     _warn(session, first.plan)
-    _refuse_to_remove(session, first.plan, asked=prune or bool(programs))
+    _refuse_to_remove(session, first.plan, asked=prune or _has_names(programs))
     if dry_run:
         echo(changes.diff(first.plan), nl=False)
         _show_actions(first.plan)
@@ -242,6 +240,11 @@ def _update(
         with exclusive(user=session.user, waiting=lambda: echo("waiting for another wctl")):
             return _apply(session, inventory, programs, plan, first.lines, wait=wait, prune=prune)
     return Exit.OK if first.complete else Exit.FAILURE
+
+
+def _has_names(programs: tuple[str, ...]) -> bool:
+    """Tell whether the user has named the programs that are meant."""
+    return bool(programs) and "all" not in programs
 
 
 def _apply(
@@ -264,7 +267,7 @@ def _apply(
     if taken:
         found = plan(taken=taken)
     found.tell(told)
-    _refuse_to_remove(session, found.plan, asked=prune or bool(programs))
+    _refuse_to_remove(session, found.plan, asked=prune or _has_names(programs))
     events = apply.update(session.manager, inventory, session.layout, found.plan, wait=wait)
     try:
         failed = Progress(session).show(events)
@@ -319,8 +322,8 @@ def remove(session: Session, programs: tuple[str, ...]) -> int:
         plan = changes.removal(gone, session.layout)
         whole = session.whole_inventory
         events = apply.update(session.manager, whole, session.layout, plan)
-        Progress(session).show(events)
-    return Exit.FAILURE if still else Exit.OK
+        failed = Progress(session).show(events)
+    return Exit.FAILURE if still or failed else Exit.OK
 
 
 def _refuse_to_remove(session: Session, plan: changes.Plan, *, asked: bool) -> None:

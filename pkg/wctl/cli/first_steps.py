@@ -64,8 +64,11 @@ def _configured(session: Session, typed: str) -> tuple[str, ...] | None:
     names = unit_name.meant(typed)
     installed = {program.name for program in programs(session.layout)}
     config = session.any_config
+    # In a group that is installed, the name of a process is wrong.
+    groups = names - {one.group for one in config.programs if one.name in installed}
     for program in config.programs:
-        if names & {program.name, program.group} and program.name not in installed:
+        called = program.name in names or program.group in groups
+        if called and program.name not in installed:
             return f"configured in {program.place.file}, but not installed", "update", typed
     for held in config.held:
         if names & {held.name, held.group} and held.name not in installed:

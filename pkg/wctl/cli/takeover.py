@@ -213,9 +213,9 @@ def foretell(session: Session, found: Migration, theirs: Running) -> None:
         names = running(program, states)
         if names:
             count = f"{len(names)} Supervisor process{'es' if len(names) > 1 else ''}"
-            echo(f"{program.name}: would be taken over, {count} stopped")
+            echo(f"{program.title}: would be taken over, {count} stopped")
         elif program.name not in installed:
-            echo(f"{program.name}: would be installed; Supervisor runs none of its processes")
+            echo(f"{program.title}: would be installed; Supervisor runs none of its processes")
     others = comparison.unknown(found.programs, states)
     unit = service.of_daemon(session.manager, theirs.daemon) if theirs.daemon is not None else ""
     if others:

@@ -11,6 +11,8 @@ from wctl.install.installed import Layout, programs
 from wctl.systemd import unit_name
 from wctl.trust.text import printable
 
+_ALL = "all"
+
 
 def named(
     words: Iterable[str],
@@ -20,6 +22,8 @@ def named(
     errors: Sequence[Diagnostic],
 ) -> frozenset[str]:
     """Return the names of the programs and groups that ``words`` name, also as ``NAME:*``.
+
+    With "all" among them, the result is empty, as without any word: it means everything.
 
     ``config`` holds all programs that one of the ``errors`` concerns; ``blamed`` says which.
 
@@ -32,7 +36,10 @@ def named(
     known |= {unit_name.typed(title) for title in blamed.groups}
     found: set[str] = set()
     unknown: list[Unknown] = []
+    words = tuple(words)
     for word in words:
+        if word == _ALL:
+            continue
         name = unit_name.typed(word)
         group = unit_name.group_typed(name)
         names = unit_name.meant(word) if group is None else unit_name.groups_meant(group, members)
@@ -43,7 +50,7 @@ def named(
             unknown.append(Unknown(printable(word), f"neither configured nor installed{why}"))
     if unknown:
         raise UnknownNamesError(unknown, exit_code=Exit.FAILURE)
-    return frozenset(found)
+    return frozenset() if _ALL in words else frozenset(found)
 
 
 def _doubt(blamed: Blame, errors: Sequence[Diagnostic]) -> str:
