@@ -344,6 +344,7 @@ def test_active_without_a_process_is_exited(machine: Machine) -> None:
         machine.run(["wctl", "start", UNIT])
         open_gate(machine, "end")
         assert reach(machine, "exited") == "EXITED"
+    assert "Not started" not in machine.run(["wctl", "status"], check=False).out
     found = machine.run(["wctl", "doctor"], check=False)
     assert "not fully examined" not in found.err
     assert "last exit: exit status 0" in found.out

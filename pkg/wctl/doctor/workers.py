@@ -33,6 +33,7 @@ _MANY = 3  # this many crashes are no accident
 _SETTLED = 5.0
 _NEARLY = 0.9  # of a limit
 _PROPERTIES = (
+    "ActiveState",
     "DropInPaths",
     "ExecMainCode",
     "ExecMainStatus",
@@ -49,11 +50,7 @@ _UNIFIED = Path("/sys/fs/cgroup/cgroup.controllers")
 
 
 def is_loaded(process: Process) -> bool:
-    """Tell whether systemd has the unit of an instance in memory, as far as its state tells.
-
-    The description alone does not tell: with RemainAfterExit=, a unit is active after its worker
-    has exited, and systemd has no time of its end.
-    """
+    """Tell whether systemd has the unit of an instance in memory, as far as its state tells."""
     return not (process.state is State.STOPPED and process.description == NOT_STARTED)
 
 
@@ -142,9 +139,13 @@ class Workers:
         if exited:
             what = f"EXITED, and autorestart={self._program.autorestart} does not restart it"
             # To systemd, a unit with RemainAfterExit= is started already.
-            remain = any(process.description == NOT_STARTED for process in exited)
+            remain = any(self._remains(process) for process in exited)
+            what += "; its unit stays active (RemainAfterExit=)" if remain else ""
             again = self._commands.wctl("restart") if remain else start
             yield self._finding("exited", exited, what, self._why(exited[0]), again)
+
+    def _remains(self, process: Process) -> bool:
+        return bool(self._properties(process.unit)["ActiveState"] == "active")
 
     def _in(self, state: State) -> list[Process]:
         return [process for process in self._examined.processes if process.state is state]
@@ -363,9 +364,7 @@ def _ctime(file: str) -> float:
 
 def _since(process: Process) -> str:
     """Return the description of a process; "since" precedes the time of an end."""
-    if process.description == NOT_STARTED:
-        return "still active for systemd (RemainAfterExit=)" if is_loaded(process) else NOT_STARTED
-    over = process.state in (State.STOPPED, State.EXITED)
+    over = process.state in (State.STOPPED, State.EXITED) and process.description != NOT_STARTED
     return f"since {process.description}" if over else process.description
 
 

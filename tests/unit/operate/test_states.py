@@ -418,3 +418,11 @@ def test_exit_codes_of_a_worker_are_its_own(
 def test_uptime(seconds: int, expected: str) -> None:
     """Uptime is written as supervisorctl writes it."""
     assert uptime(seconds) == expected
+
+
+def test_a_unit_that_remains_has_the_time_of_its_workers_end() -> None:
+    """With RemainAfterExit= the unit is active still, so it has not become inactive."""
+    ended = 1_600_000_000
+    found = shown("active", "exited", ExecMainExitTimestamp=ended * 1_000_000)
+    assert found.state is State.EXITED
+    assert found.description == time.strftime("%b %d %I:%M %p", time.localtime(ended))
