@@ -99,6 +99,30 @@ def test_a_worker_that_reloads_itself_is_running(machine: Machine) -> None:
             assert re.match(running, machine.run(["wctl", "status"]).out)
 
 
+def test_a_start_that_waits_for_another_unit(machine: Machine) -> None:
+    """Until systemd comes to it, the worker is STARTING, and a stop cancels the start."""
+    machine.write(
+        "/etc/systemd/system/waited.service",
+        f"""[Service]
+Type=oneshot
+ExecStart={through("end")}
+""",
+    )
+    configure(machine, program("sleep 1000", "systemd.Unit.After=waited.service"))
+    machine.run(["wctl", "update"])
+    with gates(machine, "end"):
+        machine.run(["systemctl", "start", "--no-block", "waited", UNIT])
+        wait_for(lambda: states(machine)[UNIT] == "STARTING", 10, "STARTING")
+        assert is_now(machine, "inactive")
+        assert machine.run(["wctl", "stop", UNIT]).out == f"{UNIT}: stopped\n"
+        open_gate(machine, "end")
+        wait_for(
+            lambda: not machine.run("systemctl list-jobs --no-legend waited.service").out, 10, "it"
+        )
+        assert states(machine) == {UNIT: "STOPPED"}
+    machine.run(["rm", "/etc/systemd/system/waited.service"])
+
+
 def test_states_of_a_stop(machine: Machine) -> None:
     """stop, stop-sigterm and stop-post are STOPPING; afterwards it is STOPPED."""
     configure(

@@ -213,7 +213,10 @@ def state_of(unit: Unit, properties: Mapping[str, Any]) -> State:
         state = _TABLE.get((unit.active, "*"), State.UNKNOWN)
     if state is State.STARTING and str(properties.get("StatusText", "")).startswith("BACKOFF"):
         return State.BACKOFF
-    return _how_it_ended(unit, properties) if state is None else state
+    if state is not None:
+        return state
+    # A start may wait for the jobs of other units (After=), and a stop would cancel it.
+    return _how_it_ended(unit, properties) if unit.down else State.STARTING
 
 
 def _restarts(unit: Unit, properties: Mapping[str, Any]) -> bool:
