@@ -95,8 +95,11 @@ class Details:
     restarts: int  # automatic restarts since the last manual start
 
 
-def processes(manager: Manager, instances: list[Instance]) -> list[Process]:
-    """Return the state of each instance, in the order given."""
+def processes(manager: Manager, instances: list[Instance], *, past: bool = True) -> list[Process]:
+    """Return the state of each instance, in the order given.
+
+    Without ``past``, an instance that systemd has forgotten is STOPPED, and was never started.
+    """
     found: dict[str, Process] = {}
     left = instances
     for _ in range(_LOOKS):
@@ -104,7 +107,8 @@ def processes(manager: Manager, instances: list[Instance]) -> list[Process]:
         found.update(seen)
         if not left:
             break
-    found.update(_remembered([process for process in found.values() if _unknown(process)], manager))
+    forgotten = [process for process in found.values() if past and _unknown(process)]
+    found.update(_remembered(forgotten, manager))
     return [found[instance.unit] for instance in instances]
 
 
