@@ -345,6 +345,8 @@ def test_stopped_and_exited_keep_their_time(machine: Machine) -> None:
         assert re.search(r"^once@00 +EXITED +[A-Z]", shown, re.M), shown
         assert re.search(r"^never@00 +STOPPED +Not started$", shown, re.M), shown
     assert "EXITED" not in machine.run("wctl doctor once", check=False).out
+    shown = machine.run(["wctl", "status", "-l", "once"], check=False).out
+    assert "last exit: exit status 0" in shown, shown
     # Its sibling's start makes systemd load it again.
     machine.run(["wctl", "start", "two@01"])
     shown = machine.run(["wctl", "status", "two@00"], check=False).out
@@ -361,17 +363,22 @@ def test_active_without_a_process_is_exited(machine: Machine) -> None:
     """With RemainAfterExit= a unit stays active when its worker has ended: EXITED."""
     configure(
         machine,
-        program(f"sh -c 'read line <{GATES}/end'", "systemd.Service.RemainAfterExit=yes"),
+        program(
+            f"sh -c 'read line <{GATES}/end; exit 3'",
+            "exitcodes=3",
+            "systemd.Service.RemainAfterExit=yes",
+        ),
     )
     machine.run(["wctl", "update"])
     with gates(machine, "end"):
         machine.run(["wctl", "start", UNIT])
         open_gate(machine, "end")
         assert reach(machine, "exited") == "EXITED"
-    assert "Not started" not in machine.run(["wctl", "status"], check=False).out
+    shown = machine.run(["wctl", "status", "-l"], check=False).out
+    assert "Not started" not in shown and "last exit: exit status 3" in shown, shown
     found = machine.run(["wctl", "doctor"], check=False)
     assert "not fully examined" not in found.err
-    assert "last exit: exit status 0" in found.out
+    assert "last exit: exit status 3" in found.out
     # systemd would find that a start has nothing to do.
     assert f"$ wctl restart {UNIT}\n" in found.out
 

@@ -43,8 +43,7 @@ _PROPERTIES = (
     "TasksCurrent",
     "TasksMax",
 )
-_HOW = {1: "exited", 2: "killed", 3: "dumped"}  # CLD_EXITED, CLD_KILLED, CLD_DUMPED of waitid(2)
-_DONE = "exit status 0"
+_DONE = ("exit status 0", exits.CLEAN)
 # With cgroup version 1, where this file is missing, the kernel does not tell systemd why it killed.
 _UNIFIED = Path("/sys/fs/cgroup/cgroup.controllers")
 
@@ -160,7 +159,7 @@ class Workers:
         """Tell whether an EXITED instance should still run; a job that is done should not."""
         if process.state is not State.EXITED:
             return False
-        return not (self._last_exit(process) == _DONE and self._program.autorestart == "false")
+        return not (self._last_exit(process) in _DONE and self._program.autorestart == "false")
 
     def _last_exit(self, process: Process) -> str | None:
         """Return how the worker last ended; the journal has no entry for a clean exit."""
@@ -171,10 +170,7 @@ class Workers:
                 return explained(self._manager, process.unit, how, since)
             except UnreadableError:
                 return exits.UNKNOWN
-        found = self._properties(process.unit)
-        how = _HOW.get(int(found["ExecMainCode"]))
-        # systemd forgets only clean ends.
-        return _DONE if how is None else exits.words(how, str(found["ExecMainStatus"]))
+        return exits.main_exit(self._properties(process.unit))
 
     def _why(self, process: Process) -> tuple[str, ...]:
         last = self._last_exit(process)

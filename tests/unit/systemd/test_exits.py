@@ -207,3 +207,18 @@ def test_last_run(
     timed = [{**e, "__REALTIME_TIMESTAMP": f"{i}000000"} for i, e in enumerate(found, start=1)]
     stand_in(tmp_path, monkeypatch, timed)
     assert exits.last_run("w@00.service", user=False, since=0.5, failed=failed) == run
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "how"),
+    [
+        (1, 0, "exit status 0"),
+        (1, 3, "exit status 3"),
+        (2, 15, "killed by SIGTERM"),
+        (3, 11, "killed by SIGSEGV, core dumped"),
+        (0, 0, exits.CLEAN),
+    ],
+)
+def test_the_exit_that_systemd_remembers(code: int, status: int, how: str) -> None:
+    """systemd logs no clean exit, and it forgets units after clean exits only."""
+    assert exits.main_exit({"ExecMainCode": code, "ExecMainStatus": status}) == how
