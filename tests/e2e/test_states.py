@@ -99,6 +99,30 @@ def test_a_worker_that_reloads_itself_is_running(machine: Machine) -> None:
             assert re.match(running, machine.run(["wctl", "status"]).out)
 
 
+def test_a_start_that_waits_for_another_unit(machine: Machine) -> None:
+    """Until systemd comes to it, the worker is STARTING, and a stop cancels the start."""
+    machine.write(
+        "/etc/systemd/system/waited.service",
+        f"""[Service]
+Type=oneshot
+ExecStart={through("end")}
+""",
+    )
+    configure(machine, program("sleep 1000", "systemd.Unit.After=waited.service"))
+    machine.run(["wctl", "update"])
+    with gates(machine, "end"):
+        machine.run(["systemctl", "start", "--no-block", "waited", UNIT])
+        wait_for(lambda: states(machine)[UNIT] == "STARTING", 10, "STARTING")
+        assert is_now(machine, "inactive")
+        assert machine.run(["wctl", "stop", UNIT]).out == f"{UNIT}: stopped\n"
+        open_gate(machine, "end")
+        wait_for(
+            lambda: not machine.run("systemctl list-jobs --no-legend waited.service").out, 10, "it"
+        )
+        assert states(machine) == {UNIT: "STOPPED"}
+    machine.run(["rm", "/etc/systemd/system/waited.service"])
+
+
 def test_states_of_a_stop(machine: Machine) -> None:
     """stop, stop-sigterm and stop-post are STOPPING; afterwards it is STOPPED."""
     configure(
@@ -321,6 +345,8 @@ def test_stopped_and_exited_keep_their_time(machine: Machine) -> None:
         assert re.search(r"^once@00 +EXITED +[A-Z]", shown, re.M), shown
         assert re.search(r"^never@00 +STOPPED +Not started$", shown, re.M), shown
     assert "EXITED" not in machine.run("wctl doctor once", check=False).out
+    shown = machine.run(["wctl", "status", "-l", "once"], check=False).out
+    assert "last exit: exit status 0" in shown, shown
     # Its sibling's start makes systemd load it again.
     machine.run(["wctl", "start", "two@01"])
     shown = machine.run(["wctl", "status", "two@00"], check=False).out
@@ -337,16 +363,22 @@ def test_active_without_a_process_is_exited(machine: Machine) -> None:
     """With RemainAfterExit= a unit stays active when its worker has ended: EXITED."""
     configure(
         machine,
-        program(f"sh -c 'read line <{GATES}/end'", "systemd.Service.RemainAfterExit=yes"),
+        program(
+            f"sh -c 'read line <{GATES}/end; exit 3'",
+            "exitcodes=3",
+            "systemd.Service.RemainAfterExit=yes",
+        ),
     )
     machine.run(["wctl", "update"])
     with gates(machine, "end"):
         machine.run(["wctl", "start", UNIT])
         open_gate(machine, "end")
         assert reach(machine, "exited") == "EXITED"
+    shown = machine.run(["wctl", "status", "-l"], check=False).out
+    assert "Not started" not in shown and "last exit: exit status 3" in shown, shown
     found = machine.run(["wctl", "doctor"], check=False)
     assert "not fully examined" not in found.err
-    assert "last exit: exit status 0" in found.out
+    assert "last exit: exit status 3" in found.out
     # systemd would find that a start has nothing to do.
     assert f"$ wctl restart {UNIT}\n" in found.out
 

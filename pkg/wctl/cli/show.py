@@ -112,13 +112,21 @@ def _last_exits(session: Session) -> LastExits:
 def _details(session: Session, processes: Sequence[Process], last_exits: LastExits) -> _More:
     from wctl.install.installed import enabled_since
     from wctl.operate.early_exits import explained
+    from wctl.systemd import exits
 
+    over = [process.unit for process in processes if process.state is State.EXITED]
+    exited = session.manager.properties(
+        [(unit, ("ExecMainCode", "ExecMainStatus")) for unit in over]
+    )
     details = states.details(session.manager, [process.name for process in processes])
     more = {}
     for process in processes:
         since = enabled_since(session.layout, process)  # not of a removed program of this name
         how = last_exits.of(process.unit, since)
         how = explained(session.manager, process.unit, how, since)
+        if process.unit in exited:  # what the journal has may be of an earlier run
+            last = exits.main_exit(exited[process.unit])
+            how = how if how is not None and how.startswith(last) else last
         more[process.name] = details[process.name], how
     return more
 

@@ -33,6 +33,7 @@ _MANY = 3  # this many crashes are no accident
 _SETTLED = 5.0
 _NEARLY = 0.9  # of a limit
 _PROPERTIES = (
+    "ActiveState",
     "DropInPaths",
     "ExecMainCode",
     "ExecMainStatus",
@@ -42,18 +43,13 @@ _PROPERTIES = (
     "TasksCurrent",
     "TasksMax",
 )
-_HOW = {1: "exited", 2: "killed", 3: "dumped"}  # CLD_EXITED, CLD_KILLED, CLD_DUMPED of waitid(2)
-_DONE = "exit status 0"
+_DONE = ("exit status 0", exits.CLEAN)
 # With cgroup version 1, where this file is missing, the kernel does not tell systemd why it killed.
 _UNIFIED = Path("/sys/fs/cgroup/cgroup.controllers")
 
 
 def is_loaded(process: Process) -> bool:
-    """Tell whether systemd has the unit of an instance in memory, as far as its state tells.
-
-    The description alone does not tell: with RemainAfterExit=, a unit is active after its worker
-    has exited, and systemd has no time of its end.
-    """
+    """Tell whether systemd has the unit of an instance in memory, as far as its state tells."""
     return not (process.state is State.STOPPED and process.description == NOT_STARTED)
 
 
@@ -142,9 +138,13 @@ class Workers:
         if exited:
             what = f"EXITED, and autorestart={self._program.autorestart} does not restart it"
             # To systemd, a unit with RemainAfterExit= is started already.
-            remain = any(process.description == NOT_STARTED for process in exited)
+            remain = any(self._remains(process) for process in exited)
+            what += "; its unit stays active (RemainAfterExit=)" if remain else ""
             again = self._commands.wctl("restart") if remain else start
             yield self._finding("exited", exited, what, self._why(exited[0]), again)
+
+    def _remains(self, process: Process) -> bool:
+        return bool(self._properties(process.unit)["ActiveState"] == "active")
 
     def _in(self, state: State) -> list[Process]:
         return [process for process in self._examined.processes if process.state is state]
@@ -159,7 +159,7 @@ class Workers:
         """Tell whether an EXITED instance should still run; a job that is done should not."""
         if process.state is not State.EXITED:
             return False
-        return not (self._last_exit(process) == _DONE and self._program.autorestart == "false")
+        return not (self._last_exit(process) in _DONE and self._program.autorestart == "false")
 
     def _last_exit(self, process: Process) -> str | None:
         """Return how the worker last ended; the journal has no entry for a clean exit."""
@@ -170,10 +170,7 @@ class Workers:
                 return explained(self._manager, process.unit, how, since)
             except UnreadableError:
                 return exits.UNKNOWN
-        found = self._properties(process.unit)
-        how = _HOW.get(int(found["ExecMainCode"]))
-        # systemd forgets only clean ends.
-        return _DONE if how is None else exits.words(how, str(found["ExecMainStatus"]))
+        return exits.main_exit(self._properties(process.unit))
 
     def _why(self, process: Process) -> tuple[str, ...]:
         last = self._last_exit(process)
@@ -363,9 +360,7 @@ def _ctime(file: str) -> float:
 
 def _since(process: Process) -> str:
     """Return the description of a process; "since" precedes the time of an end."""
-    if process.description == NOT_STARTED:
-        return "still active for systemd (RemainAfterExit=)" if is_loaded(process) else NOT_STARTED
-    over = process.state in (State.STOPPED, State.EXITED)
+    over = process.state in (State.STOPPED, State.EXITED) and process.description != NOT_STARTED
     return f"since {process.description}" if over else process.description
 
 

@@ -5,6 +5,7 @@ Nothing refers to the instances of a program with autostart=false once all of th
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -28,22 +29,35 @@ class PastEnd:
 
 
 def past_ends(instances: Sequence[Instance], *, user: bool) -> dict[str, PastEnd]:
-    """Return the last end of each instance since the boot, by unit; one call for all of them.
+    """Return the last end of each instance since the boot, by unit.
 
     The journal may not know it, or may not tell us. What was before an instance was enabled is of a
     removed program of the same name.
     """
-    units = [instance.unit for instance in instances]
-    lines = min(_MOST, _EACH * len(units))
-    try:
-        kinds = sorted({*_STOPS, *_ENDS})
-        found = entries.of_units(units, kinds, lines, user=user, timeout=_TIMEOUT)
-        ends = _last(found, "USER_" if user else "")
-    except UnreadableError:
-        return {}
+    ends = _all_ends([instance.unit for instance in instances], user=user)
     layout = Layout.of_user() if user else Layout.of_system()
     since = {instance.unit: enabled_since(layout, instance) for instance in instances}
     return {unit: end for unit, end in ends.items() if end.time >= since.get(unit, end.time)}
+
+
+def _all_ends(units: Sequence[str], *, user: bool) -> dict[str, PastEnd]:
+    """Return the last ends that the journal has, with one call, or a few.
+
+    Units that have ended very often fill an answer, so we ask again for the units that it lacks.
+    """
+    kinds = sorted({*_STOPS, *_ENDS})
+    ends: dict[str, PastEnd] = {}
+    deadline = time.monotonic() + _TIMEOUT
+    while units and (left := deadline - time.monotonic()) > 0:
+        lines = min(_MOST, _EACH * len(units))
+        try:
+            found = list(entries.of_units(units, kinds, lines, user=user, timeout=left))
+        except UnreadableError:
+            break
+        ends.update(_last(found, "USER_" if user else ""))
+        lacking = [unit for unit in units if unit not in ends]
+        units = lacking if len(found) == lines and len(lacking) < len(units) else []
+    return ends
 
 
 def _last(found: Iterable[Entry], scope: str) -> dict[str, PastEnd]:

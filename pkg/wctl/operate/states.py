@@ -68,6 +68,7 @@ _WITH_PID = frozenset({State.STARTING, State.RUNNING, State.STOPPING})
 
 NOT_STARTED = "Not started"  # the description of an instance whose unit is not loaded, or never ran
 _RUNNING = ("MainPID", "ExecMainStartTimestampMonotonic")
+_REMAINING = ("ExecMainExitTimestamp",)  # of a unit that stays active after its worker's exit
 _DETAILS = ("CPUUsageNSec", "MemoryCurrent", "MemoryMax", "NRestarts", "TasksCurrent")
 # SubState comes last: if it is still what ListUnits said, the others belong to that state.
 _OTHER = ("MainPID", "StatusText", "InactiveEnterTimestamp", *ends.PROPERTIES, "SubState")
@@ -94,8 +95,11 @@ class Details:
     restarts: int  # automatic restarts since the last manual start
 
 
-def processes(manager: Manager, instances: list[Instance]) -> list[Process]:
-    """Return the state of each instance, in the order given."""
+def processes(manager: Manager, instances: list[Instance], *, past: bool = True) -> list[Process]:
+    """Return the state of each instance, in the order given.
+
+    Without ``past``, an instance that systemd has forgotten is STOPPED, and was never started.
+    """
     found: dict[str, Process] = {}
     left = instances
     for _ in range(_LOOKS):
@@ -103,17 +107,15 @@ def processes(manager: Manager, instances: list[Instance]) -> list[Process]:
         found.update(seen)
         if not left:
             break
-    found.update(_remembered([process for process in found.values() if _unknown(process)], manager))
+    forgotten = [process for process in found.values() if past and _unknown(process)]
+    found.update(_remembered(forgotten, manager))
     return [found[instance.unit] for instance in instances]
 
 
 def _look(manager: Manager, instances: list[Instance]) -> tuple[dict[str, Process], list[Instance]]:
     """Return the processes of ``instances``, and those whose units changed while we looked."""
     loaded = {unit.name: unit for unit in _loaded(manager, instances)}
-    wanted = [
-        (unit.name, _RUNNING if unit.active == "active" else _OTHER) for unit in loaded.values()
-    ]
-    properties = manager.properties(wanted)
+    properties = manager.properties([(unit.name, _wanted(unit)) for unit in loaded.values()])
     lacking = [unit for unit, found in properties.items() if ends.lacks_resources(found)]
     if lacking:
         more = manager.properties([(unit, ends.FOR_CAUSE) for unit in lacking])
@@ -129,6 +131,12 @@ def _look(manager: Manager, instances: list[Instance]) -> tuple[dict[str, Proces
         if ended or its.get("SubState", unit.sub) != unit.sub:
             moved.append(instance)
     return seen, moved
+
+
+def _wanted(unit: Unit) -> tuple[str, ...]:
+    if unit.active != "active":
+        return _OTHER
+    return _REMAINING if unit.sub == "exited" else _RUNNING
 
 
 def details(manager: Manager, names: Iterable[str]) -> dict[str, Details]:
@@ -190,7 +198,8 @@ def _process(
     elif state in (State.BACKOFF, State.FATAL):
         text = _reason(state, unit.name, properties, user=user)
     elif state in STOPPED_STATES:
-        ended = int(properties.get("InactiveEnterTimestamp", 0))
+        time_of_end = _REMAINING[0] if unit.active == "active" else "InactiveEnterTimestamp"
+        ended = int(properties.get(time_of_end, 0))
         text = _clock(ended) if ended else NOT_STARTED
     else:
         text = ""
@@ -208,7 +217,10 @@ def state_of(unit: Unit, properties: Mapping[str, Any]) -> State:
         state = _TABLE.get((unit.active, "*"), State.UNKNOWN)
     if state is State.STARTING and str(properties.get("StatusText", "")).startswith("BACKOFF"):
         return State.BACKOFF
-    return _how_it_ended(unit, properties) if state is None else state
+    if state is not None:
+        return state
+    # A start may wait for the jobs of other units (After=), and a stop would cancel it.
+    return _how_it_ended(unit, properties) if unit.down else State.STARTING
 
 
 def _restarts(unit: Unit, properties: Mapping[str, Any]) -> bool:

@@ -62,7 +62,8 @@ class Request:
 
 def request(manager: Manager, rule: Rule, selection: Selection) -> Request:
     """Return what an operation with ``rule`` does to the instances of ``selection``."""
-    found = states.processes(manager, list(selection.instances))
+    # To every rule, STOPPED and EXITED are the same, so the journal need not tell them apart.
+    found = states.processes(manager, list(selection.instances), past=False)
     named = selection.named
     return Request(
         tuple(process for process in found if process.state in rule.states),

@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 import signal
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from wctl.systemd import entries
 from wctl.systemd.entries import Entry, UnreadableError
@@ -21,6 +23,8 @@ GAVE_UP = ("killed", str(int(GIVE_UP_SIGNAL)))  # EXIT_CODE, EXIT_STATUS of a wr
 STARTS = (entries.STARTING, entries.START_FAILED, entries.RESTART_SCHEDULED)
 UNKNOWN = "unknown"  # instead of an exit, if the journal cannot be read
 EARLY = "exit status 0, before it was ready"
+CLEAN = "a clean exit"  # of an instance that systemd has forgotten, which it does after no other
+_CODES = {1: "exited", 2: "killed", 3: "dumped"}  # CLD_EXITED, CLD_KILLED, CLD_DUMPED of waitid(2)
 _NOT_READY = "protocol"  # UNIT_RESULT: the worker ended with success, but before READY
 # What systemd and the wrapper say: of a process that is left when the first one ends, of a wait.
 _KILLED = re.compile(r": Killing process [0-9]+ \((.*)\) with signal ")
@@ -152,7 +156,7 @@ def early_run(unit: str, *, user: bool, since: float = 0.0) -> EarlyRun:
         wrapper = entry["SYSLOG_IDENTIFIER"] == "wctl"
         killed = (_LEFT if wrapper else _KILLED).search(entry["MESSAGE"])
         waited = _WAITED.search(entry["MESSAGE"])
-        if entry["MESSAGE_ID"] == entries.STARTING:
+        if entry["MESSAGE_ID"] == entries.STARTING and not wrapper:
             begun, left = entry.time, []  # what the wrapper wrote before is of an earlier run
         elif wrapper and waited:
             begun = entry.time + int(waited[1])
@@ -213,6 +217,15 @@ def _limit(unit: str, *, user: bool) -> str:
     )
     size = (shown or "").strip()
     return f" (limit {size_in_words(int(size))})" if size.isdecimal() else ""
+
+
+def main_exit(properties: Mapping[str, Any]) -> str:
+    """Return how the worker of an instance that is EXITED ended, from ExecMainCode= and Status=.
+
+    The journal does not know: systemd logs no clean exit, such as one with an expected code.
+    """
+    code = _CODES.get(int(properties["ExecMainCode"]))
+    return CLEAN if code is None else words(code, str(properties["ExecMainStatus"]))
 
 
 def words(code: str, status: str) -> str:

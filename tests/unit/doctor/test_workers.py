@@ -78,6 +78,7 @@ class Remaining:
 
     def properties(self, wanted: Iterable[tuple[str, Iterable[str]]]) -> dict[str, dict[str, Any]]:
         found = {
+            "ActiveState": "active",
             "DropInPaths": [],
             "ExecMainCode": 1,
             "ExecMainStatus": 3,
@@ -97,14 +98,14 @@ def examined(tmp_path: Path, process: Process) -> ExaminedProgram:
 
 
 def test_a_worker_that_has_exited_of_a_unit_that_remains(tmp_path: Path) -> None:
-    """The unit is active after its worker has exited, so systemd has no time of its end."""
-    process = Process("x", "x", "x@00.service", State.EXITED, NOT_STARTED)
+    """The unit is active after its worker has exited, so a start would do nothing."""
+    process = Process("x", "x", "x@00.service", State.EXITED, "Dec 01 12:06 AM")
     manager: Any = Remaining()
     past = History(unreadable="no journal here")
     (finding,) = Workers(manager, examined(tmp_path, process), past, 0.0).findings()
     assert (finding.code, finding.remedy) == ("exited", "wctl restart x@00")
-    remains = "still active for systemd (RemainAfterExit=)"
-    assert finding.evidence == (remains, "last exit: exit status 3")
+    assert finding.what.endswith("; its unit stays active (RemainAfterExit=)")
+    assert finding.evidence == ("since Dec 01 12:06 AM", "last exit: exit status 3")
 
 
 @pytest.mark.parametrize("state", State)

@@ -79,3 +79,25 @@ def test_a_journal_that_cannot_be_read_knows_nothing(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(entries, "of_units", fail)
     assert past_ends.past_ends([W], user=True) == {}
+
+
+def test_units_that_ended_often_hide_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that exits every second fills an answer of the journal; others ended before."""
+    often = Instance("often", "often", "often@00.service")
+    found = [
+        entries.Entry(
+            {"USER_UNIT": unit, "MESSAGE_ID": STOPPED, "__REALTIME_TIMESTAMP": f"{second}000000"}
+        )
+        for second, unit in enumerate([W.unit] + 500 * [often.unit], start=1)
+    ]
+
+    def of_units(
+        units: Sequence[str], _kinds: Sequence[str], lines: int, **_options: object
+    ) -> list[entries.Entry]:
+        return [entry for entry in reversed(found) if entry["USER_UNIT"] in units][:lines]
+
+    monkeypatch.setattr(entries, "of_units", of_units)
+    assert past_ends.past_ends([W, often], user=True) == {
+        W.unit: PastEnd(1.0, exited=False),
+        often.unit: PastEnd(501.0, exited=False),
+    }

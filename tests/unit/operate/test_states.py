@@ -420,3 +420,22 @@ def test_exit_codes_of_a_worker_are_its_own(
 def test_uptime(seconds: int, expected: str) -> None:
     """Uptime is written as supervisorctl writes it."""
     assert uptime(seconds) == expected
+
+
+def test_a_unit_that_remains_has_the_time_of_its_workers_end() -> None:
+    """With RemainAfterExit= the unit is active still, so it has not become inactive."""
+    ended = 1_600_000_000
+    found = shown("active", "exited", ExecMainExitTimestamp=ended * 1_000_000)
+    assert found.state is State.EXITED
+    assert found.description == time.strftime("%b %d %I:%M %p", time.localtime(ended))
+
+
+@pytest.mark.parametrize("active", ["inactive", "failed"])
+@pytest.mark.parametrize(
+    ("job", "expected"),
+    [("start", State.STARTING), ("restart", State.STARTING), ("stop", State.STOPPED)],
+)
+def test_a_start_that_waits_is_starting(active: str, job: str, expected: State) -> None:
+    """systemd has a job that waits for another unit's (After=); Supervisor has no such wait."""
+    unit = Unit("w@00.service", "loaded", active, "dead", job)
+    assert state_of(unit, {}) is expected

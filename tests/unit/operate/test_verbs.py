@@ -142,7 +142,7 @@ def test_what_is_done_in_which_state(
 ) -> None:
     """An instance that the user has named is refused aloud; one of "all" or a group, silently."""
     process = Process("w", "g", W0.unit, state, "")
-    monkeypatch.setattr(states, "processes", lambda _manager, _instances: [process])
+    monkeypatch.setattr(states, "processes", lambda *_a, **_o: [process])
     rule = getattr(verbs, verb.upper())
     manager: Any = None
     found = verbs.request(manager, rule, Selection((Choice((W0,), many),)))
@@ -206,3 +206,16 @@ def test_a_stop_tells_whether_systemd_had_to_kill(
     manager.result, manager.run = result, run
     ended = list(verbs.stop(manager, Inventory(layout, manager), [W0]))[-1]
     assert ended == Ended(jobs.Verb.STOP, W0.unit, "done", killed)
+
+
+def test_a_request_does_not_ask_the_journal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The journal may take seconds, and a stopped worker may be started however it has ended."""
+
+    def fail(*_arguments: object, **_options: object) -> None:
+        raise AssertionError("past_ends")
+
+    monkeypatch.setattr("wctl.operate.past_ends.past_ends", fail)
+    manager: Any = Bus()
+    manager.user = True
+    found = verbs.request(manager, verbs.START, Selection((Choice((W0,), False),)))
+    assert [process.unit for process in found.chosen] == [W0.unit]

@@ -221,3 +221,18 @@ def test_journald_may_read_of_a_failure_late(monkeypatch: pytest.MonkeyPatch) ->
     assert last_exits.of_failed("w@00.service", 0.0) == "exit status 3"
     assert last_exits.of_failed("w@00.service", 0.0) is None
     assert 2.0 <= clock[0] < 2.2
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "how"),
+    [
+        (1, 0, "exit status 0"),
+        (1, 3, "exit status 3"),
+        (2, 15, "killed by SIGTERM"),
+        (3, 11, "killed by SIGSEGV, core dumped"),
+        (0, 0, exits.CLEAN),
+    ],
+)
+def test_the_exit_that_systemd_remembers(code: int, status: int, how: str) -> None:
+    """systemd logs no clean exit, and it forgets units after clean exits only."""
+    assert exits.main_exit({"ExecMainCode": code, "ExecMainStatus": status}) == how
