@@ -44,7 +44,7 @@ def test_update_of_another_program_forgets_nothing(machine: Machine) -> None:
     new += program("d", 1000) + program("e", 1000, "autostart=false\n") + program("n", 2000)
     expected = ["1000", "1000", "1000", "2000", "2000", "2000", "3000"]
     killed = 0
-    for system_call, stride in (("rename", 1 if FULL else 3), ("sendto", 4 if FULL else 14)):
+    for system_call, stride in (("rename", 1 if FULL else 3), ("sendto", 4 if FULL else 22)):
         for step in range(1, 1000, stride):
             machine.run("wctl stop all", check=False)
             configure(machine, old)
