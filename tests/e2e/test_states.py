@@ -381,6 +381,9 @@ def test_active_without_a_process_is_exited(machine: Machine) -> None:
     assert "last exit: exit status 3" in found.out
     # systemd would find that a start has nothing to do.
     assert f"$ wctl restart {UNIT}\n" in found.out
+    with gates(machine, "end"):
+        assert machine.run(["wctl", "start", UNIT]).out == f"{UNIT}: restarted\n"
+        assert states(machine) == {UNIT: "RUNNING"}
 
 
 def test_a_unit_that_systemd_cannot_run_is_fatal(machine: Machine) -> None:

@@ -88,6 +88,7 @@ ZERO = "zero  STOPPED   scaled to 0"
 NO_SUCH = "wctl: nosuch: no such process"
 TWO_UNKNOWN = f"{NO_SUCH}\nwctl: upp: no such process, did you mean up?"
 NOT_INSTALLED = f"configured in {NEW_FILE}, but not installed\n      run 'wctl update"
+NEW_ABSENT = f"wctl: new+x: {NOT_INSTALLED} new+x' to install it"
 BEYOND = "wctl: up@02: no such process, up is scaled to 2\n      run 'wctl scale up 3'"
 NOT_OTHERS = f"wctl: up: comes from /etc/wctl/conf.d/test.conf, not from {OTHER}"
 UNREADABLE = (
@@ -96,6 +97,10 @@ UNREADABLE = (
 )
 KEPT = (
     f"other: kept; it comes from {OTHER}, which was not read (remove it with 'wctl remove other')"
+)
+SHIPPED = (
+    "its units are a package's, and nothing configures it; copy"
+    " /usr/share/doc/wctl/examples/messenger-worker.conf to /etc/wctl/conf.d to change it"
 )
 LEFT, ADDED = "not running, left as it is", "added process group"
 RUNS = "process/group still running"
@@ -112,13 +117,13 @@ def test_names_that_name_nothing_and_what_is_so_already(prepared: Machine) -> No
         ("status gb ga", 3, "gb@00  STOPPED   Not started\nga@00  RUNNING   pid N", ""),
         ("status zero", 3, ZERO, ""),
         ("status nosuch up zero upp", 4, f"{UP}\n{ZERO}", TWO_UNKNOWN),
-        ("status new+x", 4, "", f"wctl: new+x: {NOT_INSTALLED} new+x'"),
-        ("status ng:*", 4, "", f"wctl: ng:*: {NOT_INSTALLED} ng'"),
+        ("status new+x", 4, "", NEW_ABSENT),
+        ("status ng:*", 4, "", f"wctl: ng:*: {NOT_INSTALLED} ng' to install it"),
         ("status up@02", 4, "", BEYOND),
         ("start up:up_02", 4, "", BEYOND),
         ("stop up@{01..03}", 4, "", BEYOND),
         ("start newx", 4, "", "wctl: newx: no such process, did you mean new+x?"),
-        ("start up gb nosuch new+x", 4, "", f"{NO_SUCH}\nwctl: new+x: {NOT_INSTALLED} new+x'"),
+        ("start up gb nosuch new+x", 4, "", f"{NO_SUCH}\n{NEW_ABSENT}"),
         ("start up", 0, "up@00: ERROR (already started)\nup@01: ERROR (already started)", ""),
         ("start up:*", 0, "nothing to do: all of them run", ""),
         ("start zero:*", 0, "nothing to do: there is no instance", ""),
@@ -139,7 +144,7 @@ def test_names_that_name_nothing_and_what_is_so_already(prepared: Machine) -> No
         ("pid up@01 nosuch", 4, "N", NO_SUCH),
         ("scale g 2", 4, "", "wctl: g: this is a group; name its programs instead: ga, gb"),
         ("scale nosuch=1 up=1 upp=2", 4, "", TWO_UNKNOWN),
-        ("scale new+x 2", 4, "", f"wctl: new+x: {NOT_INSTALLED} new+x'"),
+        ("scale new+x 2", 4, "", NEW_ABSENT),
         ("logs up@02", 0, "", ""),
         ("clear zero", 0, "zero@00: nothing to clear, it has no log file", ""),
         ("remove up nosuch", 4, "", NO_SUCH),
@@ -147,6 +152,8 @@ def test_names_that_name_nothing_and_what_is_so_already(prepared: Machine) -> No
         ("update upp", 1, "", "wctl: upp: neither configured nor installed, did you mean up?"),
         ("update all nosuch", 1, "", "wctl: nosuch: neither configured nor installed"),
         ("add up@00", 1, "", "wctl: up@00: neither configured nor installed, did you mean up?"),
+        ("add messenger-worker", 1, "", f"wctl: messenger-worker: {SHIPPED}"),
+        ("stop ''", 4, "", "wctl: '': no such process"),
         ("add up", 0, "No config updates to processes", ""),
         (f"-c {OTHER} status", 0, "other@00  RUNNING   pid N", ""),
         (f"-c {OTHER} restart other up", 4, "", NOT_OTHERS),

@@ -50,8 +50,8 @@ def explained(session: Session, error: UnknownNamesError) -> Iterator[tuple[Unkn
         typed = unit_name.short(unknown.name).partition("@")[0].partition(":")[0]
         configured = _configured(session, unknown.name) or _configured(session, typed)
         if configured is not None:
-            why, *words = configured
-            hint = f"run '{session.command(*words, files=session.files)}'"
+            why, purpose, *words = configured
+            hint = f"run '{session.command(*words, files=session.files)}' to {purpose}"
             yield replace(unknown, why=why), hint
             continue
         near = _nearest(session, typed) if unknown.why == NO_SUCH else ""
@@ -60,7 +60,10 @@ def explained(session: Session, error: UnknownNamesError) -> Iterator[tuple[Unkn
 
 
 def _configured(session: Session, typed: str) -> tuple[str, ...] | None:
-    """Return why a program, or a group, that is configured is not installed, and the remedy."""
+    """Return why a program, or a group, that is configured is not installed, and the remedy.
+
+    The remedy is what for, and the words of a wctl command.
+    """
     names = unit_name.meant(typed)
     installed = {program.name for program in programs(session.layout)}
     config = session.any_config
@@ -69,10 +72,11 @@ def _configured(session: Session, typed: str) -> tuple[str, ...] | None:
     for program in config.programs:
         called = program.name in names or program.group in groups
         if called and program.name not in installed:
-            return f"configured in {program.place.file}, but not installed", "update", typed
+            why = f"configured in {program.place.file}, but not installed"
+            return why, "install it", "update", typed
     for held in config.held:
         if names & {held.name, held.group} and held.name not in installed:
-            return "configured with an error, and not installed", "check"
+            return "configured with an error, and not installed", "see the error", "check"
     return None
 
 

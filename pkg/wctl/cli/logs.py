@@ -15,7 +15,7 @@ from wctl.cli.app import Session, at_least, pass_session, shared
 from wctl.cli.completion import complete_names
 from wctl.cli.log_lines import FORMATS, FileLines, Printer
 from wctl.cli.output import Lines, echo
-from wctl.errors import Exit, NothingYetError, WctlError
+from wctl.errors import Exit, WctlError
 from wctl.operate import file_tail, log_files
 from wctl.operate.file_tail import FileTail
 from wctl.operate.log_files import LogFile, Logs
@@ -282,7 +282,7 @@ def maintail(session: Session, names: tuple[str, ...], follow: bool, lines: int)
     """
     instances = select(session.inventory, names, beyond=True).instances
     if not instances:
-        raise NothingYetError("no program is installed", exit_code=Exit.UNKNOWN)
+        raise session.inventory.nothing()
     units = [instance.unit for instance in instances]
     query = journal.Query(
         tuple(units),
@@ -323,7 +323,7 @@ def _units(session: Session, names: tuple[str, ...]) -> list[str]:
         names = (session.inventory.program(None).name,)
     units = [instance.unit for instance in select(session.inventory, names, beyond=True).instances]
     if not units:  # of "all"
-        raise NothingYetError("no program is installed", exit_code=Exit.UNKNOWN)
+        raise session.inventory.nothing()
     return units
 
 

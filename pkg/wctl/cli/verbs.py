@@ -31,11 +31,12 @@ _NO_START = f"NAME: ERROR ({_FAILED})"
 _NOT_RUNNING = "NAME: ERROR (not running | scaled to 0)"
 _KILLED = "NAME: stopped (killed: it did not end within N s)"
 _NO_UPDATES = "No config updates to processes"
-_UPDATES = (
-    "NAME: added process group", "NAME: updated process group", "NAME: removed process group",
-    "NAME: added group", "NAME: updated process group, numprocs is N",
-    "NAME: updated, nothing to restart", "FILE: removed",
-    "NAME: started", "NAME: restarted", "NAME: stopped", _KILLED, _NO_START, _NO_UPDATES,
+_REMOVED = "NAME: removed process group"
+_ADDS = (
+    "NAME: added process group", "NAME: updated process group", "NAME: added group",
+    "NAME: updated process group, numprocs is N", "NAME: updated, nothing to restart",
+    "FILE: removed", "NAME: started", "NAME: restarted", "NAME: stopped", _KILLED, _NO_START,
+    _NO_UPDATES,
 )  # fmt: skip
 
 VERBS = {
@@ -62,17 +63,16 @@ VERBS = {
         "configure", "Write the units; start, restart and remove changed programs.",
         "Stops and disables removed programs; writes and deletes unit files; Reload; enables and"
         " disables; restarts changed and starts new programs.",
-        _UPDATES,
-        (Exit.FAILURE,), changes=True,
+        (_REMOVED, *_ADDS), (Exit.FAILURE,), changes=True,
     ),
     "add": Verb(
         "configure", "Install configured programs.", "As update, for these programs.",
-        _UPDATES, (Exit.FAILURE,), changes=True,
+        _ADDS, (Exit.FAILURE,), changes=True,
     ),
     "remove": Verb(
         "configure", "Uninstall the units of stopped programs.",
         "Disables the program; deletes its unit files; Reload.",
-        ("NAME: removed process group", "NAME: ERROR (process/group still running)"),
+        (_REMOVED, "NAME: ERROR (process/group still running)"),
         (Exit.FAILURE, Exit.UNKNOWN), changes=True,
     ),
     "import": Verb(
@@ -90,7 +90,8 @@ VERBS = {
     ),
     "start": Verb(
         "control", "Start instances and wait until they are ready.", _STARTS.format("StartUnit"),
-        ("NAME: started", f"NAME: ERROR (already started | scaled to 0 | {_FAILED})",
+        ("NAME: started", "NAME: restarted",
+         f"NAME: ERROR (already started | scaled to 0 | {_FAILED})",
          "nothing to do: REASON"),
         (Exit.UNKNOWN, Exit.NOT_STARTED), changes=True,
     ),

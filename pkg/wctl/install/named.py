@@ -31,7 +31,8 @@ def named(
         UnknownNamesError: some words name nothing that is configured or installed.
     """
     members = [(program.name, program.group) for program in config.known]
-    members += [(program.name, program.group) for program in programs(layout)]
+    here = programs(layout)
+    members += [(program.name, program.group) for program in here if not program.shipped]
     known = {group.name for group in config.groups}.union(*members)
     known |= {unit_name.typed(title) for title in blamed.groups}
     found: set[str] = set()
@@ -46,11 +47,20 @@ def named(
         found |= names & known
         if not word or not names & known:
             program = name.partition("@")[0].partition(":")[0]
-            why = _doubt(blamed, errors) or nearest(program, known)
-            unknown.append(Unknown(printable(word), f"neither configured nor installed{why}"))
+            near = _doubt(blamed, errors) or nearest(program, known)
+            sources = [one.source for one in here if one.name in names]
+            unknown.append(Unknown(printable(word) or "''", _why(sources, near, layout)))
     if unknown:
         raise UnknownNamesError(unknown, exit_code=Exit.FAILURE)
     return frozenset() if _ALL in words else frozenset(found)
+
+
+def _why(sources: Sequence[str], near: str, layout: Layout) -> str:
+    """Return why there is nothing to update; ``sources`` are of a package's units of that name."""
+    if not sources:
+        return f"neither configured nor installed{near}"
+    copy = f"copy {sources[0]} to {layout.configuration}/conf.d"
+    return f"its units are a package's, and nothing configures it; {copy} to change it"
 
 
 def _doubt(blamed: Blame, errors: Sequence[Diagnostic]) -> str:

@@ -116,7 +116,7 @@ class Inventory:
             if len(candidates) == 1:
                 return candidates[0]
             if not candidates:
-                raise NothingYetError("no program is installed", exit_code=Exit.UNKNOWN)
+                raise self.nothing()
             names = ", ".join(program.shown for program in candidates)
             raise WctlError(f"name one of the programs: {names}", exit_code=Exit.USAGE)
         units = unit_name.meant(name)
@@ -171,6 +171,11 @@ class Inventory:
         groups = unit_name.groups_meant(title, ((one.name, one.group) for one in self.programs))
         return [program for program in self.programs if program.group in groups]
 
+    def nothing(self) -> NothingYetError:
+        """Return the error that there is no program."""
+        of = " of these files" if self._not_ours else ""
+        return NothingYetError(f"no program{of} is installed", exit_code=Exit.UNKNOWN)
+
     def _no_program(self, name: str) -> UnknownNamesError:
         members = [program.shown for program in self._members(name)]
         if not members:
@@ -181,7 +186,7 @@ class Inventory:
     def no_such(self, selector: str) -> UnknownNamesError:
         """Return the error that ``selector`` names nothing; it has the nearest name."""
         name = unit_name.typed(unit_name.short(selector)).partition("@")[0].partition(":")[0]
-        shown = printable(unit_name.shown(selector))
+        shown = printable(unit_name.shown(selector)) or "''"
         for own in {name, *unit_name.meant(selector)} & self._not_ours.keys():
             return UnknownNamesError([Unknown(shown, self._not_ours[own])])
         known = self._by_name.keys() - self._not_ours.keys()

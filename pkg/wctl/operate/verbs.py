@@ -79,9 +79,15 @@ def request(manager: Manager, rule: Rule, selection: Selection) -> Request:
 def start(
     manager: Manager, inventory: Inventory, instances: Sequence[Instance], *, wait: bool = True
 ) -> Iterator[Event]:
-    """Start instances that are down, and yield an event as each becomes READY."""
+    """Start instances that do not run, and yield an event as each becomes READY.
+
+    With RemainAfterExit=, the unit of a worker that has ended is active: systemd would find nothing
+    to start.
+    """
     units = _prepared(manager, inventory, instances)
-    yield from run(manager, Verb.START, units, wait=wait)
+    over = [unit for unit in units if inventory.unit(unit).sub == "exited"]
+    yield from run(manager, Verb.START, [unit for unit in units if unit not in over], wait=wait)
+    yield from run(manager, Verb.RESTART, over, wait=wait)
 
 
 def restart(

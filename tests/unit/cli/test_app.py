@@ -238,14 +238,7 @@ def test_help_imports_no_verb() -> None:
         "import sys; from wctl.cli import invoke; invoke(['--help']);"
         "print(sorted(m for m in sys.modules if m.startswith(('wctl', 'jeepney', 'systemd'))))"
     )
-    shown = subprocess.run(
-        [sys.executable, "-c", program],
-        env={**os.environ, "PYTHONPATH": str(PKG)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert shown.stdout.splitlines()[-1] == str(
+    assert printed(program).splitlines()[-1] == str(
         ["wctl", "wctl.cli", "wctl.cli.app", "wctl.cli.output", "wctl.cli.verbs", "wctl.errors"]
     )
 
@@ -256,14 +249,18 @@ def test_verbs_that_act_start_no_process() -> None:
         "import sys, wctl.cli.control;"
         "print([m for m in ('json', 'subprocess', 'wctl.systemd.entries') if m in sys.modules])"
     )
-    shown = subprocess.run(
+    assert printed(program) == "[]\n"
+
+
+def printed(program: str) -> str:
+    """Returns what a Python program prints, in a process of its own."""
+    return subprocess.run(
         [sys.executable, "-c", program],
         env={**os.environ, "PYTHONPATH": str(PKG)},
         capture_output=True,
         text=True,
         check=True,
-    )
-    assert shown.stdout == "[]\n"
+    ).stdout
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be misled into others' files")
