@@ -58,8 +58,10 @@ class Unknown:
 class UnknownNamesError(WctlError):
     """Some names name nothing; nothing has been done. The command line adds what it knows of them.
 
-    ``nothing`` says that there is no program at all.
+    ``nothing`` says that there is no program at all. ``diagnostics`` may be the reason.
     """
+
+    diagnostics: tuple[Diagnostic, ...] = ()
 
     def __init__(
         self, unknown: Iterable[Unknown], *, nothing: bool = False, exit_code: int = Exit.UNKNOWN

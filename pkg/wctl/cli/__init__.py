@@ -11,8 +11,8 @@ import sys
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
-    from wctl.cli.app import Session
-    from wctl.errors import WctlError
+    from wctl.errors import UnknownNamesError, WctlError
+    from wctl.session.session import Session
 
 
 def main() -> NoReturn:
@@ -46,9 +46,10 @@ def invoke(arguments: list[str]) -> int:
     """Run one command line; return its exit code. Only this function prints raised errors."""
     import click
 
-    from wctl.cli.app import Session, wctl
+    from wctl.cli.app import wctl
     from wctl.cli.output import echo
     from wctl.errors import ConfigError, Exit, NothingYetError, UnknownNamesError, WctlError
+    from wctl.session.session import Session
 
     if "_WCTL_COMPLETE" in os.environ:
         from wctl.cli.completion import register
@@ -74,11 +75,7 @@ def invoke(arguments: list[str]) -> int:
         error.hint = next_step(session)
         return _failed(error, session)
     except UnknownNamesError as error:
-        from wctl.cli.first_steps import explained
-
-        for unknown, hint in explained(session, error):
-            _failed(WctlError(str(unknown), hint), session)
-        return error.exit_code
+        return _unknown(error, session)
     except WctlError as error:
         return _failed(error, session)
     except (KeyboardInterrupt, click.Abort):
@@ -92,6 +89,18 @@ def invoke(arguments: list[str]) -> int:
         name = printable(os.fsdecode(error.filename)) if error.filename else "wctl"
         message = f"{name}: {printable(error.strerror or str(error))}"
         return _failed(WctlError(message), session)
+
+
+def _unknown(error: UnknownNamesError, session: Session) -> int:
+    from wctl.cli.first_steps import explained
+    from wctl.cli.output import echo
+    from wctl.errors import WctlError
+
+    for diagnostic in error.diagnostics:
+        echo(diagnostic, err=True)
+    for unknown, hint in explained(session, error):
+        _failed(WctlError(str(unknown), hint), session)
+    return error.exit_code
 
 
 def _failed(error: WctlError, session: Session) -> int:

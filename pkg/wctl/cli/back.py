@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wctl.cli import takeover
-from wctl.cli.app import Session
 from wctl.cli.output import echo
 from wctl.cli.progress import Progress
 from wctl.cli.takeover import Running
@@ -18,6 +17,7 @@ from wctl.errors import ConfigError, Exit, WctlError
 from wctl.install import files
 from wctl.install.installed import programs as installed_programs
 from wctl.operate.lock import exclusive
+from wctl.session.session import Session
 from wctl.supervisor import comparison, migration, service
 from wctl.supervisor.back import Back, owned, sources
 from wctl.supervisor.daemons import enabled_at_boot

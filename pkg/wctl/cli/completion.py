@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wctl.cli.app import Session
 from wctl.cli.output import echo
+from wctl.session.session import Session
 
 if TYPE_CHECKING:
     from wctl.install.installed import Installed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -11,10 +11,9 @@ from pathlib import Path
 import click
 
 from wctl.check import checker, codes, summary
-from wctl.cli.app import Session, at_least, pass_session, shared
+from wctl.cli.app import at_least, pass_session, shared
 from wctl.cli.completion import complete_programs
 from wctl.cli.output import echo
-from wctl.cli.planning import Planned, planned
 from wctl.cli.progress import Progress
 from wctl.config import load as configuration
 from wctl.errors import Diagnostic, Exit, WctlError
@@ -23,6 +22,8 @@ from wctl.install.files import write_file
 from wctl.operate import apply, jobs
 from wctl.operate.inventory import Inventory
 from wctl.operate.lock import exclusive
+from wctl.session.planning import Planned, planned, refuse_to_remove, settled
+from wctl.session.session import Session
 from wctl.systemd import unit_name
 from wctl.units.render import File
 from wctl.units.render import render as render_files
@@ -109,7 +110,7 @@ def render(
         if program is not None and not any(program in (one.name, one.title) for one in known):
             configuration.only(session.config, program)  # raises
         found = planned(session, () if program is None else (program,), host=host)
-        found.tell()
+        _tell(found)
         echo(changes.diff(found.plan), nl=False)
         return Exit.OK if found.complete else Exit.FAILURE
     config = session.valid_config()
@@ -143,7 +144,7 @@ def reread(session: Session) -> int:
     Example: wctl reread && wctl update
     """
     found = planned(session)
-    found.tell()
+    _tell(found)
     plan = found.plan
     words = {
         **{program.name: "available" for program in plan.added},
@@ -226,9 +227,10 @@ def _update(
 ) -> int:
     plan = partial(planned, session, programs, prune=prune, adding=adding)
     first = plan()
-    first.tell()
+    _tell(first)
     _warn(session, first.plan)
-    _refuse_to_remove(session, first.plan, asked=prune or _has_names(programs))
+    if not (prune or _has_names(programs)):
+        refuse_to_remove(session, first.plan)
     if dry_run:
         echo(changes.diff(first.plan), nl=False)
         _show_actions(first.plan)
@@ -257,17 +259,11 @@ def _apply(
     wait: bool,
     prune: bool,
 ) -> int:
-    """Call ``plan`` once more, and carry it out; ``told`` are the lines printed before.
-
-    Another wctl may have applied it meanwhile, and the configuration may be newer.
-    """
-    session.read_again()
-    found = plan()
-    taken = apply.taken(session.manager, session.layout, found.plan)
-    if taken:
-        found = plan(taken=taken)
-    found.tell(told)
-    _refuse_to_remove(session, found.plan, asked=prune or _has_names(programs))
+    """Call ``plan`` once more, and carry it out; ``told`` are the lines printed before."""
+    found = settled(session, plan)
+    _tell(found, told)
+    if not (prune or _has_names(programs)):
+        refuse_to_remove(session, found.plan)
     events = apply.update(session.manager, inventory, session.layout, found.plan, wait=wait)
     try:
         failed = Progress(session).show(events)
@@ -326,25 +322,11 @@ def remove(session: Session, programs: tuple[str, ...]) -> int:
     return Exit.FAILURE if still or failed else Exit.OK
 
 
-def _refuse_to_remove(session: Session, plan: changes.Plan, *, asked: bool) -> None:
-    """Raise WctlError if programs are likely to be missing by mistake.
-
-    Their workers would be stopped, and the numbers that they were scaled to forgotten.
-    """
-    why = session.config.lacks or _emptied(session, plan)
-    if plan.removed and why and not asked:
-        names = ", ".join(program.shown for program in plan.removed)
-        raise WctlError(why, hint=f"to remove {names}, use --prune, or name the programs")
-
-
-def _emptied(session: Session, plan: changes.Plan) -> str:
-    """Say which of wctl's own directories has no file any more, perhaps for want of a mount."""
-    read = {Path(file).parent for file in session.config.files}
-    came = {Path(program.source).parent for program in plan.removed}
-    for directory in map(Path, session.layout.searched):
-        if directory in came - read:
-            return f"no file: {directory}/*.conf, from which programs were installed"
-    return ""
+def _tell(found: Planned, told: Sequence[str] = ()) -> None:
+    """Print the errors and the programs that a plan leaves out, except lines already told."""
+    for line in found.lines:
+        if line not in told:
+            echo(line, err=True)
 
 
 def _show_actions(plan: changes.Plan) -> None:

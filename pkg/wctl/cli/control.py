@@ -6,7 +6,7 @@ from functools import partial
 
 import click
 
-from wctl.cli.app import Session, at_least, pass_session, shared
+from wctl.cli.app import at_least, pass_session, shared
 from wctl.cli.completion import complete_names
 from wctl.cli.output import echo
 from wctl.cli.progress import Progress
@@ -14,6 +14,7 @@ from wctl.errors import Exit, WctlError
 from wctl.install.installed import Installed
 from wctl.operate import jobs, scaling, verbs
 from wctl.operate.selection import select
+from wctl.session.session import Session
 from wctl.systemd import unit_name
 from wctl.systemd.log import note
 from wctl.trust.text import printable

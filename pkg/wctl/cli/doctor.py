@@ -9,12 +9,13 @@ from dataclasses import asdict
 import click
 
 from wctl.cli import first_steps
-from wctl.cli.app import MOST_SECONDS, Session, at_least, pass_session, shared
+from wctl.cli.app import MOST_SECONDS, at_least, pass_session, shared
 from wctl.cli.completion import complete_programs
 from wctl.cli.output import echo
 from wctl.doctor.examine import Examination, Timeouts
 from wctl.doctor.finding import Commands, Finding
 from wctl.errors import Exit
+from wctl.session.session import Session
 from wctl.trust.text import printable
 
 

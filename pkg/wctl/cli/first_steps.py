@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from wctl.cli.app import Session
 from wctl.cli.output import echo
 from wctl.errors import NO_SUCH, Unknown, UnknownNamesError, WctlError, nearest
 from wctl.install.installed import Layout, programs
+from wctl.session.session import Session
 from wctl.supervisor import migration
 from wctl.systemd import unit_name
 from wctl.trust.text import shell_quote

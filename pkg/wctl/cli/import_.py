@@ -12,12 +12,13 @@ import click
 from wctl.check import checker, summary
 from wctl.cli import back
 from wctl.cli import takeover as moving
-from wctl.cli.app import Session, pass_session, shared
+from wctl.cli.app import pass_session, shared
 from wctl.cli.output import echo
 from wctl.config import load
 from wctl.config.model import Program
 from wctl.errors import ConfigError, Diagnostic, Exit, WctlError
 from wctl.install import files
+from wctl.session.session import Session
 from wctl.supervisor import log_files, migration
 from wctl.supervisor.changes import directories
 from wctl.supervisor.environment import Inherited

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from wctl.cli.app import Session, at_least, pass_session, shared
+from wctl.cli.app import at_least, pass_session, shared
 from wctl.cli.completion import complete_names
 from wctl.cli.log_lines import FORMATS, FileLines, Printer
 from wctl.cli.output import Lines, echo
@@ -20,6 +20,7 @@ from wctl.operate import file_tail, log_files
 from wctl.operate.file_tail import FileTail
 from wctl.operate.log_files import LogFile, Logs
 from wctl.operate.selection import select
+from wctl.session.session import Session
 from wctl.systemd import journal, journal_rights, unit_name, when
 from wctl.trust import files
 

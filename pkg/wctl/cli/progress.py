@@ -6,9 +6,9 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from wctl.cli.app import Session
 from wctl.cli.output import draw, echo, is_terminal
 from wctl.operate.jobs import Begun, Ended, Event, Said, Verb, Waiting
+from wctl.session.session import Session
 from wctl.systemd import unit_name
 from wctl.trust.text import printable
 

@@ -9,11 +9,12 @@ from dataclasses import replace
 import click
 
 from wctl.cli import run_as
-from wctl.cli.app import Session, pass_session, shared
+from wctl.cli.app import pass_session, shared
 from wctl.cli.output import echo
 from wctl.config import load
 from wctl.config.model import Program
 from wctl.errors import WctlError
+from wctl.session.session import Session
 from wctl.systemd import env_file, unit_name
 from wctl.systemd.unit_file import Raw, Word
 from wctl.trust.text import printable

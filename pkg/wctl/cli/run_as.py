@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wctl.cli.app import Session
 from wctl.config.model import Program
 from wctl.errors import WctlError
+from wctl.session.session import Session
 from wctl.trust import accounts
 from wctl.units import run_as
 

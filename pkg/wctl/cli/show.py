@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wctl.cli.app import Session, pass_session, shared
+from wctl.cli.app import pass_session, shared
 from wctl.cli.completion import complete_names, complete_programs
 from wctl.cli.output import clear, echo, is_terminal
 from wctl.errors import Exit, UnknownNamesError
@@ -16,6 +16,7 @@ from wctl.install.installed import Installed, Instance
 from wctl.operate import states
 from wctl.operate.selection import Selection, look_up
 from wctl.operate.states import STOPPED_STATES, Details, Process, State
+from wctl.session.session import Session
 from wctl.systemd.quantities import size_in_words
 
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wctl.check import checker
-from wctl.cli.app import Session
 from wctl.cli.output import echo
 from wctl.cli.progress import Progress
 from wctl.config import load
@@ -18,6 +17,7 @@ from wctl.errors import ConfigError, Exit, WctlError
 from wctl.install import pending
 from wctl.install.held import hold
 from wctl.operate.lock import exclusive
+from wctl.session.session import Session
 from wctl.supervisor import comparison, environment, migration, process, service
 from wctl.supervisor.changes import Change
 from wctl.supervisor.daemons import Daemon, daemons

@@ -8,8 +8,8 @@ import pytest
 
 from unit.cli.test_app import run
 from wctl.cli import first_steps
-from wctl.cli.app import Session
 from wctl.install.installed import Layout
+from wctl.session.session import Session
 from wctl.supervisor import migration
 from wctl.units.marker import MARK
 

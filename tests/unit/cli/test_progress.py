@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from wctl.cli.app import Session
 from wctl.cli.progress import Progress
 from wctl.errors import WctlError
 from wctl.operate.jobs import Begun, Ended, Verb
+from wctl.session.session import Session
 from wctl.systemd import exits
 
 UNITS = ("x@00.service", "x@01.service")

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from wctl.check import checker
-from wctl.cli.app import Session
-from wctl.cli.output import echo
 from wctl.config.blame import Blame, blame
 from wctl.config.model import Config
-from wctl.errors import ConfigError, Diagnostic, UnknownNamesError
+from wctl.errors import ConfigError, Diagnostic, UnknownNamesError, WctlError
 from wctl.install import changes
 from wctl.install.changes import Plan
 from wctl.install.held import hold
 from wctl.install.installed import Installed
 from wctl.install.named import named
 from wctl.operate import apply
+from wctl.session.session import Session
 from wctl.systemd import unit_name
 from wctl.units.host import Host
 from wctl.units.marker import absolute
@@ -31,12 +31,6 @@ class Planned:
     errors: tuple[Diagnostic, ...]
     left: tuple[str, ...]  # a line for each program that the plan leaves as it is
     complete: bool  # whether the plan does all that the user asked for
-
-    def tell(self, told: Container[str] = ()) -> None:
-        """Print the errors and the programs that the plan leaves out, except lines already told."""
-        for line in self.lines:
-            if line not in told:
-                echo(line, err=True)
 
     @property
     def lines(self) -> list[str]:
@@ -74,9 +68,8 @@ def planned(
     plan = apply.with_unfinished(plan, config, session.layout)
     try:
         names = named(programs, config, blamed, session.layout, errors)
-    except UnknownNamesError:
-        for error in errors:
-            echo(error, err=True)
+    except UnknownNamesError as error:
+        error.diagnostics = errors
         raise
     if names:
         plan = changes.only(plan, sorted(names), session.layout)
@@ -93,6 +86,39 @@ def planned(
         )
     unclear = _unclear(names, blamed) or bool(plan.kept) if names else bool(errors)
     return Planned(plan, errors, tuple(sorted(lines)), not (lines or unclear))
+
+
+def settled(session: Session, plan: Callable[..., Planned]) -> Planned:
+    """Return what ``plan`` returns under the lock, about the configuration as it is now.
+
+    Another wctl may have applied the plan meanwhile. What systemd has under the names of new
+    programs is left out.
+    """
+    session.read_again()
+    found = plan()
+    taken = apply.taken(session.manager, session.layout, found.plan)
+    return plan(taken=taken) if taken else found
+
+
+def refuse_to_remove(session: Session, plan: Plan) -> None:
+    """Raise WctlError if programs are likely to be missing by mistake.
+
+    Their workers would be stopped, and the numbers that they were scaled to forgotten.
+    """
+    why = session.config.lacks or _emptied(session, plan)
+    if plan.removed and why:
+        names = ", ".join(program.shown for program in plan.removed)
+        raise WctlError(why, hint=f"to remove {names}, use --prune, or name the programs")
+
+
+def _emptied(session: Session, plan: Plan) -> str:
+    """Say which of wctl's own directories has no file any more, perhaps for want of a mount."""
+    read = {Path(file).parent for file in session.config.files}
+    came = {Path(program.source).parent for program in plan.removed}
+    for directory in map(Path, session.layout.searched):
+        if directory in came - read:
+            return f"no file: {directory}/*.conf, from which programs were installed"
+    return ""
 
 
 def _gone(session: Session, program: Installed) -> str:

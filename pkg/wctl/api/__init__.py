@@ -1,0 +1,1 @@
+"""What Supervisor's own clients see of wctl."""
