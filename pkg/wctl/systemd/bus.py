@@ -189,11 +189,11 @@ def _user_bus() -> str:
     Raises:
         WctlError: the user has no bus.
     """
-    if "DBUS_SESSION_BUSBUS" in os.environ:
+    if "DBUS_SESSION_BUS_ADDRESS" in os.environ:
         return "SESSION"
     bus = Path(os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}", "bus")
     if not bus.exists():
-        why = f"DBUS_SESSION_BUSBUS is not set, and {bus} does not exist"
+        why = f"DBUS_SESSION_BUS_ADDRESS is not set, and {bus} does not exist"
         raise _unreachable(why, user=True)
     return f"unix:path={bus}"
 

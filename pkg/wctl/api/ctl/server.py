@@ -57,13 +57,11 @@ def choose(session: Session, file: Path) -> None:
     Raises:
         WctlError: the file does not exist, or cannot be read.
     """
-    try:
-        file.stat()
-    except OSError as error:
-        problem = f"could not find config file {file} ({error.strerror})"
-        raise WctlError(problem, exit_code=Exit.USAGE) from None
     session.files = [file]
     config = session.any_config
+    for error in config.errors:
+        if error.code == "unreadable" and error.place.file == str(file):
+            raise WctlError(f"{file}: {error.problem}", exit_code=Exit.USAGE)
     installed = [program for program in programs(session.layout) if not program.shipped]
     if any(came_from(program, config) for program in installed):
         return
