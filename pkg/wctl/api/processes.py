@@ -18,14 +18,26 @@ _UNUSABLE = {executable.MISSING: Code.NO_FILE, executable.NOT_EXECUTABLE: Code.N
 
 
 class Processes:
-    """All processes, as they are at each operation."""
+    """All processes: their names as they are at each refresh, and their states as they are now."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._names: Names | None = None
+
+    def refresh(self) -> None:
+        """Look up the processes again: programs may have come, gone or been scaled.
+
+        Raises:
+            WctlError: systemd does not run here, or cannot be reached.
+        """
+        self._names = Names(self._session.current_inventory())
 
     def names(self) -> Names:
-        """Return the names of the processes, as they are now."""
-        return Names(self._session.current_inventory())
+        """Return the names of the processes."""
+        if self._names is None:
+            self.refresh()
+        assert self._names is not None
+        return self._names
 
     def member(self, name: str) -> Member:
         """Return the process ``name``.
@@ -162,6 +174,7 @@ class Processes:
         instances: list[Instance] = [member.instance for member in members]
         events = operation(self._session.manager, self._session.inventory, instances)
         ended = _by_unit(events)
+        self._names = None
         return {
             member: _result(member, code(end), end.result)
             for member in members

@@ -60,11 +60,11 @@ class Face:
     def is_up(self, code: int = UNREACHABLE) -> bool:
         """Tell whether there is a systemd to ask, and a program of the file that the user named."""
         try:
-            inventory = self.session.current_inventory()
+            self.processes.refresh()
         except WctlError as error:
             self.fail(f"{error.message} ({error.hint})" if error.hint else error.message, code)
             return False
-        if self.session.files and inventory.is_empty:
+        if self.session.files and self.session.inventory.is_empty:
             (file, *_) = self.session.files
             command = self.session.command("update", files=self.session.files)
             self.fail(f"{file}: none of its programs is installed (run '{command}')", code)

@@ -112,6 +112,7 @@ def _reload(face: Face) -> None:
 def _shutdown(face: Face) -> None:
     if not _really(face, "Really stop all processes y/N? "):
         return
+    face.processes.refresh()
     face.processes.stop_all()
     face.say("Shut down")
 
