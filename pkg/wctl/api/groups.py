@@ -89,10 +89,10 @@ class Groups:
             WctlError: see apply.update() and refuse_to_remove().
         """
         found = self.reread()
-        if groups and not found.only(groups).all:
-            return Changes()
-        words = [f"{group}:" for group in found.only(groups).all] if groups else []
-        return self._carry_out(words)
+        if not groups:
+            return self._carry_out([])
+        words = [f"{group}:" for group in found.only(groups).all]
+        return self._carry_out(words).only(groups) if words else Changes()
 
     def add(self, name: str) -> None:
         """Install a group that is configured.
