@@ -76,8 +76,8 @@ class Groups:
         return self._changes(self._planned().plan)
 
     def known(self) -> set[str]:
-        """Return the groups that are installed."""
-        return {program.group_title for program in self._installed}
+        """Return the groups that are installed now."""
+        return {program.group_title for program in self._session.current_inventory().programs}
 
     def update(self, groups: Collection[str] = ()) -> Changes:
         """Bring ``groups``, or all, to what their configuration says; return what has changed.
