@@ -6,14 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from unit.api.workers import Workers
+from unit.api.workers import Workers, new
 
 
 @pytest.fixture
 def workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workers:
-    """A user without programs; the journal knows of no end of a worker."""
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
-    monkeypatch.setenv("TZ", "UTC")
-    monkeypatch.setattr("wctl.operate.past_ends.past_ends", lambda *_a, **_o: {})
-    return Workers()
+    """A user without programs."""
+    return new(tmp_path, monkeypatch)

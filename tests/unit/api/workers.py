@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from unit.operate.test_verbs import Bus
 from wctl.api.ctl.controller import Controller
 from wctl.api.ctl.face import Face
@@ -154,6 +156,15 @@ class Shown:
 
     def flush(self) -> None:
         """Nothing waits."""
+
+
+def new(directory: Path, monkeypatch: pytest.MonkeyPatch) -> Workers:
+    """Returns a user without programs; the journal knows of no end of a worker."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(directory))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(directory / "run"))
+    monkeypatch.setenv("TZ", "UTC")
+    monkeypatch.setattr("wctl.operate.past_ends.past_ends", lambda *_a, **_o: {})
+    return Workers()
 
 
 class Workers:
