@@ -112,7 +112,7 @@ def _with_faults(call: Callable[..., Any]) -> Callable[..., Any]:
 
 def theirs(supervisord: Supervisord, line: str) -> tuple[int, str]:
     """Returns the exit code and the output of Supervisor's client."""
-    factory = ("default", supervisorctl.DefaultControllerPlugin, {})
+    factory: tuple[Any, ...] = ("default", supervisorctl.DefaultControllerPlugin, {})
     options = SimpleNamespace(
         prompt="supervisor",
         plugin_factories=[factory],
@@ -168,6 +168,9 @@ OTHERS = (
     "", " ", "EOF", "exit", "quit", "quit x", "!ls", "shell ls", "nosuch", "Status", "status:",
     "status:a", "status-a", " status  a ", "status\ta", "tür", "a:b", "@", "start:all", "sta", "?",
 )  # fmt: skip
+MIXED = (
+    State.FATAL, State.EXITED, State.BACKOFF, State.STARTING, State.STOPPING, State.UNKNOWN
+)  # fmt: skip
 OUR_HELP = ("help", "?")
 
 
@@ -187,7 +190,7 @@ def workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workers:
     [
         ([State.RUNNING] * 6, {}),
         ([State.STOPPED] * 6, {}),
-        ([State.FATAL, State.EXITED, State.BACKOFF, State.STARTING, State.STOPPING, State.UNKNOWN], {}),
+        (MIXED, {}),
         ([State.STOPPED] * 6, {"a@00": "failed", "w@01": "canceled"}),
     ],
     ids=["running", "stopped", "mixed", "failing"],
@@ -213,7 +216,9 @@ def test_the_same_words(
     assert wrong == {}
 
 
-@pytest.mark.parametrize("line", ["reread", "update", "update all", "update a c", "update d nosuch"])
+@pytest.mark.parametrize(
+    "line", ["reread", "update", "update all", "update a c", "update d nosuch"]
+)
 def test_the_same_words_about_an_update(workers: Workers, line: str) -> None:
     """Groups that are added, changed and removed have Supervisor's words, in its order."""
     others = "".join(f"[program:{name}]\ncommand=true\n" for name in "cd")

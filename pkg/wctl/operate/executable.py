@@ -13,7 +13,7 @@ from wctl.units import environment
 from wctl.wrapper.command_line import Options, decoded, encoded
 
 MISSING, NOT_EXECUTABLE = "no such file", "file is not executable"
-# After these, the worker finds other files than we. (systemd 249 does not know ExtensionDirectories=.)
+# After these, the worker finds other files than we. (systemd 249 has no ExtensionDirectories=.)
 _OTHER_FILES = (
     "RootDirectory", "RootImage", "BindPaths", "BindReadOnlyPaths", "MountImages", "ExtensionImages"
 )  # fmt: skip

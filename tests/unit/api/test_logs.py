@@ -52,7 +52,9 @@ def entries(monkeypatch: pytest.MonkeyPatch) -> Journal:
 def logging(workers: Workers, tmp_path: Path) -> Path:
     """The stdout of a is in a file; its stderr goes to another, which does not exist."""
     workers.have(
-        TEXT.replace("true", f"true\nstdout_logfile={tmp_path}/out\nstderr_logfile={tmp_path}/err", 1)
+        TEXT.replace(
+            "true", f"true\nstdout_logfile={tmp_path}/out\nstderr_logfile={tmp_path}/err", 1
+        )
         + "log=file\n"
     )
     (tmp_path / "out").write_bytes(TEXT_OF_ALL)
@@ -171,7 +173,7 @@ def test_follow_goes_on_with_a_file(
     pieces = workers.logs.follow("a", "stdout", idle)
     assert next(pieces) == b"x" * 1018 + b"\nlast\n"
     assert next(pieces) == b"more\n"
-    pieces.close()
+    pieces.close()  # type: ignore[attr-defined] # it is a generator
 
 
 def test_main_has_lines_as_supervisords_log(workers: Workers, entries: Journal) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -48,7 +48,7 @@ def in_memory(*arguments: str) -> list[Any]:
     return [(path, [word.replace("%%", "%") for word in words], ignore)]
 
 
-def problem(*command: str, options: tuple[str, ...] = (), **properties: object) -> str:
+def problem(*command: str, options: Sequence[str] = (), **properties: Any) -> str:
     """Returns what is wrong with a command, given with the wrapper's options."""
     manager: Any = Bus(in_memory(*options, UNIT, "--", *command), **properties)
     return wrong(manager, [UNIT]).get(UNIT, RIGHT)
@@ -165,7 +165,7 @@ def test_a_file_of_variables_may_have_another_path(files: Path) -> None:
         {"ExtensionImages": [("/srv/a", False, [])]},
     ],
 )
-def test_a_worker_that_sees_other_files(properties: dict[str, object]) -> None:
+def test_a_worker_that_sees_other_files(properties: dict[str, Any]) -> None:
     """Of a unit with other files than ours, wctl says nothing."""
     assert problem("/nonesuch/command", **properties) == RIGHT
     assert problem("nonesuch", **properties) == RIGHT

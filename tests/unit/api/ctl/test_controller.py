@@ -99,7 +99,16 @@ def test_without_systemd(workers: Workers, monkeypatch: pytest.MonkeyPatch) -> N
 
     workers.have(TEXT)
     monkeypatch.setattr(workers.systemd, "units", fail)
-    for verb in ("status", "pid", "start a", "stop a", "signal USR1 a", "tail a", "clear a", "fg a"):
+    for verb in (
+        "status",
+        "pid",
+        "start a",
+        "stop a",
+        "signal USR1 a",
+        "tail a",
+        "clear a",
+        "fg a",
+    ):
         assert workers.run(verb) == (4, "systemd does not run here (so what)\n"), verb
     for verb in ("maintail", "version", "restart a"):
         assert workers.run(verb) == (4, "systemd does not run here (so what)\n"), verb

@@ -83,8 +83,8 @@ def test_urls_of_other_machines(url: str, host: str) -> None:
 @pytest.mark.parametrize(
     "url",
     [
-        "https://localhost:9001", "localhost:9001", "localhost", "", "http://", "http:///path", "http:",
-        "http://[::1", "http://:9001", "ftp://localhost", "/run/supervisor.sock",
+        "https://localhost:9001", "localhost:9001", "localhost", "", "http://", "http:///path",
+        "http:", "http://[::1", "http://:9001", "ftp://localhost", "/run/supervisor.sock",
     ],
 )  # fmt: skip
 def test_what_is_no_url_of_a_supervisor(url: str) -> None:

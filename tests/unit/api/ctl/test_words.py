@@ -9,12 +9,12 @@ from wctl.api.ctl import controller
 from wctl.api.ctl.words import HELP
 
 # Supervisor's verbs, as "supervisorctl help" of version 4.3.0 lists them; and help itself.
-VERBS = """
-add    exit      open  reload  restart   start   tail
-avail  fg        pid   remove  shutdown  status  update
-clear  maintail  quit  reread  signal    stop    version
-help
-""".split()
+VERBS = [
+    "add", "exit", "open", "reload", "restart", "start", "tail",
+    "avail", "fg", "pid", "remove", "shutdown", "status", "update",
+    "clear", "maintail", "quit", "reread", "signal", "stop", "version",
+    "help",
+]  # fmt: skip
 
 
 def test_verbs_are_supervisors() -> None:
