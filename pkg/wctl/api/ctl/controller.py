@@ -42,8 +42,7 @@ class Controller(cmd.Cmd):
         if not line:
             return False
         if verb in _ENDS:
-            if verb == "EOF":
-                self._face.say("")
+            self._face.say("")
             return True
         try:
             if verb == "help":
