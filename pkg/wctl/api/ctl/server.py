@@ -52,7 +52,9 @@ def choose(session: Session, file: Path) -> None:
 
     It stands for its own programs, if wctl installed some from it, or none of these names. If wctl
     has installed them from elsewhere, the file is the one that they were imported from, and wctl
-    goes by its own configuration, as it does if the file has no program.
+    goes by its own configuration, as it does if the file has no program. It also does so if the file
+    only includes wctl's: read for Supervisor, these would have other defaults, and an update would
+    change every program.
 
     Raises:
         WctlError: the file does not exist, or cannot be read.
@@ -63,7 +65,12 @@ def choose(session: Session, file: Path) -> None:
         if error.code == "unreadable" and error.place.file == str(file):
             raise WctlError(f"{file}: {error.problem}", exit_code=Exit.USAGE)
     installed = [program for program in programs(session.layout) if not program.shipped]
-    if any(came_from(program, config) for program in installed):
+    searched = session.layout.searched
+    if str(file.absolute().parent) in searched:
+        others = installed
+    else:
+        others = [found for found in installed if str(Path(found.source).parent) not in searched]
+    if any(came_from(program, config) for program in others):
         return
     names = {program.name for program in config.known}
     if not names or names & {program.name for program in installed}:
