@@ -80,10 +80,10 @@ def _commands() -> str:
 
 def _verb(name: str, verb: Verb) -> str:
     """Return a row of the table of verbs, in tbl(1)'s language."""
-    prints = "\n.br\n".join(map(_roff, verb.prints))
     exits = ", ".join(str(int(code)) for code in (Exit.OK, *verb.exits))
     exits = "any" if name == "run" else exits
-    return f"{name}\tT{{\n.na\n{_roff(verb.systemd)}\nT}}\tT{{\n.na\n{prints}\nT}}\t{exits}\n\n"
+    blocks = (_roff(verb.systemd), "\n.br\n".join(map(_roff, verb.prints)), exits)
+    return "\t".join([name, *(f"T{{\n.na\n{block}\nT}}" for block in blocks)]) + "\n\n"
 
 
 def _paragraphs(help_text: str) -> str:

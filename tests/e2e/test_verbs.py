@@ -201,7 +201,7 @@ def test_without_a_verb_nothing_succeeds(machine: Machine) -> None:
     shown = machine.run("printf 'reread\\nupdate\\n' | wctl", check=False)
     assert (shown.code, shown.out) == (2, "")
     assert shown.err.startswith("Usage: wctl ")
-    assert shown.err.endswith("wctl: missing command; wctl reads none from standard input\n")
+    assert shown.err.endswith("wctl: missing command ('wctl supervisorctl' reads stdin)\n")
 
 
 STUBBORN = """\

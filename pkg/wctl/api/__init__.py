@@ -1,1 +1,1 @@
-"""What Supervisor's own clients see of wctl."""
+"""Supervisor's view of wctl's workers: its names, its operations and faults, and its client."""

@@ -36,7 +36,7 @@ class _Verbs(click.Group):
         if not args and not ctx.resilient_parsing:
             echo(ctx.get_help(), err=True)
             if not sys.stdin.isatty():
-                echo("\nwctl: missing command; wctl reads none from standard input", err=True)
+                echo("\nwctl: missing command ('wctl supervisorctl' reads stdin)", err=True)
             ctx.exit(Exit.USAGE)
         return super().parse_args(ctx, args)
 

@@ -117,6 +117,27 @@ def complete_names(
     return _those(names, incomplete)
 
 
+def complete_supervisorctl(
+    context: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[str]:
+    """Complete an action of supervisorctl, or Supervisor's name of a process or a group."""
+    typed = context.params.get("words") or ()
+    if not typed:
+        from wctl.api.ctl.words import HELP
+
+        return _those(HELP, incomplete)
+    members = [
+        (program.group_title, program.process_name(number))
+        for program in _installed(context)
+        for number in program.enabled or program.configured
+    ]
+    if typed[0] in ("add", "remove", "update"):
+        return _those([group for group, _ in members], incomplete)
+    names = [process if group == process else f"{group}:{process}" for group, process in members]
+    names += [f"{group}:*" for group, process in members if group != process]
+    return _those([*names, "all"], incomplete)
+
+
 def _those(names: Iterable[str], incomplete: str) -> list[str]:
     return [name for name in dict.fromkeys(names) if name.startswith(incomplete)]
 

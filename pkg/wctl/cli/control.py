@@ -187,7 +187,7 @@ def signal(session: Session, signal_name: str, names: tuple[str, ...]) -> int:
     asked = _asked(session, names, verbs.SIGNAL, "none of them runs")
     code = Exit.NOT_STARTED if asked.refused or asked.empty else Exit.OK
     for process in asked.chosen:
-        if verbs.signal(session.manager, process, number):
+        if verbs.signal(session.manager, process.unit, number):
             echo(f"{process.shown}: signalled")
         else:
             _refuse(process.shown, verbs.NOT_RUNNING)

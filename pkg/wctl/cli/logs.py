@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections import deque
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -21,8 +20,7 @@ from wctl.operate.file_tail import FileTail
 from wctl.operate.log_files import LogFile, Logs
 from wctl.operate.selection import select
 from wctl.session.session import Session
-from wctl.systemd import journal, journal_rights, unit_name, when
-from wctl.trust import files
+from wctl.systemd import journal, journal_rights, journal_tail, unit_name, when
 
 _LINES = 20  # Supervisor shows 1600 bytes: twenty lines of a terminal
 _LEVELS = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug")
@@ -86,28 +84,11 @@ def tail(
         return
     query = journal.Query(tuple(units), user=session.user, stream=stream, output=True)
     if size is not None:
-        Lines().write(_last_bytes(query, size))
+        Lines().write(journal_tail.last_bytes(query, size))
         return
     _show(query, lines, follow, Printer("cat", units, named=len(units) > 1))
     if not follow:
         _point_to_files(places)
-
-
-def _last_bytes(query: journal.Query, size: int) -> bytes:
-    """Return the last ``size`` bytes in the journal, which we can only ask for lines."""
-    count = size // 80 + 1
-    while True:
-        found = length = 0
-        last: deque[bytes] = deque()
-        for line in journal.reader().read(query, count):
-            found += 1
-            last.append(line.data + b"\n")
-            length += len(last[-1])
-            while length - len(last[0]) > size:
-                length -= len(last.popleft())
-        if length >= size or found < count:
-            return b"".join(last)[max(0, length - size) :]
-        count *= 4
 
 
 def _named(places: Iterable[Logs], stream: str | None) -> list[tuple[str, LogFile]]:
@@ -308,14 +289,12 @@ def clear(session: Session, names: tuple[str, ...]) -> int:
     for place in log_files.of_units(session.manager, units):
         name = unit_name.shown(unit_name.short(place.unit))
         try:
-            present = place.present()
-            for log in present:
-                files.truncate(log.path, log.writer)
+            cleared = place.clear()
         except OSError as error:
             echo(f"{name}: ERROR ({error.filename}: {error.strerror})")
             code = Exit.FAILURE
             continue
-        echo(f"{name}: cleared" if present else f"{name}: nothing to clear, it has no log file")
+        echo(f"{name}: cleared" if cleared else f"{name}: nothing to clear, it has no log file")
     return code
 
 

@@ -296,6 +296,7 @@ def _end_service(session: Session, theirs: Running) -> None:
         with so_far("all programs were moved"):
             service.end(session.manager, unit)
         echo(f"Supervisor runs nothing now: stopped and disabled {unit}")
+        echo("Next: give scripts that run supervisorctl wctl's (see SUPERVISORCTL in wctl(1))")
         return
     if daemon is None:
         echo("Supervisor runs nothing now, but would start its programs at the next boot.")

@@ -155,5 +155,11 @@ VERBS = {
         ("NAME: PROBLEM [CODE], with evidence and a command", "N findings"),
         (Exit.FAILURE, Exit.UNKNOWN),
     ),
+    "supervisorctl": Verb(
+        "supervisorctl", "Do what supervisorctl does, in its own words.",
+        "What the wctl verb of that name does; restart stops, and then starts.",
+        ("what supervisorctl 4.3.0 prints",),
+        (Exit.FAILURE, Exit.NOT_RUNNING, Exit.UNKNOWN, Exit.NOT_STARTED), changes=True,
+    ),
     "version": Verb("show", "Print wctl's version.", _NO_SYSTEMD, ("the version",), ()),
 }  # fmt: skip

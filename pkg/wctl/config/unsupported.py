@@ -79,7 +79,7 @@ TABLE: tuple[Elsewhere, ...] = (
         "supervisorctl",
         "history_file",
         "keeps the commands that you type",
-        "use your shell's history",
+        "use your shell's history, or 'wctl supervisorctl -r FILE'",
     ),
     Elsewhere(
         "rpcinterface",

@@ -41,12 +41,21 @@ class FileTail:
     def last_lines(self, count: int) -> Iterator[bytes]:
         """Yield the last ``count`` lines of the file as it is now, in pieces."""
         start, end = _last(self._file.fileno(), count)
-        yield from self._between(start, end)
+        yield from self.between(start, end)
 
     def last_bytes(self, count: int) -> Iterator[bytes]:
         """Yield the last ``count`` bytes of the file as it is now, in pieces."""
         end = self._file.seek(0, os.SEEK_END)
-        yield from self._between(max(0, end - count), end)
+        yield from self.between(max(0, end - count), end)
+
+    def between(self, start: int, end: int | None) -> Iterator[bytes]:
+        """Yield the file from byte ``start`` to ``end``; None: as far as it goes now, in pieces."""
+        if end is None:
+            end = os.fstat(self._file.fileno()).st_size
+        # Not up to the end of the file: a worker may write faster than we read.
+        self._file.seek(start)
+        while data := self._file.read(max(0, min(_CHUNK, end - self._file.tell()))):
+            yield data
 
     def more(self) -> Iterator[bytes]:
         """Yield what has been written since, in pieces; after a rotation, go on in the new file."""
@@ -65,12 +74,6 @@ class FileTail:
             self._file.close()
             self._file = now
         yield from self._rest()
-
-    def _between(self, start: int, end: int) -> Iterator[bytes]:
-        # Not up to the end of the file: a worker may write faster than we read.
-        self._file.seek(start)
-        while data := self._file.read(min(_CHUNK, end - self._file.tell())):
-            yield data
 
     def _open(self) -> BinaryIO:
         return files.open_log(self.log.path, self.log.writer)

@@ -10,11 +10,13 @@ from pathlib import Path
 
 from wctl.operate import wrapped
 from wctl.systemd.manager import Manager
-from wctl.trust import accounts
+from wctl.trust import accounts, files
 from wctl.wrapper.command_line import log_path
 
 _STREAMS = ("stdout", "stderr")
-_PROPERTIES = ("ExecStart", "LogsDirectory", "User", "DynamicUser")
+_PROPERTIES = (
+    "ExecStart", "LogsDirectory", "User", "DynamicUser", "StandardOutput", "StandardError"
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -50,11 +52,24 @@ class Logs:
     unit: str
     journal: bool  # whether it logs to the journal; if not, to its files alone
     files: tuple[LogFile, ...]
+    # The streams of which nothing is kept: they are thrown away, or stdout has their lines.
+    absent: frozenset[str] = frozenset()
 
     def present(self, stream: str | None = None) -> list[LogFile]:
         """Return the files that exist, of one stream or of both; links and others as well."""
         wanted = [file for file in self.files if stream in (None, file.stream)]
         return [file for file in wanted if os.path.lexists(file.path)]
+
+    def clear(self) -> bool:
+        """Empty the files that exist; return False if there is none.
+
+        Raises:
+            OSError: see files.truncate().
+        """
+        present = self.present()
+        for file in present:
+            files.truncate(file.path, file.writer)
+        return bool(present)
 
 
 def of_units(manager: Manager, units: Sequence[str]) -> list[Logs]:
@@ -82,7 +97,14 @@ def _of_unit(unit: str, properties: Mapping[str, object], *, user: bool) -> Logs
             spare = given is None and options.log not in {"file", "both"}
             writer = _writer(properties, user=user)
             files.append(LogFile(name, Path(path), writer, spare))
-    return Logs(unit, options.log != "file", tuple(files))
+    absent = {name for name in _STREAMS if _goes_nowhere(properties, name)}
+    absent |= {"stderr"} if options.redirect_stderr else set()
+    return Logs(unit, options.log != "file", tuple(files), frozenset(absent))
+
+
+def _goes_nowhere(properties: Mapping[str, object], stream: str) -> bool:
+    own = properties["StandardOutput" if stream == "stdout" else "StandardError"]
+    return (properties["StandardOutput"] if own == "inherit" else own) == "null"
 
 
 def _writer(properties: Mapping[str, object], *, user: bool) -> int | None:

@@ -126,10 +126,10 @@ def stop(
     release(manager, inventory, _members(instances))
 
 
-def signal(manager: Manager, process: Process, number: int) -> bool:
+def signal(manager: Manager, unit: str, number: int) -> bool:
     """Send signal ``number`` to the worker of an instance; return False if no worker runs."""
     try:
-        manager.kill(process.unit, number)
+        manager.kill(unit, number)
     except CallError as error:
         if error.name not in _NO_PROCESS:
             raise

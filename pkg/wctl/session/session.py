@@ -146,6 +146,12 @@ class Session:
         self._need_readable_files()
         return Inventory(self.layout, self.manager, self._outside)
 
+    def current_inventory(self) -> Inventory:
+        """Return ``inventory`` as it is now, for a session in which things happen in between."""
+        if "inventory" in vars(self):  # cached_property keeps its value there
+            self.inventory.refresh()
+        return self.inventory
+
     @cached_property
     def whole_inventory(self) -> Inventory:
         """The installed programs and their instances, wherever they came from."""

@@ -28,7 +28,7 @@ _IN_FLIGHT = 100
 _AT_ONCE = 50  # calls that are sent together, which saves the bus a wake-up for each call
 _ANSWERS = (MessageType.method_return, MessageType.error)
 _BUS = "org.freedesktop.DBus"
-_ADDRESS = DBusAddress("/org/freedesktop/DBus", _BUS, _BUS)
+BUS = DBusAddress("/org/freedesktop/DBus", _BUS, _BUS)
 _SIGNALS = (
     *(f"sender='{SYSTEMD}',interface='{SYSTEMD}.Manager',member='{member}'"
       for member in ("JobRemoved", "Reloading")),
@@ -96,9 +96,9 @@ class Bus:
             return
         # Not Subscribe: systemd tells the client that asked for a job of its end anyway. Subscribe
         # would make systemd send every change of every unit as well.
-        calls = [new_method_call(_ADDRESS, "AddMatch", "s", (f"type='signal',{rule}",))
+        calls = [new_method_call(BUS, "AddMatch", "s", (f"type='signal',{rule}",))
                  for rule in _SIGNALS]  # fmt: skip
-        calls.append(new_method_call(_ADDRESS, "GetNameOwner", "s", (SYSTEMD,)))
+        calls.append(new_method_call(BUS, "GetNameOwner", "s", (SYSTEMD,)))
         self._systemd = [values(answer) for answer in self.ask(calls)][-1][0]
 
     def wait(self, jobs: Collection[str], timeout: float) -> tuple[str, str] | None:

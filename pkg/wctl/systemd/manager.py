@@ -13,7 +13,16 @@ from typing import Any
 
 from jeepney import DBusAddress, Message, new_method_call
 
-from wctl.systemd.bus import MANAGER, NOT_LOADED, NOT_PERMITTED, SYSTEMD, Bus, CallError, values
+from wctl.systemd.bus import (
+    BUS,
+    MANAGER,
+    NOT_LOADED,
+    NOT_PERMITTED,
+    SYSTEMD,
+    Bus,
+    CallError,
+    values,
+)
 
 _MANAGER = DBusAddress(MANAGER, SYSTEMD, f"{SYSTEMD}.Manager")
 
@@ -109,6 +118,11 @@ class Manager:
     def version(self) -> str:
         """Return the manager's version, as its distribution writes it."""
         return str(self._own("Version"))
+
+    def pid(self) -> int:
+        """Return the manager's process ID."""
+        call = new_method_call(BUS, "GetConnectionUnixProcessID", "s", (SYSTEMD,))
+        return int(values(self._bus.ask([call])[0])[0])
 
     def environment(self) -> dict[str, str]:
         """Return the variables that every service gets (systemctl show-environment)."""

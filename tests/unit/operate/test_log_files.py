@@ -26,6 +26,8 @@ class Bus:
             "LogsDirectory": ["wctl/jf"],
             "User": "",
             "DynamicUser": False,
+            "StandardOutput": "journal",
+            "StandardError": "inherit",
         }
 
     def properties(self, _wanted: object) -> dict[str, dict[str, object]]:

@@ -169,14 +169,13 @@ def test_a_program_that_is_scaled_to_0_is_told(layout: Layout) -> None:
 def test_a_worker_that_has_just_ended_gets_no_signal(name: str) -> None:
     """systemd says that there is no process; other refusals are errors."""
     manager: Any = Bus()
-    process = Process("w", "g", W0.unit, State.RUNNING, "")
-    assert verbs.signal(manager, process, 10)
+    assert verbs.signal(manager, W0.unit, 10)
     assert manager.asked == [("kill", W0.unit, 10)]
     refuse(manager, f"org.freedesktop.systemd1.{name}")
-    assert not verbs.signal(manager, process, 10)
+    assert not verbs.signal(manager, W0.unit, 10)
     refuse(manager, "org.freedesktop.DBus.Error.AccessDenied")
     with pytest.raises(CallError):
-        verbs.signal(manager, process, 10)
+        verbs.signal(manager, W0.unit, 10)
 
 
 def refuse(manager: Any, error: str) -> None:

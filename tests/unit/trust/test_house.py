@@ -28,6 +28,7 @@ LOOKING = {
     "cli/first_steps.py": (1, "a file of a package"),
     "config/load.py": (1, "the directory of the configuration"),
     "doctor/supervisor.py": (1, "a configuration that no other user can change"),
+    "operate/executable.py": (1, "follows links, as the execution would; opens nothing"),
     "doctor/units.py": (6, "modes, times, drop-ins; errors are caught, or the place is root's"),
     "doctor/workers.py": (3, "units, /sys and /proc"),
     "install/changes.py": (2, "directories of units"),

@@ -1,0 +1,84 @@
+"""What the verbs of supervisorctl share: the workers, the output, and the exit code so far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+from wctl.api.faults import Code
+from wctl.api.groups import Groups
+from wctl.api.logs import Logs
+from wctl.api.processes import Processes
+from wctl.errors import WctlError
+from wctl.session.session import Session
+
+OK, FAILURE, USAGE, UNREACHABLE, NOT_RUNNING = 0, 1, 2, 4, 7  # exit codes (LSB's)
+STATUS_NOT_RUNNING, STATUS_UNKNOWN = 3, 4  # those of "status"
+
+_DEAD = (Code.SPAWN_ERROR, Code.ABNORMAL_TERMINATION, Code.NOT_RUNNING)
+
+
+class Output(Protocol):
+    """Where the client prints."""
+
+    def line(self, text: str) -> None:
+        """Print a line to stdout."""
+
+    def data(self, data: bytes) -> None:
+        """Print what a worker wrote, to stdout."""
+
+    def flush(self) -> None:
+        """Write out what still waits."""
+
+
+class Face:
+    """One run of the client. Its exit code is the last that was not 0, as supervisorctl's."""
+
+    def __init__(self, session: Session, output: Output, *, interactive: bool) -> None:
+        self.session = session
+        self.output = output
+        self.interactive = interactive
+        self.code = OK
+        self.processes = Processes(session)
+        self.groups = Groups(session, self.processes)
+        self.logs = Logs(session, self.processes)
+
+    def say(self, text: str) -> None:
+        """Print a line."""
+        self.output.line(text)
+
+    def fail(self, text: str, code: int = FAILURE) -> None:
+        """Print an error, and note the exit code."""
+        self.output.line(text)
+        self.code = code
+
+    def note(self, code: Code, *, harmless: Code | None = None) -> None:
+        """Note the exit code for the result of an operation on a process."""
+        if code not in (Code.SUCCESS, harmless):
+            self.code = NOT_RUNNING if code in _DEAD else FAILURE
+
+    def is_up(self, code: int = UNREACHABLE) -> bool:
+        """Tell whether there is a systemd to ask, and a program of the file that the user named."""
+        try:
+            inventory = self.session.current_inventory()
+        except WctlError as error:
+            self.fail(f"{error.message} ({error.hint})" if error.hint else error.message, code)
+            return False
+        if self.session.files and inventory.is_empty:
+            (file, *_) = self.session.files
+            command = self.session.command("update", files=self.session.files)
+            self.fail(f"{file}: none of its programs is installed (run '{command}')", code)
+            return False
+        return True
+
+    def follow(
+        self, pieces: Callable[[Callable[[], None]], Iterator[bytes]], end: str = ""
+    ) -> None:
+        """Print ``pieces`` as they come, until Ctrl-C, and then ``end``."""
+        self.say("==> Press Ctrl-C to exit <==")
+        self.output.flush()
+        try:
+            for piece in pieces(self.output.flush):
+                self.output.data(piece)
+        except KeyboardInterrupt:
+            self.say(end)

@@ -1,0 +1,52 @@
+"""The help of supervisorctl's verbs: what one can type, and what it does."""
+
+from __future__ import annotations
+
+from wctl.api.ctl.face import Face
+
+_NAMES = "NAME is a process, GROUP:PROCESS, GROUP:* or all"
+HELP = {
+    "add": (("add GROUP...", "install configured groups, and start what autostarts"),),
+    "avail": (("avail", "show all configured processes"),),
+    "clear": (("clear PROCESS...|all", "empty log files; the journal keeps its lines"),),
+    "exit": (("exit", "leave the prompt"),),
+    "fg": (("fg PROCESS", "show what a process writes, until Ctrl-C"),),
+    "help": (("help [VERB]", "show all verbs, or how to use one"),),
+    "maintail": (
+        ("maintail", "show the last 1600 bytes that systemd and wctl noted about processes"),
+        ("maintail -N", "show the last N bytes"),
+        ("maintail -f", "go on with what comes, until Ctrl-C"),
+    ),
+    "open": (("open URL", "accepted if URL is this machine's Supervisor, whose place wctl takes"),),
+    "pid": (
+        ("pid", "show the process ID of systemd, which supervises the processes"),
+        ("pid PROCESS...|all", "show those of processes, one in a line"),
+    ),
+    "quit": (("quit", "leave the prompt"),),
+    "reload": (("reload", "update, and start all processes anew that autostart"),),
+    "remove": (("remove GROUP...", "uninstall groups that do not run"),),
+    "reread": (("reread", "show what an update would change"),),
+    "restart": (("restart NAME...", f"stop, then start: {_NAMES}"),),
+    "shutdown": (("shutdown", "stop all processes"),),
+    "signal": (("signal SIGNAL NAME...", f"send a signal: {_NAMES}"),),
+    "start": (("start NAME...", f"start: {_NAMES}"),),
+    "status": (
+        ("status", "show the states of all processes"),
+        ("status NAME...", f"show those of some: {_NAMES}"),
+    ),
+    "stop": (("stop NAME...", f"stop: {_NAMES}"),),
+    "tail": (
+        ("tail PROCESS [stdout|stderr]", "show the last 1600 bytes of a log"),
+        ("tail -N PROCESS [stdout|stderr]", "show the last N bytes"),
+        ("tail -f PROCESS [stdout|stderr]", "go on with what comes, until Ctrl-C"),
+    ),
+    "update": (("update [GROUP...|all]", "bring groups to what the configuration says now"),),
+    "version": (("version", "show the version of supervisorctl whose verbs these are"),),
+}
+
+
+def show_help(face: Face, verb: str) -> None:
+    """Print how to use a verb."""
+    width = max(len(usage) for usage, _ in HELP[verb]) + 2
+    for usage, what in HELP[verb]:
+        face.say(f"{usage:<{width}}{what}")

@@ -1,0 +1,238 @@
+"""Groups: what an update changes of them, and their being added and removed.
+
+To Supervisor, a program that no [group:x] has is a group of its own.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from wctl.api.faults import Code, Fault
+from wctl.api.names import joined
+from wctl.api.processes import Processes
+from wctl.config.model import Config, Program
+from wctl.errors import ConfigError
+from wctl.install import changes
+from wctl.install.changes import Plan
+from wctl.install.installed import Installed
+from wctl.operate import apply, jobs, verbs
+from wctl.operate.lock import exclusive
+from wctl.session.planning import Planned, planned, refuse_to_remove, settled
+from wctl.session.session import Session
+
+
+@dataclass(frozen=True)
+class Changes:
+    """The groups that an update adds, changes and removes, each sorted by name."""
+
+    added: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    # Of the changed ones: they get another number of processes, and no process is stopped.
+    rescaled: frozenset[str] = frozenset()
+
+    def only(self, groups: Collection[str]) -> Changes:
+        """Return the changes of some groups."""
+        added, changed, removed = (
+            tuple(group for group in some if group in groups)
+            for some in (self.added, self.changed, self.removed)
+        )
+        return Changes(added, changed, removed, self.rescaled)
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """All groups that change."""
+        return (*self.removed, *self.changed, *self.added)
+
+
+@dataclass(frozen=True)
+class Configured:
+    """A configured process, as "avail" shows it."""
+
+    name: str  # with its group
+    in_use: bool
+    autostart: bool
+    group_priority: int
+    priority: int
+
+
+class Groups:
+    """The groups that are configured, and those that are installed."""
+
+    def __init__(self, session: Session, processes: Processes) -> None:
+        self._session = session
+        self._processes = processes
+
+    def reread(self) -> Changes:
+        """Return what update() would change.
+
+        Raises:
+            Fault: CANT_REREAD, with all errors of the configuration.
+        """
+        self._session.read_again()
+        return self._changes(self._planned().plan)
+
+    def known(self) -> set[str]:
+        """Return the groups that are installed."""
+        return {program.group_title for program in self._installed}
+
+    def update(self, groups: Collection[str] = ()) -> Changes:
+        """Bring ``groups``, or all, to what their configuration says; return what has changed.
+
+        It returns when the workers are ready, or their starts have failed. It can be repeated.
+
+        Raises:
+            Fault: CANT_REREAD.
+            WctlError: see apply.update() and refuse_to_remove().
+        """
+        found = self.reread()
+        if groups and not found.only(groups).all:
+            return Changes()
+        words = [f"{group}:" for group in found.only(groups).all] if groups else []
+        return self._carry_out(words)
+
+    def add(self, name: str) -> None:
+        """Install a group that is configured.
+
+        Raises:
+            Fault: BAD_NAME, ALREADY_ADDED or CANT_REREAD.
+            WctlError: see apply.update().
+        """
+        self._session.read_again()
+        if name in self.known():
+            raise Fault(Code.ALREADY_ADDED, name)
+        config = self._session.config
+        if name not in _members(config):
+            if config.errors:
+                raise _cannot_read(map(str, config.errors))
+            raise Fault(Code.BAD_NAME, name)
+        self._carry_out([f"{name}:"])
+
+    def remove(self, name: str) -> None:
+        """Uninstall a group none of whose processes runs.
+
+        Raises:
+            Fault: BAD_NAME or STILL_RUNNING.
+            WctlError: see apply.update().
+        """
+        session = self._session
+        with exclusive(user=session.user):
+            session.read_again()
+            gone = [program for program in self._installed if program.group_title == name]
+            if not gone:
+                raise Fault(Code.BAD_NAME, name)
+            units = [jobs.units_of(session.manager, program.name) for program in gone]
+            if not all(unit.down for some in units for unit in some):
+                raise Fault(Code.STILL_RUNNING, name)
+            self._apply(changes.removal(gone, session.layout))
+
+    def configured(self) -> Iterator[Configured]:
+        """Yield the configured processes, sorted by name.
+
+        Raises:
+            ConfigError: nothing of the configuration can be used.
+        """
+        self._session.read_again()
+        config = self._session.config
+        installed = self.known()
+        of_group = {group.title: group.priority for group in config.groups}
+        rows = [
+            (_process_name(program, number), program)
+            for program in config.programs
+            for number in program.numbers
+        ]
+        for name, program in sorted(rows, key=lambda row: row[0]):
+            yield Configured(
+                joined(program.group_title, name),
+                program.group_title in installed,
+                program.autostart,
+                of_group.get(program.group_title, program.priority),
+                program.priority,
+            )
+
+    def reload(self) -> None:
+        """Update everything, stop what runs, and start all that autostarts.
+
+        Raises:
+            Fault: CANT_REREAD; nothing has been done.
+        """
+        self.reread()
+        self._processes.stop_all()
+        self._carry_out([])
+        session = self._session
+        names = self._processes.names()
+        starting = [one.instance for one in names.members if one.program.autostart]
+        events = verbs.start(session.manager, session.inventory, starting)
+        deque(events, maxlen=0)
+
+    @property
+    def _installed(self) -> Sequence[Installed]:
+        return self._session.inventory.programs
+
+    def _planned(
+        self, words: Sequence[str] = (), *, taken: Mapping[str, str] | None = None
+    ) -> Planned:
+        try:
+            found = planned(self._session, words, taken=taken)
+        except ConfigError as error:
+            raise _cannot_read(map(str, error.diagnostics)) from None
+        if not found.complete:
+            raise _cannot_read(found.lines)
+        return found
+
+    def _changes(self, plan: Plan) -> Changes:
+        """Return the changes of groups that the changes of programs are."""
+        new = _members(self._session.config)
+        old: dict[str, set[str]] = {}
+        for program in self._installed:
+            old.setdefault(program.group_title, set()).add(program.name)
+        gone = {program.name for program in plan.removed}
+        more = {program.name for program in plan.rescaled}
+        touched = gone | {program.name for program in (*plan.added, *plan.changed)}
+        changed = [
+            group
+            for group in sorted(old.keys() & new.keys())
+            if (old[group] | new[group]) & (touched | more)
+        ]
+        moved = {name for names in new.values() for name in names}
+        return Changes(
+            tuple(sorted(new.keys() - old.keys())),
+            tuple(changed),
+            tuple(group for group in sorted(old.keys() - new.keys()) if old[group] <= gone | moved),
+            frozenset(group for group in changed if not (old[group] | new[group]) & touched),
+        )
+
+    def _carry_out(self, words: Sequence[str]) -> Changes:
+        """Carry out the plan for the groups ``words``, or for all."""
+        session = self._session
+        with exclusive(user=session.user):
+            found = settled(session, partial(self._planned, words))
+            if not words:
+                refuse_to_remove(session, found.plan)
+            done = self._changes(found.plan)
+            self._apply(found.plan)
+        return done
+
+    def _apply(self, plan: Plan) -> None:
+        session = self._session
+        events = apply.update(session.manager, session.whole_inventory, session.layout, plan)
+        deque(events, maxlen=0)  # a worker that fails to start shows in its state
+
+
+def _members(config: Config) -> dict[str, set[str]]:
+    """Return the names of the configured programs by their group."""
+    members: dict[str, set[str]] = {}
+    for program in config.programs:
+        members.setdefault(program.group_title, set()).add(program.name)
+    return members
+
+
+def _process_name(program: Program, number: int) -> str:
+    return program.process_name.text(number)
+
+
+def _cannot_read(lines: Iterable[str]) -> Fault:
+    return Fault(Code.CANT_REREAD, "\n".join(lines))

@@ -1,0 +1,156 @@
+"""What processes wrote: their log files, or the journal where they have none."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from wctl.api.faults import Code, Fault, Result
+from wctl.api.names import Member
+from wctl.api.processes import Processes
+from wctl.operate import file_tail, log_files
+from wctl.operate.file_tail import FileTail
+from wctl.operate.log_files import LogFile
+from wctl.session.session import Session
+from wctl.systemd import journal, journal_tail
+from wctl.systemd.journal import Line
+
+_WINDOW = 1 << 20  # bytes at the end of the journal, in which offsets count from its beginning
+_FOLLOWED = 1024  # bytes with which supervisord begins a log that is followed
+_LEVELS = ("CRIT", "CRIT", "CRIT", "ERRO", "WARN", "INFO", "INFO", "DEBG")  # by syslog(3)'s level
+
+
+class Logs:
+    """The logs of processes, and what systemd and wctl noted about them."""
+
+    def __init__(self, session: Session, processes: Processes) -> None:
+        self._session = session
+        self._processes = processes
+
+    def read(self, name: str, stream: str, offset: int, length: int) -> bytes:
+        """Return ``length`` bytes (0: all) of a stream from ``offset`` on; the last for a minus.
+
+        Raises:
+            Fault: BAD_NAME, NO_FILE or FAILED.
+        """
+        member = self._processes.member(name)
+        file = self._file(member, stream)
+        if file is None:
+            query = self._query(member, stream)
+            if offset < 0:
+                return journal_tail.last_bytes(query, -offset)
+            data = journal_tail.last_bytes(query, _WINDOW)
+            return data[offset : offset + length if length else None]
+        try:
+            with FileTail(file) as tail:
+                if offset < 0:
+                    return b"".join(tail.last_bytes(-offset))
+                return b"".join(tail.between(offset, offset + length if length else None))
+        except OSError:
+            raise Fault(Code.FAILED, name) from None
+
+    def follow(self, name: str, stream: str, idle: Callable[[], None]) -> Iterator[bytes]:
+        """Yield the end of a stream, and then what comes, for ever; call ``idle`` before a wait.
+
+        Raises:
+            Fault: BAD_NAME, NO_FILE or FAILED.
+        """
+        member = self._processes.member(name)
+        file = self._file(member, stream)
+        if file is None:
+            query = self._query(member, stream)
+            lines = journal_tail.last_bytes(query, _FOLLOWED).count(b"\n")
+            for line in journal.reader().read(query, lines, idle=idle):
+                yield line.data + b"\n"
+            return
+        try:
+            with FileTail(file) as tail:
+                yield from tail.last_bytes(_FOLLOWED)
+                idle()
+                for _, data in file_tail.follow([tail]):
+                    yield data
+                    idle()
+        except OSError:
+            raise Fault(Code.FAILED, name) from None
+
+    def clear(self, name: str) -> None:
+        """Empty the log files of a process; the journal keeps its lines.
+
+        Raises:
+            Fault: BAD_NAME or FAILED.
+        """
+        member = self._processes.member(name)
+        if not self._cleared(member):
+            raise Fault(Code.FAILED, name)
+
+    def clear_all(self) -> list[Result]:
+        """Empty the log files of all processes."""
+        return [
+            Result(
+                member.group, member.name, Code.SUCCESS if self._cleared(member) else Code.FAILED
+            )
+            for member in self._processes.names().members
+        ]
+
+    def main(self, size: int) -> bytes:
+        """Return the last ``size`` bytes of what systemd and wctl noted about all processes.
+
+        Raises:
+            Fault: NO_FILE: there is no process.
+        """
+        return journal_tail.last_bytes(self._about(), size, _noted)
+
+    def follow_main(self, idle: Callable[[], None]) -> Iterator[bytes]:
+        """Yield the end of main(), and then what comes, for ever; call ``idle`` before a wait.
+
+        Raises:
+            Fault: NO_FILE: there is no process.
+        """
+        query = self._about()
+        lines = journal_tail.last_bytes(query, _FOLLOWED, _noted).count(b"\n")
+        for line in journal.reader().read(query, lines, idle=idle):
+            yield _noted(line)
+
+    def _file(self, member: Member, stream: str) -> LogFile | None:
+        """Return the log file of a stream; None if its lines are in the journal.
+
+        Raises:
+            Fault: NO_FILE: it is thrown away, or another stream has its lines.
+        """
+        unit = member.instance.unit
+        (place,) = log_files.of_units(self._session.manager, [unit])
+        if stream in place.absent:
+            raise Fault(Code.NO_FILE, member.full)
+        files = [file for file in place.present(stream) if not (file.spare and place.journal)]
+        if not files and not place.journal:
+            raise Fault(Code.NO_FILE, member.full)
+        return files[0] if files else None
+
+    def _cleared(self, member: Member) -> bool:
+        (place,) = log_files.of_units(self._session.manager, [member.instance.unit])
+        try:
+            place.clear()
+        except OSError:
+            return False
+        return True
+
+    def _query(self, member: Member, stream: str) -> journal.Query:
+        units = (member.instance.unit,)
+        return journal.Query(units, user=self._session.user, stream=stream, output=True)
+
+    def _about(self) -> journal.Query:
+        members = self._processes.names().members
+        if not members:
+            raise Fault(Code.NO_FILE)
+        units = tuple(member.instance.unit for member in members)
+        query = journal.Query(units, user=self._session.user, about=True)
+        return replace(query, programs=tuple(sorted({one.program.name for one in members})))
+
+
+def _noted(line: Line) -> bytes:
+    """Return a line as in supervisord's log."""
+    second, rest = divmod(line.time, 1_000_000)
+    moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
+    level = _LEVELS[min(line.priority, len(_LEVELS) - 1)]
+    return f"{moment},{rest // 1000:03d} {level} ".encode() + line.data + b"\n"
