@@ -49,6 +49,7 @@ startretries=0
 command=/srv/none
 autostart=false
 """
+CRASHING = "[program:crashes]\ncommand=false\nstartretries=1\n"
 STUBBORN = """\
 [program:stubborn]
 autostart=false
@@ -141,6 +142,9 @@ restarted new   | failed
 restarted a     | changed
 """
 FAILURES = """\
+present crashes | changed ok
+stopped crashes | ok
+started crashes | failed
 restarted dies  | failed
 stopped dies    | ok
 absent dies     | changed ok
@@ -358,7 +362,7 @@ def test_changed_programs(both: Both) -> None:
 @pytest.mark.full
 def test_failing_programs(both: Both) -> None:
     """A task fails if its program ends at once or does not exist."""
-    both.change(PROGRAMS + FAILING)
+    both.change(PROGRAMS + FAILING + CRASHING)
     both.check(FAILURES)
 
 
