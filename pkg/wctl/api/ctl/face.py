@@ -87,8 +87,14 @@ class Face:
         return True
 
     def really(self, question: str) -> bool:
-        """Ask a person at the prompt; nobody else is asked."""
-        return not self.interactive or input(question).lower().startswith("y")
+        """Ask a person at the prompt; nobody else is asked. The end of the input is no yes."""
+        if not self.interactive:
+            return True
+        try:
+            return input(question).lower().startswith("y")
+        except EOFError:
+            self.say("")
+            return False
 
     def follow(
         self, pieces: Callable[[Callable[[], None]], Iterator[bytes]], end: str = ""
