@@ -33,6 +33,9 @@ class Output(Protocol):
     def flush(self) -> None:
         """Write out what still waits."""
 
+    def lost(self) -> bool:
+        """Tell whether nobody can read what is printed any more."""
+
 
 class Face:
     """One run of the client. Its exit code is the last that was not 0, as supervisorctl's."""
@@ -105,5 +108,7 @@ class Face:
         try:
             for piece in pieces(self.output.flush):
                 self.output.data(piece)
+                if self.output.lost():  # as with "| head"
+                    return
         except KeyboardInterrupt:
             self.say(end)

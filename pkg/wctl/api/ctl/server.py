@@ -57,7 +57,9 @@ def choose(session: Session, file: Path) -> None:
 
     It stands for its own programs, if wctl installed some from it, or none of these names. If wctl
     has installed them from elsewhere, the file is the one that they were imported from, and wctl
-    goes by its own configuration, as it does if the file has no program.
+    goes by its own configuration, as it does if the file has no program. It also does so if the file
+    only includes wctl's: read for Supervisor, these would have other defaults, and an update would
+    change every program.
 
     Raises:
         WctlError: the file does not exist, cannot be read, or has errors and no program.
@@ -70,7 +72,12 @@ def choose(session: Session, file: Path) -> None:
     if config.errors and not config.known:
         raise ConfigError(config.errors)  # who names a broken file does not mean all programs
     installed = [program for program in programs(session.layout) if not program.shipped]
-    if any(came_from(program, config) for program in installed):
+    searched = session.layout.searched
+    if str(file.absolute().parent) in searched:
+        others = installed
+    else:
+        others = [found for found in installed if str(Path(found.source).parent) not in searched]
+    if any(came_from(program, config) for program in others):
         return
     names = {program.name for program in config.known}
     if not names or names & {program.name for program in installed}:
