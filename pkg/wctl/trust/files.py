@@ -57,7 +57,7 @@ def read(path: Path | str, *, any_kind: bool = False) -> bytes:
     fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
     try:
         mode = os.fstat(fd).st_mode
-        if stat.S_ISDIR(mode):
+        if any_kind and stat.S_ISDIR(mode):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
         if any_kind and not stat.S_ISREG(mode):
             opened = os.open(path, _PLAIN)  # waits for the writer of a FIFO

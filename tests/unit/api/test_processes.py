@@ -42,6 +42,7 @@ def test_what_is_done_in_which_state(workers: Workers, state: State) -> None:
     assert code(workers.processes.stop, "a") is (None if stopped else Code.NOT_RUNNING)
     assert workers.jobs() == [("stop", A)] * stopped
     workers.systemd.states[A] = state
+    workers.processes.refresh()
     assert code(workers.processes.start, "a") is (Code.ALREADY_STARTED if stopped else None)
     verb = "restart" if state is State.EXITED else "start"  # its unit is still active
     assert workers.jobs() == [(verb, A)] * (not stopped)

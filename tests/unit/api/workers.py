@@ -174,7 +174,8 @@ class Workers:
         self.session = Session(user=True)
         self.layout = self.session.layout
         self.systemd = Systemd(self.layout)
-        vars(self.session)["manager"] = self.systemd  # as cached_property would
+        # As cached_property would; no error makes wctl connect to another systemd.
+        vars(self.session).update(manager=self.systemd, reconnect=lambda: None)
         self.processes = Processes(self.session)
         self.groups = Groups(self.session, self.processes)
         self.logs = Logs(self.session, self.processes)
@@ -195,6 +196,7 @@ class Workers:
         self.layout.units.mkdir(parents=True, exist_ok=True)
         self.write(text)
         self.groups.update()
+        self.processes.refresh()
         for name, state in states.items():
             self.systemd.states["@".join(name.rsplit("_", 1)) + ".service"] = state
         self.systemd.asked.clear()
@@ -206,7 +208,8 @@ class Workers:
         self.systemd.enable([f"{program}@{number:02d}.service" for number in numbers])
 
     def names(self) -> list[str]:
-        """Returns the names of the processes."""
+        """Returns the names of the processes, as they are now."""
+        self.processes.refresh()
         return [member.full for member in self.processes.names().members]
 
     def run(self, line: str) -> tuple[int, str]:

@@ -88,6 +88,7 @@ class Controller(cmd.Cmd):
         elif words[0] in _OF_GROUPS:
             found = sorted(self._face.groups.known())
         elif words[0] in _OF_PROCESSES:
+            self._face.processes.refresh()  # the line before may have changed them
             members = self._face.processes.names().members
             found = [member.full for member in members]
             if ":" in text or any(member.group != member.name for member in members):

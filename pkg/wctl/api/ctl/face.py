@@ -90,7 +90,7 @@ class Face:
         return True
 
     def really(self, question: str) -> bool:
-        """Ask a person at the prompt; nobody else is asked."""
+        """Ask a person at the prompt; nobody else is asked. The end of the input is no yes."""
         if not self.interactive:
             return True
         try:

@@ -198,6 +198,7 @@ def test_an_installed_group_can_be_named_at_once(workers: Workers) -> None:
     workers.write(TEXT + "[program:b]\ncommand=true\n")
     assert workers.run("add b") == (0, "b: added process group\n")
     assert completions(workers, "remove b") == ["b"]
+    assert completions(workers, "stop b") == ["b", "b:*"]
     assert workers.run("update b") == (0, "")
 
 
