@@ -55,13 +55,16 @@ class Bench:
         after = self.inside("cost")
         for figure, title in _COST.items():
             self.note(title, tool.name, (after[figure] - before[figure]) / few)
-        self.note(f"status of {few}, s", tool.name, *self._status(tool))
+        self.note(f"status of {few}, s", tool.name, *self._times(tool.status()))
+        if tool.client():
+            client = self._times([*tool.client(), "status"])
+            self.note(f"supervisorctl status of {few}, s", tool.name, *client)
         self.note(f"{few} to {few + 1}, s", tool.name, tool.one_more(few) - waits)
         tool.down()
         if many:
             self.note(f"0 to {many} workers, s", tool.name, tool.up(many) - waits)
             self._settle()
-            self.note(f"status of {many}, s", tool.name, *self._status(tool))
+            self.note(f"status of {many}, s", tool.name, *self._times(tool.status()))
             tool.down()
         tool.close()
 
@@ -69,8 +72,8 @@ class Bench:
         """Waits until systemd answers: it reads its units once more after a scale has returned."""
         self.machine.run(["systemctl", "show", "--property=Version"])
 
-    def _status(self, tool: Tool) -> Sequence[float]:
-        return [seconds(self.machine, tool.status()) for _ in range(3)]
+    def _times(self, command: Sequence[str]) -> Sequence[float]:
+        return [seconds(self.machine, command) for _ in range(3)]
 
     def lasting(self, tool: Tool) -> None:
         """Measures once the figures that take long: crashes, and idle workers."""

@@ -84,6 +84,9 @@ class Tool(Protocol):
     def status(self) -> Sequence[str]:
         """Returns the command that shows all workers."""
 
+    def client(self) -> Sequence[str]:
+        """Returns the command that is supervisorctl; nothing if the tool has none."""
+
     def one_more(self, count: int) -> float:
         """Adds one worker to ``count`` workers; returns the seconds until all are up."""
 
@@ -113,6 +116,9 @@ class Wctl:
 
     def status(self) -> Sequence[str]:
         return ["wctl", "status"]
+
+    def client(self) -> Sequence[str]:
+        return ["/usr/lib/wctl/supervisorctl"]
 
     def one_more(self, count: int) -> float:
         return self.up(count + 1)
@@ -159,6 +165,9 @@ class Supervisor:
     def status(self) -> Sequence[str]:
         return [*self._control, "status"]
 
+    def client(self) -> Sequence[str]:
+        return self._control
+
     def one_more(self, count: int) -> float:
         """Changes numprocs, rereads, and updates, as in Supervisor's manual; waits for the last."""
         self._configure(count + 1, autostart="true")
@@ -198,6 +207,9 @@ class Systemd:
 
     def status(self) -> Sequence[str]:
         return ["systemctl", "list-units", "--no-pager", "bare@*"]
+
+    def client(self) -> Sequence[str]:
+        return ()
 
     def one_more(self, count: int) -> float:
         return seconds(self._machine, ["systemctl", "start", f"bare@{count:02d}"])

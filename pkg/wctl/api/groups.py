@@ -160,9 +160,11 @@ class Groups:
             Fault: CANT_REREAD; nothing has been done.
         """
         self.reread()
+        self._processes.refresh()
         self._processes.stop_all()
         self._carry_out([])
         session = self._session
+        self._processes.refresh()
         names = self._processes.names()
         starting = [one.instance for one in names.members if one.program.autostart]
         events = verbs.start(session.manager, session.inventory, starting)

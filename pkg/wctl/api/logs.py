@@ -9,11 +9,12 @@ from dataclasses import replace
 from wctl.api.faults import Code, Fault, Result
 from wctl.api.names import Member
 from wctl.api.processes import Processes
+from wctl.errors import WctlError
 from wctl.operate import file_tail, log_files
 from wctl.operate.file_tail import FileTail
 from wctl.operate.log_files import LogFile
 from wctl.session.session import Session
-from wctl.systemd import journal, journal_tail
+from wctl.systemd import journal, journal_rights, journal_tail
 from wctl.systemd.journal import Line
 
 _WINDOW = 1 << 20  # bytes at the end of the journal, in which offsets count from its beginning
@@ -39,8 +40,8 @@ class Logs:
         if file is None:
             query = self._query(member, stream)
             if offset < 0:
-                return journal_tail.last_bytes(query, -offset)
-            data = journal_tail.last_bytes(query, _WINDOW)
+                return _found(journal_tail.last_bytes(query, -offset))
+            data = _found(journal_tail.last_bytes(query, _WINDOW))
             return data[offset : offset + length if length else None]
         try:
             with FileTail(file) as tail:
@@ -99,7 +100,7 @@ class Logs:
         Raises:
             Fault: NO_FILE: there is no process.
         """
-        return journal_tail.last_bytes(self._about(), size, _noted)
+        return _found(journal_tail.last_bytes(self._about(), size, _noted))
 
     def follow_main(self, idle: Callable[[], None]) -> Iterator[bytes]:
         """Yield the end of main(), and then what comes, for ever; call ``idle`` before a wait.
@@ -146,6 +147,17 @@ class Logs:
         units = tuple(member.instance.unit for member in members)
         query = journal.Query(units, user=self._session.user, about=True)
         return replace(query, programs=tuple(sorted({one.program.name for one in members})))
+
+
+def _found(data: bytes) -> bytes:
+    """Return what was in the journal.
+
+    Raises:
+        WctlError: there is nothing, and we may not read the journal.
+    """
+    if not data and not journal_rights.may_read():
+        raise WctlError(f"the journal shows nothing; {journal_rights.NEEDED}")
+    return data
 
 
 def _noted(line: Line) -> bytes:

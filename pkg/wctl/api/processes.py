@@ -6,26 +6,36 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from wctl.api.faults import Code, Fault, Result
 from wctl.api.names import Member, Names, split
-from wctl.config import values
 from wctl.install.installed import Instance
-from wctl.operate import executable, states, verbs
+from wctl.operate import states, verbs
 from wctl.operate.jobs import Ended, Event
 from wctl.operate.states import RUNNING_STATES, Process, State
 from wctl.session.session import Session
 
 _SIGNALLED = frozenset({State.STARTING, State.RUNNING, State.STOPPING})
-_UNUSABLE = {executable.MISSING: Code.NO_FILE, executable.NOT_EXECUTABLE: Code.NOT_EXECUTABLE}
 
 
 class Processes:
-    """All processes, as they are at each operation."""
+    """All processes: their names as they are at each refresh, and their states as they are now."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._names: Names | None = None
+
+    def refresh(self) -> None:
+        """Look up the processes again: programs may have come, gone or been scaled.
+
+        Raises:
+            WctlError: systemd does not run here, or cannot be reached.
+        """
+        self._names = Names(self._session.current_inventory())
 
     def names(self) -> Names:
-        """Return the names of the processes, as they are now."""
-        return Names(self._session.current_inventory())
+        """Return the names of the processes."""
+        if self._names is None:
+            self.refresh()
+        assert self._names is not None
+        return self._names
 
     def member(self, name: str) -> Member:
         """Return the process ``name``.
@@ -62,8 +72,8 @@ class Processes:
                 SPAWN_ERROR.
         """
         member = self.member(name)
-        for problem in executable.wrong(self._session.manager, [member.instance.unit]).values():
-            raise Fault(_UNUSABLE[problem], name)
+        for code in self._unusable([member]).values():
+            raise Fault(code, name)
         if not self._in([member], verbs.START.states):
             raise Fault(Code.ALREADY_STARTED, name)
         self._raise(self._started([member]), name)
@@ -75,13 +85,8 @@ class Processes:
             Fault: BAD_NAME.
         """
         down = self._in(self._members(group), verbs.START.states)
-        wrong = executable.wrong(self._session.manager, [one.instance.unit for one in down])
-        unusable = {unit: _UNUSABLE[problem] for unit, problem in wrong.items()}
-        results = {
-            member: _result(member, unusable[member.instance.unit])
-            for member in down
-            if member.instance.unit in unusable
-        }
+        unusable = self._unusable(down)
+        results = {member: _result(member, code) for member, code in unusable.items()}
         results.update(self._started([member for member in down if member not in results]))
         return [results[member] for member in down]
 
@@ -145,6 +150,21 @@ class Processes:
         found = states.processes(self._session.manager, instances, past=False)
         return [member for member, process in zip(members, found) if process.state in wanted]
 
+    def _unusable(self, members: Sequence[Member]) -> dict[Member, Code]:
+        """Return the members whose commands are missing, or cannot be executed."""
+        from wctl.operate import executable  # lazy: "status" pays for no start
+
+        wrong = executable.wrong(self._session.manager, [one.instance.unit for one in members])
+        codes = {
+            executable.MISSING: Code.NO_FILE,
+            executable.NOT_EXECUTABLE: Code.NOT_EXECUTABLE,
+        }
+        return {
+            member: codes[problem]
+            for member in members
+            if (problem := wrong.get(member.instance.unit)) is not None
+        }
+
     def _started(self, members: Sequence[Member]) -> dict[Member, Result]:
         return self._carried_out(verbs.start, members, _of_start)
 
@@ -162,6 +182,7 @@ class Processes:
         instances: list[Instance] = [member.instance for member in members]
         events = operation(self._session.manager, self._session.inventory, instances)
         ended = _by_unit(events)
+        self._names = None
         return {
             member: _result(member, code(end), end.result)
             for member in members
@@ -186,6 +207,8 @@ def group_of(name: str) -> str | None:
 
 
 def _signal(name: str) -> int:
+    from wctl.config import values  # lazy, as above
+
     try:
         return values.stop_signal(name)
     except ValueError:

@@ -132,6 +132,11 @@ class Session:
 
         return Manager(user=self.user)
 
+    def reconnect(self) -> None:
+        """Use another connection from now on: this one may be lost."""
+        for name in ("manager", "inventory", "whole_inventory"):
+            self.__dict__.pop(name, None)
+
     @cached_property
     def inventory(self) -> Inventory:
         """The installed programs that came from the files that the user has named, or all of them.

@@ -38,7 +38,9 @@ def _printable_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.filename is not None:
+        if isinstance(error.filename, int):  # a descriptor, which tells nobody anything
+            error.filename = None
+        elif error.filename is not None:
             error.filename = printable(os.fsdecode(error.filename))
         raise
 
@@ -54,7 +56,10 @@ def read(path: Path | str, *, any_kind: bool = False) -> bytes:
     """
     fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
     try:
-        if any_kind and not stat.S_ISREG(os.fstat(fd).st_mode):
+        mode = os.fstat(fd).st_mode
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        if any_kind and not stat.S_ISREG(mode):
             opened = os.open(path, _PLAIN)  # waits for the writer of a FIFO
         else:
             opened = _reopened(fd, str(path), os.O_RDONLY)

@@ -141,6 +141,12 @@ def test_units_name_the_whole_path_of_their_source(tmp_path: Path) -> None:
             1,
             "/nonesuch: cannot read this configuration file: No such file or directory",
         ),
+        (("check", "-c", "/"), 1, "/: cannot read this configuration file: Is a directory"),
+        (("supervisorctl", "-c", "/nonesuch", "status"), 2, "cannot read this configuration file"),
+        (("supervisorctl", "-c", "/", "status"), 2, "/: cannot read this configuration file"),
+        (("supervisorctl", "-s", "http://prod:9001", "status"), 2, "is another machine"),
+        (("supervisorctl", "-s", "http://[::1", "status"), 2, "not the URL of a Supervisor"),
+        (("supervisorctl", "--frob", "status"), 2, "--frob"),
     ],
 )
 def test_mistakes(arguments: tuple[str, ...], code: int, message: str) -> None:

@@ -3,36 +3,22 @@
 from __future__ import annotations
 
 import cmd
-from collections.abc import Callable, Iterable, Mapping
+import importlib
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from wctl.api.ctl import group_verbs, log_verbs, process_verbs
 from wctl.api.ctl.face import FAILURE, Face
 from wctl.api.ctl.words import HELP, show_help
 from wctl.api.faults import Fault
 from wctl.errors import ConfigError, WctlError
 
-_VERBS: Mapping[str, Callable[[Face, str], None]] = {
-    "add": group_verbs.add,
-    "avail": group_verbs.avail,
-    "clear": log_verbs.clear,
-    "fg": log_verbs.fg,
-    "maintail": log_verbs.maintail,
-    "open": group_verbs.open_,
-    "pid": process_verbs.pid,
-    "reload": group_verbs.reload,
-    "remove": group_verbs.remove,
-    "reread": group_verbs.reread,
-    "restart": process_verbs.restart,
-    "shutdown": group_verbs.shutdown,
-    "signal": process_verbs.signal,
-    "start": process_verbs.start,
-    "status": process_verbs.status,
-    "stop": process_verbs.stop,
-    "tail": log_verbs.tail,
-    "update": group_verbs.update,
-    "version": group_verbs.version,
+# The module of each verb, which we import when the verb is used.
+_VERBS = {
+    **dict.fromkeys(("pid", "restart", "signal", "start", "status", "stop"), "process_verbs"),
+    **dict.fromkeys(("clear", "fg", "maintail", "tail"), "log_verbs"),
+    **dict.fromkeys(("add", "avail", "reload", "remove", "reread", "update"), "group_verbs"),
+    **dict.fromkeys(("open", "shutdown", "version"), "server_verbs"),
 }
 _OF_GROUPS = ("add", "remove", "update")
 _OF_PROCESSES = ("clear", "fg", "pid", "restart", "signal", "start", "status", "stop", "tail")
@@ -61,7 +47,8 @@ class Controller(cmd.Cmd):
             if verb == "help":
                 self._help(argument or "")
             elif verb is not None and verb in _VERBS:
-                _VERBS[verb](self._face, argument or "")
+                module = importlib.import_module(f"wctl.api.ctl.{_VERBS[verb]}")
+                getattr(module, f"do_{verb}")(self._face, argument or "")
             else:
                 self._face.fail(f"*** Unknown syntax: {line}")
         except (WctlError, Fault) as error:
@@ -119,6 +106,7 @@ class Controller(cmd.Cmd):
             self._face.say("")
 
     def _failed(self, error: WctlError | Fault) -> None:
+        self._face.session.reconnect()  # of the next line at the prompt
         if isinstance(error, ConfigError):
             for diagnostic in error.diagnostics:
                 self._face.say(f"error: {diagnostic}")

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol
 
 from wctl.api.faults import Code
-from wctl.api.groups import Groups
-from wctl.api.logs import Logs
 from wctl.api.processes import Processes
 from wctl.errors import WctlError
 from wctl.session.session import Session
+
+if TYPE_CHECKING:
+    from wctl.api.groups import Groups
+    from wctl.api.logs import Logs
 
 OK, FAILURE, USAGE, UNREACHABLE, NOT_RUNNING = 0, 1, 2, 4, 7  # exit codes (LSB's)
 STATUS_NOT_RUNNING, STATUS_UNKNOWN = 3, 4  # those of "status"
@@ -40,8 +43,20 @@ class Face:
         self.interactive = interactive
         self.code = OK
         self.processes = Processes(session)
-        self.groups = Groups(session, self.processes)
-        self.logs = Logs(session, self.processes)
+
+    @cached_property
+    def groups(self) -> Groups:
+        """The groups of processes."""
+        from wctl.api.groups import Groups  # lazy: it reads the configuration
+
+        return Groups(self.session, self.processes)
+
+    @cached_property
+    def logs(self) -> Logs:
+        """The logs of processes."""
+        from wctl.api.logs import Logs
+
+        return Logs(self.session, self.processes)
 
     def say(self, text: str) -> None:
         """Print a line."""
@@ -60,16 +75,20 @@ class Face:
     def is_up(self, code: int = UNREACHABLE) -> bool:
         """Tell whether there is a systemd to ask, and a program of the file that the user named."""
         try:
-            inventory = self.session.current_inventory()
+            self.processes.refresh()
         except WctlError as error:
             self.fail(f"{error.message} ({error.hint})" if error.hint else error.message, code)
             return False
-        if self.session.files and inventory.is_empty:
+        if self.session.files and self.session.inventory.is_empty:
             (file, *_) = self.session.files
             command = self.session.command("update", files=self.session.files)
             self.fail(f"{file}: none of its programs is installed (run '{command}')", code)
             return False
         return True
+
+    def really(self, question: str) -> bool:
+        """Ask a person at the prompt; nobody else is asked."""
+        return not self.interactive or input(question).lower().startswith("y")
 
     def follow(
         self, pieces: Callable[[Callable[[], None]], Iterator[bytes]], end: str = ""

@@ -1,28 +1,10 @@
-"""reread, update, add, remove, avail, reload, shutdown, version, open: the other verbs."""
+"""reread, update, add, remove, avail, reload: the verbs about groups and their configuration."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from urllib.parse import urlsplit
-
-from wctl.api.ctl import process_verbs, server
-from wctl.api.ctl.face import FAILURE, Face
-from wctl.api.ctl.words import show_help
+from wctl.api.ctl.face import Face
+from wctl.api.ctl.words import without_argument
 from wctl.api.faults import Code, Fault
-from wctl.errors import WctlError
-
-VERSION = "4.3.0"  # of the supervisorctl whose words these are
-
-
-def _without_argument(verb: Callable[[Face], None], name: str) -> Callable[[Face, str], None]:
-    def checked(face: Face, argument: str) -> None:
-        if argument:
-            face.fail(f"Error: {name} accepts no arguments")
-            show_help(face, name)
-        else:
-            verb(face)
-
-    return checked
 
 
 def _reread(face: Face) -> None:
@@ -42,7 +24,7 @@ def _reread(face: Face) -> None:
         face.say("No config updates to processes")
 
 
-def update(face: Face, argument: str) -> None:
+def do_update(face: Face, argument: str) -> None:
     """Bring groups, or all, to what their configuration says."""
     names = [] if "all" in argument.split() else list(dict.fromkeys(argument.split()))
     if names:
@@ -65,7 +47,7 @@ def update(face: Face, argument: str) -> None:
         face.say(f"{group}: added process group")
 
 
-def add(face: Face, argument: str) -> None:
+def do_add(face: Face, argument: str) -> None:
     """Install configured groups."""
     for name in argument.split():
         try:
@@ -81,7 +63,7 @@ def add(face: Face, argument: str) -> None:
             face.say(f"{name}: added process group")
 
 
-def remove(face: Face, argument: str) -> None:
+def do_remove(face: Face, argument: str) -> None:
     """Uninstall groups that do not run."""
     for name in argument.split():
         try:
@@ -103,46 +85,12 @@ def _avail(face: Face) -> None:
 
 
 def _reload(face: Face) -> None:
-    if not _really(face, "Really restart all processes y/N? "):
+    if not face.really("Really restart all processes y/N? "):
         return
     face.groups.reload()
     face.say("Restarted supervisord")
 
 
-def _shutdown(face: Face) -> None:
-    if not _really(face, "Really stop all processes y/N? "):
-        return
-    face.processes.stop_all()
-    face.say("Shut down")
-
-
-def _really(face: Face, question: str) -> bool:
-    return not face.interactive or input(question).lower().startswith("y")
-
-
-def _version(face: Face) -> None:
-    if face.is_up():
-        face.say(VERSION)
-
-
-def open_(face: Face, argument: str) -> None:
-    """Go on with the Supervisor at a URL, which must be this machine's."""
-    url = argument.strip()
-    if urlsplit(url).scheme not in ("unix", "http"):
-        face.fail("ERROR: url must be http:// or unix://")
-        return
-    try:
-        server.check(url)
-    except WctlError as error:
-        face.fail(f"ERROR: {error.message}", FAILURE)
-        return
-    before = face.code
-    process_verbs.status(face, "")
-    face.code = before
-
-
-reread = _without_argument(_reread, "reread")
-avail = _without_argument(_avail, "avail")
-reload = _without_argument(_reload, "reload")
-shutdown = _without_argument(_shutdown, "shutdown")
-version = _without_argument(_version, "version")
+do_reread = without_argument(_reread, "reread")
+do_avail = without_argument(_avail, "avail")
+do_reload = without_argument(_reload, "reload")

@@ -21,7 +21,7 @@ _TAIL = {
 _CLEAR = {Code.BAD_NAME: "no such process", Code.FAILED: "failed"}
 
 
-def tail(face: Face, argument: str) -> None:
+def do_tail(face: Face, argument: str) -> None:
     """Show the end of a log."""
     if not face.is_up():
         return
@@ -51,7 +51,7 @@ def tail(face: Face, argument: str) -> None:
         face.fail(f"{name}: ERROR ({_TAIL[fault.code]})")
 
 
-def maintail(face: Face, argument: str) -> None:
+def do_maintail(face: Face, argument: str) -> None:
     """Show the end of what systemd and wctl noted."""
     if not face.is_up():
         return
@@ -91,7 +91,7 @@ def _show(face: Face, data: bytes) -> None:
     face.output.flush()
 
 
-def clear(face: Face, argument: str) -> None:
+def do_clear(face: Face, argument: str) -> None:
     """Empty log files."""
     if not face.is_up():
         return
@@ -120,7 +120,7 @@ def _cleared(face: Face, name: str, code: Code) -> None:
     face.note(code)
 
 
-def fg(face: Face, argument: str) -> None:
+def do_fg(face: Face, argument: str) -> None:
     """Show what a process writes, until Ctrl-C."""
     if not face.is_up():
         return

@@ -32,7 +32,7 @@ _ERRORS = {
 }
 
 
-def status(face: Face, argument: str) -> None:
+def do_status(face: Face, argument: str) -> None:
     """Show the state of processes."""
     if not face.is_up(STATUS_UNKNOWN):
         return
@@ -65,7 +65,7 @@ def _chosen(
     return chosen
 
 
-def pid(face: Face, argument: str) -> None:
+def do_pid(face: Face, argument: str) -> None:
     """Print the process IDs of processes, or of systemd."""
     if not face.is_up():
         return
@@ -91,7 +91,7 @@ def _pid(face: Face, name: str) -> None:
         face.code = NOT_RUNNING
 
 
-def start(face: Face, argument: str) -> None:
+def do_start(face: Face, argument: str) -> None:
     """Start processes."""
     if _lacks_names(face, argument, "start", USAGE):
         return
@@ -106,7 +106,7 @@ def start(face: Face, argument: str) -> None:
     )
 
 
-def stop(face: Face, argument: str) -> None:
+def do_stop(face: Face, argument: str) -> None:
     """Stop processes."""
     if _lacks_names(face, argument, "stop"):
         return
@@ -120,15 +120,15 @@ def stop(face: Face, argument: str) -> None:
     )
 
 
-def restart(face: Face, argument: str) -> None:
+def do_restart(face: Face, argument: str) -> None:
     """Stop processes, and then start them."""
     if _lacks_names(face, argument, "restart"):
         return
-    stop(face, argument)
-    start(face, argument)
+    do_stop(face, argument)
+    do_start(face, argument)
 
 
-def signal(face: Face, argument: str) -> None:
+def do_signal(face: Face, argument: str) -> None:
     """Send a signal to processes."""
     if not face.is_up():
         return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from wctl.api.ctl.face import Face
 
 _NAMES = "NAME is a process, GROUP:PROCESS, GROUP:* or all"
@@ -50,3 +52,16 @@ def show_help(face: Face, verb: str) -> None:
     width = max(len(usage) for usage, _ in HELP[verb]) + 2
     for usage, what in HELP[verb]:
         face.say(f"{usage:<{width}}{what}")
+
+
+def without_argument(verb: Callable[[Face], None], name: str) -> Callable[[Face, str], None]:
+    """Return a verb that refuses arguments."""
+
+    def checked(face: Face, argument: str) -> None:
+        if argument:
+            face.fail(f"Error: {name} accepts no arguments")
+            show_help(face, name)
+        else:
+            verb(face)
+
+    return checked
