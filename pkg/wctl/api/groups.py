@@ -76,8 +76,8 @@ class Groups:
         return self._changes(self._planned().plan)
 
     def known(self) -> set[str]:
-        """Return the groups that are installed."""
-        return {program.group_title for program in self._installed}
+        """Return the groups that are installed now."""
+        return {program.group_title for program in self._session.current_inventory().programs}
 
     def update(self, groups: Collection[str] = ()) -> Changes:
         """Bring ``groups``, or all, to what their configuration says; return what has changed.
@@ -89,10 +89,10 @@ class Groups:
             WctlError: see apply.update() and refuse_to_remove().
         """
         found = self.reread()
-        if groups and not found.only(groups).all:
-            return Changes()
-        words = [f"{group}:" for group in found.only(groups).all] if groups else []
-        return self._carry_out(words)
+        if not groups:
+            return self._carry_out([])
+        words = [f"{group}:" for group in found.only(groups).all]
+        return self._carry_out(words).only(groups) if words else Changes()
 
     def add(self, name: str) -> None:
         """Install a group that is configured.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from wctl.install.installed import Installed, Instance
@@ -38,15 +38,15 @@ class Member:
 
 
 class Names:
-    """The processes of all programs that wctl lists, sorted by group and name."""
+    """The processes of all programs that wctl lists, sorted by group and name.
+
+    find() also knows those of dormant programs (see Installed.dormant).
+    """
 
     def __init__(self, inventory: Inventory) -> None:
-        members = [
-            Member(program.group_title, program.process_name(number), program, instance)
-            for program in inventory.programs
-            for number, instance in zip(inventory.numbers(program), inventory.instances(program))
-        ]
+        members = _members(inventory, inventory.programs)
         self.members: Sequence[Member] = sorted(members, key=lambda one: (one.group, one.name))
+        members += _members(inventory, inventory.dormant)
         self._by_name = {(member.group, member.name): member for member in members}
         self._by_instance = {member.instance.shown: member for member in members}
 
@@ -60,3 +60,11 @@ class Names:
     def group(self, title: str) -> Sequence[Member]:
         """Return the processes of a group."""
         return [member for member in self.members if member.group == title]
+
+
+def _members(inventory: Inventory, programs: Iterable[Installed]) -> list[Member]:
+    return [
+        Member(program.group_title, program.process_name(number), program, instance)
+        for program in programs
+        for number, instance in zip(inventory.numbers(program), inventory.instances(program))
+    ]

@@ -53,7 +53,7 @@ class _Output(io.FileIO):
     The buffers above us come back with what we did not write: at exit, at the latest.
     """
 
-    _broken = False
+    broken = False  # nobody can read what we write
 
     def write(self, data: ReadableBuffer, /) -> int:
         """Write some of ``data``; return how many bytes. stderr fails silently.
@@ -63,11 +63,11 @@ class _Output(io.FileIO):
             WctlError: stdout cannot be written for another reason, and we do not go on.
         """
         global _lost  # noqa: PLW0603 - as _going_on
-        if not self._broken:
+        if not self.broken:
             try:
                 return os.write(self.fileno(), data)
             except OSError as error:
-                self._broken = True
+                self.broken = True
                 gone = isinstance(error, BrokenPipeError)
                 if not _going_on and self.fileno() != _STDERR:
                     if gone:
@@ -107,6 +107,11 @@ def draw(line: str) -> None:
 def clear() -> None:
     """Clear the terminal of stdout."""
     click.clear()
+
+
+def is_lost() -> bool:
+    """Tell whether nobody can read stdout any more."""
+    return bool(getattr(getattr(sys.stdout.buffer, "raw", None), "broken", False))
 
 
 def is_terminal(*, err: bool = False) -> bool:

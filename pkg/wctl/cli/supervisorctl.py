@@ -8,7 +8,7 @@ import click
 
 from wctl.cli.app import pass_session
 from wctl.cli.completion import complete_supervisorctl
-from wctl.cli.output import Lines, echo
+from wctl.cli.output import Lines, echo, is_lost
 from wctl.session.session import Session
 
 
@@ -30,6 +30,10 @@ class _Output:
     def flush(self) -> None:
         """Write out what still waits."""
         self._lines.flush()
+
+    def lost(self) -> bool:
+        """Tell whether nobody can read what we print any more."""
+        return is_lost()
 
 
 @click.command(

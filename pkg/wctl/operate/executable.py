@@ -10,12 +10,14 @@ from typing import Any
 from wctl.operate import wrapped
 from wctl.systemd.manager import Manager
 from wctl.units import environment
-from wctl.wrapper.command_line import decoded, encoded
+from wctl.wrapper.command_line import Options, decoded, encoded
 
 MISSING, NOT_EXECUTABLE = "no such file", "file is not executable"
-_PROPERTIES = (
-    "ExecStart", "Environment", "EnvironmentFiles", "RootDirectory", "RootImage", "WorkingDirectory"
+# After these, the worker finds other files than we. (systemd 249 has no ExtensionDirectories=.)
+_OTHER_FILES = (
+    "RootDirectory", "RootImage", "BindPaths", "BindReadOnlyPaths", "MountImages", "ExtensionImages"
 )  # fmt: skip
+_PROPERTIES = ("ExecStart", "Environment", "EnvironmentFiles", "WorkingDirectory", *_OTHER_FILES)
 
 
 def wrong(manager: Manager, units: Sequence[str]) -> dict[str, str]:
@@ -25,30 +27,51 @@ def wrong(manager: Manager, units: Sequence[str]) -> dict[str, str]:
     from a file.
     """
     found = manager.properties([(unit, _PROPERTIES) for unit in units])
-    problems = {unit: _wrong(properties) for unit, properties in found.items()}
+    path = manager.environment().get("PATH", environment.DEFAULT_PATH) if units else ""
+    problems = {unit: _wrong(properties, path) for unit, properties in found.items()}
     return {unit: problem for unit, problem in problems.items() if problem}
 
 
-def _wrong(properties: Mapping[str, Any]) -> str:
+def _wrong(properties: Mapping[str, Any], path: str) -> str:
     options = wrapped.options(properties["ExecStart"])
-    if options is None or properties["RootDirectory"] or properties["RootImage"]:
+    if options is None or any(properties[name] for name in _OTHER_FILES):
         return ""
     try:
         name = decoded(options.expanded(encoded(options.command[0])))
+        directory = _directory(options, properties["WorkingDirectory"])
     except (ValueError, TypeError, KeyError):
         return ""
-    directory = properties["WorkingDirectory"].lstrip("!-") or "/"
-    if "/" in name:
+    if name.startswith("/"):
         places: Sequence[str] = [""]
+    elif not directory.startswith("/"):
+        return ""  # "~" is a home directory
+    elif "/" in name:
+        places = [""]
     elif properties["EnvironmentFiles"]:
         return ""
     else:
         variables = dict(word.partition("=")[::2] for word in properties["Environment"])
-        places = variables.get("PATH", environment.DEFAULT_PATH).split(":")
+        places = variables.get("PATH", path).split(":")
+    return _found([os.path.join(directory, place, name) for place in places])  # noqa: PTH118
+
+
+def _directory(options: Options, given: str) -> str:
+    """Return the worker's directory; ``given`` is WorkingDirectory=, with "!" if it may be missing.
+
+    As the wrapper does, we go by its own option if systemd starts it in the root directory.
+    """
+    directory = given.lstrip("!") or "/"
+    if directory == "/" and options.directory is not None:
+        return decoded(options.expanded(encoded(options.directory)))
+    return directory
+
+
+def _found(paths: Sequence[str]) -> str:
+    """Return what is wrong with all of ``paths``; "" if one can be executed, or we cannot tell."""
     problem = MISSING
-    for place in places:
+    for path in paths:
         try:
-            mode = os.stat(os.path.join(directory, place, name)).st_mode  # noqa: PTH116, PTH118
+            mode = os.stat(path).st_mode  # noqa: PTH116
         except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError:

@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from wctl.operate.log_files import LogFile, of_units
+from wctl.operate.log_files import LogFile, Logs, of_units
 from wctl.systemd.manager import Manager
 
 UNIT = "jf@00.service"
@@ -19,7 +19,7 @@ class Bus:
 
     user = False
 
-    def __init__(self, *options: str) -> None:
+    def __init__(self, *options: str, **properties: object) -> None:
         argv = ["/usr/lib/wctl/worker.py", *options, UNIT, "--", "/bin/true"]
         self._properties = {
             "ExecStart": [("python3", argv)],
@@ -28,6 +28,7 @@ class Bus:
             "DynamicUser": False,
             "StandardOutput": "journal",
             "StandardError": "inherit",
+            **properties,
         }
 
     def properties(self, _wanted: object) -> dict[str, dict[str, object]]:
@@ -66,3 +67,57 @@ def test_what_is_in_place_of_a_spare_file(tmp_path: Path) -> None:
         path.symlink_to(target)
         assert not file.has_lines()
         path.unlink()
+
+
+@pytest.mark.parametrize(
+    ("options", "properties", "absent"),
+    [
+        ([], {}, set()),
+        (["--log=file"], {}, set()),
+        (["--redirect-stderr"], {}, {"stderr"}),
+        ([], {"StandardOutput": "null"}, {"stdout", "stderr"}),
+        ([], {"StandardOutput": "null", "StandardError": "journal"}, {"stdout"}),
+        ([], {"StandardError": "null"}, {"stderr"}),
+        (["--redirect-stderr"], {"StandardOutput": "null"}, {"stdout", "stderr"}),
+    ],
+)
+def test_absent_streams(
+    options: list[str], properties: dict[str, object], absent: set[str]
+) -> None:
+    """Nothing is kept of a stream that is thrown away, or that another stream's lines are in."""
+    (found,) = of_units(cast("Manager", Bus(*options, **properties)), [UNIT])
+    assert found.absent == absent
+
+
+def test_a_command_of_somebody_else_logs_to_the_journal() -> None:
+    """Without the wrapper, wctl knows of no file."""
+    bus = Bus(ExecStart=[("/bin/true", ["/bin/true"], False)])
+    assert of_units(cast("Manager", bus), [UNIT]) == [Logs(UNIT, journal=True, files=())]
+
+
+def logs(directory: Path, *streams: str) -> Logs:
+    """Returns an instance with a log file of ours for each stream."""
+    files = [LogFile(stream, directory / stream, os.geteuid()) for stream in streams]
+    return Logs(UNIT, journal=False, files=tuple(files))
+
+
+def test_clear_empties_the_files_that_exist(tmp_path: Path) -> None:
+    """A file that is not there is none to clear; without any file there is nothing to do."""
+    both = logs(tmp_path, "stdout", "stderr")
+    assert not both.clear()
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "stdout").write_text("line\n")
+    assert both.clear()
+    assert (tmp_path / "stdout").read_text() == ""
+    for name in ("stdout", "stderr"):
+        (tmp_path / name).write_text("line\n")
+    assert both.clear()
+    assert [file.path.read_text() for file in both.present()] == ["", ""]
+    assert [file.stream for file in both.present("stderr")] == ["stderr"]
+
+
+def test_clear_empties_files_alone(tmp_path: Path) -> None:
+    """The worker's user may have put something else in place of the file; wctl waits for nobody."""
+    os.mkfifo(tmp_path / "stdout")
+    with pytest.raises(OSError, match="stdout"):
+        logs(tmp_path, "stdout").clear()

@@ -201,6 +201,8 @@ def test_pipes_that_root_names(root: Path) -> None:
     assert files.read(f"/dev/fd/{ours}", any_kind=True) == b"secret\n"
     os.close(ours)
     assert files.read(make(root / "file"), any_kind=True) == b"secret\n"
+    with pytest.raises(OSError, match=rf"not a regular file: '{root}'"):
+        files.read(root, any_kind=True)
 
 
 def test_truncate(app: Path) -> None:

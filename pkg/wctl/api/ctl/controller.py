@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import cmd
 import importlib
+import io
+import sys
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -40,8 +42,7 @@ class Controller(cmd.Cmd):
         if not line:
             return False
         if verb in _ENDS:
-            if verb == "EOF":
-                self._face.say("")
+            self._face.say("")
             return True
         try:
             if verb == "help":
@@ -51,6 +52,8 @@ class Controller(cmd.Cmd):
                 getattr(module, f"do_{verb}")(self._face, argument or "")
             else:
                 self._face.fail(f"*** Unknown syntax: {line}")
+        except OSError as error:  # about a file, which no lower function has explained
+            self._failed(WctlError(f"{error.filename or 'wctl'}: {error.strerror or error}"))
         except (WctlError, Fault) as error:
             self._failed(error)
         return False
@@ -59,6 +62,8 @@ class Controller(cmd.Cmd):
         """Read lines until the end; a terminal has completion and, in a file, a history."""
         with suppress(ImportError):
             _prepare_readline(history)
+        if isinstance(sys.stdin, io.TextIOWrapper):
+            sys.stdin.reconfigure(errors="surrogateescape")  # names need not be text
         self.cmdqueue.append("status")
         try:
             self.cmdloop()

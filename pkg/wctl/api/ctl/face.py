@@ -33,6 +33,9 @@ class Output(Protocol):
     def flush(self) -> None:
         """Write out what still waits."""
 
+    def lost(self) -> bool:
+        """Tell whether nobody can read what is printed any more."""
+
 
 class Face:
     """One run of the client. Its exit code is the last that was not 0, as supervisorctl's."""
@@ -88,7 +91,13 @@ class Face:
 
     def really(self, question: str) -> bool:
         """Ask a person at the prompt; nobody else is asked."""
-        return not self.interactive or input(question).lower().startswith("y")
+        if not self.interactive:
+            return True
+        try:
+            return input(question).lower().startswith("y")
+        except EOFError:
+            self.say("")
+            return False
 
     def follow(
         self, pieces: Callable[[Callable[[], None]], Iterator[bytes]], end: str = ""
@@ -99,5 +108,7 @@ class Face:
         try:
             for piece in pieces(self.output.flush):
                 self.output.data(piece)
+                if self.output.lost():  # as with "| head"
+                    return
         except KeyboardInterrupt:
             self.say(end)

@@ -6,9 +6,11 @@ import socket
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from wctl.errors import Exit, WctlError
+from wctl.errors import ConfigError, Exit, WctlError
 from wctl.install.installed import came_from, programs
 from wctl.session.session import Session
+
+_LOOPBACK = ("127.0.0.1", "::1")
 
 
 def check(url: str) -> None:
@@ -34,17 +36,20 @@ def check(url: str) -> None:
 
 def _is_here(host: str) -> bool:
     """Tell whether ``host`` is a name or an address of this machine, without asking the network."""
-    name = socket.gethostname()
+    name = socket.gethostname().lower()  # as the host of a URL
     if host in ("localhost", name, name.partition(".")[0]):
         return True
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        socket.inet_pton(family, host)
+        address = socket.inet_pton(family, host)
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.bind((host, 0))  # the kernel refuses addresses of other machines
+            # This sends nothing. To an address of this machine, the kernel would send from the same
+            # address. (bind() would not do: with ip_nonlocal_bind, ip(7), it takes any address.)
+            probe.connect((host, 1))
+            source = probe.getsockname()[0]
     except OSError:
         return False
-    return True
+    return source in _LOOPBACK or socket.inet_pton(family, source) == address
 
 
 def choose(session: Session, file: Path) -> None:
@@ -52,18 +57,27 @@ def choose(session: Session, file: Path) -> None:
 
     It stands for its own programs, if wctl installed some from it, or none of these names. If wctl
     has installed them from elsewhere, the file is the one that they were imported from, and wctl
-    goes by its own configuration, as it does if the file has no program.
+    goes by its own configuration, as it does if the file has no program. It also does so if the file
+    only includes wctl's: read for Supervisor, these would have other defaults, and an update would
+    change every program.
 
     Raises:
-        WctlError: the file does not exist, or cannot be read.
+        WctlError: the file does not exist, cannot be read, or has errors and no program.
     """
     session.files = [file]
     config = session.any_config
     for error in config.errors:
         if error.code == "unreadable" and error.place.file == str(file):
             raise WctlError(f"{file}: {error.problem}", exit_code=Exit.USAGE)
+    if config.errors and not config.known:
+        raise ConfigError(config.errors)  # who names a broken file does not mean all programs
     installed = [program for program in programs(session.layout) if not program.shipped]
-    if any(came_from(program, config) for program in installed):
+    searched = session.layout.searched
+    if str(file.absolute().parent) in searched:
+        others = installed
+    else:
+        others = [found for found in installed if str(Path(found.source).parent) not in searched]
+    if any(came_from(program, config) for program in others):
         return
     names = {program.name for program in config.known}
     if not names or names & {program.name for program in installed}:
