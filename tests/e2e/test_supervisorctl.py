@@ -10,13 +10,18 @@ from collections.abc import Iterator
 
 import pytest
 
-from e2e.controls import changes, situations
+from e2e.controls import changes, forms, situations, states
 from e2e.controls.both import Controls, Row
 from e2e.controls.differences import DIFFERENCES, Difference, found
 from e2e.controls.situations import NAMES, Situation
 from machine.driver import Machine
 
-SITUATIONS = (*situations.SITUATIONS, *changes.SITUATIONS)
+SITUATIONS = (
+    *situations.SITUATIONS,
+    *forms.SITUATIONS,
+    *states.SITUATIONS,
+    *changes.SITUATIONS,
+)
 
 
 @pytest.fixture(scope="module")
@@ -34,12 +39,10 @@ def test_both_answer_alike(controls: Controls, machine: Machine, situation: Situ
 
 
 def test_what_only_wctl_can_say(controls: Controls, machine: Machine) -> None:
-    """fg shows a process until the input ends; maintail shows as many bytes as it is asked for."""
+    """maintail shows as many bytes as it is asked for, and follows."""
     controls.start({"names.conf": NAMES})
-    rows = ["update", "fg solo", "maintail", "maintail -20", Row("maintail -f", until="exit <==\n")]
-    _, shown, main, part, follow = controls.run(rows)
-    assert shown.real.out.startswith("==> Press Ctrl-C to exit <==\n")
-    assert shown.face.out == "==> Press Ctrl-C to exit <==\nExiting foreground\n"
+    follow_it = Row("maintail -f", until="exit <==\n")
+    _, main, part, follow = controls.run(["update", "maintail", "maintail -20", follow_it])
     for pair in (main, part, follow):
         assert (pair.face.code, pair.face.err) == (pair.real.code, pair.real.err) == (0, "")
     assert len(main.face.out) > len(part.face.out) == len(part.real.out) == 21
@@ -48,4 +51,6 @@ def test_what_only_wctl_can_say(controls: Controls, machine: Machine) -> None:
 def test_every_difference_has_a_reason() -> None:
     """No situation is misspelt in the table of differences."""
     assert set(DIFFERENCES) <= {situation.name for situation in SITUATIONS}
-    assert all(row.why for rows in DIFFERENCES.values() for row in rows if isinstance(row, Difference))
+    assert all(
+        row.why for rows in DIFFERENCES.values() for row in rows if isinstance(row, Difference)
+    )

@@ -107,7 +107,6 @@ class Answer:
     err: str
     code: int
 
-
     def __str__(self) -> str:
         err = f"stderr: {self.err}" if self.err else ""
         return f"{self.out}{err}[{self.code}]"
@@ -139,7 +138,9 @@ class Controls:
         self._stop()
 
     def _stop(self) -> None:
-        self._machine.run(f"systemctl kill --signal=KILL {DAEMON}; systemctl stop {DAEMON}", check=False)
+        self._machine.run(
+            f"systemctl kill --signal=KILL {DAEMON}; systemctl stop {DAEMON}", check=False
+        )
 
     def start(self, files: dict[str, str]) -> None:
         """Starts supervisord anew, without a program, and then writes files for both."""
@@ -147,8 +148,8 @@ class Controls:
         self._stop()
         machine.run(f"rm -rf {CONF_D}/* {SOCKET} /srv/real /srv/face; mkdir /srv/real /srv/face")
         machine.run(
-            ["systemd-run", "--quiet", f"--unit={DAEMON}", "--collect", "--setenv=SIDE=real"]
-            + [f"{HOME}/bin/supervisord", "--configuration", CONFIGURATION]
+            f"systemd-run --quiet --unit={DAEMON} --collect --setenv=SIDE=real"
+            f" {HOME}/bin/supervisord --configuration {CONFIGURATION}"
         )
         wait_for(lambda: self._ask([Row("pid")])[0].real.code == 0, 20, "supervisord")
         self.change(files)
@@ -255,8 +256,9 @@ SET = re.compile(r"(start|stop|restart) (.*\ball\b.*|\S+:\*?)")
 # Our help texts are in our own words. They follow some errors.
 HELP = re.compile(r"(help\b|\?|-h|--help|-\?)")
 WITH_HELP = re.compile(
-    r"(^(?:supervisor> )*(?:Error: \w+ (?:requires an?|accepts no) .*|Error: too (?:few|many) arguments"
-    r"|ERROR: no process name supplied)\n)(?:(?!supervisor> ).*\n)+",
+    r"(^(?:supervisor> )*(?:Error: \w+ (?:requires an?|accepts no) .*"
+    r"|Error: too (?:few|many) arguments|ERROR: no process name supplied)\n)"
+    r"(?:(?!supervisor> ).*\n)+",
     re.MULTILINE,
 )
 
@@ -279,7 +281,7 @@ def helps(line: str, out: str) -> bool:
     """Tells whether an answer to help is help about the verb or, without a verb, about all."""
     if line.startswith("-"):
         return "Options:" in out
-    about = line.split()[-1] if " " in line else "restart"
+    about = line.rsplit(maxsplit=1)[-1] if " " in line else "restart"
     return "***" not in out and re.search(rf"\b{re.escape(about)}\b", out) is not None
 
 

@@ -9,7 +9,7 @@ from e2e.controls.situations import Situation
 
 LOGS = """\
 [program:out]
-command=sh -c 'printf "one\\ntwo\\nthree\\n"; printf "error one\\nerror two\\n" >&2; exec sleep 1000'
+command=sh -c 'printf "one\\ntwo\\nthree\\n"; printf "error one\\nerror two\\n" >&2; sleep 999'
 startsecs=0
 stdout_logfile=/srv/%(ENV_SIDE)s/out.log
 stderr_logfile=/srv/%(ENV_SIDE)s/out.err
@@ -168,7 +168,9 @@ BASE = (
     + program("y", "sleep 1000", MANUAL)
     + "[group:g]\nprograms=x,y\n"
 )
+ONE = BASE.replace("numprocs=2", "numprocs=1")
 GROUP = program("n1") + program("n2", "sleep 1000", MANUAL) + "[group:ng]\nprograms=n1,n2\n"
+ONCE = program("once", "true", "autorestart=false")
 CHANGES = (
     "status",
     "status a",
@@ -203,7 +205,7 @@ CHANGES = (
     "reread",
     "update",
     # a program is changed
-    Files({"base.conf": BASE.replace("[program:a]\ncommand=sleep 1000", "[program:a]\ncommand=sleep 2000")}),
+    Files({"base.conf": BASE.replace("1000", "2000", 1)}),
     "status a",
     "update b",
     "update nosuch",
@@ -266,20 +268,20 @@ CHANGES = (
     "reread",
     "update",
     "status b:*",
-    Files({"base.conf": BASE.replace("numprocs=2", "numprocs=1")}),
+    Files({"base.conf": ONE}),
     "reread",
     "update",
     "status b:*",
-    Files({"base.conf": BASE.replace("numprocs=2", "numprocs=1").replace("[program:a]", "[program:a]\npriority=5")}),
+    Files({"base.conf": "[program:a]\npriority=5" + ONE.removeprefix("[program:a]")}),
     "reread",
     "update",
     "avail",
     # what is stopped, or has ended, or cannot start
-    Files({"c.conf": program("once", "true", "autorestart=false") + program("e")}),
+    Files({"c.conf": ONCE + program("e")}),
     "update",
     Await({"once": "EXITED"}),
     "stop e",
-    Files({"c.conf": program("once", "true again", "autorestart=false") + program("e", "sleep 3000")}),
+    Files({"c.conf": ONCE.replace("true", "true again") + program("e", "sleep 3000")}),
     "reread",
     "update",
     Await({"once": "EXITED"}),

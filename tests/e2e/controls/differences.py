@@ -57,9 +57,10 @@ NO_COMMAND = (
     "CANT_REREAD: program section program:bad does not specify a command in section 'program:bad'"
     f" (file: '{FILE}')"
 )
-FAULT = f"error: <class 'xmlrpc.client.Fault'>, <Fault 92: \"{NO_COMMAND}\">: file: F line: N\n[1]"
+FAULT_92 = f"<class 'xmlrpc.client.Fault'>, <Fault 92: \"{NO_COMMAND}\">: file: F line: N\n[1]"
 MISSING = (
-    f"CANT_REREAD: {FILE}:1: [program:bad] command: missing, expected the command to run [missing]\n"
+    f"CANT_REREAD: {FILE}:1: [program:bad] command: missing, expected the command to run"
+    " [missing]\n"
 )
 HELD = f"bad: not installed, because of the error in {FILE}:1\n[1]"
 
@@ -104,7 +105,8 @@ DIFFERENCES: dict[str, list[Difference]] = {
         ),
         Difference(
             "status lost",
-            "lost                             FATAL     can't find command '/nonesuch/program'\n[3]",
+            "lost                             FATAL     can't find command"
+            " '/nonesuch/program'\n[3]",
             "lost                             FATAL     Exited too quickly: gave up after 1 failed"
             " start\n[3]",
             "in a unit, the wrapper finds that out, and ends",
@@ -120,8 +122,8 @@ DIFFERENCES: dict[str, list[Difference]] = {
         ),
         Difference(
             "tail -f nosuch",
-            "==> Press Ctrl-C to exit <==\nstderr: unix:///opt/supervisor/socket/logtail/nosuch/stdout"
-            " Cannot read, status code 404\n[0]",
+            "==> Press Ctrl-C to exit <==\nstderr: unix:///opt/supervisor/socket/logtail/nosuch"
+            "/stdout Cannot read, status code 404\n[0]",
             "==> Press Ctrl-C to exit <==\nnosuch: ERROR (no such process name)\n[1]",
             "Supervisor shows a failed request, and exits as if nothing were wrong",
         ),
@@ -130,10 +132,16 @@ DIFFERENCES: dict[str, list[Difference]] = {
     "changes": [
         Difference("avail", "[0]", AVAILABLE, READS),
         Difference(
-            "update", "b: stopped\nb: updated process group\n[0]", "b: updated process group\n[0]", SCALED
+            "update",
+            "b: stopped\nb: updated process group\n[0]",
+            "b: updated process group\n[0]",
+            SCALED,
         ),
         Difference(
-            "update", "b: stopped\nb: updated process group\n[0]", "b: updated process group\n[0]", SCALED
+            "update",
+            "b: stopped\nb: updated process group\n[0]",
+            "b: updated process group\n[0]",
+            SCALED,
         ),
         Difference("reread", "a: changed\n[0]", "No config updates to processes\n[0]", PRIORITY),
         Difference("update", "a: stopped\na: updated process group\n[0]", "[0]", PRIORITY),
@@ -144,7 +152,7 @@ DIFFERENCES: dict[str, list[Difference]] = {
             REMEMBERS,
         ),
         Difference("reread", f"ERROR: {NO_COMMAND}\n[1]", f"ERROR: {MISSING}{HELD}", ERRORS),
-        Difference("update", FAULT, f"error: {MISSING}{HELD}", ERRORS),
+        Difference("update", f"error: {FAULT_92}", f"error: {MISSING}{HELD}", ERRORS),
         Difference(
             "add bad", "ERROR: no such process/group: bad\n[1]", f"ERROR: {MISSING}[1]", READS
         ),
@@ -152,8 +160,9 @@ DIFFERENCES: dict[str, list[Difference]] = {
             "reread",
             "ERROR: CANT_REREAD: invalid literal for int() with base 10: 'x' in section"
             f" 'program:bad' (file: '{FILE}')\n[1]",
-            f"ERROR: CANT_REREAD: {FILE}:4: [program:bad] numprocs: 'x': expected a whole number from"
-            f" 0 to 10000 [bad-value]\nbad: not installed, because of the error in {FILE}:4\n[1]",
+            f"ERROR: CANT_REREAD: {FILE}:4: [program:bad] numprocs: 'x': expected a whole number"
+            " from 0 to 10000 [bad-value]\n"
+            f"bad: not installed, because of the error in {FILE}:4\n[1]",
             ERRORS,
         ),
         Difference(

@@ -46,6 +46,7 @@ def forked(main: Callable[[], object], argv: list[str], streams: list[int]) -> i
         for number, stream in enumerate(streams):
             os.dup2(stream, number)
         sys.argv = argv
+        sys.stdin = os.fdopen(0, closefd=False)  # the other one may hold further orders
         main()
         code = 0
     except SystemExit as end:

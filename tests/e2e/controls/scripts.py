@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 PROGRAMS = """\
 [program:solo]
 command=sleep 1000
@@ -60,14 +62,18 @@ supervisorctl status nosuch 2>/dev/null | grep -c ERROR
 supervisorctl status nosuch 2>&1 >/dev/null | wc -c
 supervisorctl status solo | awk '{ gsub(",", "", $4); print ($4 > 1) }'
 supervisorctl status solo | awk '{ print $6 }' | grep -Ec '^[0-9]+:[0-9]{2}:[0-9]{2}$'
-supervisorctl status solo | sed -n 's/.*pid \([0-9]*\),.*/\1/p' | xargs -I{} test -d /proc/{} && echo there
-test "$(supervisorctl status solo | awk '{ print $4 }' | tr -d ,)" = "$(supervisorctl pid solo)" && echo same
-if [ "$(supervisorctl status solo | tr -s ' ' | cut -d ' ' -f 2)" = RUNNING ]; then echo ok; else exit 2; fi
-case $(supervisorctl status db:redis) in *RUNNING*) echo ok ;; *STOPPED*) echo stopped; exit 1 ;; *) exit 3 ;; esac
+supervisorctl status solo | sed -n 's/.*pid \([0-9]*\),.*/\1/p' | \
+    xargs -I{} test -d /proc/{} && echo there
+test "$(supervisorctl status solo | awk '{ print $4 }')" = "$(supervisorctl pid solo)," && echo same
+if [ "$(supervisorctl status solo | tr -s ' ' | cut -d ' ' -f 2)" = RUNNING ]; then echo ok; \
+    else exit 2; fi
+case $(supervisorctl status db:redis) in *RUNNING*) echo ok ;; *STOPPED*) echo stopped; \
+    exit 1 ;; *) exit 3 ;; esac
 [ $(supervisorctl status 'many:*' | grep -c RUNNING) -eq 2 ] && echo both
 supervisorctl status many: | while read -r name state rest; do echo "$name is $state"; done
 set -- $(supervisorctl status solo); echo "$1 $2 $3"
-supervisorctl status solo db:redis nosuch | awk '{ print $1, $2 }'; supervisorctl status nosuch solo >/dev/null; echo $?
+supervisorctl status solo db:redis nosuch | awk '{ print $1, $2 }'; \
+    supervisorctl status nosuch solo >/dev/null; echo $?
 out=$(supervisorctl status solo) || exit $?; echo "${out%%  *}"
 supervisorctl 'status solo' | grep -o 'RUNNING'
 supervisorctl status | python3 -c 'import sys; print([line.split()[:2] for line in sys.stdin])'
@@ -101,14 +107,19 @@ supervisorctl restart nosuch | grep -c ERROR
 supervisorctl stop 'many:*' | grep -c ERROR; supervisorctl start 'many:*' | grep -c started
 supervisorctl start all | grep ERROR | sort
 supervisorctl stop db:redis; supervisorctl start db:redis; supervisorctl stop db:redis
-set -e; supervisorctl signal WINCH solo; supervisorctl signal WINCH 'many:*'; supervisorctl signal WINCH all | sort; echo done
-set -e; supervisorctl stop db:redis; supervisorctl stop db:redis; supervisorctl status solo >/dev/null; echo reached
-set -e; supervisorctl start db:redis; supervisorctl stop db:redis; supervisorctl start broken; echo not reached
+set -e; supervisorctl signal WINCH solo; supervisorctl signal WINCH 'many:*'; \
+    supervisorctl signal WINCH all | sort; echo done
+set -e; supervisorctl stop db:redis; supervisorctl stop db:redis; \
+    supervisorctl status solo >/dev/null; echo reached
+set -e; supervisorctl start db:redis; supervisorctl stop db:redis; supervisorctl start broken; \
+    echo not reached
 set -e; supervisorctl status db:redis >/dev/null; echo not reached
 set -e; supervisorctl pid nosuch; echo not reached
-set -o errexit; supervisorctl reread; supervisorctl update; supervisorctl restart solo; supervisorctl status solo | cut -c1-40
+set -o errexit; supervisorctl reread; supervisorctl update; supervisorctl restart solo; \
+    supervisorctl status solo | cut -c1-40
 supervisorctl reread && supervisorctl update && supervisorctl start 'many:*'; echo $?
-supervisorctl reread && supervisorctl update && supervisorctl restart many:; supervisorctl status many:* | awk '{ print $1, $2 }'
+supervisorctl reread && supervisorctl update && supervisorctl restart many:; \
+    supervisorctl status many:* | awk '{ print $1, $2 }'
 (supervisorctl stop many:* && supervisorctl start many:*) > /dev/null && echo deployed
 supervisorctl reread | grep -q 'No config updates' && echo unchanged
 supervisorctl update | wc -l
@@ -120,14 +131,16 @@ supervisorctl start broken >/dev/null 2>&1 || echo "exit $?"
 supervisorctl status | awk '$1 ~ /^many:/ { print $1 }' | xargs supervisorctl restart | sort
 supervisorctl status | awk '{ print $1 }' | grep '^many' | xargs -n1 supervisorctl restart
 supervisorctl status | grep ^many | awk '{ print $1 }' | xargs -I% supervisorctl signal WINCH %
-for s in $(supervisorctl status | awk '$1 ~ /^many/ { print $1 }'); do supervisorctl restart "$s"; done
+for s in $(supervisorctl status | awk '$1 ~ /^many/ { print $1 }'); \
+    do supervisorctl restart "$s"; done
 supervisorctl avail | awk '$1 == "db:redis" { print $2, $3, $4 }'
 supervisorctl avail | awk '{ print NF }' | sort -u
 supervisorctl avail | grep -c manual
 supervisorctl version | grep -E '^[34]\.'
 supervisorctl help | grep -qw restart && echo has restart
 supervisorctl nosuch; echo $?
-supervisorctl stop solo; sleep 0.1; supervisorctl status solo | grep -q STOPPED && supervisorctl start solo
+supervisorctl stop solo; sleep 0.1; supervisorctl status solo | grep -q STOPPED && \
+    supervisorctl start solo
 supervisorctl add solo; supervisorctl add nosuch; echo $?
 supervisorctl remove solo; echo $?
 supervisorctl clear solo && supervisorctl tail solo | wc -c
@@ -145,7 +158,7 @@ echo n | supervisorctl -i shutdown | grep -c 'y/N'; supervisorctl pid >/dev/null
 TEXTS = (
     # heredocs
     "supervisorctl <<EOF\nrestart solo\nstatus solo\nEOF",
-    "supervisorctl <<'EOF' | grep -v '^[^s]'\nstop many:*\nstart many:*\nquit\nEOF",
+    "supervisorctl <<'EOF' | grep -o 'many_0.: .*' | sort\nstop many:*\nstart many:*\nEOF",
     "cat <<EOF | supervisorctl >/dev/null; echo $?\nnosuch\nstart nosuch\nEOF",
     # a check of Nagios
     """\
@@ -213,7 +226,8 @@ done""",
     # a check of monit
     """\
 supervisorctl pid solo | { read -r pid; [ "$pid" -gt 0 ] && kill -0 "$pid"; } && echo "solo runs"
-supervisorctl pid db:redis | { read -r pid; [ "$pid" -gt 0 ] && kill -0 "$pid"; } || echo "redis does not" """,
+supervisorctl pid db:redis | { read -r pid; [ "$pid" -gt 0 ] && kill -0 "$pid"; } || echo "redis down"
+""",
     # reading it all
     """\
 supervisorctl status | while read -r name state what; do
@@ -243,6 +257,6 @@ supervisorctl status solo | {
 
 
 def lines() -> list[str]:
-    """Returns all scripts, in the order in which they run."""
-    short = "".join((COUNTS, ONE, PIDS, ACTS, INPUT)).splitlines()
-    return [*filter(None, short), *TEXTS]
+    """Returns all scripts, in the order in which they run; those of one line may continue."""
+    short = "".join((COUNTS, ONE, PIDS, ACTS, INPUT))
+    return [*filter(None, re.split(r"(?<!\\)\n", short)), *TEXTS]
