@@ -76,7 +76,8 @@ LONG = {
     "test_vm": 240, "test_doctor_findings": 170, "test_operate": 130, "test_package": 100,
     "test_logs": 100, "test_wrapper_starts": 75, "test_import": 75, "test_doctor_supervisor": 70,
     "test_kills": 70, "test_update": 65, "test_autopkgtest": 65, "test_main_job": 48,
-    "test_doctor_machine": 45, "test_wrapper_never": 40, "test_wrapper_table": 35,
+    "test_doctor_machine": 45, "test_supervisorctl": 45, "test_wrapper_never": 40,
+    "test_wrapper_table": 35, "test_supervisorctl_scripts": 30,
 }  # fmt: skip
 
 

@@ -226,7 +226,7 @@ done""",
     # a check of monit
     """\
 supervisorctl pid solo | { read -r pid; [ "$pid" -gt 0 ] && kill -0 "$pid"; } && echo "solo runs"
-supervisorctl pid db:redis | { read -r pid; [ "$pid" -gt 0 ] && kill -0 "$pid"; } || echo "redis down"
+supervisorctl pid db:redis | { read -r pid; [ "$pid" -gt 0 ] && kill -0 "$pid"; } || echo down
 """,
     # reading it all
     """\
