@@ -49,6 +49,7 @@ startretries=0
 command=/srv/none
 autostart=false
 """
+CRASHING = "[program:crashes]\ncommand=false\nstartretries=1\n"
 STUBBORN = """\
 [program:stubborn]
 autostart=false
@@ -141,6 +142,9 @@ restarted new   | failed
 restarted a     | changed
 """
 FAILURES = """\
+present crashes | changed ok
+stopped crashes | ok
+started crashes | failed
 restarted dies  | failed
 stopped dies    | ok
 absent dies     | changed ok
@@ -172,29 +176,6 @@ present broken  | failed failed | wctl's message names the file, the line and wh
 restarted a     | failed failed | the same for "update", which prints Supervisor's exception
 started a server_url=http://localhost:9001  | failed ok | polkit decides who may, no password
 started a server_url=http://localhost:9 | failed ok | systemd needs no port, and always listens
-"""
-PLAYBOOK = """\
-- hosts: localhost
-  gather_facts: false
-  module_defaults:
-    community.general.supervisorctl:
-      supervisorctl_path: "{{ supervisorctl }}"
-  tasks:
-    - name: Programs of the new release
-      copy: {content: "{{ programs }}", dest: /etc/wctl/conf.d/test.conf}
-      notify: Restart
-    - name: A new program
-      community.general.supervisorctl: {name: new, state: present}
-    - name: The same program
-      community.general.supervisorctl: {name: new, state: started}
-    - name: A group that is not wanted
-      community.general.supervisorctl: {name: "g:", state: absent, stop_before_removing: true}
-    - name: A mistake
-      community.general.supervisorctl: {name: w, state: restarted}
-      ignore_errors: true
-  handlers:
-    - name: Restart
-      community.general.supervisorctl: {name: "w:", state: restarted}
 """
 RECAP = "ok=6    changed=4    unreachable=0    failed=0    skipped=0    rescued=0    ignored=1"
 STATUS = re.compile(r"^(\S+) +([A-Z]+)(?: +pid (\d+))?", re.MULTILINE)
@@ -358,7 +339,7 @@ def test_changed_programs(both: Both) -> None:
 @pytest.mark.full
 def test_failing_programs(both: Both) -> None:
     """A task fails if its program ends at once or does not exist."""
-    both.change(PROGRAMS + FAILING)
+    both.change(PROGRAMS + FAILING + CRASHING)
     both.check(FAILURES)
 
 
@@ -392,7 +373,7 @@ def test_playbook(machine: Machine, both: Both) -> None:
     printed = []
     for path in (REAL, FACE):
         both.change(PROGRAMS)
-        done = ansible.play(machine, PLAYBOOK, supervisorctl=path, programs=PROGRAMS + NEW)
+        done = ansible.play(machine, supervisorctl=path, programs=PROGRAMS + NEW)
         assert (done.code, done.err) == (0, "")
         assert RECAP in done.out
         printed.append(done.out)

@@ -22,7 +22,6 @@ NEEDS = "ansible-core==2.19.14 Jinja2==3.1.6 MarkupSafe==3.0.4 packaging==26.4 P
 COLLECTION = "ansible_collections/community/general"
 MODULE = f"{COLLECTION}/plugins/modules/supervisorctl.py"
 HOME = "/opt/ansible"
-PLAYBOOK = "/root/playbook.yml"
 
 
 def library() -> Path:
@@ -39,7 +38,7 @@ def library() -> Path:
 def install(machine: Machine) -> None:
     """Put Ansible into the machine."""
     machine.copy_in(library(), HOME)
-    machine.copy_in(Path(__file__).parent, HOME, ["tasks.py"])
+    machine.copy_in(Path(__file__).parent, HOME, ["tasks.py", "playbook.yml"])
 
 
 def run_tasks(
@@ -53,12 +52,12 @@ def run_tasks(
     return answers
 
 
-def play(machine: Machine, playbook: str, **variables: str) -> Result:
-    """Run a playbook on the machine itself."""
-    machine.write(PLAYBOOK, playbook)
+def play(machine: Machine, **variables: str) -> Result:
+    """Run playbook.yml on the machine itself."""
     command = ["python3", "-m", "ansible", "playbook", "--inventory=localhost,"]
     variables = {"ansible_python_interpreter": "/usr/bin/python3", **variables}
-    command += ["--connection=local", f"--extra-vars={json.dumps(variables)}", PLAYBOOK]
+    command += ["--connection=local", f"--extra-vars={json.dumps(variables)}"]
+    command += [f"{HOME}/playbook.yml"]
     return machine.run(command, env={"PYTHONPATH": HOME}, check=False, timeout=300)
 
 

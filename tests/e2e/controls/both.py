@@ -108,6 +108,11 @@ class Answer:
     code: int
 
 
+    def __str__(self) -> str:
+        err = f"stderr: {self.err}" if self.err else ""
+        return f"{self.out}{err}[{self.code}]"
+
+
 @dataclass(frozen=True)
 class Pair:
     """A row, and what both answered."""
@@ -123,8 +128,7 @@ class Controls:
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
         install(machine)
-        self._real = self._popen(REAL, "--within", f"{HOME}/lib")
-        self._face = self._popen(FACE)
+        self._real, self._face = self._popen("real"), self._popen("face")
 
     def __enter__(self) -> Controls:
         return self
@@ -132,12 +136,15 @@ class Controls:
     def __exit__(self, *exception: object) -> None:
         for side in (self._real, self._face):
             side.communicate(timeout=60)  # closes its standard input, which ends it
-        self._machine.run(f"systemctl kill --signal=KILL {DAEMON}", check=False)
+        self._stop()
+
+    def _stop(self) -> None:
+        self._machine.run(f"systemctl kill --signal=KILL {DAEMON}; systemctl stop {DAEMON}", check=False)
 
     def start(self, files: dict[str, str]) -> None:
         """Starts supervisord anew, without a program, and then writes files for both."""
         machine = self._machine
-        machine.run(f"systemctl kill --signal=KILL {DAEMON}; systemctl stop {DAEMON}", check=False)
+        self._stop()
         machine.run(f"rm -rf {CONF_D}/* {SOCKET} /srv/real /srv/face; mkdir /srv/real /srv/face")
         machine.run(
             ["systemd-run", "--quiet", f"--unit={DAEMON}", "--collect", "--setenv=SIDE=real"]
@@ -196,10 +203,9 @@ class Controls:
         except TimeoutError as error:
             raise AssertionError(f"{error}; {last}") from None
 
-    def _popen(self, *arguments: str) -> subprocess.Popen[str]:
-        side = "real" if REAL in arguments else "face"
+    def _popen(self, side: str) -> subprocess.Popen[str]:
         return self._machine.popen(
-            ["/usr/bin/python3", INSIDE, *arguments],
+            ["/usr/bin/python3", INSIDE, side],
             env={"SIDE": side},
             stdin=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -238,9 +244,10 @@ def prints(text: str, answer: Answer) -> bool:
 # ---- what must vary ----------------------------------------------------------------------------
 
 MASKS = (
-    (re.compile(r"^[1-9]\d*$", re.MULTILINE), "N"),
+    (re.compile(r"^(supervisor> )?[1-9]\d*$", re.MULTILINE), r"\1N"),
     (re.compile(r"\bpid \d+, uptime \d+:\d\d:\d\d$", re.MULTILINE), "pid N, uptime T"),
     (re.compile(r"\b[A-Z][a-z]{2} \d\d \d\d:\d\d [AP]M$", re.MULTILINE), "DATE"),
+    (re.compile(r"\bfile: /\S+ line: \d+$", re.MULTILINE), "file: F line: N"),  # of Python
     (re.compile(rf"{REAL}|{FACE}"), "supervisorctl"),
 )
 RESULT = re.compile(r"\S+: (started|stopped|ERROR \(.*\))")
@@ -256,16 +263,24 @@ WITH_HELP = re.compile(
 
 def masked(row: Row, answer: Answer) -> Answer:
     """Returns an answer without what must vary."""
+    if answer.code == 2 and answer.err and not answer.out:
+        return Answer("", "a usage error", 2)  # of an option, in the words of an option parser
     masks = MASKS[1:] if row.shell else MASKS  # scripts print numbers that they have counted
     out, err = (mask(text, masks) for text in (answer.out, answer.err))
     if SET.fullmatch(row.line):
         out = unordered(out)
     line = row.line.strip("' ")
-    if HELP.match(line) and "***" not in out:
-        about = line.split()[-1] if " " in line else "start"
-        assert re.search(rf"\b{re.escape(about)}\b", out), f"no help: {row.line}\n{out}"
+    if HELP.match(line) and helps(line, out):
         out = "HELP"
     return Answer(WITH_HELP.sub(r"\1HELP\n", out), err, answer.code)
+
+
+def helps(line: str, out: str) -> bool:
+    """Tells whether an answer to help is help about the verb or, without a verb, about all."""
+    if line.startswith("-"):
+        return "Options:" in out
+    about = line.split()[-1] if " " in line else "restart"
+    return "***" not in out and re.search(rf"\b{re.escape(about)}\b", out) is not None
 
 
 def mask(text: str, masks: Iterable[tuple[re.Pattern[str], str]]) -> str:

@@ -1,11 +1,11 @@
 """Runs in the machine: command lines of one supervisorctl, one after the other.
 
-python3 inside.py SUPERVISORCTL [--within LIBRARY]
+python3 inside.py real|face
 
 Each line on stdin is a JSON list of orders, {"argv", "input", "until", "shell"}. Each answer is a
 JSON list of {"out", "err", "code"}. An order that has "until" is interrupted (Ctrl-C) as soon as it
-has printed this text; "shell" is a script instead of arguments. With --within, each command runs in
-a fork that has already loaded Supervisor from the library, which saves a tenth of a second each.
+has printed this text; "shell" is a script instead of arguments. Arguments go to a fork that has
+already loaded the program: that saves a tenth of a second each. Scripts run the program itself.
 """
 
 from __future__ import annotations
@@ -18,13 +18,16 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 LIMIT = 30.0  # seconds for a command; the answer's code is then that of SIGKILL
-SOCKET = "/opt/supervisor/socket"
+HOME = "/opt/supervisor"
+SOCKET = f"{HOME}/socket"
+
+# Starts a command with these arguments and standard streams; returns its process ID.
+Start = Callable[[list[str], list[int]], int]
 
 
 def execute(argv: list[str], streams: list[int]) -> int:
@@ -67,7 +70,7 @@ def ended(child: int, printed: Path, until: str | None) -> int:
         time.sleep(0.005)
 
 
-def answer(order: dict[str, Any], start: Callable[..., int], program: str, work: Path) -> Any:
+def answer(order: dict[str, Any], start: Start, work: Path) -> dict[str, Any]:
     """Carries out one order."""
     names = [work / name for name in ("in", "out", "err")]
     names[0].write_text(order["input"], errors="surrogateescape")
@@ -76,7 +79,7 @@ def answer(order: dict[str, Any], start: Callable[..., int], program: str, work:
     if order["shell"] is not None:
         child = execute(["sh", "-c", order["shell"]], streams)
     else:
-        child = start([program, *order["argv"]], streams)
+        child = start(order["argv"], streams)
     code = ended(child, names[1], order["until"])
     for stream in streams:
         os.close(stream)
@@ -106,25 +109,41 @@ def awake() -> Iterator[None]:
         os.waitpid(child, 0)
 
 
-def serve(start: Callable[..., int], program: str) -> None:
+def real() -> Start:
+    """Loads Supervisor's supervisorctl."""
+    sys.path.insert(0, f"{HOME}/lib")
+    from supervisor.supervisorctl import main  # type: ignore[import-untyped]
+
+    return lambda argv, streams: forked(main, [f"{HOME}/bin/supervisorctl", *argv], streams)
+
+
+def face() -> Start:
+    """Loads wctl's."""
+    from wctl.cli import app, main, supervisorctl
+
+    assert app and supervisorctl
+    from wctl.api.ctl import controller, server
+
+    assert controller and server
+    return lambda argv, streams: forked(main, ["wctl", "supervisorctl", *argv], streams)
+
+
+def serve(start: Start) -> None:
     """Carries out the orders on stdin."""
     with TemporaryDirectory() as work:
         for line in sys.stdin:
-            orders = json.loads(line)
-            answers = [answer(order, start, program, Path(work)) for order in orders]
+            answers = [answer(order, start, Path(work)) for order in json.loads(line)]
             print(json.dumps(answers), flush=True)
 
 
 def main() -> None:
-    program, *within = sys.argv[1:]
-    os.environ["PATH"] = f"{Path(program).parent}:{os.environ['PATH']}"
-    if not within:
-        return serve(execute, program)
-    sys.path.insert(0, within[1])
-    from supervisor import supervisorctl  # type: ignore[import-untyped]
-
-    with awake():
-        serve(partial(forked, supervisorctl.main), program)
+    if sys.argv[1] == "face":
+        os.environ["PATH"] = f"/opt/wctl/bin:{os.environ['PATH']}"
+        serve(face())
+    else:
+        os.environ["PATH"] = f"{HOME}/bin:{os.environ['PATH']}"
+        with awake():
+            serve(real())
 
 
 if __name__ == "__main__":

@@ -140,7 +140,7 @@ printf 'stop solo\nstart solo\n' | supervisorctl | grep '^supervisor>'
 printf 'reread\nupdate\n' | supervisorctl | tail -n 3
 echo version | supervisorctl | sed -n 's/supervisor> //p'
 (echo start db:redis; echo stop db:redis; echo exit) | supervisorctl | grep -o 'redis: [a-z]*'
-echo n | supervisorctl -i shutdown; supervisorctl pid >/dev/null && echo still there
+echo n | supervisorctl -i shutdown | grep -c 'y/N'; supervisorctl pid >/dev/null && echo still there
 """
 TEXTS = (
     # heredocs

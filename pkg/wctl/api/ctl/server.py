@@ -57,8 +57,8 @@ def choose(session: Session, file: Path) -> None:
 
     It stands for its own programs, if wctl installed some from it, or none of these names. If wctl
     has installed them from elsewhere, the file is the one that they were imported from, and wctl
-    goes by its own configuration, as it does if the file has no program. It also does so if the file
-    only includes wctl's: read for Supervisor, these would have other defaults, and an update would
+    goes by its own configuration, as it does if the file has no program. It also does so if the
+    file only includes wctl's: read for Supervisor, these have other defaults, and an update would
     change every program.
 
     Raises:

@@ -174,6 +174,16 @@ def test_a_file_that_was_imported(file: Path) -> None:
     assert workers.session.files == []
 
 
+def test_a_file_that_includes_ours(file: Path) -> None:
+    """A Supervisor may read wctl's files, too: wctl goes by its own configuration and defaults."""
+    ours = Workers().session.layout.configuration
+    file.write_text(f"[supervisord]\n[include]\nfiles={ours}/*.conf {ours}/conf.d/*.conf\n")
+    workers = chosen(file)
+    assert workers.names() == ["a"]
+    assert workers.session.files == []
+    assert workers.run("update") == (0, "")
+
+
 @pytest.mark.parametrize("text", ["", "[supervisorctl]\nserverurl=unix:///run/s.sock\n"])
 def test_a_file_for_the_client_alone(file: Path, text: str) -> None:
     """It has no programs, and only tells where Supervisor is: wctl takes Supervisor's place."""

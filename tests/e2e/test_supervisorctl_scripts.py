@@ -1,0 +1,16 @@
+"""Scripts around supervisorctl go on as they are when supervisorctl in PATH is wctl's."""
+
+from __future__ import annotations
+
+from e2e.controls.both import Controls, Row
+from e2e.controls.differences import found
+from e2e.controls.scripts import PROGRAMS, lines
+from machine.driver import Machine
+
+
+def test_scripts_do_the_same(machine: Machine) -> None:
+    """One-liners, checks and deployments print the same and exit the same with either."""
+    with Controls(machine) as controls:
+        controls.start({"scripts.conf": PROGRAMS})
+        controls.run(["update"])
+        assert found(controls.run(Row(line, shell=True) for line in lines())) == []
