@@ -554,6 +554,8 @@ def test_bash_completes_names_with_special_characters(machine: Machine) -> None:
         "wctl status wörk@": "<2><status><wörk@00>",
         "wctl pid all bed:t": "<3><pid><all><bed:tür>",
         "wctl restart --rol": "<2><restart><--rolling>",
+        "wctl supervisorctl stat": "<2><supervisorctl><status>",
+        "wctl supervisorctl stop bed:t": "<3><supervisorctl><stop><bed:tür>",
     }
     shown = machine.run(["python3", "-c", TYPIST, *lines], env={"LC_ALL": "C.UTF-8"}).out
     assert shown.splitlines() == [*lines.values()]

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
 from machine.driver import Machine
+from machine.talk import Talk
 from machine.units import configure
 
-TERMINAL = Path(__file__).parents[2] / "unit/cli/terminal.py"
 # Types a line at its controlling terminal and at each descriptor, then waits for a line.
 ATTACK = """
 import fcntl, os, termios
@@ -38,19 +37,6 @@ print("FDS", *os.listdir("/proc/self/fd"), "END", flush=True)
 @pytest.fixture
 def talk(machine: Machine) -> Talk:
     return Talk(machine)
-
-
-class Talk:
-    """Root's terminal on the machine, with a shell."""
-
-    def __init__(self, machine: Machine) -> None:
-        machine.write("/root/terminal.py", TERMINAL.read_text())
-        self._machine = machine
-
-    def __call__(self, *steps: tuple[str, str]) -> str:
-        """Types each text, waits for its pattern, and returns what the screen shows."""
-        command = ["python3", "/root/terminal.py"]
-        return self._machine.run(command, input=json.dumps(steps), timeout=180).out
 
 
 @pytest.mark.parametrize(

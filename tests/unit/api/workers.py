@@ -157,6 +157,9 @@ class Shown:
     def flush(self) -> None:
         """Nothing waits."""
 
+    def lost(self) -> bool:
+        return False
+
 
 def new(directory: Path, monkeypatch: pytest.MonkeyPatch) -> Workers:
     """Returns a user without programs; the journal knows of no end of a worker."""

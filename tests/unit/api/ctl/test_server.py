@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -100,7 +101,9 @@ print(*(server._is_here(host) for host in sys.argv[1:]))
 """
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="a network of its own needs root")
+@pytest.mark.skipif(
+    os.geteuid() != 0 or shutil.which("ip") is None, reason="a network of its own needs root and ip"
+)
 @pytest.mark.parametrize("anywhere", [0, 1])
 def test_addresses_of_this_machine(anywhere: int) -> None:
     """Its own addresses are its own, and no others, even where programs may bind to any address."""
