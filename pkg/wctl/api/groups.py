@@ -6,12 +6,12 @@ To Supervisor, a program that no [group:x] has is a group of its own.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from wctl.api.faults import Code, Fault
-from wctl.api.names import joined
+from wctl.api.names import Member, joined
 from wctl.api.processes import Processes
 from wctl.config.model import Config, Program
 from wctl.errors import ConfigError
@@ -23,10 +23,12 @@ from wctl.operate.lock import exclusive
 from wctl.session.planning import Planned, planned, refuse_to_remove, settled
 from wctl.session.session import Session
 
+_KINDS = ("group", "program", "fcgi-program")  # in the order in which Supervisor takes them
+
 
 @dataclass(frozen=True)
 class Changes:
-    """The groups that an update adds, changes and removes, each sorted by name."""
+    """The groups that an update adds, changes and removes, in Supervisor's order."""
 
     added: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
@@ -82,17 +84,22 @@ class Groups:
     def update(self, groups: Collection[str] = ()) -> Changes:
         """Bring ``groups``, or all, to what their configuration says; return what has changed.
 
-        It returns when the workers are ready, or their starts have failed. It can be repeated.
+        In a group that has changed, it also starts what autostarts and was stopped. It returns when
+        the workers are ready, or their starts have failed. It can be repeated.
 
         Raises:
             Fault: CANT_REREAD.
             WctlError: see apply.update() and refuse_to_remove().
         """
         found = self.reread()
-        if not groups:
-            return self._carry_out([])
-        words = [f"{group}:" for group in found.only(groups).all]
-        return self._carry_out(words).only(groups) if words else Changes()
+        words = [f"{group}:" for group in found.only(groups).all] if groups else []
+        if groups and not words:
+            return Changes()
+        down = {member.full for member in self._processes.down(found.changed)}
+        done = self._carry_out(words)
+        done = done.only(groups) if groups else done
+        self._start(lambda member: member.group in done.changed and member.full in down)
+        return done
 
     def add(self, name: str) -> None:
         """Install a group that is configured.
@@ -163,12 +170,18 @@ class Groups:
         self._processes.refresh()
         self._processes.stop_all()
         self._carry_out([])
+        self._start(lambda _member: True)
+
+    def _start(self, wanted: Callable[[Member], bool]) -> None:
+        """Start the ``wanted`` processes that autostart, as Supervisor does with new ones."""
         session = self._session
         self._processes.refresh()
-        names = self._processes.names()
-        starting = [one.instance for one in names.members if one.program.autostart]
-        events = verbs.start(session.manager, session.inventory, starting)
-        deque(events, maxlen=0)
+        starting = [
+            member.instance
+            for member in self._processes.names().members
+            if member.program.autostart and wanted(member)
+        ]
+        deque(verbs.start(session.manager, session.inventory, starting), maxlen=0)
 
     @property
     def _installed(self) -> Sequence[Installed]:
@@ -187,7 +200,8 @@ class Groups:
 
     def _changes(self, plan: Plan) -> Changes:
         """Return the changes of groups that the changes of programs are."""
-        new = _members(self._session.config)
+        config = self._session.config
+        new = _members(config)
         old: dict[str, set[str]] = {}
         for program in self._installed:
             old.setdefault(program.group_title, set()).add(program.name)
@@ -196,12 +210,12 @@ class Groups:
         touched = gone | {program.name for program in (*plan.added, *plan.changed)}
         changed = [
             group
-            for group in sorted(old.keys() & new.keys())
+            for group in _ordered(old.keys() & new.keys(), config)
             if (old[group] | new[group]) & (touched | more)
         ]
         moved = {name for names in new.values() for name in names}
         return Changes(
-            tuple(sorted(new.keys() - old.keys())),
+            tuple(_ordered(new.keys() - old.keys(), config)),
             tuple(changed),
             tuple(group for group in sorted(old.keys() - new.keys()) if old[group] <= gone | moved),
             frozenset(group for group in changed if not (old[group] | new[group]) & touched),
@@ -230,6 +244,23 @@ def _members(config: Config) -> dict[str, set[str]]:
     for program in config.programs:
         members.setdefault(program.group_title, set()).add(program.name)
     return members
+
+
+def _ordered(groups: Iterable[str], config: Config) -> list[str]:
+    """Return groups by priority; then the [group:x], and then the programs, as in the files."""
+    files = {name: index for index, name in enumerate(config.files)}
+    places = {
+        program.group_title: (program.priority, _KINDS.index(kind), program.place)
+        for program in config.programs
+        for kind in [program.section.partition(":")[0]]
+    }
+    places.update({group.title: (group.priority, 0, group.place) for group in config.groups})
+
+    def key(group: str) -> tuple[int, int, int, int]:
+        priority, kind, place = places[group]
+        return priority, kind, files.get(place.file, len(files)), place.line
+
+    return sorted(groups, key=key)
 
 
 def _process_name(program: Program, number: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -37,12 +38,11 @@ class Logs:
         """
         member = self._processes.member(name)
         file = self._file(member, stream)
-        if file is None:
-            query = self._query(member, stream)
-            if offset < 0:
-                return _found(journal_tail.last_bytes(query, -offset))
-            data = _found(journal_tail.last_bytes(query, _WINDOW))
-            return data[offset : offset + length if length else None]
+        if file is None or not os.path.lexists(file.path):
+            data = _end(self._query(member, stream), offset, length)
+            if file is not None and not data:  # nothing was written yet
+                raise Fault(Code.NO_FILE, name)
+            return _found(data)
         try:
             with FileTail(file) as tail:
                 if offset < 0:
@@ -59,7 +59,7 @@ class Logs:
         """
         member = self._processes.member(name)
         file = self._file(member, stream)
-        if file is None:
+        if file is None or not os.path.lexists(file.path):
             query = self._query(member, stream)
             lines = journal_tail.last_bytes(query, _FOLLOWED).count(b"\n")
             for line in journal.reader().read(query, lines, idle=idle):
@@ -94,13 +94,13 @@ class Logs:
             for member in self._processes.names().members
         ]
 
-    def main(self, size: int) -> bytes:
-        """Return the last ``size`` bytes of what systemd and wctl noted about all processes.
+    def main(self, offset: int, length: int) -> bytes:
+        """Return a part of what systemd and wctl noted about all processes, as read() does.
 
         Raises:
             Fault: NO_FILE: there is no process.
         """
-        return _found(journal_tail.last_bytes(self._about(), size, _noted))
+        return _found(_end(self._about(), offset, length, _noted))
 
     def follow_main(self, idle: Callable[[], None]) -> Iterator[bytes]:
         """Yield the end of main(), and then what comes, for ever; call ``idle`` before a wait.
@@ -114,19 +114,21 @@ class Logs:
             yield _noted(line)
 
     def _file(self, member: Member, stream: str) -> LogFile | None:
-        """Return the log file of a stream; None if its lines are in the journal.
+        """Return the log file of a stream; None if its lines are in the journal alone.
+
+        If the file does not exist, the journal may have the lines.
 
         Raises:
-            Fault: NO_FILE: it is thrown away, or another stream has its lines.
+            Fault: NO_FILE: nothing is kept, or another stream has the lines.
         """
         unit = member.instance.unit
         (place,) = log_files.of_units(self._session.manager, [unit])
         if stream in place.absent:
             raise Fault(Code.NO_FILE, member.full)
-        files = [file for file in place.present(stream) if not (file.spare and place.journal)]
-        if not files and not place.journal:
+        own = [file for file in place.files if file.stream == stream and not file.spare]
+        if not place.journal and not place.present(stream):
             raise Fault(Code.NO_FILE, member.full)
-        return files[0] if files else None
+        return own[0] if own else None
 
     def _cleared(self, member: Member) -> bool:
         (place,) = log_files.of_units(self._session.manager, [member.instance.unit])
@@ -147,6 +149,19 @@ class Logs:
         units = tuple(member.instance.unit for member in members)
         query = journal.Query(units, user=self._session.user, about=True)
         return replace(query, programs=tuple(sorted({one.program.name for one in members})))
+
+
+def _end(
+    query: journal.Query,
+    offset: int,
+    length: int,
+    form: Callable[[Line], bytes] = journal_tail.as_written,
+) -> bytes:
+    """Return the last bytes in the journal for an ``offset`` below 0; else a part of its window."""
+    if offset < 0:
+        return journal_tail.last_bytes(query, -offset, form)
+    data = journal_tail.last_bytes(query, _WINDOW, form)
+    return data[offset : offset + length if length else None]
 
 
 def _found(data: bytes) -> bytes:

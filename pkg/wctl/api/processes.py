@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 from wctl.api.faults import Code, Fault, Result
 from wctl.api.names import Member, Names, split
@@ -64,6 +64,11 @@ class Processes:
         (process,) = states.processes(self._session.manager, [member.instance])
         return member, process
 
+    def down(self, groups: Collection[str]) -> list[Member]:
+        """Return the processes of ``groups`` that can be started."""
+        members = [member for member in self.names().members if member.group in groups]
+        return self._in(members, verbs.START.states)
+
     def start(self, name: str) -> None:
         """Start a process, and return when it is READY.
 
@@ -87,8 +92,9 @@ class Processes:
         down = self._in(self._members(group), verbs.START.states)
         unusable = self._unusable(down)
         results = {member: _result(member, code) for member, code in unusable.items()}
+        # Those at the end have the last word about the exit code of a client.
         results.update(self._started([member for member in down if member not in results]))
-        return [results[member] for member in down]
+        return list(results.values())
 
     def stop(self, name: str) -> None:
         """Stop a process, and return when it has ended.
@@ -190,6 +196,8 @@ class Processes:
         }
 
     def _signalled(self, member: Member, number: int) -> bool:
+        if not number:  # asks whether there is a process (kill(2))
+            return True
         return verbs.signal(self._session.manager, member.instance.unit, number)
 
     @staticmethod
@@ -210,7 +218,7 @@ def _signal(name: str) -> int:
     from wctl.config import values  # lazy, as above
 
     try:
-        return values.stop_signal(name)
+        return 0 if name == "0" else values.stop_signal(name)
     except ValueError:
         raise Fault(Code.BAD_SIGNAL, name) from None
 

@@ -36,8 +36,29 @@ class _Output:
         return is_lost()
 
 
+_LONG = (
+    "configuration",
+    "help",
+    "history_file",
+    "interactive",
+    "password",
+    "serverurl",
+    "username",
+)
+
+
+def _completed(word: str) -> str:
+    """Return the name of the option that ``word`` begins, as getopt(3) takes it."""
+    found = [name for name in _LONG if name.startswith(word.replace("-", "_"))]
+    return found[0] if len(found) == 1 and len(word) > 1 else word
+
+
 @click.command(
-    context_settings={"allow_interspersed_args": False, "help_option_names": ["-h", "--help"]}
+    context_settings={
+        "allow_interspersed_args": False,
+        "help_option_names": ["-h", "-?", "--help"],
+        "token_normalize_func": _completed,
+    }
 )
 @click.option(
     "-c", "--configuration", "file", type=click.Path(path_type=Path), metavar="FILE",
@@ -51,7 +72,7 @@ class _Output:
 @click.option("-p", "--password", metavar="WORD", expose_value=False, help="Without effect.")
 @click.option("-i", "--interactive", is_flag=True, help="Ask before reload and shutdown.")
 @click.option(
-    "-r", "--history-file", "history", type=click.Path(path_type=Path), metavar="FILE",
+    "-r", "--history_file", "history", type=click.Path(path_type=Path), metavar="FILE",
     help="Keep what is typed at the prompt in FILE.",
 )  # fmt: skip
 @click.argument(

@@ -134,6 +134,8 @@ class Session:
 
     def reconnect(self) -> None:
         """Use another connection from now on: this one may be lost."""
+        if "manager" in vars(self):
+            self.manager.close()
         for name in ("manager", "inventory", "whole_inventory"):
             self.__dict__.pop(name, None)
 

@@ -179,14 +179,14 @@ def test_follow_goes_on_with_a_file(
 def test_main_has_lines_as_supervisords_log(workers: Workers, entries: Journal) -> None:
     """What systemd and wctl noted about all programs has a time and Supervisor's level."""
     workers.have(TEXT)
-    text = workers.logs.main(1600)
+    text = workers.logs.main(-1600, 0)
     assert text.decode(errors="replace").splitlines() == [
         "1970-01-01 12:00:00,000 CRIT one",
         "1970-01-01 12:00:01,001 CRIT ",
         "1970-01-01 12:00:02,002 CRIT three \ufffd",
         "1970-01-01 12:00:03,003 ERRO four",
     ]
-    assert workers.logs.main(5) == b"four\n"
+    assert workers.logs.main(-5, 0) == b"four\n"
     assert b"".join(workers.logs.follow_main(lambda: None)).startswith(text)
     units = ("a@00.service", "b@00.service")
     assert set(entries.asked) == {Query(units, user=True, about=True, programs=("a", "b"))}
@@ -194,5 +194,5 @@ def test_main_has_lines_as_supervisords_log(workers: Workers, entries: Journal) 
 
 def test_main_without_a_process(workers: Workers, entries: Journal) -> None:
     """There is nothing to note anything about."""
-    assert code(workers.logs.main, 1600) is Code.NO_FILE
+    assert code(workers.logs.main, -1600, 0) is Code.NO_FILE
     assert code(lambda: list(workers.logs.follow_main(lambda: None))) is Code.NO_FILE

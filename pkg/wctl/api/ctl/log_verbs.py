@@ -71,7 +71,7 @@ def do_maintail(face: Face, argument: str) -> None:
         if modifier == "-f":
             face.follow(face.logs.follow_main)
         else:
-            _show(face, face.logs.main(size))
+            _show(face, face.logs.main(-size, 0))
     except Fault as fault:
         face.fail(f"supervisord: ERROR ({_TAIL[fault.code]})")
 
