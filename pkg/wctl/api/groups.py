@@ -23,8 +23,6 @@ from wctl.operate.lock import exclusive
 from wctl.session.planning import Planned, planned, refuse_to_remove, settled
 from wctl.session.session import Session
 
-_KINDS = ("group", "program", "fcgi-program")  # in the order in which Supervisor takes them
-
 
 @dataclass(frozen=True)
 class Changes:
@@ -247,20 +245,10 @@ def _members(config: Config) -> dict[str, set[str]]:
 
 
 def _ordered(groups: Iterable[str], config: Config) -> list[str]:
-    """Return groups by priority; then the [group:x], and then the programs, as in the files."""
-    files = {name: index for index, name in enumerate(config.files)}
-    places = {
-        program.group_title: (program.priority, _KINDS.index(kind), program.place)
-        for program in config.programs
-        for kind in [program.section.partition(":")[0]]
-    }
-    places.update({group.title: (group.priority, 0, group.place) for group in config.groups})
-
-    def key(group: str) -> tuple[int, int, int, int]:
-        priority, kind, place = places[group]
-        return priority, kind, files.get(place.file, len(files)), place.line
-
-    return sorted(groups, key=key)
+    """Return groups in Supervisor's order: by priority, and then by name."""
+    priorities = {program.group_title: program.priority for program in config.programs}
+    priorities.update({group.title: group.priority for group in config.groups})
+    return sorted(groups, key=lambda group: (priorities[group], group))
 
 
 def _process_name(program: Program, number: int) -> str:
