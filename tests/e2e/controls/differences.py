@@ -38,6 +38,14 @@ ERRORS = "wctl says where each error is"
 
 USAGE = "stderr: a usage error[2]"
 SOLO = "solo                             RUNNING   pid N, uptime T\n[0]"
+SIGNALLED = """\
+{first}g:ga: signalled
+mc:worker-0: signalled
+mc:worker-1: signalled
+{others}solo: signalled
+w:w_00: signalled
+w:w_01: signalled
+[0]"""
 AVAILABLE = """\
 a                                avail     auto      999:999
 b:b_00                           avail     auto      999:999
@@ -65,7 +73,21 @@ MISSING = (
 HELD = f"bad: not installed, because of the error in {FILE}:1\n[1]"
 
 DIFFERENCES: dict[str, list[Difference]] = {
+    "names": [
+        Difference(
+            "signal WINCH all",
+            SIGNALLED.format(first="one:other: signalled\n", others=""),
+            SIGNALLED.format(first="", others="one:other: signalled\n"),
+            "processes come by name, as in status: their units know no priority",
+        )
+    ],
     "forms": [
+        Difference(
+            "--s unix:///opt/supervisor/socket status solo",
+            SOLO,
+            USAGE,
+            "a long option may be shortened to two letters, not to one",
+        ),
         Difference("-i -i status solo", USAGE, SOLO, TWICE),
         Difference(f"-c {CONFIGURATION} -c {CONFIGURATION} status solo", USAGE, SOLO, TWICE),
         Difference(
