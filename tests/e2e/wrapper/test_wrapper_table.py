@@ -13,7 +13,8 @@ from e2e.wrapper.fleet import NOTES, Fleet
 from e2e.wrapper.oracle import Supervisor
 from machine.driver import wait_for
 
-pytestmark = pytest.mark.core
+# One group: Supervisor's outcomes are the same for all releases.
+pytestmark = [pytest.mark.core, pytest.mark.xdist_group("test_wrapper_table")]
 
 STARTSECS = 2  # with 1, Supervisor may call a worker RUNNING that has just died
 
