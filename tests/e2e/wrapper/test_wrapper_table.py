@@ -178,7 +178,8 @@ def ours(supervisors: dict[str, Outcome], fleet: Fleet) -> dict[str, Outcome]:
         fleet.add(case.name, "memory_max=32M", *options(case, "/opt/table"))
     fleet.run()
     with suppress(AssertionError):  # the tests say which outcomes differ
-        fleet.await_states({f"{case.name}@00": case.outcome[0] for case in CASES}, 40)
+        final = {f"{case.name}@00": case.outcome[0] for case in CASES}
+        fleet.await_states(final, 40, interval=1)
     runs = fleet.runs()
     states = fleet.states()
     return {case.name: (states[f"{case.name}@00"], len(runs[case.name])) for case in CASES}
