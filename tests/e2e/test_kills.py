@@ -232,7 +232,7 @@ def test_back(supervised: Callable[[], Machine]) -> None:
         assert machine.run("ls /etc/wctl/conf.d").out.split() == ["ours.conf.back"]
 
 
-@pytest.mark.parametrize("seconds", [8, pytest.param(60, marks=pytest.mark.full)])
+@pytest.mark.parametrize("seconds", [5, pytest.param(60, marks=pytest.mark.full)])
 def test_five_shells(machine: Machine, seconds: int) -> None:
     """Five shells scale, update, restart, stop and reload at once; then the state is right."""
     text = program("p", 1000, 2) + program("q", 1000, 1)

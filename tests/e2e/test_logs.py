@@ -268,7 +268,7 @@ def test_nothing_is_lost_when_journald_stops_and_restarts(machine: Machine, coun
         else:
             machine.run("systemctl reset-failed systemd-journald")
             machine.run("systemctl restart systemd-journald")
-        time.sleep(0.5)  # not a wait: time in which the workers write
+        time.sleep(0.3)  # not a wait: time in which the workers write
     machine.run(["wctl", "stop", "all"])
     written = numbers(files(machine, "/var/log/both.log"))
     assert all(map(operator.eq, written, range(len(written))))
