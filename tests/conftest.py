@@ -50,8 +50,10 @@ class Prompt:
                 reporter.write_line(f"E   {line}")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist, which reads the groups
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+@pytest.hookimpl(hookwrapper=True)
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> Generator[None, Any, None]:
     """Deselects the tests that this run leaves out; a skip would look like a problem."""
     left_out = {item for item in items if _is_full(item) or _is_elsewhere(item)}
     if left_out:
@@ -66,29 +68,39 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.user_properties.append(("attack", _subject(item)))
         if alone and TESTS / "unit" in item.path.parents:
             item.add_marker(pytest.mark.filterwarnings("error::ResourceWarning"))
-    _group(items)
+        _group(item)
+    yield  # xdist reads the groups, and pytest puts all tests of a release together
+    items.sort(key=_order)
 
 
 # ---- lanes (pytest-xdist) ----------------------------------------------------------------------
 
-# The files that take longest, in seconds. They start first, so that both lanes end together.
+# The files that take longest, in seconds. They start first, so that all lanes end together.
 LONG = {
-    "test_vm": 240, "test_doctor_findings": 170, "test_operate": 130, "test_package": 100,
-    "test_logs": 100, "test_wrapper_starts": 75, "test_import": 75, "test_doctor_supervisor": 70,
-    "test_kills": 70, "test_update": 65, "test_autopkgtest": 65, "test_main_job": 48,
-    "test_doctor_machine": 45, "test_supervisorctl": 45, "test_wrapper_never": 40,
-    "test_wrapper_table": 35, "test_supervisorctl_scripts": 30,
+    "test_vm": 200, "test_doctor_findings": 170, "test_operate": 130, "test_import": 120,
+    "test_logs": 90, "test_kills": 90, "test_update": 80, "test_wrapper_starts": 75,
+    "test_wrapper_table": 75, "test_package": 75, "test_doctor_supervisor": 70, "test_states": 70,
+    "test_autopkgtest": 65, "test_verbs": 60, "test_main_job": 55, "test_doctor_machine": 55,
+    "test_fcgi": 40, "test_wrapper_stops": 40, "test_supervisord": 40, "test_wrapper_bytes": 30,
+    "test_fuzz": 30, "test_bombs": 30, "test_wrapper_never": 25, "test_oracle": 20,
+    "test_supervisorctl": 45, "test_supervisorctl_scripts": 30, "test_supervisorctl_ansible": 30,
 }  # fmt: skip
 
 
-def _group(items: list[pytest.Item]) -> None:
-    """Gives all tests of a file on one release to one lane: they share machines and fixtures."""
-    weight: dict[str, float] = {}
-    for item in items:
-        if _is_end_to_end(item.path):
-            item.add_marker(pytest.mark.xdist_group(f"{item.path.stem}-{_suite(item) or ''}"))
-            weight[item.nodeid] = LONG.get(item.path.stem, 20)
-    items.sort(key=lambda item: -weight.get(item.nodeid, 0))
+def _group(item: pytest.Item) -> None:
+    """Gives all tests of a file on one release to one lane: they share machines and fixtures.
+
+    A file whose releases share a fixture, too, is marked as one group.
+    """
+    if _is_end_to_end(item.path) and item.get_closest_marker("xdist_group") is None:
+        item.add_marker(pytest.mark.xdist_group(f"{item.path.stem}-{_suite(item) or ''}"))
+
+
+def _order(item: pytest.Item) -> float:
+    """Puts the files that take longest first, and the unit tests last."""
+    if TESTS / "unit" in item.path.parents:
+        return 0
+    return -LONG.get(item.path.stem, 20 if _is_end_to_end(item.path) else 0)
 
 
 def _limit(item: pytest.Item) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Callable
@@ -11,9 +10,7 @@ import pytest
 
 from machine import package, provision
 from machine.driver import Machine, Machines, reap, unique_name
-
-# The Debian releases to test on, for example "bookworm trixie".
-SUITES = os.environ.get("WCTL_TEST_SUITES", "bookworm").replace(",", " ").split()
+from machine.image import SUITES
 
 
 @pytest.fixture(scope="session", params=SUITES)
@@ -25,7 +22,7 @@ def suite(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="session")
 def deb(suite: str) -> Path:
     """wctl's package, built from the working tree."""
-    return package.build(suite)
+    return package.tested(suite)
 
 
 @pytest.fixture(scope="session")

@@ -50,23 +50,32 @@ programs = clock, idle
 """
 
 
-@pytest.fixture
-def supervised(suite: str, deb: Path) -> Iterator[Machine]:
-    """A machine on which supervisord runs three Symfony workers; wctl is installed."""
+@pytest.fixture(scope="module")
+def booted(suite: str, deb: Path) -> Iterator[Machine]:
+    """A machine with wctl and Debian's Supervisor."""
     with Machine.boot(unique_name(f"import-{suite}"), f"{suite}/supervisor") as machine:
         provision.install_wctl(machine, deb)
         provision.install_app(machine)
-        machine.write("/srv/app/workers.conf", WORKERS, mode=0o640)
         include = "s|^files = .*|files = conf.d/*.conf /srv/app/*.conf|"
         limits = r"s|^\[supervisord\]|&\nminfds=3000\nminprocs=200|"
         sed = ["sed", "-i", "-e", include, "-e", limits]
         machine.run([*sed, "/etc/supervisor/supervisord.conf"])
-        machine.run(f"install -d -o www-data {OUTPUT}")
         machine.write("/etc/systemd/system/supervisor.service.d/region.conf", DROP_IN)
-        machine.run("systemctl daemon-reload && systemctl enable supervisor")
-        machine.run("systemctl restart supervisor")
-        wait_for(lambda: alive(machine) == 3, 15, "Supervisor's workers")
+        machine.run("systemctl daemon-reload")
         yield machine
+
+
+@pytest.fixture
+def supervised(booted: Machine) -> Machine:
+    """The machine: supervisord runs three Symfony workers, wctl runs none."""
+    provision.reset(booted)
+    booted.run("systemctl stop supervisor; rm -f /etc/supervisor/conf.d/* /usr/local/sbin/control")
+    booted.run(f"rm -rf /etc/systemd/system/.wctl-update /run/good {LOG} {OUTPUT}")
+    booted.run(f"install -d -o www-data {OUTPUT}")
+    booted.write("/srv/app/workers.conf", WORKERS, mode=0o640)
+    booted.run("systemctl enable --now supervisor")
+    wait_for(lambda: alive(booted) == 3, 15, "Supervisor's workers")
+    return booted
 
 
 def alive(machine: Machine) -> int:

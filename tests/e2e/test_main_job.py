@@ -162,8 +162,11 @@ def test_scale_shows_why_an_instance_does_not_start(machine: Machine) -> None:
     assert states(machine)["picky@00"] == "RUNNING"
 
 
-def test_what_runs_after_a_reboot(new_machine: Callable[[str], Machine], deb: Path) -> None:
-    """After a reboot the scaled instances run, and the programs of groups with autostart alone."""
+def test_what_runs_after_a_boot(new_machine: Callable[[str], Machine], deb: Path) -> None:
+    """After a reboot the scaled instances run, and the programs of groups with autostart alone.
+
+    So it is after a power cut; if it comes in the middle of a scale, the boot completes the scale.
+    """
     machine = new_machine("reboot")
     provision.install_wctl(machine, deb)
     by_hand = "[program:{0}]\ncommand=sleep 1000\nautostart=false\n".format
@@ -185,6 +188,16 @@ def test_what_runs_after_a_reboot(new_machine: Callable[[str], Machine], deb: Pa
         **dict.fromkeys(["hand@00", "silent@00"], "STOPPED"),
     }
     wait_for(lambda: states(machine) == expected, 15, "those to run again that start at boot")
+
+    # The power is cut while systemd starts two more: the next boot starts all five.
+    scale = machine.popen(["wctl", "scale", "sleeper", "5"])
+    starting = ["STARTING", "RUNNING"]
+    wait_for(lambda: states(machine).get("sleeper@04") in starting, 15, "the start of the fifth")
+    machine.power_cut()
+    scale.communicate(timeout=60)
+    five = dict.fromkeys([f"sleeper@{number:02d}" for number in range(5)], "RUNNING")
+    wait_for(lambda: {**expected, **five} == states(machine), 15, "all five to run")
+    assert machine.run(["wctl", "update"]).out == "No config updates to processes\n"
 
 
 NO_PROGRAM = "[program:x]\ncommand=/bin/true\n"

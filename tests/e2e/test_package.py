@@ -6,7 +6,6 @@ import hashlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Callable
 
 import pytest
 
@@ -24,6 +23,14 @@ COMPLETIONS = (
 )
 WORKER = "messenger-worker@00"
 PACKAGE = "/usr/lib/python3/dist-packages/wctl"
+
+
+@pytest.fixture(scope="module")
+def fresh(suite: str, deb: Path) -> Iterator[Machine]:
+    """A machine on which wctl has just been installed; later tests go on with it."""
+    with Machine.boot(unique_name(f"fresh-{suite}"), suite) as machine:
+        provision.install_wctl(machine, deb)
+        yield machine
 
 
 def listed(machine: Machine) -> tuple[int, list[str]]:
@@ -73,10 +80,9 @@ def test_completion_in_bash(machine: Machine, example: str, plain: None) -> None
     assert machine.run(start).out == f"{example}\n"
 
 
-def test_starts_and_enables_nothing(new_machine: Callable[[str], Machine], deb: Path) -> None:
+def test_starts_and_enables_nothing(fresh: Machine) -> None:
     """After the installation, no unit of wctl is loaded, wanted or enabled."""
-    machine = new_machine("fresh")
-    provision.install_wctl(machine, deb)
+    machine = fresh
     active = machine.run("systemctl list-units --all --plain --no-legend 'messenger-worker*'").out
     links = machine.run("find /etc/systemd /run/systemd -name 'messenger-worker*'").out
     assert (active, links) == ("", "")
@@ -206,12 +212,9 @@ def test_systemd_finds_nothing_to_say_about_the_units(machine: Machine, unit: st
     assert (verified.code, verified.err) == (0, "")
 
 
-def test_example_runs_right_after_the_installation(
-    new_machine: Callable[[str], Machine], deb: Path
-) -> None:
+def test_example_runs_right_after_the_installation(fresh: Machine) -> None:
     """`systemctl start` of the shipped unit returns after startsecs, with php as main process."""
-    machine = new_machine("example")
-    provision.install_wctl(machine, deb)
+    machine = fresh
     provision.install_app(machine)
     machine.run(["systemctl", "start", WORKER])
     main = show(machine, WORKER, "MainPID")["MainPID"]
@@ -223,23 +226,26 @@ def test_example_runs_right_after_the_installation(
 
 
 @pytest.mark.parametrize(
-    ("prepare", "problem"),
+    ("lost", "problem"),
     [
-        ("rm -rf /srv/app", "No such file or directory: /srv/app"),
-        ("mkdir -p /srv/app && rm -f /usr/bin/php", "command not found: php"),
+        ("/srv/app", "No such file or directory: /srv/app"),
+        ("/usr/bin/php", "command not found: php"),
     ],
 )
 def test_without_the_application_one_line_names_the_file_to_edit(
-    new_machine: Callable[[str], Machine], deb: Path, prepare: str, problem: str
+    machine: Machine, lost: str, problem: str
 ) -> None:
     """`systemctl start` fails at once; one line in the journal says which file to edit."""
-    machine = new_machine("no-app")
-    provision.install_wctl(machine, deb)
-    machine.run(prepare)
-    start = machine.run(["systemctl", "start", WORKER], check=False)
-    machine.run(["systemctl", "stop", WORKER])  # ends the further tries
-    machine.run(["journalctl", "--sync"])
-    said = machine.run(f"journalctl -b -u {WORKER} -o cat -p err | grep -v '^Failed to start'").out
+    errors = f"journalctl --sync; journalctl -b -u {WORKER} -o cat -p err"
+    errors += " | grep -v '^Failed to start' || :"
+    before = machine.run(errors).out
+    machine.run(["mv", lost, "/srv/lost"])
+    try:
+        start = machine.run(["systemctl", "start", WORKER], check=False)
+        machine.run(["systemctl", "stop", WORKER])  # ends the further tries
+    finally:
+        machine.run(["mv", "/srv/lost", lost])
+    said = machine.run(errors).out.removeprefix(before)
     expected = f"{WORKER}.service: cannot start: {problem} (configured in {provision.EXAMPLE})"
     assert (start.code, said.splitlines()[0]) == (1, expected)
 
@@ -292,10 +298,10 @@ def other_version(machine: Machine, deb: Path, version: str) -> str:
 
 
 @pytest.fixture
-def running(new_machine: Callable[[str], Machine], deb: Path) -> Machine:
+def running(fresh: Machine, deb: Path) -> Machine:
     """A machine with an earlier version, the example from its packaged unit, and a log file."""
-    machine = new_machine("lifecycle")
-    provision.install_wctl(machine, deb)
+    machine = fresh
+    provision.reset(machine)
     provision.install_app(machine)
     apt(machine, "install", "--allow-downgrades", other_version(machine, deb, "0.0.1"))
     machine.write("/srv/pumped.conf", RESIDENT)

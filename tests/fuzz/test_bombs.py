@@ -106,7 +106,7 @@ def test_interpolation_bomb(tmp_path: Path) -> None:
 
 def test_bomb_of_many_programs(tmp_path: Path) -> None:
     """A long variable in very many programs is also an error."""
-    programs = "".join(f"[program:x{n}]\ncommand=/bin/echo %(ENV_A)s\n" for n in range(2000))
+    programs = "".join(f"[program:x{n}]\ncommand=/bin/echo %(ENV_A)s\n" for n in range(1000))
     ended = check(tmp_path, f'[supervisord]\nenvironment=A="{"x" * 99_999}"\n{programs}')
     assert (ended.code, "all programs are too long" in ended.err) == (1, True)
 
@@ -117,8 +117,9 @@ def test_wide_numbers(tmp_path: Path) -> None:
     assert (ended.code, "wider than" in ended.err) == (1, True)
 
 
-def test_ten_thousand_programs(tmp_path: Path) -> None:
-    """check and render take at most 5 s each for 10,000 ordinary programs on an idle machine."""
+@pytest.mark.parametrize("count", [2_000, pytest.param(10_000, marks=pytest.mark.full)])
+def test_many_programs(tmp_path: Path, count: int) -> None:
+    """check and render take at most 0.5 ms for each ordinary program on an idle machine."""
     file = tmp_path / "x.conf"
     file.write_text(
         "".join(
@@ -126,15 +127,16 @@ def test_ten_thousand_programs(tmp_path: Path) -> None:
             "command = php /srv/app/bin/console messenger:consume async --time-limit=3600 -vv\n"
             "process_name = %(program_name)s_%(process_num)02d\nnumprocs = 3\ndirectory = /srv\n"
             f'autorestart = true\nstopwaitsecs = 60\nenvironment = APP_ENV="prod",Q="q{n}"\n'
-            for n in range(10_000)
+            for n in range(count)
         )
     )
     checked = wctl("check", "-c", str(file))
     rendered = wctl("render", "-c", str(file))
-    assert checked.out.splitlines()[-1].startswith("10000 programs, 0 errors")
-    assert rendered.out.count("[Service]") == 10_000
+    assert checked.out.splitlines()[-1].startswith(f"{count} programs, 0 errors")
+    assert rendered.out.count("[Service]") == count
     # CPU time, three times that of an idle machine: this machine may have other work.
-    assert (checked.seconds < 15, rendered.seconds < 15) == (True, True), (
+    most = 15 * count / 10_000
+    assert (checked.seconds < most, rendered.seconds < most) == (True, True), (
         checked,
         rendered.seconds,
     )

@@ -5,8 +5,8 @@
 
 IMAGE is SUITE or SUITE/LAYER, for example bookworm/build; without a layer it is "e2e".
 
-An image is a root and one layer of packages on top of it. The root is the host's own "/"
-where the host runs the wanted Debian release (nothing to download, nothing to copy), else
+An image is a root and one layer of packages on top of it, or two. The root is the host's own
+"/" where the host runs the wanted Debian release (nothing to download, nothing to copy), else
 what mmdebstrap makes. A layer is what a machine wrote (`bed up --keep`) while apt installed
 the layer's packages in it.
 
@@ -40,6 +40,8 @@ from machine.sources import (
 
 BED = Path(__file__).with_name("bed")
 CACHE = Path(os.environ.get("WCTL_TEST_CACHE", "/var/cache/wctl-tests"))
+# The Debian releases to test on, for example "bookworm trixie".
+SUITES = os.environ.get("WCTL_TEST_SUITES", "bookworm").replace(",", " ").split()
 WITHOUT_CGROUP_V1 = ("forky", "sid")  # systemd 258 and newer
 UNUSED_DAYS = 14  # we remove a root or layer that no run has used for so long
 FORMAT = 3  # part of every hash: raise it when the way of building changes
@@ -83,7 +85,7 @@ QEMU = "qemu-system-x86 qemu-utils busybox-static e2fsprogs linux-image-cloud-am
 LAYERS = {
     "base": "",  # a fresh Debian: only its apt is made plain, see prepare_apt
     "e2e": f"{WCTL_DEPENDS} {SYMFONY} {TEST_TOOLS}",
-    "supervisor": f"{WCTL_DEPENDS} {SYMFONY} supervisor",
+    "supervisor": "supervisor",
     "rq": f"{WCTL_DEPENDS} {RQ}",
     "wheel": f"{HEADERS} dbus-user-session libpam-systemd",
     "mariadb": f"{WCTL_DEPENDS} {SYMFONY} {MARIADB} supervisor",
@@ -91,6 +93,8 @@ LAYERS = {
     "autopkgtest": f"{WCTL_DEPENDS} {SYMFONY} {AUTOPKGTEST}",
     "qemu": QEMU,
 }
+# The layers that lie on another one, not on the root: apt has less to install.
+ON = {"supervisor": "e2e"}
 
 # The host's apt may remove downloaded packages, leave out man pages, or run hooks after each call
 # (container images do all three). In our machines apt behaves as Debian installs it, with two
@@ -301,26 +305,16 @@ def cgroups(suite: str) -> str:
     return "v2" if suite in WITHOUT_CGROUP_V1 else "v1"
 
 
-def build_layer(base: Root, layer: str, target: Path) -> None:
+def build_layer(base: Root, layer: str, below: list[Path], target: Path) -> None:
     packages = LAYERS[layer].split()
     say(f"{base.suite}: making layer {layer}, {len(packages)} packages and what they need ...")
     machine = f"image-{base.suite}-{layer}-{os.getpid()}"
     # apt's lock on the archives does not wait, so only one machine may use them at a time.
     with locked(f"apt-{base.suite}"), atomic_directory(target) as work:
         try:
-            bed(
-                "up",
-                machine,
-                "--lower",
-                base.path,
-                "--keep",
-                work,
-                "--net",
-                "host",
-                "--cg",
-                cgroups(base.suite),
-                *apt_binds(base.suite),
-            )
+            stack = [word for path in below for word in ("--lower", str(path))]
+            options = ["--keep", str(work), "--net", "host", "--cg", cgroups(base.suite)]
+            bed("up", machine, *stack, *options, *apt_binds(base.suite))
             prepare_apt(machine, base.suite)
             if packages:
                 apt_get(machine, "update")
@@ -364,16 +358,19 @@ def lowers(image: str) -> list[Path]:
     """Returns the lower directories of an image, top first, and builds those that are missing."""
     suite, layer = split(image)
     base = root(suite)
-    key = digest(base.key, LAYERS[layer], APT_CONF, debian_sources(suite))
+    below = lowers(f"{suite}/{ON[layer]}") if layer in ON else [base.path]
+    parts = [LAYERS[name] for name in (layer, ON.get(layer)) if name is not None]
+    key = digest(base.key, *parts, APT_CONF, debian_sources(suite))
     path = CACHE / "layers" / f"{suite}-{layer}-{key}"
     with locked(f"layer-{suite}-{layer}"):
         if not path.exists():
             started = time.monotonic()
-            build_layer(base, layer, path)
+            build_layer(base, layer, below, path)
             say(f"{suite}: layer {layer} made in {time.monotonic() - started:.0f} s")
-            remove_unused()
+            with locked("unused"):
+                remove_unused()
     touch_used(path)
-    return [path / "upper", base.path]
+    return [path / "upper", *below]
 
 
 def main(arguments: list[str]) -> int:

@@ -1,6 +1,7 @@
 """Builds the Debian package of the working tree in a machine: the host stays as it is.
 
-    python3 -m machine.package [SUITE]   print its path; SUITE is the host's release by default
+    python3 -m machine.package [SUITE]          print its path; the default is the host's release
+    python3 -m machine.package --tested SUITE   print the path of what tests install on SUITE
 
 The result is cached by the content of the source files: nothing is built twice.
 """
@@ -13,8 +14,8 @@ import sys
 import time
 from pathlib import Path
 
-from machine.driver import Machine, MachineError, unique_name
-from machine.image import CACHE, ImageError, atomic_directory, digest, locked, remove, say
+from machine.driver import FULL, Machine, MachineError, unique_name
+from machine.image import CACHE, SUITES, ImageError, atomic_directory, digest, locked, remove, say
 from machine.sources import SourceError, host_release
 
 TREE = Path(__file__).resolve().parents[2]
@@ -80,6 +81,15 @@ def build(suite: str) -> Path:
     return next(target.glob("*.deb"))
 
 
+def tested(suite: str) -> Path:
+    """Returns the path of the .deb that tests install on `suite`.
+
+    It was built on the first release, as a published package, which all releases share. With
+    --full, every release has its own.
+    """
+    return build(suite if FULL else SUITES[0])
+
+
 def build_in_machine(suite: str, files: list[str], results: Path) -> None:
     with Machine.boot(unique_name(f"package-{suite}"), f"{suite}/build") as machine:
         machine.copy_in(TREE, "/build/wctl", files)
@@ -99,8 +109,9 @@ def remove_old_builds(keep: Path) -> None:
 
 
 def main(arguments: list[str]) -> int:
+    make = tested if arguments[:1] == ["--tested"] else build
     try:
-        print(build(arguments[0] if arguments else host_release()[1]))
+        print(make(arguments[-1] if arguments else host_release()[1]))
     except (ImageError, SourceError, MachineError) as error:
         print(f"package: {error}", file=sys.stderr)
         return 1

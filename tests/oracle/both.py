@@ -11,12 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from machine.image import CACHE, locked
 from wctl.config.load import load
 from wctl.config.model import Config, Program, log_file
 from wctl.trust import accounts
 
-VERSION = "4.3.0"
 VARIABLES = {
     "HOME": "/root",
     "PATH": "/usr/bin:/bin",
@@ -30,19 +28,6 @@ VARIABLES = {
 Processes = list[dict[str, Any]]
 
 
-def python() -> Path:
-    """Return the interpreter of a virtual environment that has Supervisor; make it if need be."""
-    version = ".".join(map(str, sys.version_info[:2]))
-    directory = CACHE / f"supervisor-{VERSION}-python{version}"
-    with locked(directory.name):  # the tests run in several processes
-        if not (directory / "complete").exists():
-            subprocess.run([sys.executable, "-m", "venv", "--clear", str(directory)], check=True)
-            pip = [str(directory / "bin/pip"), "--quiet", "--disable-pip-version-check"]
-            subprocess.run([*pip, "install", f"supervisor=={VERSION}"], check=True)
-            (directory / "complete").touch()
-    return directory / "bin/python"
-
-
 class Oracle:
     """One long-lived process that reads configurations as Supervisor does.
 
@@ -54,7 +39,7 @@ class Oracle:
     ) -> None:
         reader = str(Path(__file__).with_name("supervisors_reader.py"))
         self._process = subprocess.Popen(
-            [str(python()), reader, *(["--any-machine"] if any_machine else [])],
+            [sys.executable, reader, *(["--any-machine"] if any_machine else [])],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=variables,

@@ -23,7 +23,7 @@ def base() -> Iterator[Path]:
     reap()
     directory = Path(tempfile.mkdtemp(prefix="vm-", dir=CACHE))
     try:
-        disk.make(SUITE, package.build(SUITE), directory)
+        disk.make(SUITE, package.tested(SUITE), directory)
         yield directory
     finally:
         shutil.rmtree(directory)

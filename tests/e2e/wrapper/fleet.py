@@ -97,16 +97,18 @@ class Fleet:
             found.setdefault(name, []).append(float(text))
         return found
 
-    def states(self) -> dict[str, str]:
-        """Returns Supervisor's word for the state of each unit, as `wctl status` prints it."""
-        text = self.machine.run(["wctl", "status", *self.units], check=False).out
+    def states(self, units: Iterable[str] = ()) -> dict[str, str]:
+        """Returns Supervisor's word for the states of all units, or of some, from `wctl status`."""
+        text = self.machine.run(["wctl", "status", *(units or self.units)], check=False).out
         return {line.split()[0]: line.split()[1] for line in text.splitlines()}
 
-    def await_states(self, expected: Mapping[str, str], timeout: float = 60) -> None:
+    def await_states(
+        self, expected: Mapping[str, str], timeout: float = 60, *, interval: float = 0.2
+    ) -> None:
         """Waits until these units have these states."""
 
         def differing() -> list[str]:
-            states = self.states()
+            states = self.states(expected)
             return [
                 f"{unit}: {states.get(unit)} instead of {state}"
                 for unit, state in expected.items()
@@ -120,7 +122,7 @@ class Fleet:
             return not last
 
         try:
-            wait_for(reached, timeout, "the states", interval=0.2)
+            wait_for(reached, timeout, "the states", interval=interval)
         except TimeoutError:
             raise AssertionError("\n".join(last)) from None
 

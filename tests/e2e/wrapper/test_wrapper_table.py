@@ -13,7 +13,8 @@ from e2e.wrapper.fleet import NOTES, Fleet
 from e2e.wrapper.oracle import Supervisor
 from machine.driver import wait_for
 
-pytestmark = pytest.mark.core
+# One group: Supervisor's outcomes are the same for all releases.
+pytestmark = [pytest.mark.core, pytest.mark.xdist_group("test_wrapper_table")]
 
 STARTSECS = 2  # with 1, Supervisor may call a worker RUNNING that has just died
 
@@ -177,7 +178,8 @@ def ours(supervisors: dict[str, Outcome], fleet: Fleet) -> dict[str, Outcome]:
         fleet.add(case.name, "memory_max=32M", *options(case, "/opt/table"))
     fleet.run()
     with suppress(AssertionError):  # the tests say which outcomes differ
-        fleet.await_states({f"{case.name}@00": case.outcome[0] for case in CASES}, 40)
+        final = {f"{case.name}@00": case.outcome[0] for case in CASES}
+        fleet.await_states(final, 40, interval=1)
     runs = fleet.runs()
     states = fleet.states()
     return {case.name: (states[f"{case.name}@00"], len(runs[case.name])) for case in CASES}
