@@ -5,7 +5,7 @@ from __future__ import annotations
 from e2e.controls.both import Controls, Row
 from e2e.controls.differences import found
 from e2e.controls.scripts import PROGRAMS, lines
-from machine.driver import Machine
+from machine.driver import FULL, Machine
 
 
 def test_scripts_do_the_same(machine: Machine) -> None:
@@ -13,4 +13,5 @@ def test_scripts_do_the_same(machine: Machine) -> None:
     with Controls(machine) as controls:
         controls.start({"scripts.conf": PROGRAMS})
         controls.run(["update"])
-        assert found(controls.run(Row(line, shell=True) for line in lines())) == []
+        rows = [Row(line, shell=True) for line in lines()[:: 1 if FULL else 2]]
+        assert found(controls.run(rows)) == []
