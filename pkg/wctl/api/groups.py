@@ -159,16 +159,23 @@ class Groups:
             )
 
     def reload(self) -> None:
-        """Update everything, stop what runs, and start all that autostarts.
+        """Stop what runs, update everything, and start all that autostarts.
+
+        Before the first stop, the lock is ours and the update is known to be possible. If it fails
+        all the same, for example on a full disk, the workers are started from the units that exist.
 
         Raises:
             Fault: CANT_REREAD; nothing has been done.
+            WctlError: see refuse_to_remove(), and nothing has been done; or see apply.update().
         """
-        self.reread()
-        self._processes.refresh()
-        self._processes.stop_all()
-        self._carry_out([])
-        self._start(lambda _member: True)
+        with exclusive(user=self._session.user):
+            plan = self._settled([]).plan
+            self._processes.refresh()
+            self._processes.stop_all()
+            try:
+                self._apply(plan)
+            finally:
+                self._start(lambda _member: True)
 
     def _start(self, wanted: Callable[[Member], bool]) -> None:
         """Start the ``wanted`` processes that autostart, as Supervisor does with new ones."""
@@ -221,14 +228,18 @@ class Groups:
 
     def _carry_out(self, words: Sequence[str]) -> Changes:
         """Carry out the plan for the groups ``words``, or for all."""
-        session = self._session
-        with exclusive(user=session.user):
-            found = settled(session, partial(self._planned, words))
-            if not words:
-                refuse_to_remove(session, found.plan)
+        with exclusive(user=self._session.user):
+            found = self._settled(words)
             done = self._changes(found.plan)
             self._apply(found.plan)
         return done
+
+    def _settled(self, words: Sequence[str]) -> Planned:
+        """Return the plan for the groups ``words``, or for all, as it is under the lock."""
+        found = settled(self._session, partial(self._planned, words))
+        if not words:
+            refuse_to_remove(self._session, found.plan)
+        return found
 
     def _apply(self, plan: Plan) -> None:
         session = self._session

@@ -212,3 +212,38 @@ def test_reload_starts_what_autostarts(workers: Workers) -> None:
     verbs = [(verb, set(units)) for verb, *units in workers.jobs()]
     assert verbs == [("stop", {"a@00.service", "b@00.service"}), ("start", {"a@00.service"})]
     assert workers.names() == ["a", "b"]
+
+
+def test_a_reload_that_is_refused_stops_nothing(
+    workers: Workers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where update does nothing, or another user's lock is in the way, all workers go on."""
+    workers.have(A + B)
+    workers.write("")
+    with pytest.raises(WctlError, match="the configuration has no program"):
+        workers.groups.reload()
+    workers.write(A + B)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "/proc")  # nobody can make a directory there
+    with pytest.raises(WctlError, match="/proc/wctl/lock"):
+        workers.groups.reload()
+    assert workers.jobs() == []
+
+
+def test_a_reload_whose_update_fails_starts_what_it_has_stopped(
+    workers: Workers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The new configuration cannot be written, so the workers run with the old one."""
+    workers.have(A + B)
+    workers.write(A + B + "stopsignal=USR1\n" + C)
+
+    def fail(_plan: object) -> None:
+        raise WctlError("no space left")
+
+    monkeypatch.setattr("wctl.operate.apply.write", fail)
+    with pytest.raises(WctlError, match="no space left"):
+        workers.groups.reload()
+    units = {"a@00.service", "b@00.service"}
+    assert [(verb, set(units)) for verb, *units in workers.jobs()] == [
+        ("stop", units),
+        ("start", units),
+    ]
