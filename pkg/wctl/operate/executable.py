@@ -26,7 +26,7 @@ def wrong(manager: Manager, units: Sequence[str]) -> dict[str, str]:
     We leave out a unit whose command we cannot tell: it has other files than we, or its PATH comes
     from a file.
     """
-    found = manager.properties([(unit, _PROPERTIES) for unit in units])
+    found = manager.properties([(unit, _PROPERTIES) for unit in units], stopped=True)
     path = manager.environment().get("PATH", environment.DEFAULT_PATH) if units else ""
     problems = {unit: _wrong(properties, path) for unit, properties in found.items()}
     return {unit: problem for unit, problem in problems.items() if problem}

@@ -74,7 +74,7 @@ class Logs:
 
 def of_units(manager: Manager, units: Sequence[str]) -> list[Logs]:
     """Return where each of ``units`` logs."""
-    properties = manager.properties([(unit, _PROPERTIES) for unit in units])
+    properties = manager.properties([(unit, _PROPERTIES) for unit in units], stopped=True)
     return [_of_unit(unit, properties[unit], user=manager.user) for unit in units]
 
 

@@ -69,7 +69,9 @@ class Systemd(Bus):
             if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
         ]
 
-    def properties(self, wanted: Iterable[tuple[str, Iterable[str]]]) -> dict[str, Any]:
+    def properties(
+        self, wanted: Iterable[tuple[str, Iterable[str]]], *, stopped: bool = False
+    ) -> dict[str, Any]:
         found = {unit: (self._of(unit), names) for unit, names in wanted}
         return {
             unit: {name: values[name] for name in names if name in values}

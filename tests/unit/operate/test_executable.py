@@ -38,7 +38,9 @@ class Bus:
     def environment(self) -> dict[str, str]:
         return self.path
 
-    def properties(self, wanted: list[tuple[str, tuple[str, ...]]]) -> dict[str, Any]:
+    def properties(
+        self, wanted: list[tuple[str, tuple[str, ...]]], *, stopped: bool
+    ) -> dict[str, Any]:
         return {unit: {name: self._properties[name] for name in names} for unit, names in wanted}
 
 
@@ -215,10 +217,13 @@ def test_each_unit_has_its_own_answer(files: Path) -> None:
     """Only the units with a problem are named."""
 
     class Two(Bus):
-        def properties(self, wanted: list[tuple[str, tuple[str, ...]]]) -> dict[str, Any]:
+        def properties(
+            self, wanted: list[tuple[str, tuple[str, ...]]], *, stopped: bool
+        ) -> dict[str, Any]:
             for unit, name in (("a@00.service", "program"), ("b@00.service", "text")):
                 self._properties["ExecStart"] = loaded(unit, "--", f"{files}/bin/{name}")
-                found = dict(super().properties([one for one in wanted if one[0] == unit]))
+                one = [row for row in wanted if row[0] == unit]
+                found = dict(super().properties(one, stopped=stopped))
                 self.found = {**getattr(self, "found", {}), **found}
             return self.found
 

@@ -31,7 +31,7 @@ class Bus:
             **properties,
         }
 
-    def properties(self, _wanted: object) -> dict[str, dict[str, object]]:
+    def properties(self, _wanted: object, *, stopped: bool) -> dict[str, dict[str, object]]:
         return {UNIT: dict(self._properties)}
 
 

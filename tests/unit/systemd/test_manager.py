@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from typing import Any
 
 import pytest
-from jeepney import Message, new_error, new_method_return
+from jeepney import HeaderFields, Message, new_error, new_method_return
 
 from wctl.errors import Exit, WctlError
 from wctl.systemd import manager
@@ -131,3 +131,39 @@ def test_only_a_unit_that_is_not_loaded_needs_nothing_done(
     with nullcontext() if code is None else pytest.raises(WctlError, match="refused") as raised:
         getattr(systemd, verb)(["w.target", target])
     assert code == (raised.value.exit_code if raised is not None else None)
+
+
+class Values:
+    """Stands in for the bus: refuses to hold units, and knows their properties."""
+
+    def __init__(self, *, user: bool) -> None:
+        self.asked: list[str] = []
+
+    def ask(self, calls: Sequence[Message]) -> list[Message]:
+        answers = []
+        for call in calls:
+            call.header.serial = 1
+            member = call.header.fields[HeaderFields.member]
+            unit = call.header.fields[HeaderFields.path].rpartition("/")[2]
+            self.asked.append(" ".join([member, unit, *call.body[1:]]))
+            if member == "Get":
+                answers.append(new_method_return(call, "v", (("s", unit),)))
+            else:
+                answers.append(new_error(call, "org.freedesktop.DBus.Error.AccessDenied"))
+        return answers
+
+
+def test_units_that_do_not_run_stay_loaded_while_we_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    """systemd loads the units of a program once, not for each value; who may not, waits longer."""
+    monkeypatch.setattr(manager, "Bus", Values)
+    systemd: Any = manager.Manager(user=False)
+    wanted = [("w@00.service", ("User",)), ("w@01.service", ("User",)), ("v@00.service", ())]
+    assert systemd.properties(wanted, stopped=True) == {
+        "w@00.service": {"User": "w_4000_2eservice"},
+        "w@01.service": {"User": "w_4001_2eservice"},
+    }
+    gets = ["Get w_4000_2eservice User", "Get w_4001_2eservice User"]
+    assert systemd._bus.asked == ["Ref w_4001_2eservice", *gets, "Unref w_4001_2eservice"]
+    systemd._bus.asked.clear()
+    systemd.properties(wanted)
+    assert systemd._bus.asked == gets
