@@ -21,6 +21,7 @@ from wctl.systemd.journal import Line
 _WINDOW = 1 << 20  # bytes at the end of the journal, in which offsets count from its beginning
 _FOLLOWED = 1024  # bytes with which supervisord begins a log that is followed
 _LEVELS = ("CRIT", "CRIT", "CRIT", "ERRO", "WARN", "INFO", "INFO", "DEBG")  # by syslog(3)'s level
+_SUPERVISING = ("systemd", "wctl")  # they begin a note with the unit, or name it in a sentence
 
 
 class Logs:
@@ -176,8 +177,15 @@ def _found(data: bytes) -> bytes:
 
 
 def _noted(line: Line) -> bytes:
-    """Return a line as in supervisord's log."""
+    """Return a message as lines of supervisord's log.
+
+    A worker's user may send messages as wctl's, and the journal's reader gives them the name of the
+    instance. We show the name, and begin each line of a message anew, so that none passes for
+    what systemd says about another instance.
+    """
     second, rest = divmod(line.time, 1_000_000)
     moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
     level = _LEVELS[min(line.priority, len(_LEVELS) - 1)]
-    return f"{moment},{rest // 1000:03d} {level} ".encode() + line.data + b"\n"
+    who = "" if line.identifier in _SUPERVISING else f"{line.identifier}: "
+    head = f"{moment},{rest // 1000:03d} {level} {who}".encode(errors="replace")
+    return b"".join(head + text + b"\n" for text in line.data.split(b"\n"))

@@ -371,9 +371,10 @@ def _line(
 def _without_forgery(line: Line) -> Line:
     """Return a line of a worker's user, who may call it wctl's, under its own instance's name.
 
-    The notes of a wrapper begin with its unit.
+    The notes of a wrapper have one line, which begins with its unit.
     """
-    if line.identifier != "wctl" or line.data.startswith((f"{line.unit}: ".encode(), b"wctl ")):
+    own = (f"{line.unit}: ".encode(), b"wctl worker: ")
+    if line.identifier != "wctl" or (line.data.startswith(own) and b"\n" not in line.data):
         return line
     return replace(line, identifier=unit_name.short(line.unit))
 

@@ -24,6 +24,7 @@ class Journal:
 
     def __init__(self) -> None:
         self.lines = WRITTEN
+        self.identifier = "wctl"
         self.asked: list[Query] = []
 
     def read(
@@ -35,7 +36,7 @@ class Journal:
         new = [b"new"] if idle else []
         for number, data in enumerate([*last, *new]):
             moment = 43_200_000_000 + number * 1_001_000
-            yield Line("a@00.service", data, moment, number, 1, "stdout", "wctl")
+            yield Line("a@00.service", data, moment, number, 1, "stdout", self.identifier)
         if idle:
             idle()
 
@@ -190,6 +191,17 @@ def test_main_has_lines_as_supervisords_log(workers: Workers, entries: Journal) 
     assert b"".join(workers.logs.follow_main(lambda: None)).startswith(text)
     units = ("a@00.service", "b@00.service")
     assert set(entries.asked) == {Query(units, user=True, about=True, programs=("a", "b"))}
+
+
+def test_nobody_else_speaks_as_wctl(workers: Workers, entries: Journal) -> None:
+    """What does not come from wctl or systemd has its sender's name, on each line of a message."""
+    workers.have(TEXT)
+    entries.lines = [b"hello\nb@00.service: Deactivated"]
+    entries.identifier = "a@00"
+    assert workers.logs.main(-1600, 0).decode().splitlines() == [
+        "1970-01-01 12:00:00,000 CRIT a@00: hello",
+        "1970-01-01 12:00:00,000 CRIT a@00: b@00.service: Deactivated",
+    ]
 
 
 def test_main_without_a_process(workers: Workers, entries: Journal) -> None:
