@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from itertools import islice
 
 from wctl.systemd import journal
 from wctl.systemd.journal import Line
@@ -22,7 +23,8 @@ def last_bytes(
     while True:
         found = length = 0
         last: deque[bytes] = deque()
-        for line in journal.reader().read(query, count):
+        # No more lines than these: a worker may write faster than we read.
+        for line in islice(journal.reader().read(query, count), count):
             found += 1
             last.append(form(line))
             length += len(last[-1])
