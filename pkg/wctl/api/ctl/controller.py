@@ -5,6 +5,7 @@ from __future__ import annotations
 import cmd
 import importlib
 import io
+import os
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
@@ -14,6 +15,7 @@ from wctl.api.ctl.face import FAILURE, Face
 from wctl.api.ctl.words import HELP, show_help
 from wctl.api.faults import Fault
 from wctl.errors import ConfigError, WctlError
+from wctl.trust.text import printable
 
 # The module of each verb, which we import when the verb is used.
 _VERBS = {
@@ -53,7 +55,8 @@ class Controller(cmd.Cmd):
             else:
                 self._face.fail(f"*** Unknown syntax: {line}")
         except OSError as error:  # about a file, which no lower function has explained
-            self._failed(WctlError(f"{error.filename or 'wctl'}: {error.strerror or error}"))
+            name = printable(os.fsdecode(error.filename)) if error.filename else "wctl"
+            self._failed(WctlError(f"{name}: {printable(error.strerror or str(error))}"))
         except (WctlError, Fault) as error:
             self._failed(error)
         return False

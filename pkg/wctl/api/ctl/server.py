@@ -47,7 +47,7 @@ def _is_here(host: str) -> bool:
             # address. (bind() would not do: with ip_nonlocal_bind, ip(7), it takes any address.)
             probe.connect((host, 1))
             source = probe.getsockname()[0]
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a NUL, or bytes that are not UTF-8
         return False
     return source in _LOOPBACK or socket.inet_pton(family, source) == address
 
@@ -73,7 +73,7 @@ def choose(session: Session, file: Path) -> None:
         raise ConfigError(config.errors)  # who names a broken file does not mean all programs
     installed = [program for program in programs(session.layout) if not program.shipped]
     searched = session.layout.searched
-    if str(file.absolute().parent) in searched:
+    if file.absolute().parent.resolve() in {Path(name).resolve() for name in searched}:
         others = installed
     else:
         others = [found for found in installed if str(Path(found.source).parent) not in searched]

@@ -15,7 +15,8 @@ VERSION = "4.3.0"  # of the supervisorctl whose words these are
 def _shutdown(face: Face) -> None:
     if not face.really("Really stop all processes y/N? "):
         return
-    face.processes.refresh()
+    if not face.is_up(FAILURE):
+        return
     failed = [one for one in face.processes.stop_all() if one.code is not Code.SUCCESS]
     for result in failed:
         face.fail(f"{result.full}: ERROR (failed)")

@@ -71,6 +71,8 @@ def test_urls_of_this_machine(url: str) -> None:
         ("http://[2001:db8::1]:9001", "2001:db8::1"),
         ("http://[fe80::1%25eth0]:9001", "fe80::1%25eth0"),
         ("http://localhost@192.0.2.1:9001", "192.0.2.1"),
+        ("http://a\0b", "a\0b"),
+        ("http://\udcff", "\udcff"),  # how Python reads a byte that is not UTF-8
     ],
 )
 def test_urls_of_other_machines(url: str, host: str) -> None:
@@ -164,6 +166,7 @@ def test_a_file_of_which_nothing_is_installed(file: Path) -> None:
     code, shown = workers.run("status")
     command = f"wctl --user -c {file} update"
     assert (code, shown) == (4, f"{file}: none of its programs is installed (run '{command}')\n")
+    assert workers.run("shutdown") == (1, shown)
     assert workers.run("update") == (0, "b: added process group\n")
     assert workers.names() == ["b"]
 
@@ -185,6 +188,17 @@ def test_a_file_that_includes_ours(file: Path) -> None:
     assert workers.names() == ["a"]
     assert workers.session.files == []
     assert workers.run("update") == (0, "")
+
+
+@pytest.mark.parametrize("directory", ["conf.d/../conf.d", "link"])
+def test_a_file_of_ours_by_another_path(file: Path, directory: str) -> None:
+    """It stands for its own programs alone, however the user writes its path."""
+    ours = Workers()
+    ours.write(B, "b")
+    ours.groups.update()
+    configuration = ours.session.layout.configuration
+    (configuration / "link").symlink_to("conf.d")
+    assert chosen(configuration / directory / "b.conf").names() == ["b"]
 
 
 @pytest.mark.parametrize("text", ["", "[supervisorctl]\nserverurl=unix:///run/s.sock\n"])
