@@ -50,7 +50,10 @@ class Processes:
 
     def all(self) -> list[tuple[Member, Process]]:
         """Return every process with its state, sorted by group and name."""
-        members = self.names().members
+        return self.now(self.names().members)
+
+    def now(self, members: Sequence[Member]) -> list[tuple[Member, Process]]:
+        """Return processes with their states, in the order given."""
         instances = [member.instance for member in members]
         return list(zip(members, states.processes(self._session.manager, instances)))
 
@@ -61,8 +64,7 @@ class Processes:
             Fault: BAD_NAME.
         """
         member = self.member(name)
-        (process,) = states.processes(self._session.manager, [member.instance])
-        return member, process
+        return self.now([member])[0]
 
     def down(self, groups: Collection[str]) -> list[Member]:
         """Return the processes of ``groups`` that can be started."""

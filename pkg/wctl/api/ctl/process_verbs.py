@@ -16,7 +16,7 @@ from wctl.api.ctl.words import show_help
 from wctl.api.faults import Code, Fault, Result
 from wctl.api.names import Member, joined, split
 from wctl.api.processes import group_of
-from wctl.operate.states import STOPPED_STATES, Process
+from wctl.operate.states import STOPPED_STATES
 
 _WIDTH = 33  # of the column of names, at least
 _ERRORS = {
@@ -36,10 +36,11 @@ def do_status(face: Face, argument: str) -> None:
     """Show the state of processes."""
     if not face.is_up(STATUS_UNKNOWN):
         return
-    found = face.processes.all()
+    members = face.processes.names().members
     names = argument.split()
     if names and "all" not in names:
-        found = _chosen(face, found, names)
+        members = _chosen(face, members, names)
+    found = face.processes.now(members)
     width = max([_WIDTH, *(len(member.full) + 3 for member, _ in found)])
     for member, process in found:
         face.say(f"{member.full:<{width}}{process.state!s:<10}{process.description}")
@@ -47,16 +48,15 @@ def do_status(face: Face, argument: str) -> None:
         face.code = STATUS_NOT_RUNNING
 
 
-def _chosen(
-    face: Face, found: Sequence[tuple[Member, Process]], names: Sequence[str]
-) -> list[tuple[Member, Process]]:
-    chosen: list[tuple[Member, Process]] = []
+def _chosen(face: Face, members: Sequence[Member], names: Sequence[str]) -> list[Member]:
+    chosen: list[Member] = []
     for name in names:
         group, process = split(name)
         one = None if process is None else face.processes.names().find(name)
-        mine = [row for row in found if row[0] == one or (one is None and row[0].group == group)]
-        if process is not None and one is None:
-            mine = []
+        if process is None:
+            mine = [member for member in members if member.group == group]
+        else:
+            mine = [member for member in members if member == one]
         chosen += mine
         if not mine:
             what = f"{group}: ERROR (no such group)"
