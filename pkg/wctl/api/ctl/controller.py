@@ -115,7 +115,7 @@ class Controller(cmd.Cmd):
             self._face.say("")
 
     def _failed(self, error: WctlError | Fault) -> None:
-        self._face.session.reconnect()  # of the next line at the prompt
+        self._face.session.reconnect()  # for the next line at the prompt
         if isinstance(error, ConfigError):
             for diagnostic in error.diagnostics:
                 self._face.say(f"error: {diagnostic}")

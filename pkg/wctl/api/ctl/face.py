@@ -80,6 +80,7 @@ class Face:
         try:
             self.processes.refresh()
         except WctlError as error:
+            self.session.reconnect()  # for the next line at the prompt
             self.fail(f"{error.message} ({error.hint})" if error.hint else error.message, code)
             return False
         if self.session.files and self.session.inventory.is_empty:

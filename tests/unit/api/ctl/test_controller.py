@@ -115,6 +115,24 @@ def test_without_systemd(workers: Workers, monkeypatch: pytest.MonkeyPatch) -> N
     assert workers.run("shutdown") == (1, "systemd does not run here (so what)\n")
 
 
+@pytest.mark.parametrize("line", ["status", "pid", "update"])
+def test_the_next_line_has_a_new_connection(
+    workers: Workers, monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    """The bus may have been restarted since the line before."""
+
+    def fail(*_arguments: object) -> None:
+        raise WctlError("the connection to systemd was lost")
+
+    workers.have(TEXT)
+    with monkeypatch.context() as lost:
+        lost.setattr(workers.systemd, "units", fail)
+        again: list[str] = []
+        vars(workers.session).update(reconnect=lambda: again.append(line))
+        assert "the connection to systemd was lost" in workers.run(line)[1]
+    assert again == [line]
+
+
 # ---- the prompt ----------------------------------------------------------------------------------
 
 
