@@ -99,26 +99,29 @@ def test_true_entries_are_believed(worker: Machine) -> None:
     assert "last exit: killed by SIGSEGV" in worker.run("wctl status -l healthy@00").out
 
 
-@pytest.mark.parametrize("begin", ["", "liar@00.service: hello\n", "wctl "])
-def test_a_worker_speaks_only_for_itself(worker: Machine, begin: str) -> None:
+@pytest.mark.parametrize(
+    ("begin", "lie"), [("", "one"), ("liar@00.service: hello\n", "two"), ("wctl ", "three")]
+)
+def test_a_worker_speaks_only_for_itself(worker: Machine, begin: str, lie: str) -> None:
     """What a worker writes in wctl's name is shown in its own, and ends no command."""
+    lie = f"{FORGED}, lie {lie}"
     worker.write("/srv/send.py", f"{SEND}\nimport time\ntime.sleep(1000)\n")
     forged = {
         "SYSLOG_IDENTIFIER": "wctl",
         "PRIORITY": "3" * 5000,
         "UNIT": UNIT,
         "WCTL_PROGRAM": "healthy",
-        "MESSAGE": f"{begin}{UNIT}: gave up: {FORGED}",
+        "MESSAGE": f"{begin}{UNIT}: gave up: {lie}",
     }
     worker.write("/srv/entry", json.dumps(forged))
     configure(worker, "[program:liar]\ncommand=sh -c 'exec python3 /srv/send.py </srv/entry'\n"
               "user=www-data\n", "liar")  # fmt: skip
     worker.run("wctl update")
-    wait_for(lambda: FORGED in worker.run("wctl maintail liar").out, 10, "the entry")
+    wait_for(lambda: lie in worker.run("wctl maintail liar").out, 10, "the entry")
     last = begin.rpartition("\n")[2]
     for verb in ("maintail liar", "maintail", "logs liar", "supervisorctl maintail"):
-        (line,) = (line for line in worker.run(f"wctl {verb}").out.splitlines() if FORGED in line)
-        assert line.endswith(f" liar@00: {last}{UNIT}: gave up: {FORGED}"), verb
+        (line,) = (line for line in worker.run(f"wctl {verb}").out.splitlines() if lie in line)
+        assert line.endswith(f" liar@00: {last}{UNIT}: gave up: {lie}"), verb
     assert FORGED not in worker.run("wctl maintail healthy").out
     assert FORGED not in worker.run("wctl logs healthy").out
     assert worker.run("wctl doctor").out == "no findings\n"
