@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from wctl.api.faults import Code, Fault, Result
@@ -82,18 +82,13 @@ class Logs:
         Raises:
             Fault: BAD_NAME or FAILED.
         """
-        member = self._processes.member(name)
-        if not self._cleared(member):
-            raise Fault(Code.FAILED, name)
+        for result in self._cleared([self._processes.member(name)]):
+            if result.code is not Code.SUCCESS:
+                raise Fault(result.code, name)
 
     def clear_all(self) -> list[Result]:
         """Empty the log files of all processes."""
-        return [
-            Result(
-                member.group, member.name, Code.SUCCESS if self._cleared(member) else Code.FAILED
-            )
-            for member in self._processes.names().members
-        ]
+        return self._cleared(self._processes.names().members)
 
     def main(self, offset: int, length: int) -> bytes:
         """Return a part of what systemd and wctl noted about all processes, as read() does.
@@ -131,13 +126,17 @@ class Logs:
             raise Fault(Code.NO_FILE, member.full)
         return own[0] if own else None
 
-    def _cleared(self, member: Member) -> bool:
-        (place,) = log_files.of_units(self._session.manager, [member.instance.unit])
-        try:
-            place.clear()
-        except OSError:
-            return False
-        return True
+    def _cleared(self, members: Sequence[Member]) -> list[Result]:
+        units = [member.instance.unit for member in members]
+        results = []
+        for member, place in zip(members, log_files.of_units(self._session.manager, units)):
+            code = Code.SUCCESS
+            try:
+                place.clear()
+            except OSError:
+                code = Code.FAILED
+            results.append(Result(member.group, member.name, code))
+        return results
 
     def _query(self, member: Member, stream: str) -> journal.Query:
         units = (member.instance.unit,)
