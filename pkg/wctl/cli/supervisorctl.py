@@ -91,7 +91,7 @@ def supervisorctl(
 ) -> int:
     """Do what supervisorctl does, with its names, words and exit codes.
 
-    Scripts and tools that run supervisorctl go on as they are. Without an ACTION, wctl reads
+    Scripts and tools that run supervisorctl need no change. Without an ACTION, wctl reads
     actions from stdin, at a prompt. 'wctl supervisorctl help' shows all actions.
 
     Example: wctl supervisorctl restart messenger-worker:messenger-worker_00

@@ -17,15 +17,15 @@ HELP = {
     "maintail": (
         ("maintail", "show the last 1600 bytes that systemd and wctl noted about processes"),
         ("maintail -N", "show the last N bytes"),
-        ("maintail -f", "go on with what comes, until Ctrl-C"),
+        ("maintail -f", "show the end, and then what is added, until Ctrl-C"),
     ),
-    "open": (("open URL", "accepted if URL is this machine's Supervisor, whose place wctl takes"),),
+    "open": (("open URL", "show the states, if URL is that of this machine's Supervisor"),),
     "pid": (
         ("pid", "show the process ID of systemd, which supervises the processes"),
-        ("pid PROCESS...|all", "show those of processes, one in a line"),
+        ("pid PROCESS...|all", "show those of processes, one per line"),
     ),
     "quit": (("quit", "leave the prompt"),),
-    "reload": (("reload", "update, and start all processes anew that autostart"),),
+    "reload": (("reload", "stop all processes, update, and start those that autostart"),),
     "remove": (("remove GROUP...", "uninstall groups that do not run"),),
     "reread": (("reread", "show what an update would change"),),
     "restart": (("restart NAME...", f"stop, then start: {_NAMES}"),),
@@ -34,15 +34,15 @@ HELP = {
     "start": (("start NAME...", f"start: {_NAMES}"),),
     "status": (
         ("status", "show the states of all processes"),
-        ("status NAME...", f"show those of some: {_NAMES}"),
+        ("status NAME...", f"show the states of some: {_NAMES}"),
     ),
     "stop": (("stop NAME...", f"stop: {_NAMES}"),),
     "tail": (
         ("tail PROCESS [stdout|stderr]", "show the last 1600 bytes of a log"),
         ("tail -N PROCESS [stdout|stderr]", "show the last N bytes"),
-        ("tail -f PROCESS [stdout|stderr]", "go on with what comes, until Ctrl-C"),
+        ("tail -f PROCESS [stdout|stderr]", "show the end, and then what is added, until Ctrl-C"),
     ),
-    "update": (("update [GROUP...|all]", "bring groups to what the configuration says now"),),
+    "update": (("update [GROUP...|all]", "apply the configuration to these groups, or to all"),),
     "version": (("version", "show the version of supervisorctl whose verbs these are"),),
 }
 
