@@ -69,7 +69,7 @@ def owner(session: Session, program: Program, unit: str) -> Owner | None:
     found = _configured(program)
     if os.geteuid() == 0 and not session.user and Path("/run/systemd/system").is_dir():
         wanted = ("FragmentPath", "User", "Group", "DynamicUser")
-        loaded = session.manager.properties([(unit, wanted)])[unit]
+        loaded = session.manager.properties([(unit, wanted)], stopped=True)[unit]
         session.manager.close()
         file = str(loaded["FragmentPath"])
         if file and Path(file).is_file():  # systemd remembers the unit of a removed program

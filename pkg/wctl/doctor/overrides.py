@@ -29,7 +29,7 @@ def findings(manager: Manager, examined: ExaminedProgram) -> Iterator[Finding]:
     # systemd would have to load the units of all others.
     known = {process.unit for process in examined.processes if is_loaded(process)}
     units = sorted(known.union(map(installed.instance, installed.enabled)))
-    properties = manager.properties([(unit, _PROPERTIES) for unit in units])
+    properties = manager.properties([(unit, _PROPERTIES) for unit in units], stopped=True)
     masked = [unit for unit in units if properties[unit]["LoadState"] == "masked"]
     if is_masked(installed.file):
         what = "its template unit is masked, so systemd refuses to start it"
@@ -61,7 +61,7 @@ def findings(manager: Manager, examined: ExaminedProgram) -> Iterator[Finding]:
 
 def _frozen_slices(manager: Manager, units: Sequence[str]) -> list[str]:
     """Return the slices that ``units`` are in and that are frozen themselves, outermost first."""
-    found = manager.properties([(unit, ("Slice",)) for unit in units])
+    found = manager.properties([(unit, ("Slice",)) for unit in units], stopped=True)
     slices: set[str] = set()
     for unit in units:
         # The slice a-b.slice is in a.slice (systemd.slice(5)).

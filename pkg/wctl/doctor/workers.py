@@ -90,7 +90,7 @@ class Workers:
     def _properties(self, unit: str) -> Mapping[str, Any]:
         """Return the properties of an instance; ask for those of one that seemed not loaded."""
         if unit not in self._asked:
-            self._asked.update(self._manager.properties([(unit, _PROPERTIES)]))
+            self._asked.update(self._manager.properties([(unit, _PROPERTIES)], stopped=True))
         return self._asked[unit]
 
     def _changed(self, unit: str) -> float:

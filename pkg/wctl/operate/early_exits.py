@@ -18,7 +18,7 @@ def explained(manager: Manager, unit: str, how: str | None, since: float) -> str
     """
     if how != exits.EARLY:
         return how
-    exec_start = manager.properties([(unit, ("ExecStart",))])[unit]["ExecStart"]
+    exec_start = manager.properties([(unit, ("ExecStart",))], stopped=True)[unit]["ExecStart"]
     options = wrapped.options(exec_start)
     if options is None:
         return how

@@ -48,7 +48,7 @@ class Sentence:
 
 def explain(manager: Manager, unit: str) -> list[Sentence]:
     """Return what happens to the instance ``unit``, from its start to its stop."""
-    properties = manager.properties([(unit, _PROPERTIES)])[unit]
+    properties = manager.properties([(unit, _PROPERTIES)], stopped=True)[unit]
     options = wrapped.options(properties["ExecStart"]) or Options()
     return list(_sentences(properties, options))
 

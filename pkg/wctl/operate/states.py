@@ -142,7 +142,7 @@ def _wanted(unit: Unit) -> tuple[str, ...]:
 def details(manager: Manager, names: Iterable[str]) -> dict[str, Details]:
     """Return the details of each instance by its name (messenger-worker@00)."""
     units = {f"{name}.service": name for name in names}
-    found = manager.properties([(unit, _DETAILS) for unit in units])
+    found = manager.properties([(unit, _DETAILS) for unit in units], stopped=True)
     return {units[unit]: _details(properties) for unit, properties in found.items()}
 
 

@@ -26,7 +26,9 @@ class Frozen:
     def version(self) -> str:
         return self._version
 
-    def properties(self, wanted: Iterable[tuple[str, Iterable[str]]]) -> dict[str, dict[str, Any]]:
+    def properties(
+        self, wanted: Iterable[tuple[str, Iterable[str]]], *, stopped: bool = False
+    ) -> dict[str, dict[str, Any]]:
         return {
             unit: {
                 "DropInPaths": [],

@@ -76,7 +76,9 @@ class Remaining:
 
     user = False
 
-    def properties(self, wanted: Iterable[tuple[str, Iterable[str]]]) -> dict[str, dict[str, Any]]:
+    def properties(
+        self, wanted: Iterable[tuple[str, Iterable[str]]], *, stopped: bool = False
+    ) -> dict[str, dict[str, Any]]:
         found = {
             "ActiveState": "active",
             "DropInPaths": [],

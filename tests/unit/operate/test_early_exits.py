@@ -52,7 +52,7 @@ class StandIn:
         command = ["/usr/bin/python3", "/usr/lib/wctl/worker.py", *options, "w@00.service", "--"]
         self._exec = [(command[0], [*command, "bin/console", "messenger:consume", "-l", "9"])]
 
-    def properties(self, _wanted: object) -> dict[str, dict[str, object]]:
+    def properties(self, _wanted: object, *, stopped: bool = False) -> dict[str, dict[str, object]]:
         """Returns ExecStart= as systemd does."""
         return {"w@00.service": {"ExecStart": self._exec}}
 

@@ -49,7 +49,9 @@ class Bus:
     def __init__(self, **changed: Any) -> None:
         self._found = {**PROPERTIES, **changed}
 
-    def properties(self, wanted: list[tuple[str, Any]]) -> dict[str, dict[str, Any]]:
+    def properties(
+        self, wanted: list[tuple[str, Any]], *, stopped: bool = False
+    ) -> dict[str, dict[str, Any]]:
         return {unit: {name: self._found[name] for name in names} for unit, names in wanted}
 
 

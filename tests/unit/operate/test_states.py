@@ -244,7 +244,9 @@ class Bus:
     def units(self, _patterns: list[str]) -> list[Unit]:
         return [self._unit]
 
-    def properties(self, wanted: list[tuple[str, Any]]) -> dict[str, dict[str, Any]]:
+    def properties(
+        self, wanted: list[tuple[str, Any]], *, stopped: bool = False
+    ) -> dict[str, dict[str, Any]]:
         return {
             unit: {name: self._found[name] for name in names if name in self._found}
             for unit, names in wanted
