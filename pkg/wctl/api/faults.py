@@ -27,11 +27,15 @@ class Code(IntEnum):
 
 
 class Fault(Exception):  # noqa: N818 - Supervisor's and XML-RPC's word
-    """An operation fails; ``extra`` tells more, often the name of a process."""
+    """An operation fails; ``extra`` tells more, often the name of a process.
 
-    def __init__(self, code: Code, extra: str = "") -> None:
+    ``why`` is systemd's reason, if it has refused what was asked.
+    """
+
+    def __init__(self, code: Code, extra: str = "", why: str = "") -> None:
         super().__init__(f"{code.name}: {extra}" if extra else code.name)
         self.code = code
+        self.why = why
 
 
 @dataclass(frozen=True)

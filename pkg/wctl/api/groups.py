@@ -62,9 +62,16 @@ class Configured:
 class Groups:
     """The groups that are configured, and those that are installed."""
 
-    def __init__(self, session: Session, processes: Processes) -> None:
+    def __init__(
+        self,
+        session: Session,
+        processes: Processes,
+        waiting: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Look at groups; call ``waiting`` before a wait for another wctl."""
         self._session = session
         self._processes = processes
+        self._waiting = waiting
 
     def reread(self) -> Changes:
         """Return what update() would change.
@@ -77,7 +84,8 @@ class Groups:
 
     def known(self) -> set[str]:
         """Return the groups that are installed now."""
-        return {program.group_title for program in self._session.current_inventory().programs}
+        self._session.current_inventory()
+        return {program.group_title for program in self._installed}
 
     def update(self, groups: Collection[str] = ()) -> Changes:
         """Bring ``groups``, or all, to what their configuration says; return what has changed.
@@ -124,9 +132,10 @@ class Groups:
             WctlError: see apply.update().
         """
         session = self._session
-        with exclusive(user=session.user):
+        with exclusive(user=session.user, waiting=self._waiting):
             session.read_again()
-            gone = [program for program in self._installed if program.group_title == name]
+            found = session.inventory.programs
+            gone = [program for program in found if program.group_title == name]
             if not gone:
                 raise Fault(Code.BAD_NAME, name)
             units = [jobs.units_of(session.manager, program.name) for program in gone]
@@ -168,7 +177,7 @@ class Groups:
             Fault: CANT_REREAD; nothing has been done.
             WctlError: see refuse_to_remove(), and nothing has been done; or see apply.update().
         """
-        with exclusive(user=self._session.user):
+        with exclusive(user=self._session.user, waiting=self._waiting):
             plan = self._settled([]).plan
             self._processes.refresh()
             self._processes.stop_all()
@@ -190,7 +199,9 @@ class Groups:
 
     @property
     def _installed(self) -> Sequence[Installed]:
-        return self._session.inventory.programs
+        """The programs that the configuration is about, as far as they are installed."""
+        session = self._session
+        return (session.inventory if session.files else session.whole_inventory).programs
 
     def _planned(
         self, words: Sequence[str] = (), *, taken: Mapping[str, str] | None = None
@@ -228,7 +239,7 @@ class Groups:
 
     def _carry_out(self, words: Sequence[str]) -> Changes:
         """Carry out the plan for the groups ``words``, or for all."""
-        with exclusive(user=self._session.user):
+        with exclusive(user=self._session.user, waiting=self._waiting):
             found = self._settled(words)
             done = self._changes(found.plan)
             self._apply(found.plan)

@@ -12,6 +12,8 @@ from wctl.operate.jobs import Ended, Event
 from wctl.operate.states import RUNNING_STATES, Process, State
 from wctl.session.session import Session
 
+# How a job ends that systemd has taken (org.freedesktop.systemd1(5), JobRemoved).
+_RESULTS = frozenset({"done", "canceled", "timeout", "failed", "dependency", "skipped"})
 _SIGNALLED = frozenset({State.STARTING, State.RUNNING, State.STOPPING})
 
 
@@ -138,7 +140,7 @@ class Processes:
         try:
             number = _signal(signal)
         except Fault as fault:
-            return [_result(member, fault.code, str(fault)) for member in members]
+            return [_result(member, fault.code) for member in members]
         return [
             _result(member, Code.SUCCESS if sent else Code.NOT_RUNNING)
             for member in members
@@ -192,7 +194,7 @@ class Processes:
         ended = _by_unit(events)
         self._names = None
         return {
-            member: _result(member, code(end), end.result)
+            member: _result(member, code(end), "" if end.result in _RESULTS else end.result)
             for member in members
             for end in [ended[member.instance.unit]]
         }
@@ -207,7 +209,7 @@ class Processes:
         """Raise the fault that the result of one process is, if it is one."""
         for result in results.values():
             if result.code is not Code.SUCCESS:
-                raise Fault(result.code, name)
+                raise Fault(result.code, name, result.text)
 
 
 def group_of(name: str) -> str | None:

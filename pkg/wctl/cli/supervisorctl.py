@@ -23,6 +23,10 @@ class _Output:
         self._lines.flush()
         echo(text)
 
+    def note(self, text: str) -> None:
+        """Print a line to stderr."""
+        echo(text, err=True)
+
     def data(self, data: bytes) -> None:
         """Print what a worker wrote."""
         self._lines.write(data)

@@ -41,6 +41,7 @@ class Session:
     quiet: bool = False
     debug: bool = False
     files: list[Path] = field(default_factory=list)
+    only: frozenset[str] = frozenset()  # the names of the programs that are meant; empty: all
 
     @cached_property
     def layout(self) -> Layout:
@@ -100,6 +101,9 @@ class Session:
         """Forget the configuration and the installed programs: they may have changed meanwhile."""
         for name in ("config", "any_config", "_config_files"):
             self.__dict__.pop(name, None)
+        self._refresh()
+
+    def _refresh(self) -> None:
         made = {vars(self).get(name) for name in ("inventory", "whole_inventory")}
         for inventory in filter(None, made):  # cached_property keeps its value in vars()
             inventory.refresh()
@@ -141,22 +145,21 @@ class Session:
 
     @cached_property
     def inventory(self) -> Inventory:
-        """The installed programs that came from the files that the user has named, or all of them.
+        """The installed programs that the user means: those of some files or names, or all.
 
         Raises:
             ConfigError: such a file cannot be read.
         """
         from wctl.operate.inventory import Inventory
 
-        if not self.files:
+        if not (self.files or self.only):
             return self.whole_inventory
         self._need_readable_files()
         return Inventory(self.layout, self.manager, self._outside)
 
     def current_inventory(self) -> Inventory:
         """Return ``inventory`` as it is now, for a session in which things happen in between."""
-        if "inventory" in vars(self):  # cached_property keeps its value there
-            self.inventory.refresh()
+        self._refresh()
         return self.inventory
 
     @cached_property
@@ -176,9 +179,11 @@ class Session:
             raise ConfigError(unreadable)
 
     def _outside(self, program: Installed) -> str | None:
-        """Return why a program is not from the files that the user has named; None if it is."""
+        """Return why the user does not mean a program; None if the user does."""
         from wctl.install.installed import came_from
 
+        if self.only:
+            return None if program.name in self.only else "is none of the programs that are meant"
         if came_from(program, self.any_config):
             return None
         return f"comes from {program.source}, not from {', '.join(map(str, self.files))}"

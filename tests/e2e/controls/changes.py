@@ -131,7 +131,7 @@ TAILS = (
     Row("tail -f long", until="1000"),
     Row("tail -f auto", until="two"),
     Row("'tail -f' w:w_00", until="number 0"),
-    Row("tail -f nosuch", until="nosuch"),
+    "tail -f nosuch",
     Row("", "tail out\ntail -3 out\ntail nosuch\n"),
     "clear out",
     "tail out",

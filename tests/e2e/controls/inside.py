@@ -22,7 +22,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-LIMIT = 30.0  # seconds for a command; the answer's code is then that of SIGKILL
+LIMIT = 60.0  # seconds for a command; the answer's code is then that of SIGKILL
 HOME = "/opt/supervisor"
 SOCKET = f"{HOME}/socket"
 

@@ -87,7 +87,19 @@ def test_how_jobs_end(
     workers.systemd.states.update({W0: state, W1: state})
     results = getattr(workers.processes, f"{operation}_all")("g")
     assert [one.code for one in results] == [expected or Code.SUCCESS, Code.SUCCESS]
-    assert [one.text for one in results] == [result if expected else "OK", "OK"]
+    assert [one.text for one in results] == ["" if expected else "OK", "OK"]
+
+
+def test_why_systemd_refuses_a_start(workers: Workers) -> None:
+    """The reason goes with the fault; supervisorctl prints it beside Supervisor's words."""
+    workers.have(TEXT, a_00=State.STOPPED)
+    workers.systemd.results = {A: "Unit a@00.service is masked."}
+    with pytest.raises(Fault) as caught:
+        workers.processes.start("a")
+    assert (caught.value.code, caught.value.why) == (
+        Code.SPAWN_ERROR,
+        "Unit a@00.service is masked.",
+    )
 
 
 def test_a_job_that_systemd_refuses(workers: Workers) -> None:

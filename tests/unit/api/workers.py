@@ -149,9 +149,13 @@ class Shown:
 
     def __init__(self) -> None:
         self.text = ""
+        self.notes = ""  # to stderr
 
     def line(self, text: str) -> None:
         self.text += f"{text}\n"
+
+    def note(self, text: str) -> None:
+        self.notes += f"{text}\n"
 
     def data(self, data: bytes) -> None:
         self.text += data.decode()

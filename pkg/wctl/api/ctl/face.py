@@ -27,6 +27,9 @@ class Output(Protocol):
     def line(self, text: str) -> None:
         """Print a line to stdout."""
 
+    def note(self, text: str) -> None:
+        """Print a line to stderr: what supervisorctl never says."""
+
     def data(self, data: bytes) -> None:
         """Print what a worker wrote, to stdout."""
 
@@ -52,7 +55,9 @@ class Face:
         """The groups of processes."""
         from wctl.api.groups import Groups  # lazy: it reads the configuration
 
-        return Groups(self.session, self.processes)
+        return Groups(
+            self.session, self.processes, lambda: self.output.note("waiting for another wctl")
+        )
 
     @cached_property
     def logs(self) -> Logs:

@@ -17,6 +17,7 @@ from wctl.api.faults import Code, Fault, Result
 from wctl.api.names import Member, joined, split
 from wctl.api.processes import group_of
 from wctl.operate.states import STOPPED_STATES
+from wctl.trust.text import printable
 
 _WIDTH = 33  # of the column of names, at least
 _ERRORS = {
@@ -124,7 +125,11 @@ def do_restart(face: Face, argument: str) -> None:
     """Stop processes, and then start them."""
     if _lacks_names(face, argument, "restart"):
         return
-    do_stop(face, argument)
+    try:
+        do_stop(face, argument)
+    except KeyboardInterrupt:
+        face.output.note("restart: interrupted in its stop; nothing is started again")
+        raise
     do_start(face, argument)
 
 
@@ -183,11 +188,11 @@ def _each(
             if group is not None:
                 face.fail(f"{group}: ERROR (no such group)", no_group)
                 continue
-            code = fault.code
+            code, why = fault.code, fault.why
         else:
-            code = Code.SUCCESS
+            code, why = Code.SUCCESS, ""
         shown = joined(*_both(name))
-        _tell(face, [Result(shown, shown, code)], done, harmless)
+        _tell(face, [Result(shown, shown, code, why)], done, harmless)
 
 
 def _both(name: str) -> tuple[str, str]:
@@ -199,4 +204,6 @@ def _tell(face: Face, results: Sequence[Result], done: str, harmless: Code | Non
     for result in results:
         success = result.code is Code.SUCCESS
         face.say(f"{result.full}: {done if success else f'ERROR ({_ERRORS[result.code]})'}")
+        if not success and result.text:
+            face.output.note(f"{result.full}: {printable(result.text)}")
         face.note(result.code, harmless=harmless)

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from wctl.errors import ConfigError, Exit, WctlError
 from wctl.install.installed import came_from, programs
 from wctl.session.session import Session
+from wctl.supervisor.migration import PLACES
 
 _LOOPBACK = ("127.0.0.1", "::1")
 
@@ -56,10 +57,12 @@ def choose(session: Session, file: Path) -> None:
     """Let ``session`` act as supervisorctl does with the configuration ``file``.
 
     It stands for its own programs, if wctl installed some from it, or none of these names. If wctl
-    has installed them from elsewhere, the file is the one that they were imported from, and wctl
-    goes by its own configuration, as it does if the file has no program. It also does so if the
-    file only includes wctl's: read for Supervisor, these have other defaults, and an update would
-    change every program.
+    has installed these names from elsewhere, it has imported the file: the file stands for these
+    names, and wctl goes by its own configuration. It also does so if the file only includes wctl's:
+    read for Supervisor, these have other defaults, and an update would change every program.
+
+    Without a program, the file tells supervisorctl where supervisord is, and stands for all
+    programs. So does a file that supervisorctl would take by itself.
 
     Raises:
         WctlError: the file does not exist, cannot be read, or has errors and no program.
@@ -83,3 +86,5 @@ def choose(session: Session, file: Path) -> None:
     if not names or names & {program.name for program in installed}:
         session.files = []
         session.read_again()
+        by_itself = {Path(place).resolve() for place in PLACES}
+        session.only = frozenset(names) if file.resolve() not in by_itself else frozenset()

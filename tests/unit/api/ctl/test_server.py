@@ -180,6 +180,30 @@ def test_a_file_that_was_imported(file: Path) -> None:
     assert workers.session.files == []
 
 
+def test_a_file_that_was_imported_stands_for_its_own_names(file: Path) -> None:
+    """It means no other program, unless it is the file that supervisorctl takes by itself."""
+    ours = Workers()
+    ours.write(B, "b")
+    ours.groups.update()
+    file.write_text(A)
+    workers = chosen(file)
+    assert workers.names() == ["a"]
+    assert workers.run("stop b") == (1, "b: ERROR (no such process)\n")
+    assert workers.run("reread") == (0, "No config updates to processes\n")
+
+
+def test_the_file_that_supervisorctl_takes_by_itself(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It means what supervisorctl means without it, also what was added since the import."""
+    ours = Workers()
+    ours.write(B, "b")
+    ours.groups.update()
+    file.write_text(A)
+    monkeypatch.setattr(server, "PLACES", (str(file),))
+    assert chosen(file).names() == ["a", "b"]
+
+
 def test_a_file_that_includes_ours(file: Path) -> None:
     """A Supervisor may read wctl's files, too: wctl goes by its own configuration and defaults."""
     ours = Workers().session.layout.configuration
