@@ -100,14 +100,16 @@ def supervisorctl(
 
     Example: wctl supervisorctl restart messenger-worker:messenger-worker_00
     """
-    from wctl.api.ctl import server
     from wctl.api.ctl.controller import Controller
     from wctl.api.ctl.face import Face
 
-    if url is not None:
-        server.check(url)
-    if file is not None:
-        server.choose(session, file)
+    if url is not None or file is not None:
+        from wctl.api.ctl import server  # lazy: it reads the configuration
+
+        if url is not None:
+            server.check(url)
+        if file is not None:
+            server.choose(session, file)
     face = Face(session, _Output(), interactive=interactive or not words)
     controller = Controller(face)
     if words:

@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 from wctl.errors import ConfigError, Exit, WctlError
 from wctl.install.installed import came_from, programs
 from wctl.session.session import Session
-from wctl.supervisor.migration import PLACES
 
 _LOOPBACK = ("127.0.0.1", "::1")
 
@@ -67,6 +66,8 @@ def choose(session: Session, file: Path) -> None:
     Raises:
         WctlError: the file does not exist, cannot be read, or has errors and no program.
     """
+    from wctl.supervisor.migration import PLACES  # lazy: it imports much
+
     session.files = [file]
     config = session.any_config
     for error in config.errors:
