@@ -14,6 +14,7 @@ import pytest
 from unit.api.workers import Workers
 from wctl.api.ctl import server
 from wctl.errors import ConfigError, Exit, WctlError
+from wctl.supervisor import migration
 
 A, B, C = (f"[program:{name}]\ncommand=true\n" for name in "abc")
 
@@ -200,7 +201,7 @@ def test_the_file_that_supervisorctl_takes_by_itself(
     ours.write(B, "b")
     ours.groups.update()
     file.write_text(A)
-    monkeypatch.setattr(server, "PLACES", (str(file),))
+    monkeypatch.setattr(migration, "PLACES", (str(file),))
     assert chosen(file).names() == ["a", "b"]
 
 
