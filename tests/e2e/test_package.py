@@ -347,16 +347,26 @@ def test_upgrade_respects_what_the_administrator_wrote(running: Machine, deb: Pa
     assert "wctl: " not in upgrade.out + upgrade.err
 
 
+LINK = "/usr/local/bin/supervisorctl"
+OURS = "/usr/lib/wctl/supervisorctl"
+
+
 def test_remove_reinstall_purge(running: Machine, deb: Path) -> None:
     """After a removal, workers run on, and fail with the reason when they end.
 
-    The removal says so. After the next installation they start again. After a purge, nothing is
-    left.
+    The removal says so, and takes back the administrator's supervisorctl. After the next
+    installation the workers start again. After a purge, nothing is left.
     """
     running.run(["systemctl", "start", "app\\x2bx@00"])
     before = main_pids(running)
+    assert not running.exists(LINK)
+    running.run(["update-alternatives", "--install", LINK, "supervisorctl", OURS, "10"])
+    assert running.run([LINK, "version"]).out == "4.3.0\n"
     said = apt(running, "remove", "wctl").out
     assert main_pids(running) == before
+    assert running.run(
+        f"test -L {LINK} || test -L /etc/alternatives/supervisorctl", check=False
+    ).code
     found = re.search(r"these workers still run .*:\n((?: +1 .*\n)+)They go on without wctl", said)
     assert found, said
     running_units = [r"app\x2bx@.service", "messenger-worker@.service", "pumped@.service"]

@@ -39,13 +39,16 @@ def test_both_answer_alike(controls: Controls, machine: Machine, situation: Situ
 
 
 def test_what_only_wctl_can_say(controls: Controls, machine: Machine) -> None:
-    """maintail shows as many bytes as it is asked for, and follows."""
+    """maintail shows as many bytes as it is asked for; a dormant program has its own name."""
     controls.start({"names.conf": NAMES})
     follow_it = Row("maintail -f", until="exit <==\n")
     _, main, part, follow = controls.run(["update", "maintail", "maintail -20", follow_it])
     for pair in (main, part, follow):
         assert (pair.face.code, pair.face.err) == (pair.real.code, pair.real.err) == (0, "")
     assert len(main.face.out) > len(part.face.out) == len(part.real.out) == 21
+    (dormant,) = controls.run(["status messenger-worker"])
+    assert (dormant.real.code, dormant.face.code) == (4, 3)
+    assert dormant.face.out.split() == ["messenger-worker", "STOPPED", "Not", "started"]
 
 
 def test_every_difference_has_a_reason() -> None:

@@ -53,11 +53,11 @@ def _chosen(face: Face, members: Sequence[Member], names: Sequence[str]) -> list
     chosen: list[Member] = []
     for name in names:
         group, process = split(name)
-        one = None if process is None else face.processes.names().find(name)
         if process is None:
             mine = [member for member in members if member.group == group]
         else:
-            mine = [member for member in members if member == one]
+            one = face.processes.names().find(name)
+            mine = [] if one is None else [one]
         chosen += mine
         if not mine:
             what = f"{group}: ERROR (no such group)"
