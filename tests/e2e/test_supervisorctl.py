@@ -48,7 +48,8 @@ def test_what_only_wctl_can_say(controls: Controls, machine: Machine) -> None:
     assert len(main.face.out) > len(part.face.out) == len(part.real.out) == 21
     (dormant,) = controls.run(["status messenger-worker"])
     assert (dormant.real.code, dormant.face.code) == (4, 3)
-    assert dormant.face.out.split() == ["messenger-worker", "STOPPED", "Not", "started"]
+    # The machine's journal may know of an earlier test's worker of this name.
+    assert dormant.face.out.split()[:2] == ["messenger-worker", "STOPPED"]
 
 
 def test_every_difference_has_a_reason() -> None:
