@@ -243,7 +243,13 @@ def test_signals_end_a_stop_that_hangs(machine: Machine) -> None:
     machine.run("wctl stop --no-wait stubborn")
     assert states(machine) == {"stubborn@00": "STOPPING"}
     assert len(pids(machine)) == 1
+    calls = "/tmp/calls"
+    machine.write(calls, "")
+    watch = machine.popen(f"exec busctl monitor org.freedesktop.systemd1 >{calls} 2>&1")
+    wait_for(lambda: "Monitoring" in machine.read(calls), 30, "the bus to be watched")
     waiting = machine.popen(["wctl", "stop", "stubborn"])
+    wait_for(lambda: "Member=StopUnit" in machine.read(calls), 30, "the second stop")
     assert machine.run("wctl signal KILL stubborn").out == "stubborn@00: signalled\n"
     assert waiting.communicate(timeout=60)[0] == "stubborn@00: stopped\n"
+    machine.stop(watch)
     assert states(machine) == {"stubborn@00": "STOPPED"}
