@@ -6,7 +6,7 @@ Supervisor's client asks a stand-in for supervisord, which carries out its calls
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -46,8 +46,8 @@ class Supervisord:
             "signalProcess": processes.signal,
             "signalProcessGroup": lambda group, name: _results(processes.signal_all(name, group)),
             "signalAllProcesses": lambda name: _results(processes.signal_all(name)),
-            "readProcessStdoutLog": lambda *of: logs.read(of[0], "stdout", *of[1:]).decode(),
-            "readProcessStderrLog": lambda *of: logs.read(of[0], "stderr", *of[1:]).decode(),
+            "readProcessStdoutLog": lambda name, *part: _joined(logs.read(name, "stdout", *part)),
+            "readProcessStderrLog": lambda name, *part: _joined(logs.read(name, "stderr", *part)),
             "clearProcessLogs": logs.clear,
             "clearAllProcessLogs": lambda: _results(logs.clear_all()),
             "shutdown": processes.stop_all,
@@ -91,6 +91,10 @@ def _info(row: tuple[Member, Process]) -> dict[str, Any]:
         "description": process.description,
         "pid": process.pid,
     }
+
+
+def _joined(pieces: Iterable[bytes]) -> str:
+    return b"".join(pieces).decode()
 
 
 def _results(results: Sequence[Result]) -> list[dict[str, Any]]:

@@ -31,8 +31,10 @@ class Logs:
         self._session = session
         self._processes = processes
 
-    def read(self, name: str, stream: str, offset: int, length: int) -> bytes:
-        """Return ``length`` bytes (0: all) of a stream from ``offset`` on; the last for a minus.
+    def read(self, name: str, stream: str, offset: int, length: int) -> Iterator[bytes]:
+        """Yield ``length`` bytes (0: all) of a stream from ``offset`` on; the last for a minus.
+
+        A file comes in pieces: it may be larger than the memory.
 
         Raises:
             Fault: BAD_NAME, NO_FILE or FAILED.
@@ -43,12 +45,14 @@ class Logs:
             data = _end(self._query(member, stream), offset, length)
             if file is not None and not data:  # nothing was written yet
                 raise Fault(Code.NO_FILE, name)
-            return _found(data, user=self._session.user)
+            yield _found(data, user=self._session.user)
+            return
         try:
             with FileTail(file) as tail:
                 if offset < 0:
-                    return b"".join(tail.last_bytes(-offset))
-                return b"".join(tail.between(offset, offset + length if length else None))
+                    yield from tail.last_bytes(-offset)
+                else:
+                    yield from tail.between(offset, offset + length if length else None)
         except OSError:
             raise Fault(Code.FAILED, name) from None
 

@@ -52,7 +52,7 @@ def _wrong(properties: Mapping[str, Any], path: str) -> str:
     else:
         variables = dict(word.partition("=")[::2] for word in properties["Environment"])
         places = variables.get("PATH", path).split(":")
-    return _found([os.path.join(directory, place, name) for place in places])  # noqa: PTH118
+    return _found([os.path.join(directory, place, name) for place in places])  # noqa: PTH118 - a str
 
 
 def _directory(options: Options, given: str) -> str:
@@ -71,7 +71,7 @@ def _found(paths: Sequence[str]) -> str:
     problem = MISSING
     for path in paths:
         try:
-            mode = os.stat(path).st_mode  # noqa: PTH116
+            mode = os.stat(path).st_mode  # noqa: PTH116 - a str
         except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError:

@@ -71,6 +71,11 @@ def code(operation: Callable[..., object], *arguments: object) -> Code | None:
     return None
 
 
+def read(workers: Workers, offset: int, length: int) -> bytes:
+    """Returns a part of what the worker a wrote to stdout."""
+    return b"".join(workers.logs.read("a", "stdout", offset, length))
+
+
 RANGES = [
     (0, 0), (0, 5), (5, 0), (4, 6), (3, 100), (100, 0), (100, 5), (-1, 0), (-6, 0), (-100, 0),
 ]  # fmt: skip
@@ -82,11 +87,22 @@ def test_bytes_of_a_file_and_of_the_journal(
 ) -> None:
     """Bytes count from the beginning, or with a minus from the end; a length of 0 means all."""
     expected = TEXT_OF_ALL[offset : offset + length if length else None]
-    assert workers.logs.read("a", "stdout", offset, length) == expected
+    assert read(workers, offset, length) == expected
     assert entries.asked == []
     workers.have(TEXT)
-    assert workers.logs.read("a", "stdout", offset, length) == expected
+    assert read(workers, offset, length) == expected
     assert {query.units for query in entries.asked} == {("a@00.service",)}
+
+
+def test_a_large_file_comes_in_pieces(workers: Workers, entries: Journal, logging: Path) -> None:
+    """A file may be larger than the memory: tail -0 shows it as it is read."""
+    size = 50_000_000
+    os.truncate(logging / "out", size)
+    sizes = [len(piece) for piece in workers.logs.read("a", "stdout", 0, 0)]
+    assert sum(sizes) == size
+    assert max(sizes) <= 1 << 20  # bytes
+    pieces = workers.logs.read("a", "stdout", -size, 0)
+    assert len(next(pieces)) <= 1 << 20  # bytes
 
 
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
@@ -95,7 +111,7 @@ def test_the_journal_is_asked_for_one_stream_of_one_worker(
 ) -> None:
     """Lines of wctl, and those of the other stream, are not in a log of Supervisor's either."""
     workers.have(TEXT)
-    workers.logs.read("a", stream, -1600, 0)
+    list(workers.logs.read("a", stream, -1600, 0))
     list(workers.logs.follow("a", stream, lambda: None))
     for query in entries.asked:
         assert query == Query(("a@00.service",), user=True, stream=stream, output=True)
@@ -104,9 +120,9 @@ def test_the_journal_is_asked_for_one_stream_of_one_worker(
 def test_there_is_no_log(workers: Workers, entries: Journal, tmp_path: Path) -> None:
     """The output is thrown away, or in the other stream's log, or no line has come yet."""
     workers.have(TEXT + "[program:c]\ncommand=true\nredirect_stderr=true\n")
-    assert code(workers.logs.read, "g:b", "stdout", 0, 0) is Code.NO_FILE
-    assert code(workers.logs.read, "c", "stderr", 0, 0) is Code.NO_FILE
-    assert code(workers.logs.read, "c", "stdout", 0, 0) is None
+    assert code(lambda: list(workers.logs.read("g:b", "stdout", 0, 0))) is Code.NO_FILE
+    assert code(lambda: list(workers.logs.read("c", "stderr", 0, 0))) is Code.NO_FILE
+    assert code(lambda: list(workers.logs.read("c", "stdout", 0, 0))) is None
     assert code(lambda: list(workers.logs.follow("c", "stderr", lambda: None))) is Code.NO_FILE
 
 
@@ -114,15 +130,15 @@ def test_a_file_that_is_not_there_yet(workers: Workers, entries: Journal, loggin
     """A worker that logs to its files alone has no log before its first line."""
     text = (workers.layout.configuration / "conf.d/a.conf").read_text()
     workers.have(text.replace("command=true\n", "command=true\nlog=file\n", 1))
-    assert code(workers.logs.read, "a", "stderr", 0, 0) is Code.NO_FILE
-    assert code(workers.logs.read, "a", "stdout", 0, 0) is None
+    assert code(lambda: list(workers.logs.read("a", "stderr", 0, 0))) is Code.NO_FILE
+    assert code(lambda: list(workers.logs.read("a", "stdout", 0, 0))) is None
 
 
 @pytest.mark.parametrize("name", ["nosuch", "g", "g:*", "b"])
 def test_names_that_are_no_process(workers: Workers, entries: Journal, name: str) -> None:
     """A log is that of one process."""
     workers.have(TEXT)
-    assert code(workers.logs.read, name, "stdout", 0, 0) is Code.BAD_NAME
+    assert code(lambda: list(workers.logs.read(name, "stdout", 0, 0))) is Code.BAD_NAME
     assert code(workers.logs.clear, name) is Code.BAD_NAME
     assert code(lambda: next(workers.logs.follow(name, "stdout", lambda: None))) is Code.BAD_NAME
 
@@ -131,7 +147,7 @@ def test_what_is_no_file_is_not_read(workers: Workers, entries: Journal, logging
     """The worker's user may have put it there; wctl does not wait for the writer of a FIFO."""
     (logging / "out").unlink()
     os.mkfifo(logging / "out")
-    assert code(workers.logs.read, "a", "stdout", 0, 0) is Code.FAILED
+    assert code(lambda: list(workers.logs.read("a", "stdout", 0, 0))) is Code.FAILED
     assert code(lambda: next(workers.logs.follow("a", "stdout", lambda: None))) is Code.FAILED
     assert code(workers.logs.clear, "a") is Code.FAILED
     assert workers.logs.clear_all() == [Result("a", "a", Code.FAILED, "OK"), Result("g", "b")]

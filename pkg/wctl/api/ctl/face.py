@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
@@ -105,6 +105,14 @@ class Face:
             self.say("")
             return False
 
+    def show(self, pieces: Iterable[bytes]) -> None:
+        """Print ``pieces`` as they come."""
+        for piece in pieces:
+            self.output.data(piece)
+            if self.output.lost():  # as with "| head"
+                return
+        self.output.flush()
+
     def follow(
         self, pieces: Callable[[Callable[[], None]], Iterator[bytes]], end: str = ""
     ) -> None:
@@ -112,9 +120,6 @@ class Face:
         self.say("==> Press Ctrl-C to exit <==")
         self.output.flush()
         try:
-            for piece in pieces(self.output.flush):
-                self.output.data(piece)
-                if self.output.lost():  # as with "| head"
-                    return
+            self.show(pieces(self.output.flush))
         except KeyboardInterrupt:
             self.say(end)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import partial
+from itertools import chain
 
 from wctl.api.ctl.face import Face
 from wctl.api.ctl.words import show_help
@@ -46,7 +47,7 @@ def do_tail(face: Face, argument: str) -> None:
         if modifier == "-f":
             face.follow(partial(face.logs.follow, name, stream))
         else:
-            _show(face, face.logs.read(name, stream, -size, 0))
+            face.show(chain(face.logs.read(name, stream, -size, 0), [b"\n"]))
     except Fault as fault:
         face.fail(f"{name}: ERROR ({_TAIL[fault.code]})")
 
@@ -71,7 +72,7 @@ def do_maintail(face: Face, argument: str) -> None:
         if modifier == "-f":
             face.follow(face.logs.follow_main)
         else:
-            _show(face, face.logs.main(-size, 0))
+            face.show([face.logs.main(-size, 0), b"\n"])
     except Fault as fault:
         face.fail(f"supervisord: ERROR ({_TAIL[fault.code]})")
 
@@ -84,11 +85,6 @@ def _size(face: Face, modifier: str | None) -> int | None:
         return int(modifier[1:])
     face.fail(f"Error: bad argument {modifier}")
     return None
-
-
-def _show(face: Face, data: bytes) -> None:
-    face.output.data(data + b"\n")
-    face.output.flush()
 
 
 def do_clear(face: Face, argument: str) -> None:
