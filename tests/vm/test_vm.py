@@ -104,7 +104,9 @@ def test_boot_starts_exactly_what_was_scaled(vm: VM) -> None:
     vm.run(["wctl", "scale", "boot=3", "none=0"])
     vm.reboot()
     all_run(vm, "boot", 3)
-    assert (states(vm, "none"), states(vm, "byhand")) == ([], ["STOPPED"])
+    assert (states(vm, "none"), states(vm, "byhand")) == (["STOPPED"], ["STOPPED"])
+    assert "scaled to 0" in vm.run(["wctl", "status", "none"], check=False).out
+    assert vm.run("systemctl list-units --all --plain --no-legend 'none@*'").out == ""
 
 
 @pytest.mark.full
