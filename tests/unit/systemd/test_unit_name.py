@@ -62,7 +62,7 @@ def test_what_is_shown_can_be_typed(name: str, shown: str) -> None:
     assert unit_name.typed(shown) == name
 
 
-@given(st.text(st.characters(exclude_categories=["Cs"])))
+@given(st.text())  # without surrogates, as a name in UTF-8
 def test_quoted_texts_come_back(text: str) -> None:
     """A quoted text is one word in ASCII, and has nothing that continues a line."""
     word = unit_name.quoted(text)
