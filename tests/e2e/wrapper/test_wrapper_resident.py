@@ -118,7 +118,8 @@ def test_a_killed_wrapper_takes_the_worker_with_it(running: Fleet, unit: str) ->
     worker = child(running.machine, wrapper)
     running.machine.run(["kill", "-KILL", wrapper])
     wait_for(lambda: running.one(unit, "MainPID")["MainPID"] not in ("0", wrapper), 20, "a new one")
-    assert not running.machine.exists(f"/proc/{worker}")
+    # systemd may have killed it, and not have waited: see stop() in test_wrapper_stops.
+    wait_for(lambda: not running.machine.exists(f"/proc/{worker}"), 20, "the end of the worker")
     running.await_states({unit: "RUNNING"})
 
 

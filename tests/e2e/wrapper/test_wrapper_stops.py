@@ -196,7 +196,7 @@ def test_a_signal_to_a_worker_of_a_group_is_not_swallowed(workers: Fleet, mode: 
     """`wctl signal TERM` reaches a worker whose stop signal would go to its whole group."""
     program = f"group-{mode}"
     before = workers.runs()
-    workers.systemctl("start", f"{program}@00")
+    workers.systemctl("restart", f"{program}@00")  # an earlier test may have stopped it
     wait_for(lambda: len(workers.runs()[program]) > len(before[program]), 20, "its traps")
     workers.machine.run(["wctl", "signal", "TERM", f"{program}@00"])
     term = f"{program}.TERM"
