@@ -22,7 +22,7 @@ _LONGEST_LINE = 48 << 10  # bytes; journald cuts longer lines (LineMax= of journ
 _RETRY = 1.0  # seconds until the next try to write to a file after an error
 # Bytes that wait for journald; with more, the pump reads no output. So one read more may wait here
 # and the beginning of a line, and at the worker's end what was in the pipe.
-BACKLOG = 1 << 15
+BACKLOG = 1 << 14
 HANG = 3.0  # seconds
 _HANG_AT_END = 1.0  # seconds, once the worker has ended: systemd's time for the stop is running
 _DEV_NULL = (1, 3)

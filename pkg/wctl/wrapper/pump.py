@@ -15,10 +15,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-CHUNK = 1 << 18  # bytes of one read
+CHUNK = 1 << 17  # bytes of one read
 # Bytes of one read if the journal is an output. The journal is a hundred times slower than a file.
 # Journaled copies each read up to three times, and our process keeps the memory of these copies.
-_JOURNAL_CHUNK = 1 << 15
+_JOURNAL_CHUNK = 1 << 14
 PIPE = 1 << 18  # bytes; a larger pipe does not fit into a CPU's cache
 _F_SETPIPE_SZ = 1031
 
