@@ -7,11 +7,11 @@ from pathlib import Path
 
 from machine.driver import Machine
 
-TERMINAL = Path(__file__).resolve().parents[1] / "unit/cli/terminal.py"
+TERMINAL = Path(__file__).resolve().parents[1] / "unit/cli/foreground/terminal.py"
 
 
 class Talk:
-    """Types at root's terminal; see unit/cli/terminal.py."""
+    """Types at root's terminal; see unit/cli/foreground/terminal.py."""
 
     def __init__(self, machine: Machine) -> None:
         machine.write("/root/terminal.py", TERMINAL.read_text())

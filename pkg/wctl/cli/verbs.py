@@ -76,7 +76,7 @@ VERBS = {
         (Exit.FAILURE, Exit.UNKNOWN), changes=True,
     ),
     "import": Verb(
-        "import_", "Import Supervisor's configuration and, with --takeover, its workers.",
+        "migrate.import_", "Import Supervisor's configuration and, with --takeover, its workers.",
         "With --takeover, as update; stops Supervisor's workers first, and disables its service.",
         ("what it writes, and what will be different",), (Exit.FAILURE, Exit.UNKNOWN), changes=True,
     ),
@@ -144,7 +144,7 @@ VERBS = {
         (Exit.FAILURE, Exit.UNKNOWN), changes=True,
     ),
     "run": Verb(
-        "run", "Run one instance in the foreground, without systemd.", _NO_SYSTEMD,
+        "foreground.run", "Run one instance in the foreground, without systemd.", _NO_SYSTEMD,
         ("what the worker writes",), (),
     ),
     "completion": Verb(

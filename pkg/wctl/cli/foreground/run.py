@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import click
 
-from wctl.cli import run_as
 from wctl.cli.app import pass_session, shared
+from wctl.cli.foreground import run_as
 from wctl.cli.output import echo
 from wctl.config import load
 from wctl.config.model import Program
@@ -65,7 +65,7 @@ def run(session: Session, instance: str, log: str | None) -> None:
         **environment.of_instance(program, number, session.layout.environment, _reader(session)),
     }
     if owner is not None and owner.account.pw_uid != os.geteuid():
-        from wctl.cli import terminal  # imports what only this case needs
+        from wctl.cli.foreground import terminal  # imports what only this case needs
 
         terminal.leave(owner.account.pw_uid)
     _renice(program)

@@ -20,7 +20,7 @@ import signal
 import termios
 from contextlib import suppress
 
-from wctl.cli.pseudo_terminal import Pty, poll
+from wctl.cli.foreground.pseudo_terminal import Pty, poll
 from wctl.errors import WctlError
 from wctl.wrapper import exits
 

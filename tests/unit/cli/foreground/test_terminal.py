@@ -15,14 +15,14 @@ from pathlib import Path
 
 import pytest
 
-from wctl.cli import terminal
+from wctl.cli.foreground import terminal
 from wctl.errors import WctlError
 
 TERMINAL = Path(__file__).with_name("terminal.py")
 LEAVE = f"""
 import os, sys
-sys.path.insert(0, {str(Path(__file__).parents[3] / "pkg")!r})
-from wctl.cli import terminal
+sys.path.insert(0, {str(Path(__file__).parents[4] / "pkg")!r})
+from wctl.cli.foreground import terminal
 terminal.leave(os.getuid())
 os.execvp(sys.argv[1], sys.argv[1:])
 """

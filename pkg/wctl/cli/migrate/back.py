@@ -7,10 +7,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from wctl.cli import takeover
+from wctl.cli.migrate import takeover
+from wctl.cli.migrate.takeover import Running
 from wctl.cli.output import echo
 from wctl.cli.progress import Progress
-from wctl.cli.takeover import Running
 from wctl.config import load
 from wctl.config.model import Config, Program
 from wctl.errors import ConfigError, Exit, WctlError

@@ -10,9 +10,9 @@ from pathlib import Path
 import click
 
 from wctl.check import checker, summary
-from wctl.cli import back
-from wctl.cli import takeover as moving
 from wctl.cli.app import pass_session, shared
+from wctl.cli.migrate import back
+from wctl.cli.migrate import takeover as moving
 from wctl.cli.output import echo
 from wctl.config import load
 from wctl.config.model import Program

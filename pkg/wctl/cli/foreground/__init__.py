@@ -1,0 +1,1 @@
+"""wctl run: one instance in the foreground, without systemd."""

@@ -1,0 +1,1 @@
+"""wctl import: from Supervisor's configuration and workers to ours, and back."""
