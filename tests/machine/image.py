@@ -61,7 +61,10 @@ SYMFONY = (
     " php-symfony-framework-bundle php-symfony-yaml"
 )
 
-TEST_TOOLS = "dbus-user-session libfcgi-bin libpam-systemd php-cgi procps python3-venv strace"
+TEST_TOOLS = (
+    "dbus-user-session libfcgi-bin libpam-systemd php-cgi procps python3-jsonschema python3-venv"
+    " strace tmux"
+)
 
 BUILD_TOOLS = (
     "build-essential debhelper devscripts dh-python fakeroot lintian pybuild-plugin-pyproject"

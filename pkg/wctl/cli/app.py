@@ -118,7 +118,7 @@ MOST_SECONDS = 1_000_000  # the kernel takes milliseconds, in 32 bits (poll(2))
 
 
 def at_least(
-    lowest: int, most: int = _MOST
+    lowest: float, most: int = _MOST
 ) -> Callable[[click.Context, click.Parameter, float | None], float | None]:
     """Return the callback of an option that refuses numbers below ``lowest`` or above ``most``.
 

@@ -11,7 +11,7 @@ import click
 from wctl.cli import first_steps
 from wctl.cli.app import MOST_SECONDS, at_least, pass_session, shared
 from wctl.cli.completion import complete_programs
-from wctl.cli.output import echo
+from wctl.cli.output import echo, style
 from wctl.doctor.examine import Examination, Timeouts
 from wctl.doctor.finding import Commands, Finding
 from wctl.errors import Exit
@@ -86,8 +86,8 @@ def _record(finding: Finding) -> dict[str, object]:
 
 
 def _show(finding: Finding) -> None:
-    who = click.style(finding.subject or "configuration", bold=True)
+    who = style(finding.subject or "configuration", bold=True)
     echo(f"{who}: {printable(finding.what)} [{finding.code}]")
     for line in finding.evidence:
         echo(f"    {printable(line)}")
-    echo(f"    $ {click.style(finding.remedy, fg='green')}")
+    echo(f"    $ {style(finding.remedy, fg='green')}")

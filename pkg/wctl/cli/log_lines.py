@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Iterable, Sequence
 
 import click
 
-from wctl.cli.output import Lines, is_terminal
+from wctl.cli.output import Lines, colours
 from wctl.systemd import unit_name
 from wctl.systemd.journal import Line
 from wctl.trust.text import printable
@@ -28,7 +27,7 @@ class Printer:
         self._form = form
         self._named = named
         self._out = Lines()
-        self._colour = is_terminal() and "NO_COLOR" not in os.environ
+        self._colour = colours()
         self._colours = {unit: _COLOURS[i % len(_COLOURS)] for i, unit in enumerate(units)}
         self._second = (0, b"")
         self._flushed = 0.0
@@ -86,7 +85,7 @@ class FileLines:
     def __init__(self, *, named: bool) -> None:
         self._named = named
         self._out = Lines()
-        self._colour = is_terminal() and "NO_COLOR" not in os.environ
+        self._colour = colours()
         self._colours: dict[str, str] = {}
         self._who: str | None = None  # whose line is unfinished
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from collections.abc import Sequence
 from typing import IO, TYPE_CHECKING, TextIO
 
 import click
@@ -104,9 +105,38 @@ def draw(line: str) -> None:
     click.echo(f"\r\x1b[K{_visible(line)}", err=True, nl=False)
 
 
-def clear() -> None:
-    """Clear the terminal of stdout."""
-    click.clear()
+def colours(*, err: bool = False) -> bool:
+    """Tell whether stdout (or stderr) may have colours: see no-color.org, and TERM=dumb."""
+    wanted = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return wanted and is_terminal(err=err)
+
+
+def style(text: str, **styles: str | bool | None) -> str:
+    """Return ``text`` for stdout in the styles of click.style(), if it may have colours."""
+    return click.style(text, **styles) if colours() else text  # type: ignore[arg-type]
+
+
+class Screen:
+    """The alternate screen of stdout's terminal: what was there before comes back at the end."""
+
+    def __enter__(self) -> Screen:
+        """Switch to the alternate screen, without a cursor."""
+        self._write("\x1b[?1049h\x1b[?25l\x1b[?7l")
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Switch back."""
+        self._write("\x1b[?7h\x1b[?25h\x1b[?1049l")
+
+    def draw(self, lines: Sequence[str]) -> None:
+        """Show ``lines`` from the top, in place of what was there; nothing is cleared before."""
+        rows = "".join(f"{_visible(line)}\x1b[0m\x1b[K\r\n" for line in lines[:-1])
+        last = f"{_visible(lines[-1])}\x1b[0m\x1b[K" if lines else ""
+        self._write(f"\x1b[H{rows}{last}\x1b[J")
+
+    def _write(self, text: str) -> None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
 
 
 def is_lost() -> bool:

@@ -118,8 +118,9 @@ VERBS = {
         (Exit.UNKNOWN, Exit.NOT_STARTED), changes=True,
     ),
     "status": Verb(
-        "show", "Show the state of instances.", _READS,
-        ("NAME  STATE  DESCRIPTION",), (Exit.NOT_RUNNING, Exit.UNKNOWN),
+        "status.command", "Show the state of instances.", _READS,
+        ("NAME  STATE  DESCRIPTION", "on a terminal, and with -l, a table"),
+        (Exit.NOT_RUNNING, Exit.UNKNOWN),
     ),
     "pid": Verb(
         "show", "Print the process IDs of workers.", _READS,

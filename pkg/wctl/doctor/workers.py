@@ -170,7 +170,7 @@ class Workers:
                 return explained(self._manager, process.unit, how, since)
             except UnreadableError:
                 return exits.UNKNOWN
-        return exits.main_exit(self._properties(process.unit))
+        return exits.main_exit(self._properties(process.unit)).words
 
     def _why(self, process: Process) -> tuple[str, ...]:
         last = self._last_exit(process)

@@ -11,10 +11,17 @@ from wctl.trust.text import printable
 from wctl.wrapper.command_line import Options, decoded, encoded
 
 
-def explained(manager: Manager, unit: str, how: str | None, since: float) -> str | None:
+def explained(
+    manager: Manager,
+    unit: str,
+    how: str | None,
+    since: float,
+    run: exits.EarlyRun | None = None,
+) -> str | None:
     """Return how the worker of ``unit`` last ended; if EARLY, how early, and the likely cause.
 
-    ``how`` and ``since`` are the result and an argument of exits.last_exit().
+    ``how`` and ``since`` are the result and an argument of exits.last_exit(). We ask the journal
+    about the ``run``, unless it is given.
     """
     if how != exits.EARLY:
         return how
@@ -23,7 +30,7 @@ def explained(manager: Manager, unit: str, how: str | None, since: float) -> str
     if options is None:
         return how
     try:
-        run = exits.early_run(unit, user=manager.user, since=since)
+        run = run or exits.early_run(unit, user=manager.user, since=since)
     except UnreadableError:
         run = exits.EarlyRun(None)
     return f"exit status 0{_before(options, run.seconds)}{cause(options, run.left)}"

@@ -5,9 +5,9 @@ Nothing refers to the instances of a program with autostart=false once all of th
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from wctl.install.installed import Instance, Layout, enabled_since
 from wctl.systemd import entries
@@ -15,8 +15,6 @@ from wctl.systemd.entries import Entry, UnreadableError
 
 _STOPS = (entries.STOPPING, entries.STOPPED)
 _ENDS = (entries.STOPPED, entries.SUCCEEDED, entries.UNIT_FAILED)
-_EACH = 20  # entries for each unit; systemd logs two or three for each end
-_MOST = 5_000  # entries
 _TIMEOUT = 2.0  # seconds; "wctl status" is to answer
 
 
@@ -40,27 +38,17 @@ def past_ends(instances: Sequence[Instance], *, user: bool) -> dict[str, PastEnd
     return {unit: end for unit, end in ends.items() if end.time >= since.get(unit, end.time)}
 
 
-def _all_ends(units: Sequence[str], *, user: bool) -> dict[str, PastEnd]:
-    """Return the last ends that the journal has, with one call, or a few.
-
-    Units that have ended very often fill an answer, so we ask again for the units that it lacks.
-    """
+def _all_ends(units: Sequence[str], *, user: bool) -> Mapping[str, PastEnd]:
+    """Return the last ends that the journal has."""
     kinds = sorted({*_STOPS, *_ENDS})
-    ends: dict[str, PastEnd] = {}
-    deadline = time.monotonic() + _TIMEOUT
-    while units and (left := deadline - time.monotonic()) > 0:
-        lines = min(_MOST, _EACH * len(units))
-        try:
-            found = list(entries.of_units(units, kinds, lines, user=user, timeout=left))
-        except UnreadableError:
-            break
-        ends.update(_last(found, "USER_" if user else ""))
-        lacking = [unit for unit in units if unit not in ends]
-        units = lacking if len(found) == lines and len(lacking) < len(units) else []
-    return ends
+    find = partial(_last, "USER_" if user else "")
+    try:
+        return entries.newest(units, kinds, find, user=user, timeout=_TIMEOUT)
+    except UnreadableError:
+        return {}
 
 
-def _last(found: Iterable[Entry], scope: str) -> dict[str, PastEnd]:
+def _last(scope: str, found: Iterable[Entry], _whole: bool) -> dict[str, PastEnd]:
     """Return the last ends, from entries of which the newest comes first."""
     ends: dict[str, PastEnd] = {}
     runs: dict[str, str] = {}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
@@ -17,7 +17,6 @@ from wctl.install.installed import Instance
 from wctl.operate import ends
 from wctl.systemd import unit_name
 from wctl.systemd.manager import Manager, Unit
-from wctl.systemd.quantities import known
 from wctl.trust.text import printable
 from wctl.wrapper.starts import Counter
 
@@ -69,7 +68,6 @@ _WITH_PID = frozenset({State.STARTING, State.RUNNING, State.STOPPING})
 NOT_STARTED = "Not started"  # the description of an instance whose unit is not loaded, or never ran
 _RUNNING = ("MainPID", "ExecMainStartTimestampMonotonic")
 _REMAINING = ("ExecMainExitTimestamp",)  # of a unit that stays active after its worker's exit
-_DETAILS = ("CPUUsageNSec", "MemoryCurrent", "MemoryMax", "NRestarts", "TasksCurrent")
 # SubState comes last: if it is still what ListUnits said, the others belong to that state.
 _OTHER = ("MainPID", "StatusText", "InactiveEnterTimestamp", *ends.PROPERTIES, "SubState")
 _LOOKS = 5  # at a unit that changes while we look
@@ -82,17 +80,7 @@ class Process(Instance):
     state: State
     description: str
     pid: int = 0
-
-
-@dataclass(frozen=True)
-class Details:
-    """The columns that "wctl status -l" adds. None: systemd does not know, or sets no limit."""
-
-    memory: int | None  # bytes
-    memory_max: int | None  # bytes
-    cpu: float | None  # seconds
-    tasks: int | None
-    restarts: int  # automatic restarts since the last manual start
+    since: float | None = None  # seconds since the epoch; None: unknown, or a state that passes
 
 
 def processes(manager: Manager, instances: list[Instance], *, past: bool = True) -> list[Process]:
@@ -139,24 +127,6 @@ def _wanted(unit: Unit) -> tuple[str, ...]:
     return _REMAINING if unit.sub == "exited" else _RUNNING
 
 
-def details(manager: Manager, names: Iterable[str]) -> dict[str, Details]:
-    """Return the details of each instance by its name (messenger-worker@00)."""
-    units = {f"{name}.service": name for name in names}
-    found = manager.properties([(unit, _DETAILS) for unit in units], stopped=True)
-    return {units[unit]: _details(properties) for unit, properties in found.items()}
-
-
-def _details(properties: Mapping[str, Any]) -> Details:
-    cpu = known(properties["CPUUsageNSec"])
-    return Details(
-        memory=known(properties["MemoryCurrent"]),
-        memory_max=known(properties["MemoryMax"]),
-        cpu=None if cpu is None else cpu / 1e9,
-        tasks=known(properties["TasksCurrent"]),
-        restarts=int(properties["NRestarts"]),
-    )
-
-
 def _loaded(manager: Manager, instances: list[Instance]) -> list[Unit]:
     names = {instance.unit for instance in instances}
     patterns = {f"{instance.program}@*.service" for instance in instances}
@@ -179,7 +149,8 @@ def _remembered(processes: list[Process], manager: Manager) -> dict[str, Process
         process.unit: replace(
             process,
             state=State.EXITED if end.exited else State.STOPPED,
-            description=_clock(end.time * 1_000_000),
+            description=_clock(end.time),
+            since=end.time,
         )
         for process in processes
         if (end := past.get(process.unit)) is not None
@@ -192,18 +163,24 @@ def _process(
     state = state_of(unit, properties)
     # In BACKOFF, the main process is our wrapper, which waits.
     pid = int(properties.get("MainPID", 0)) if state in _WITH_PID else 0
+    text, since = "", None
     if state is State.RUNNING:
         begun = int(properties.get("ExecMainStartTimestampMonotonic", now))
         text = f"pid {pid}, uptime {uptime((now - begun) // 1_000_000)}"
-    elif state in (State.BACKOFF, State.FATAL):
-        text = _reason(state, unit.name, properties, user=user)
+        since = time.time() - (now - begun) / 1e6
     elif state in STOPPED_STATES:
-        time_of_end = _REMAINING[0] if unit.active == "active" else "InactiveEnterTimestamp"
-        ended = int(properties.get(time_of_end, 0))
-        text = _clock(ended) if ended else NOT_STARTED
-    else:
-        text = ""
-    return Process(instance.program, instance.group, instance.unit, state, text, pid)
+        since = _end(unit, properties)
+        text = NOT_STARTED if since is None else _clock(since)
+    if state in (State.BACKOFF, State.FATAL):
+        text = _reason(state, unit.name, properties, user=user)
+    return Process(instance.program, instance.group, instance.unit, state, text, pid, since)
+
+
+def _end(unit: Unit, properties: Mapping[str, Any]) -> float | None:
+    """Return when a unit ended (seconds since the epoch); None if it never ran."""
+    name = _REMAINING[0] if unit.active == "active" else "InactiveEnterTimestamp"
+    ended = int(properties.get(name, 0))
+    return ended / 1e6 if ended else None
 
 
 def state_of(unit: Unit, properties: Mapping[str, Any]) -> State:
@@ -267,5 +244,5 @@ def uptime(seconds: int) -> str:
     return f"{days} day{'s' if days > 1 else ''}, {clock}" if days else clock
 
 
-def _clock(microseconds: float) -> str:
-    return time.strftime("%b %d %I:%M %p", time.localtime(microseconds / 1_000_000))
+def _clock(seconds: float) -> str:
+    return time.strftime("%b %d %I:%M %p", time.localtime(seconds))

@@ -6,7 +6,9 @@ journal.py has what workers write, line by line; this module has what systemd re
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
 from wctl.systemd import journal_fields, journal_rights
 from wctl.systemd.journal_fields import UNIT_FIELDS
@@ -36,6 +38,10 @@ _FIELDS = ",".join(
 _OF_RUN = 50  # entries; a worker's user may add as many as it likes to those of wctl
 _LATE = 0.001  # seconds; journalctl rounds times
 _TIMEOUT = 30.0  # seconds
+_EACH = 20  # entries for each unit; systemd logs two or three for each end
+_MOST = 5_000  # entries
+
+Found = TypeVar("Found")
 
 
 class UnreadableError(Exception):
@@ -100,6 +106,40 @@ def of_units(
     command += ["--reverse", f"--lines={lines}", "--boot"]
     shown = _shown([*command, *matches], user=user, timeout=timeout)
     return (Entry(json.loads(line)) for line in shown.split("\n") if line)
+
+
+def newest(
+    units: Sequence[str],
+    kinds: Sequence[str],
+    find: Callable[[list[Entry], bool], Mapping[str, Found]],
+    *,
+    user: bool,
+    timeout: float,
+) -> dict[str, Found]:
+    """Return what ``find`` finds about each of ``units`` in their newest entries since the boot.
+
+    ``find`` gets entries, the newest first, and whether they are all that there are. We ask
+    journalctl once, and again only for the units that it lacks: those that log very often can fill
+    an answer. What cannot be told within ``timeout`` seconds is left out.
+
+    Raises:
+        UnreadableError: as from read(), at the first question.
+    """
+    found: dict[str, Found] = {}
+    deadline = time.monotonic() + timeout
+    while units and (left := deadline - time.monotonic()) > 0:
+        lines = min(_MOST, _EACH * len(units))
+        try:
+            answer = list(of_units(units, kinds, lines, user=user, timeout=left))
+        except UnreadableError:
+            if found:
+                break
+            raise
+        whole = len(answer) < lines
+        found.update(find(answer, whole))
+        lacking = [unit for unit in units if unit not in found]
+        units = [] if whole or len(lacking) == len(units) else lacking
+    return found
 
 
 def of_run(unit: str, invocation: str, *, until: float, user: bool) -> list[Entry]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,9 +21,14 @@ from wctl.wrapper.exits import GIVE_UP_SIGNAL
 
 GAVE_UP = ("killed", str(int(GIVE_UP_SIGNAL)))  # EXIT_CODE, EXIT_STATUS of a wrapper
 STARTS = (entries.STARTING, entries.START_FAILED, entries.RESTART_SCHEDULED)
+ENDS = (
+    entries.PROCESS_EXIT, entries.UNIT_FAILED, entries.SUCCEEDED, entries.RESTART_SCHEDULED,
+    entries.STOPPING,
+)  # fmt: skip
 UNKNOWN = "unknown"  # instead of an exit, if the journal cannot be read
 EARLY = "exit status 0, before it was ready"
 CLEAN = "a clean exit"  # of an instance that systemd has forgotten, which it does after no other
+STOPPED = "stopped"
 _CODES = {1: "exited", 2: "killed", 3: "dumped"}  # CLD_EXITED, CLD_KILLED, CLD_DUMPED of waitid(2)
 _NOT_READY = "protocol"  # UNIT_RESULT: the worker ended with success, but before READY
 # What systemd and the wrapper say: of a process that is left when the first one ends, of a wait.
@@ -73,21 +78,65 @@ def last_exit(unit: str, *, user: bool, since: float = 0.0) -> str | None:
         UnreadableError: nobody can tell.
     """
     kinds = (entries.PROCESS_EXIT, entries.UNIT_FAILED)
-    why = ""
     found = list(entries.read(kinds, _LOOK_BACK, user=user, since=since, unit=unit))
-    for entry in reversed(found):
-        if entry["MESSAGE_ID"] == entries.UNIT_FAILED:
-            if why == _NOT_READY:
-                break
-            why = entry["UNIT_RESULT"]
-            continue
-        code, status = entry["EXIT_CODE"], entry["EXIT_STATUS"]
-        if (code, status) != GAVE_UP:
-            memory = ", out of memory" + _limit(unit, user=user) if why == "oom-kill" else ""
-            return words(code, status) + memory
-        why = ""
+    last = newest(reversed(found))
+    if last is None:
+        return None
+    return last.words + (_limit(unit, user=user) if last.out_of_memory else "")
+
+
+@dataclass(frozen=True)
+class LastExit:
+    """How a worker last ended."""
+
+    words: str
+    time: float | None = None  # seconds since the epoch
+    code: int | None = None  # its exit status
+    signal: str | None = None  # that killed it
+    out_of_memory: bool = False
+
+
+def newest(found: Iterable[Entry], *, whole: bool = True) -> LastExit | None:
+    """Return the last end of a worker in entries about one unit, the newest first; None: unknown.
+
+    The entries are of ENDS, or without those that tell of ends with success, and of stops. If they
+    are not ``whole``, older ones may tell that the oldest was an end of another kind.
+    """
+    why, clean = "", None
+    failed = None
+    for entry in found:
+        kind = entry["MESSAGE_ID"]
+        if kind == entries.PROCESS_EXIT:
+            code, status = entry["EXIT_CODE"], entry["EXIT_STATUS"]
+            if (code, status) != GAVE_UP:
+                return _last(code, status, time=entry.time, out_of_memory=why == "oom-kill")
+            why, clean = "", None
+        elif why == _NOT_READY:
+            break
+        elif kind == entries.UNIT_FAILED:
+            why, clean, failed = entry["UNIT_RESULT"], None, entry
+        elif clean is not None:
+            return LastExit(STOPPED if kind == entries.STOPPING else CLEAN, clean.time)
+        elif kind != entries.STOPPING:
+            why, clean = "", entry
     # systemd logs no exit with status 0; before READY, the unit has failed all the same.
-    return EARLY if why == _NOT_READY else None
+    if why == _NOT_READY and failed is not None:
+        return LastExit(EARLY, failed.time, 0)
+    return LastExit(CLEAN, clean.time) if clean is not None and whole else None
+
+
+def _last(
+    code: str, status: str, *, time: float | None = None, out_of_memory: bool = False
+) -> LastExit:
+    """Return an exit, from systemd's EXIT_CODE and EXIT_STATUS."""
+    how = words(code, status)
+    return LastExit(
+        how + (", out of memory" if out_of_memory else ""),
+        time,
+        int(status) if code == "exited" and status.isdecimal() else None,
+        None if code == "exited" else how.removeprefix("killed by ").partition(",")[0],
+        out_of_memory,
+    )
 
 
 @dataclass(frozen=True)
@@ -219,13 +268,15 @@ def _limit(unit: str, *, user: bool) -> str:
     return f" (limit {size_in_words(int(size))})" if size.isdecimal() else ""
 
 
-def main_exit(properties: Mapping[str, Any]) -> str:
+def main_exit(properties: Mapping[str, Any]) -> LastExit:
     """Return how the worker of an instance that is EXITED ended, from ExecMainCode= and Status=.
 
     The journal does not know: systemd logs no clean exit, such as one with an expected code.
     """
     code = _CODES.get(int(properties["ExecMainCode"]))
-    return CLEAN if code is None else words(code, str(properties["ExecMainStatus"]))
+    if code is None:
+        return LastExit(CLEAN)
+    return _last(code, str(properties["ExecMainStatus"]))
 
 
 def words(code: str, status: str) -> str:

@@ -82,7 +82,7 @@ def test_forged_entries_are_not_believed(worker: Machine, user: str) -> None:
 def last_exits(machine: Machine) -> list[str]:
     """Returns how each worker ended before it was started."""
     lines = machine.run("wctl status -l").out.splitlines()
-    return [line.partition("last exit: ")[2] for line in lines[1::2]]
+    return [line.partition("last exit: ")[2] for line in lines[1:]]
 
 
 def test_true_entries_are_believed(worker: Machine) -> None:

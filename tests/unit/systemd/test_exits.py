@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from wctl.systemd import exits
+from wctl.systemd.entries import Entry
 
 EXIT = {"MESSAGE_ID": "98e322203f7a4ed290d09fe03c09fe15"}
 FAILED = {"MESSAGE_ID": "d9b373ed55a64feb8242e02dbe79a49c"}
@@ -24,7 +25,8 @@ def stand_in(
     limit: str = "",
 ) -> None:
     """Puts a journalctl with these entries, and a systemctl with this MemoryMax=, into PATH."""
-    shown = "".join(json.dumps(entry) + "\n" for entry in reversed(entries))  # --reverse
+    timed = [{"__REALTIME_TIMESTAMP": f"{i}000000", **e} for i, e in enumerate(entries, 1)]
+    shown = "".join(json.dumps(entry) + "\n" for entry in reversed(timed))  # --reverse
     for name, text in (("journalctl", shown), ("systemctl", limit + "\n")):
         (directory / f"{name}.out").write_text(text)
         (directory / name).write_text(f"#!/bin/sh\nexec /bin/cat {directory}/{name}.out\n")
@@ -235,4 +237,43 @@ def test_journald_may_read_of_a_failure_late(monkeypatch: pytest.MonkeyPatch) ->
 )
 def test_the_exit_that_systemd_remembers(code: int, status: int, how: str) -> None:
     """systemd logs no clean exit, and it forgets units after clean exits only."""
-    assert exits.main_exit({"ExecMainCode": code, "ExecMainStatus": status}) == how
+    assert exits.main_exit({"ExecMainCode": code, "ExecMainStatus": status}).words == how
+
+
+SUCCEEDED = {"MESSAGE_ID": "7ad2d189f7e94e70a38c781354912448"}
+STOPPING = {"MESSAGE_ID": "de5b426a63be47a7b6ac3eaac82e2f6f"}
+THREE = {**EXIT, "EXIT_CODE": "exited", "EXIT_STATUS": "3"}
+FAILED_START = {**FAILED, "UNIT_RESULT": "resources"}
+
+
+@pytest.mark.parametrize(
+    ("found", "words", "moment"),
+    [
+        ([], None, None),
+        # A worker that ended by itself, with success: on systemd 254 and newer, and on older ones.
+        ([SCHEDULED], exits.CLEAN, 1),
+        ([SUCCEEDED, SCHEDULED], exits.CLEAN, 2),
+        ([THREE, FAILED, SCHEDULED, SCHEDULED], exits.CLEAN, 4),
+        # One that failed, and that systemd has started again.
+        ([SCHEDULED, THREE, FAILED, SCHEDULED], "exit status 3", 2),
+        ([KILLED, OOM, SCHEDULED], "killed by SIGKILL, out of memory", 1),
+        # Somebody has stopped it, and it ended in time.
+        ([THREE, FAILED, SCHEDULED, STOPPING, SUCCEEDED], exits.STOPPED, 5),
+        # The start after that failed in systemd itself, which is no end of a worker.
+        ([STOPPING, SUCCEEDED, FAILED_START, SCHEDULED], exits.STOPPED, 2),
+        ([{**FAILED, "UNIT_RESULT": "protocol"}, SCHEDULED], exits.EARLY, 1),
+        # It is about to stop, and has not ended.
+        ([THREE, FAILED, SCHEDULED, STOPPING], "exit status 3", 1),
+    ],
+)
+def test_the_newest_end(found: list[dict[str, str]], words: str | None, moment: int | None) -> None:
+    """Of many ends the last one counts, whether it was one with success or not."""
+    entries = [Entry({**e, "__REALTIME_TIMESTAMP": f"{i}000000"}) for i, e in enumerate(found, 1)]
+    last = exits.newest(reversed(entries))
+    assert (last and last.words, last and last.time) == (words, moment)
+
+
+def test_an_answer_that_was_cut() -> None:
+    """The failure before the oldest entry that we have is unknown, and so is its kind."""
+    entry = Entry({**SCHEDULED, "__REALTIME_TIMESTAMP": "1000000"})
+    assert exits.newest([entry], whole=False) is None
