@@ -16,12 +16,11 @@ from wctl.operate.file_tail import FileTail
 from wctl.operate.log_files import LogFile
 from wctl.session.session import Session
 from wctl.systemd import journal, journal_rights, journal_tail
-from wctl.systemd.journal import Line
+from wctl.systemd.journal import SUPERVISING, Line
 
 _WINDOW = 1 << 20  # bytes at the end of the journal, in which offsets count from its beginning
 _FOLLOWED = 1024  # bytes with which supervisord begins a log that is followed
 _LEVELS = ("CRIT", "CRIT", "CRIT", "ERRO", "WARN", "INFO", "INFO", "DEBG")  # by syslog(3)'s level
-_SUPERVISING = ("systemd", "wctl")  # they begin a note with the unit, or name it in a sentence
 
 
 class Logs:
@@ -190,6 +189,6 @@ def _noted(line: Line) -> bytes:
     second, rest = divmod(line.time, 1_000_000)
     moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
     level = _LEVELS[min(line.priority, len(_LEVELS) - 1)]
-    who = "" if line.identifier in _SUPERVISING else f"{line.identifier}: "
+    who = "" if line.identifier in SUPERVISING else f"{line.identifier}: "
     head = f"{moment},{rest // 1000:03d} {level} {who}".encode(errors="replace")
     return b"".join(head + text + b"\n" for text in line.data.split(b"\n"))

@@ -17,6 +17,7 @@ from wctl.operate.selection import select
 from wctl.session.session import Session
 from wctl.systemd import unit_name
 from wctl.systemd.log import note
+from wctl.trust import accounts
 from wctl.trust.text import printable
 
 _MOST = 10_000
@@ -44,7 +45,7 @@ def scale(session: Session, words: tuple[str, ...], no_wait: bool) -> int:
     # Look up all names first: a misspelt name must not leave the other programs half done.
     programs = session.inventory.named([name for name, _ in pairs])
     for program, (_, count) in zip(programs, pairs):
-        note(program.name, f"scaling to {count}")
+        note(program.name, f"scaling to {count}, asked for by {accounts.at_work()}")
         events = scaling.scale(
             session.manager,
             session.inventory,
@@ -202,9 +203,8 @@ def _asked(
 
     If nothing is to be done, and ``already`` says why, print that.
     """
-    if not names:
-        raise click.UsageError("name the instances, or 'all'")
-    chosen = select(session.inventory, names)
+    # Only what shows means all by default: a slip of a finger must not stop everything.
+    chosen = select(session.inventory, names or (session.inventory.program(None).name,))
     asked = verbs.request(session.manager, rule, chosen)
     for name, why in asked.refused:
         if rule is verbs.ROLLING and asked.chosen:

@@ -127,19 +127,23 @@ VERBS = {
         ("N",), (Exit.UNKNOWN, Exit.NOT_STARTED),
     ),
     "tail": Verb(
-        "logs", "Show the last lines that instances wrote.", "Reads the journal, or log files.",
-        ("the lines",), (Exit.FAILURE, Exit.UNKNOWN),
+        "logs.tail", "Show the last lines that instances wrote.",
+        "Reads the journal, or log files.", ("the lines",), (Exit.FAILURE, Exit.UNKNOWN),
     ),
     "logs": Verb(
-        "logs", "Show what instances logged; select lines by time, text or priority.",
+        "logs.read", "Show what instances logged; select lines by time, text or priority.",
         "Reads the journal.", ("the lines",), (Exit.UNKNOWN,),
     ),
     "maintail": Verb(
-        "logs", "Show what wctl and systemd logged about instances.", "Reads the journal.",
+        "logs.read", "Show what wctl and systemd logged about instances.", "Reads the journal.",
         ("the lines",), (Exit.UNKNOWN,),
     ),
+    "history": Verb(
+        "logs.history", "Show what happened to instances, and why.", "Reads the journal.",
+        ("TIME  NAME  WHAT",), (Exit.FAILURE, Exit.UNKNOWN),
+    ),
     "clear": Verb(
-        "logs", "Empty the log files of instances.", "Reads the loaded units.",
+        "logs.tail", "Empty the log files of instances.", "Reads the loaded units.",
         ("NAME: cleared", "NAME: nothing to clear, it has no log file",
          "NAME: ERROR (FILE: REASON)"),
         (Exit.FAILURE, Exit.UNKNOWN), changes=True,

@@ -15,10 +15,14 @@ from signal import SIGKILL
 from typing import Any, Union
 
 from wctl.operate import forced_stops
+from wctl.systemd import unit_name
 from wctl.systemd.bus import CallError
+from wctl.systemd.log import note
 from wctl.systemd.manager import JOBS_AT_ONCE, Manager, Unit
 from wctl.systemd.quantities import known
+from wctl.trust import accounts
 
+_FEW = 10  # instances that a note names
 _TICK = 1.0  # seconds between two signs of life while jobs run
 # A process of a unit may put off systemd's limits for ever (EXTEND_TIMEOUT_USEC=, sd_notify(3)). We
 # do not wait for ever: how long after the limit a unit that stops is killed, and how long after it
@@ -104,6 +108,7 @@ class Jobs:
         self._since = time.time()
         self._start = time.monotonic()
         self._next_look = self._start + _KILL
+        self._note()
         self._ask()
 
     def asked(self) -> Iterator[Event]:
@@ -125,6 +130,18 @@ class Jobs:
             yield Begun(self._verb, self._units, self._since)
         while self._refused:
             yield Ended(self._verb, *self._refused.popitem())
+
+    def _note(self) -> None:
+        """Note in the journal who has asked for the jobs: systemd does not know."""
+        by_program: dict[str, list[str]] = {}
+        for unit in self._units:
+            program, _, number = unit_name.short(unit).rpartition("@")
+            if program:  # not of a socket unit
+                by_program.setdefault(program, []).append(number)
+        for program, numbers in by_program.items():
+            few = len(numbers) <= _FEW
+            which = ", ".join(numbers) if few else f"{len(numbers)} instances"
+            note(program, f"{self._verb.value} of {which}, asked for by {accounts.at_work()}")
 
     def _ask(self) -> None:
         manager = self._manager

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 from wctl.systemd import journal_fields, journal_rights
@@ -25,6 +26,9 @@ STOPPED = "9d1aaa27d60140bd96365438aad20286"  # SD_MESSAGE_UNIT_STOPPED
 SUCCEEDED = "7ad2d189f7e94e70a38c781354912448"  # SD_MESSAGE_UNIT_SUCCESS, after a clean exit
 RESTART_SCHEDULED = "5eb03494b6584870a536b337290809b3"  # SD_MESSAGE_UNIT_RESTART_SCHEDULED
 OUT_OF_MEMORY = "fe6faa94e7774663a0da52717891d8ef"  # SD_MESSAGE_UNIT_OUT_OF_MEMORY
+LIFE = (
+    PROCESS_EXIT, UNIT_FAILED, STARTING, STARTED, STOPPING, STOPPED, SUCCEEDED, RESTART_SCHEDULED
+)  # fmt: skip
 DROPPED = "a596d6fe7bfa4994828e72309e95d61e"  # SD_MESSAGE_JOURNAL_DROPPED
 
 # All that anybody reads. Other fields may hold the command line of any process, however long.
@@ -32,7 +36,8 @@ _FIELDS = ",".join(
     (
         "MESSAGE_ID", "MESSAGE", "EXIT_CODE", "EXIT_STATUS", "UNIT_RESULT", "UNIT", "USER_UNIT",
         "OBJECT_SYSTEMD_UNIT", "OBJECT_SYSTEMD_USER_UNIT", "INVOCATION_ID", "USER_INVOCATION_ID",
-        "SYSLOG_IDENTIFIER",
+        "SYSLOG_IDENTIFIER", "WCTL_PROGRAM", "_PID", "_UID",
+        *(own for *_, own in UNIT_FIELDS.values()),
     )
 )  # fmt: skip
 _OF_RUN = 50  # entries; a worker's user may add as many as it likes to those of wctl
@@ -160,6 +165,61 @@ def of_run(unit: str, invocation: str, *, until: float, user: bool) -> list[Entr
     command += ["--reverse", f"--lines={_OF_RUN}", f"--until=@{until + _LATE:.6f}"]
     shown = _shown([*command, *matches], user=user)
     return [Entry(json.loads(line)) for line in reversed(shown.split("\n")) if line]
+
+
+@dataclass(frozen=True)
+class Span:
+    """From when to when, and how many of the newest entries; None: no limit."""
+
+    since: int | None = None  # microseconds since the epoch
+    until: int | None = None
+    lines: int | None = None
+
+
+def history(
+    units: Sequence[str], programs: Sequence[str], span: Span, *, user: bool
+) -> list[Entry]:
+    """Return what systemd, wctl's wrapper and wctl noted about units and programs, oldest first.
+
+    See by_manager() and by_wctl() for who wrote an entry; all others are the wrapper's, which runs
+    as the worker's user.
+
+    Raises:
+        UnreadableError: as from read().
+    """
+    own = UNIT_FIELDS[user][-1]
+    about = [f"{'USER_UNIT' if user else 'UNIT'}={unit}" for unit in units]
+    groups = [
+        [*_kinds(LIFE), *about, *journal_fields.of_manager(user=user)],
+        ["SYSLOG_IDENTIFIER=wctl", *(f"{own}={unit}" for unit in units)],
+        [
+            "SYSLOG_IDENTIFIER=wctl",
+            *(f"WCTL_PROGRAM={name}" for name in programs),
+            *journal_fields.of_administrator(user=user),
+        ],
+    ]
+    command = ["journalctl", "--quiet", "--output=json", f"--output-fields={_FIELDS}", "--reverse"]
+    command += [] if span.lines is None else [f"--lines={span.lines}"]
+    for name, moment in (("since", span.since), ("until", span.until)):
+        command += [] if moment is None else [f"--{name}=@{moment / 1e6:.6f}"]
+    matches = [word for group in groups for word in ("+", *group)][1:]
+    shown = _shown([*command, *matches], user=user)
+    return [Entry(json.loads(line)) for line in reversed(shown.split("\n")) if line]
+
+
+def by_manager(entry: Entry, *, user: bool) -> bool:
+    """Tell whether the service manager wrote an entry of history()."""
+    return _is_by(entry, journal_fields.of_manager(user=user)) and entry["MESSAGE_ID"] in LIFE
+
+
+def by_wctl(entry: Entry, *, user: bool) -> bool:
+    """Tell whether wctl itself wrote an entry of history(), for the owner of the units."""
+    trusted = journal_fields.of_administrator(user=user)
+    return _is_by(entry, trusted) and entry["WCTL_PROGRAM"] != ""
+
+
+def _is_by(entry: Entry, matches: Sequence[str]) -> bool:
+    return all(entry[name] == value for name, _, value in (each.partition("=") for each in matches))
 
 
 def _shown(command: Sequence[str], *, user: bool, timeout: float | None = None) -> str:

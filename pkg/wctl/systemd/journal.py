@@ -23,6 +23,7 @@ _CHUNK = 1 << 16  # bytes
 _LONGEST = 1 << 20  # bytes of a message; journald cuts the lines of a stream at 48 KiB
 _LONGEST_NOTE = 8 << 10  # bytes; a note has two paths at most
 _CUT = " … (longer than 1 MiB; 'wctl logs -o json' shows all)".encode()
+SUPERVISING = ("systemd", "wctl")  # identifiers; they begin a note with the unit, or name it
 _IDENTIFIER = "SYSLOG_IDENTIFIER"
 # stdout has any facility but stderr's: the administrator may choose one (SyslogFacility=).
 _STDOUT = tuple(facility for facility in range(24) if facility != journald.USER)
@@ -55,7 +56,8 @@ class Query:
     units: tuple[str, ...]
     user: bool = False
     about: bool = False
-    programs: tuple[str, ...] = ()  # with about
+    events: bool = False  # both what they wrote, and what is about them
+    programs: tuple[str, ...] = ()  # with about or events
     stream: str | None = None
     output: bool = False  # only stdout and stderr, and no messages of wctl itself
     notes: bool = False  # only messages of wctl itself
@@ -71,16 +73,22 @@ class Query:
         wctl = f"{_IDENTIFIER}=wctl"
         if self.notes:
             return [(wctl, *units)]
-        if not self.about:
-            groups = [units, *([self._of_children()] if self.user else [])]
-            return [(*group, *self._stream(), *self._priorities()) for group in groups]
+        own_lines = [units, *([self._of_children()] if self.user else [])]
+        own_lines = [(*group, *self._stream()) for group in own_lines]
+        groups = [*([] if self.about else own_lines), *self._groups_about(units)]
+        return [(*group, *self._priorities()) for group in groups]
+
+    def _groups_about(self, units: tuple[str, ...]) -> list[tuple[str, ...]]:
+        if not (self.about or self.events):
+            return []
+        wctl = f"{_IDENTIFIER}=wctl"
         trusted = journal_fields.of_administrator(user=self.user)
         groups = [(wctl, *units)]
         for name in UNIT_FIELDS[self.user][:-1]:
             groups.append((*trusted, *(f"{name}={unit}" for unit in self.units)))
         if self.programs:
             groups.append((*trusted, wctl, *(f"{_PROGRAM}={name}" for name in self.programs)))
-        return [(*group, *self._priorities()) for group in groups]
+        return groups
 
     def _of_children(self) -> tuple[str, ...]:
         """Return the matches for lines of processes that were gone before journald looked.
@@ -110,7 +118,8 @@ class Query:
     def names(self, writer: bytes | None) -> tuple[str, ...]:
         """Return the fields that may name the unit of a message, the most significant first."""
         *about, own = UNIT_FIELDS[self.user]
-        return (*about, _PROGRAM, own) if self.about and self.trusts(writer) else (own,)
+        believed = (self.about or self.events) and self.trusts(writer)
+        return (*about, _PROGRAM, own) if believed else (own,)
 
     def wants(self, line: Line) -> bool:
         """Tell whether ``line`` passes the filters that no match in the journal can express."""
@@ -369,12 +378,14 @@ def _line(
 
 
 def _without_forgery(line: Line) -> Line:
-    """Return a line of a worker's user, who may call it wctl's, under its own instance's name.
+    """Return a line of a worker's user under its own instance's name, if it is called another's.
 
-    The notes of a wrapper have one line, which begins with its unit.
+    The user may call it wctl's or systemd's. The notes of a wrapper have one line, which begins
+    with its unit.
     """
     own = (f"{line.unit}: ".encode(), b"wctl worker: ")
-    if line.identifier != "wctl" or (line.data.startswith(own) and b"\n" not in line.data):
+    note = line.identifier == "wctl" and line.data.startswith(own) and b"\n" not in line.data
+    if note or line.identifier not in SUPERVISING:
         return line
     return replace(line, identifier=unit_name.short(line.unit))
 

@@ -1,4 +1,4 @@
-"""Notes in the journal of what wctl itself did to a program, for "wctl maintail"."""
+"""Notes in the journal of what wctl itself did to a program, for "wctl history" and others."""
 
 from __future__ import annotations
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import grp
 import os
 import pwd
+import re
 import stat
 from collections.abc import Container
 from pathlib import Path
 
 from wctl.errors import WctlError
+
+_NOBODY_LOGGED_IN = (1 << 32) - 1
 
 
 def home() -> Path:
@@ -40,6 +43,22 @@ def name(uid: int) -> str:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
         return str(uid)
+
+
+def at_work() -> str:
+    """Return who runs us, for people to read: "ana as root" for a user who has used sudo(8).
+
+    The kernel keeps the user ID of whoever logged in (audit(7), loginuid); only root can change it.
+    """
+    own = os.geteuid()
+    try:
+        logged_in = int(Path("/proc/self/loginuid").read_text())
+    except (OSError, ValueError):
+        logged_in = _NOBODY_LOGGED_IN
+    if logged_in == _NOBODY_LOGGED_IN:  # a kernel without audit, or a service
+        sudo = os.environ.get("SUDO_UID", "")
+        logged_in = int(sudo) if re.fullmatch("[0-9]{1,9}", sudo) else own
+    return name(own) if logged_in == own else f"{name(logged_in)} as {name(own)}"
 
 
 def group(name: str) -> int | None:

@@ -10,7 +10,7 @@ import click
 
 from wctl.cli.output import Lines, colours
 from wctl.systemd import unit_name
-from wctl.systemd.journal import Line
+from wctl.systemd.journal import SUPERVISING, Line
 from wctl.trust.text import printable
 
 FORMATS = ("short", "json", "cat")
@@ -63,7 +63,7 @@ class Printer:
 
     def _name(self, line: Line) -> str:
         name = _instance(line)
-        return f"{name} wctl" if line.identifier == "wctl" else name
+        return f"{name} {line.identifier}" if line.identifier in SUPERVISING else name
 
     def _styled(self, name: str, unit: str) -> bytes:
         return _styled(name, self._colours.get(unit) if self._colour else None)

@@ -1,10 +1,10 @@
-"""log_lines: whose line is whose."""
+"""logs.lines: whose line is whose."""
 
 from __future__ import annotations
 
 import pytest
 
-from wctl.cli.log_lines import FileLines
+from wctl.cli.logs.lines import FileLines
 
 
 def printed(capfdbinary: pytest.CaptureFixture[bytes], *pieces: tuple[str, bytes]) -> bytes:
