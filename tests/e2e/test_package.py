@@ -93,7 +93,10 @@ def test_starts_and_enables_nothing(fresh: Machine) -> None:
 
 def test_fresh_installation_has_no_program(machine: Machine) -> None:
     """Nothing is listed or meant, and one line says how to begin; the example goes by its name."""
-    step = f"cp {provision.EXAMPLE} /etc/wctl/conf.d/, edit the copy, and run 'wctl update'\n"
+    step = (
+        "run 'wctl init' in the directory of a Symfony or Laravel application, or describe programs"
+        " in /etc/wctl/conf.d/*.conf, as for Supervisor, and run 'wctl update'\n"
+    )
     for command, code, out, problem in (
         ("status", 0, "", "no program is installed"),
         ("status --json", 0, "[]\n", "no program is installed"),

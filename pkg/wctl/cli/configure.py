@@ -197,7 +197,7 @@ def update(
 
     Example: wctl update --dry-run
     """
-    return _update(session, programs, dry_run=dry_run, wait=not no_wait, prune=prune)
+    return run_update(session, programs, dry_run=dry_run, wait=not no_wait, prune=prune)
 
 
 @click.command()
@@ -213,18 +213,19 @@ def add(session: Session, programs: tuple[str, ...], dry_run: bool, no_wait: boo
 
     Example: wctl add messenger-worker
     """
-    return _update(session, programs, dry_run=dry_run, wait=not no_wait, adding=True)
+    return run_update(session, programs, dry_run=dry_run, wait=not no_wait, adding=True)
 
 
-def _update(
+def run_update(
     session: Session,
     programs: tuple[str, ...],
     *,
-    dry_run: bool,
-    wait: bool,
+    dry_run: bool = False,
+    wait: bool = True,
     prune: bool = False,
     adding: bool = False,
 ) -> int:
+    """Update ``programs``, or all; return the exit code."""
     plan = partial(planned, session, programs, prune=prune, adding=adding)
     first = plan()
     _tell(first)

@@ -8,11 +8,10 @@ from pathlib import Path
 
 from wctl.cli.output import echo
 from wctl.errors import NO_SUCH, Unknown, UnknownNamesError, WctlError, nearest
-from wctl.install.installed import Layout, programs
+from wctl.install.installed import programs
 from wctl.session.session import Session
 from wctl.supervisor import migration
 from wctl.systemd import unit_name
-from wctl.trust.text import shell_quote
 
 
 def tell(session: Session) -> None:
@@ -29,12 +28,9 @@ def next_step(session: Session) -> str:
         update = session.command("update", files=session.files)
         return f"run '{update}' to install the configured programs"
     directory = layout.configuration / "conf.d"
-    example = _example(layout)
-    if example is not None:
-        step = f"cp {shell_quote(str(example))} {shell_quote(str(directory))}/, edit the copy"
-    else:
-        step = f"describe programs in {directory}/*.conf, as for Supervisor"
-    step += f", and run '{session.command('update')}'"
+    step = f"run '{session.command('init')}' in the directory of a Symfony or Laravel application,"
+    step += f" or describe programs in {directory}/*.conf, as for Supervisor, and run"
+    step += f" '{session.command('update')}'"
     theirs = None if layout.user else _supervisors()
     if theirs is not None:
         step += f"; or run '{session.command('import', '--dry-run')}', which reads {theirs}"
@@ -83,12 +79,6 @@ def _configured(session: Session, typed: str) -> tuple[str, ...] | None:
 def _nearest(session: Session, typed: str) -> str:
     """Return ", did you mean X?" for a program that is configured."""
     return nearest(typed, [program.title for program in session.any_config.known])
-
-
-def _example(layout: Layout) -> Path | None:
-    """Return the configuration of a shipped program; some machines install no documentation."""
-    sources = (Path(program.source) for program in programs(layout) if program.shipped)
-    return next((source for source in sources if source.exists()), None)
 
 
 def _supervisors() -> Path | None:

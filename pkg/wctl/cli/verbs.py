@@ -40,6 +40,17 @@ _ADDS = (
 )  # fmt: skip
 
 VERBS = {
+    "init": Verb(
+        "init", "Write a first configuration for an application.", _NO_SYSTEMD,
+        ("FILE: written, for WHAT in DIRECTORY", "Next: WHAT", "with --print, the configuration"),
+        (Exit.FAILURE, Exit.UNKNOWN), changes=True,
+    ),
+    "edit": Verb(
+        "edit", "Edit the file of a program, check it, and update.", "As update.",
+        ("nothing has changed", "the file is right, and no unit changes", "the diff of units",
+         "Next: WHAT", *_ADDS),
+        (Exit.FAILURE, Exit.UNKNOWN), changes=True,
+    ),
     "check": Verb(
         "configure", "Check the configuration and show all errors and warnings.", _NO_SYSTEMD,
         ("FILE:LINE: [SECTION] KEY: PROBLEM [CODE]", "N programs, N errors, N warnings"),

@@ -14,6 +14,7 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from wctl.trust import accounts
@@ -26,6 +27,7 @@ _OF_ENV = (f"{_ENV}: ", "env: ")  # the beginning of its messages in Debian 12, 
 _NOT_ENTERED = 125  # env's exit code if it cannot do what its options say (env(1))
 _MOST = 1 << 20  # bytes that we keep of each output, from its end
 _CHUNK = 1 << 16  # bytes: the capacity of a pipe (pipe(7))
+_TAKE_LINES = frozenset({"vi", "vim", "nvim", "view", "nano", "pico", "emacs", "joe", "mcedit"})
 _REAPED = 1.0  # seconds within which a killed process is gone, if it goes at all
 
 
@@ -79,6 +81,16 @@ def stream(command: Sequence[str]) -> subprocess.Popen[bytes]:
         OSError: the tool cannot be started.
     """
     return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+
+
+def edit(editor: str, file: str, line: int) -> int:
+    """Run an editor, a shell's command line, on our own terminal; return its exit code.
+
+    The user has chosen the editor, as for sudoedit(8). Most editors take a line's number.
+    """
+    words = editor.split()
+    at = [f"+{line}"] if words and Path(words[0]).name in _TAKE_LINES else []
+    return subprocess.call(["/bin/sh", "-c", f'{editor} "$@"', editor, *at, file])
 
 
 def run(

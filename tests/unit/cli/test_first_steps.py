@@ -34,16 +34,16 @@ def next_step(layout: Layout, *files: Path) -> str:
 
 
 def test_the_way_depends_on_what_is_there(layout: Layout, tmp_path: Path) -> None:
-    """A configuration is to be installed; else the example copied, or Supervisor's imported."""
+    """A configuration is to be installed; else one is to be written, or Supervisor's imported."""
     directory = layout.configuration / "conf.d"
-    described = f"describe programs in {directory}/*.conf, as for Supervisor, and run 'wctl update'"
+    described = (
+        "run 'wctl init' in the directory of a Symfony or Laravel application, or describe programs"
+        f" in {directory}/*.conf, as for Supervisor, and run 'wctl update'"
+    )
     assert next_step(layout) == described
-    (tmp_path / "example.conf").touch()
-    copied = f"cp {tmp_path}/example.conf {directory}/, edit the copy, and run 'wctl update'"
-    assert next_step(layout) == copied
     (tmp_path / "supervisord.conf").touch()
     imported = f"; or run 'wctl import --dry-run', which reads {tmp_path}/supervisord.conf"
-    assert next_step(layout) == copied + imported
+    assert next_step(layout) == described + imported
     directory.mkdir(parents=True)
     (directory / "a.conf").touch()
     installed = "run 'wctl update' to install the configured programs"
@@ -59,7 +59,8 @@ def test_without_a_configuration(tmp_path: Path, verb: str) -> None:
     assert (shown.returncode, shown.stdout) == (1, "")
     assert shown.stderr == (
         f"wctl: {tmp_path}/wctl: no configuration, expected wctl.conf or conf.d/*.conf\n"
-        f"      describe programs in {tmp_path}/wctl/conf.d/*.conf, as for Supervisor, and run"
+        "      run 'wctl --user init' in the directory of a Symfony or Laravel application, or"
+        f" describe programs in {tmp_path}/wctl/conf.d/*.conf, as for Supervisor, and run"
         " 'wctl --user update'\n"
     )
 

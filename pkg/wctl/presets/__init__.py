@@ -1,0 +1,1 @@
+"""A first configuration for an application, from what its directory says about it."""
