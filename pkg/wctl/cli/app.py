@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from wctl.cli.output import echo, go_on
-from wctl.cli.verbs import VERBS
+from wctl.cli.verbs import GROUPS, SYNONYMS, VERBS
 from wctl.errors import Exit
 from wctl.session.session import Session
 
@@ -22,10 +22,19 @@ F = TypeVar("F", bound=Callable[..., Any])
 _INSTEAD = {
     "avail": "'wctl reread', or 'wctl status'",
     "fg": "'wctl tail -f NAME'",
-    "help": "'wctl --help'",
     "open": "'systemctl -H HOST', or ssh",
     "reload": "'wctl update'",
     "shutdown": "'wctl stop all'",
+}
+
+# What the arguments of these names may be; --help of each verb ends with it.
+_PROGRAM = "PROGRAM is a name in [program:NAME], or [fcgi-program:NAME]."
+_MEANINGS = {
+    "names": "NAME is a program (messenger-worker), an instance (messenger-worker@00, @{00..02}), a"
+    " group (shop:), a process as Supervisor names it (shop:cart_00), a glob ('mail*'), or all.",
+    "words": _PROGRAM,
+    "program": _PROGRAM,
+    "programs": f"{_PROGRAM} It may also be a group, or all.",
 }
 
 
@@ -49,24 +58,38 @@ class _Verbs(click.Group):
         module = importlib.import_module(f"wctl.cli.{VERBS[cmd_name].module}")
         command = getattr(module, f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name)
         assert isinstance(command, click.Command)
+        taken = {parameter.name for parameter in command.params}
+        command.epilog = next((text for name, text in _MEANINGS.items() if name in taken), None)
         return command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] in SYNONYMS:
+            args = [SYNONYMS[args[0]], *args[1:]]
         if args and args[0] not in VERBS:
-            from wctl.errors import nearest
-
             instead = _INSTEAD.get(args[0])
-            hint = f"; use {instead}" if instead else nearest(args[0], VERBS)
+            hint = f"; use {instead}" if instead else _meant(args[0])
             ctx.fail(f"no such command {args[0]!r}{hint}")
         if args and VERBS[args[0]].changes:
             go_on()
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, verb.summary) for name, verb in VERBS.items()])
+        for group, names in GROUPS.items():
+            with formatter.section(group):
+                formatter.write_dl([(name, VERBS[name].summary) for name in names])
+
+
+def _meant(word: str) -> str:
+    """Return ", did you mean X?"; never a command that does harm, unless it begins as ``word``."""
+    from wctl.errors import nearest
+
+    begun = [name for name in VERBS if name.startswith(word)] if word else []
+    harmless = (name for name, verb in VERBS.items() if not verb.changes or name[0] == word[:1])
+    if len(begun) == 1:
+        return f", did you mean {begun[0]}?"
+    return nearest(word, begun or harmless)
 
 
 def shared(command: F) -> F:
@@ -150,7 +173,7 @@ def _version(context: click.Context, _parameter: click.Parameter, value: bool) -
 )
 @shared
 @click.option(
-    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version,
+    "-V", "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version,
     help="Print wctl's version.",
 )  # fmt: skip
 def wctl() -> None:

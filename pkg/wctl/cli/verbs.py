@@ -178,4 +178,19 @@ VERBS = {
         (Exit.FAILURE, Exit.NOT_RUNNING, Exit.UNKNOWN, Exit.NOT_STARTED), changes=True,
     ),
     "version": Verb("show", "Print wctl's version.", _NO_SYSTEMD, ("the version",), ()),
+    "help": Verb("help", "Show what a command does.", _NO_SYSTEMD, ("the help",), ()),
 }  # fmt: skip
+
+# As "wctl --help" shows them.
+GROUPS = {
+    "Set up": ("init", "edit", "check", "render", "explain"),
+    "Change": (
+        "reread", "update", "add", "remove", "scale", "start", "stop", "restart", "signal", "clear"
+    ),
+    "Watch": ("status", "pid", "tail", "logs", "history", "maintail", "doctor"),
+    "Come from Supervisor": ("import", "supervisorctl"),
+    "More": ("run", "completion", "version", "help"),
+}  # fmt: skip
+
+# What people type who come from other tools.
+SYNONYMS = {"ls": "status", "ps": "status", "list": "status", "log": "logs"}

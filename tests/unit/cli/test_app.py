@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from wctl import cli
 from wctl.cli.app import wctl
+from wctl.cli.verbs import GROUPS
 from wctl.errors import Exit
 
 PKG = Path(__file__).parents[3] / "pkg"
@@ -236,6 +238,45 @@ def test_closed_pipe_is_quiet(tmp_path: Path) -> None:
         check=False,
     )
     assert (shown.stdout, shown.stderr) == ("# p0@.service\n", "")
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("stat", ", did you mean status?"),
+        ("restrat", ", did you mean restart?"),
+        ("stpo", ", did you mean stop?"),
+        # No harm is suggested to who wanted to look.
+        ("top", ""),
+        ("emove", ""),
+        ("disable", ""),
+        ("", ""),
+    ],
+)
+def test_what_was_meant(typed: str, meant: str) -> None:
+    """A misspelt command has the nearest one, but none that changes something by accident."""
+    said = run(typed).stderr
+    assert said.endswith(f"Error: no such command {typed!r}{meant}\n")
+
+
+@pytest.mark.parametrize("typed", ["ls", "ps", "list"])
+def test_words_of_other_tools(typed: str) -> None:
+    """They do what status does."""
+    assert run(typed, "-h").stdout == run("status", "-h").stdout
+
+
+def test_help_of_a_command() -> None:
+    """wctl help VERB is what wctl VERB --help is; alone it is the list, in which each verb is."""
+    assert run("help", "scale").stdout == run("scale", "--help").stdout
+    listed = run("help").stdout
+    assert listed == run("--help").stdout
+    grouped = [name for names in GROUPS.values() for name in names]
+    assert sorted(grouped) == sorted(VERBS)
+    for name in grouped:
+        assert re.search(rf"^  {name}  ", listed, re.MULTILINE)
+    wrong = run("help", "nosuch")
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert "NAME is a program" in run("stop", "--help").stdout
 
 
 def test_help_imports_no_verb() -> None:
