@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
+import textwrap
+
 import click
 
 from wctl.cli.app import pass_session, shared
 from wctl.cli.completion import complete_names, complete_programs
-from wctl.cli.output import echo
+from wctl.cli.output import echo, is_terminal
 from wctl.cli.status.command import exit_code
 from wctl.errors import Exit
 from wctl.operate import states
 from wctl.operate.selection import look_up
 from wctl.session.session import Session
+
+_EXPLAINED = 35  # columns of what happens when
 
 
 @click.command()
@@ -52,10 +57,19 @@ def explain(session: Session, program: str | None) -> None:
     installed = session.inventory.program(program)
     unit = installed.instance(installed.numprocs_start)
     sentences = explanation.explain(session.manager, unit)
-    width = max(len(sentence.when) for sentence in sentences) + 2
     echo(f"{installed.shown}, from {installed.source}:")
     for sentence in sentences:
-        echo(f"  {sentence.when:<{width}}{sentence.then}")
+        echo("\n".join(_wrapped(sentence.when, sentence.then)))
+
+
+def _wrapped(when: str, then: str) -> list[str]:
+    """Return a sentence in two columns, for a terminal between its words."""
+    left = " " * _EXPLAINED
+    if not is_terminal():
+        return [f"  {when:<{_EXPLAINED - 2}}{then}"]
+    room = max(shutil.get_terminal_size().columns - _EXPLAINED, 30)
+    first, *rest = textwrap.wrap(then, room, break_on_hyphens=False) or [""]
+    return [f"  {when:<{_EXPLAINED - 2}}{first}", *(left + line for line in rest)]
 
 
 @click.command()

@@ -14,20 +14,28 @@ from wctl.operate import wrapped
 from wctl.systemd.manager import Manager
 from wctl.systemd.quantities import INFINITY, signal_name, size_in_words, span_in_words
 from wctl.trust.text import shell_join
-from wctl.wrapper.command_line import Options
+from wctl.wrapper.command_line import NO_FILE, Options
 
 _PROPERTIES = (
+    "CPUQuotaPerSecUSec",
     "ExecStart",
     "KillMode",
     "KillSignal",
     "MemoryHigh",
     "MemoryMax",
+    "Nice",
+    "NoNewPrivileges",
     "OOMPolicy",
+    "PrivateTmp",
+    "ProtectHome",
+    "ProtectSystem",
     "Restart",
     "RestartForceExitStatus",
     "RestartUSec",
     "RuntimeMaxUSec",
     "SuccessExitStatus",
+    "SystemCallFilter",
+    "TasksMax",
     "TimeoutStopUSec",
     "User",
     "WorkingDirectory",
@@ -67,6 +75,9 @@ def _sentences(properties: Mapping[str, Any], options: Options) -> Iterator[Sent
         then = f"after {age} systemd stops it, and starts it again{restarts}"
         yield Sentence("When it gets old", then)
     yield Sentence("When it is stopped", _stop(properties))
+    yield Sentence("What it writes", _output(options))
+    yield Sentence("It may use", _limits(properties))
+    yield Sentence("It may not", _forbidden(properties))
 
 
 def _command(properties: Mapping[str, Any], options: Options) -> str:
@@ -74,6 +85,66 @@ def _command(properties: Mapping[str, Any], options: Options) -> str:
     directory = str(properties["WorkingDirectory"]).lstrip("!-")
     place = f" in {directory}" if directory else ""
     return f"{shell_join(options.command) or 'the command of a drop-in'}, as {user}{place}"
+
+
+def _output(options: Options) -> str:
+    """Return where the lines of stdout and stderr go."""
+    if options.log == "none":
+        return "goes where a drop-in says, or nowhere"
+    files = {
+        (path, size, backups)
+        for path, size, backups in (
+            (options.stdout_file, options.stdout_maxbytes, options.stdout_backups),
+            (options.stderr_file, options.stderr_maxbytes, options.stderr_backups),
+        )
+        if path not in (None, NO_FILE)
+    }
+    kept = [f"{path}{_rotated(size, backups)}" for path, size, backups in sorted(files, key=str)]
+    if options.log == "file":
+        return f"goes to {' and '.join(kept) or 'no file'}, and not to the journal"
+    if options.log == "both":
+        return f"goes to the journal, and to {' and '.join(kept) or 'no file'}"
+    return "goes to the journal; while journald is away, to a file in /var/log/wctl"
+
+
+def _rotated(size: int, backups: int) -> str:
+    older = f"{backups} older file{'' if backups == 1 else 's'}"
+    return f" (rotated at {size_in_words(size)}, {older})" if size else ""
+
+
+def _limits(properties: Mapping[str, Any]) -> str:
+    """Return how much of the machine the instance may take."""
+    parts = []
+    if properties["MemoryMax"] != INFINITY:
+        parts.append(f"{size_in_words(properties['MemoryMax'])} of memory")
+    if properties["CPUQuotaPerSecUSec"] != INFINITY:
+        parts.append(f"{properties['CPUQuotaPerSecUSec'] / 10_000:g}% of a CPU")
+    if properties["TasksMax"] != INFINITY:
+        parts.append(f"{properties['TasksMax']} processes and threads")
+    nice = f", at nice {properties['Nice']}" if properties["Nice"] else ""
+    return f"{', '.join(parts) or 'as much as there is'}{nice}"
+
+
+def _forbidden(properties: Mapping[str, Any]) -> str:
+    """Return what the sandbox forbids, in the words of its most important directives."""
+    parts = []
+    if properties["NoNewPrivileges"]:
+        parts.append("gain privileges (no sudo, no setuid)")
+    system = {
+        "yes": "write to /usr and /boot",
+        "full": "write to /usr, /boot and /etc",
+        "strict": "write anywhere but to ReadWritePaths=",
+    }.get(str(properties["ProtectSystem"]))
+    if system is not None:
+        parts.append(system)
+    home = str(properties["ProtectHome"])
+    if home in ("read-only", "yes", "tmpfs"):
+        parts.append("write to home directories" if home == "read-only" else "see home directories")
+    if properties["PrivateTmp"] not in (False, "no"):  # a word from systemd 257 on
+        parts.append("see the machine's /tmp")
+    if properties["SystemCallFilter"][1]:
+        parts.append("make system calls that administer the machine")
+    return "; ".join(parts) or "do less than its user may: it has no sandbox"
 
 
 def _ready(options: Options) -> str:

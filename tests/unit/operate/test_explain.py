@@ -27,16 +27,24 @@ PROPERTIES: dict[str, Any] = {
             ],
         )
     ],
+    "CPUQuotaPerSecUSec": INFINITY,
     "KillMode": "mixed",
     "KillSignal": 15,
     "MemoryHigh": INFINITY,
     "MemoryMax": 256 << 20,
+    "Nice": 0,
+    "NoNewPrivileges": True,
     "OOMPolicy": "kill",
+    "PrivateTmp": False,
+    "ProtectHome": "no",
+    "ProtectSystem": "no",
     "Restart": "on-failure",
     "RestartForceExitStatus": ([], [1, 2, 15, 13]),
     "RestartUSec": 100_000,
     "RuntimeMaxUSec": INFINITY,
     "SuccessExitStatus": ([0, 2], []),
+    "SystemCallFilter": (False, ["reboot"]),
+    "TasksMax": 4915,
     "TimeoutStopUSec": 60_000_000,
     "User": "www-data",
     "WorkingDirectory": "!/srv/app",
@@ -75,7 +83,42 @@ def test_a_whole_life() -> None:
         "When it runs out of memory": "above 256M the kernel kills only this instance, and"
         " systemd starts it again after 100 ms",
         "When it is stopped": "systemd sends SIGTERM to it, and kills what is left after 1 min",
+        "What it writes": "goes to the journal; while journald is away, to a file in /var/log/wctl",
+        "It may use": "256M of memory, 4915 processes and threads",
+        "It may not": "gain privileges (no sudo, no setuid); make system calls that administer the"
+        " machine",
     }
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--log=file", "--stdout-file=/o", "--stderr-file=/e", "--stderr-backups=1"],
+         "goes to /e (rotated at 50M, 1 older file) and /o (rotated at 50M, 10 older files), and"
+         " not to the journal"),
+        (["--log=both", "--stdout-file=/o", "--stdout-maxbytes=0"],
+         "goes to the journal, and to /o"),
+        (["--log=none"], "goes where a drop-in says, or nowhere"),
+    ],
+)  # fmt: skip
+def test_where_output_goes(words: list[str], expected: str) -> None:
+    """The files, how they are rotated, and whether the journal has the lines, too."""
+    command = ["python3", "-I", "-S", "/x/wctl/worker.py", *words, "w@00.service", "--", "x"]
+    assert sentences(ExecStart=[("/usr/bin/python3", command)])["What it writes"] == expected
+
+
+def test_limits_and_the_sandbox() -> None:
+    """All that limits a worker is told, and a worker without limits is, too."""
+    free = {"MemoryMax": INFINITY, "TasksMax": INFINITY, "NoNewPrivileges": False}
+    found = sentences(**free, SystemCallFilter=(False, []))
+    assert found["It may use"] == "as much as there is"
+    assert found["It may not"] == "do less than its user may: it has no sandbox"
+    strict = {"ProtectSystem": "strict", "ProtectHome": "read-only", "PrivateTmp": "connected"}
+    found = sentences(CPUQuotaPerSecUSec=500_000, Nice=5, **strict)
+    assert found["It may use"].startswith("256M of memory, 50% of a CPU, 4915 processes")
+    assert found["It may use"].endswith(", at nice 5")
+    assert "write anywhere but to ReadWritePaths=; write to home directories" in found["It may not"]
+    assert "see the machine's /tmp" in found["It may not"]
 
 
 @pytest.mark.parametrize(
