@@ -25,6 +25,9 @@ OTHER_SUITES = os.environ.get("WCTL_TEST_SUITES", "").split()[1:]
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "full: takes long, so it runs in tests/run --full alone")
+    config.addinivalue_line(
+        "markers", "kept: the fixture of the module resets the machine once, for all of its tests"
+    )
     config.addinivalue_line("markers", "core: runs on every release; others on the first alone")
     # Markers of plugins that are missing where Debian builds the package.
     config.addinivalue_line("markers", "xdist_group(name): tests that one lane runs in order")

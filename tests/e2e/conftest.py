@@ -68,5 +68,6 @@ def new_machine(suite: str) -> Iterator[Callable[[str], Machine]]:
 @pytest.fixture(autouse=True)
 def _independent(request: pytest.FixtureRequest) -> None:
     """Removes what earlier tests have left in the shared machine."""
-    if "machine" in request.fixturenames:
+    kept = request.node.get_closest_marker("kept") is not None
+    if "machine" in request.fixturenames and not kept:
         provision.reset(request.getfixturevalue("machine"))

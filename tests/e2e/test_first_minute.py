@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -62,7 +63,7 @@ def test_init_believes_nobody(application: Machine) -> None:
     application.write(f"{place}/config/packages/messenger.yaml", transports)
     printed = application.run(f"wctl init --print -C {place}").out
     assert "messenger:consume async --time-limit" in printed
-    assert [line for line in printed.splitlines() if "user" in line] == ["user = www-data"]
+    assert [one for one in printed.splitlines() if one.startswith("user")] == ["user = www-data"]
     application.run(f"rm {place}/composer.json; mkfifo {place}/composer.json")
     refused = application.run(f"wctl init -C {place}", check=False, timeout=20)
     assert refused.code == 4
@@ -87,7 +88,8 @@ def test_edit_updates_what_was_edited(machine: Machine) -> None:
     said = machine.run("EDITOR=true wctl edit b").out
     assert said == "nothing has changed\n"
     asked = machine.run(f"{sed} a </dev/null")
-    assert "+ExecStart=" in asked.out and asked.out.endswith("Next: run 'wctl update a b'\n")
+    assert re.search(r"^\+ +.*sleep 2000$", asked.out, re.MULTILINE), asked.out
+    assert asked.out.endswith("Next: run 'wctl update a b'\n")
     assert pids(machine) == before
     machine.run("sed -i s/2000/1000/ /etc/wctl/conf.d/test.conf")
     machine.run(f"{sed} --yes a")

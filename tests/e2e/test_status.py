@@ -42,6 +42,8 @@ ROWS = {
     "\u00e9t\u00e9@00": "RUNNING",
 }
 
+pytestmark = pytest.mark.kept
+
 
 @pytest.fixture(scope="module")
 def shop(machine: Machine) -> Iterator[Machine]:
@@ -53,6 +55,7 @@ def shop(machine: Machine) -> Iterator[Machine]:
     wait_for(lambda: show(machine, "recycled@00", "NRestarts")["NRestarts"] == "1", 30, "restart")
     wait_for(lambda: states(machine) == ROWS, 30, "the states")
     yield machine
+    provision.reset(machine)
     machine.run("rm /run/recycled")
 
 
@@ -126,9 +129,13 @@ def test_long_is_a_table_for_scripts(shop: Machine) -> None:
 
 
 def test_long_asks_the_journal_once(shop: Machine) -> None:
-    """However many instances there are, they cost no process each."""
+    """However many instances there are, they cost no process each.
+
+    One question is about how they ended, one about those that systemd has forgotten.
+    """
     shop.run("strace -f -e trace=execve -o /run/calls wctl status -l", check=False)
-    assert shop.read("/run/calls").count('journalctl"') == 1
+    asked = re.findall(r'execve\("[^"]*/journalctl".* = 0$', shop.read("/run/calls"), re.MULTILINE)
+    assert len(asked) == 2 < len(ROWS)
 
 
 def test_json_is_as_described(shop: Machine) -> None:
@@ -142,7 +149,7 @@ def test_json_is_as_described(shop: Machine) -> None:
     for options in ("", "-l"):
         shop.run(f'wctl status --json {options} | python3 -c "{check}"')
     found = {one["name"]: one for one in json.loads(shop.run("wctl status --json -l || :").out)}
-    assert list(found) == list(ROWS)
+    assert found.keys() == ROWS.keys()
     recycled, broken = found["recycled@00"], found["broken@00"]
     now = float(shop.run("date +%s").out)
     assert recycled["uptime"] <= now - recycled["since"] + 2
