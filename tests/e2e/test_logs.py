@@ -198,7 +198,9 @@ def test_logs_shows_what_is_asked_for(machine: Machine) -> None:
     assert sorted(logs(f"--until '{between}'")) == begun
     assert logs("-n 1") == failed[1:]
     assert machine.run("wctl logs -n 1").out.endswith(" w@00: failed 00\n")
-    shown = machine.run(["script", "-qec", "wctl logs -n 2", "/dev/null"]).out
+    shown = machine.run(
+        ["script", "-qec", "wctl logs -n 2 --no-events", "/dev/null"], env={"TERM": "xterm"}
+    ).out
     colours = dict(re.findall("\x1b\\[(\\d+)m(w@0\\d)\x1b", shown))
     assert sorted(colours.values()) == ["w@00", "w@01"]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import IO, TYPE_CHECKING, TextIO
 
 import click
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 _STDOUT, _STDERR = 1, 2
+_NARROW = 30  # columns that a text needs beside others
 _going_on = False  # even if nobody can read what we print
 _lost: OSError | None = None  # why output is lost although we went on
 
@@ -114,6 +115,26 @@ def colours(*, err: bool = False) -> bool:
 def style(text: str, **styles: str | bool | None) -> str:
     """Return ``text`` for stdout in the styles of click.style(), if it may have colours."""
     return click.style(text, **styles) if colours() else text  # type: ignore[arg-type]
+
+
+def in_columns(left: str, width: int, text: str, styles: Mapping[str, str | None]) -> list[str]:
+    """Return a line with ``text`` after the ``left`` column, which is ``width`` wide.
+
+    On a terminal, the text goes on below itself, between words; below the left column where there
+    is no room beside it.
+    """
+    if not is_terminal():
+        return [f"{left:<{width}}{text}"]
+    import shutil  # lazy: most output goes to a pipe
+    import textwrap
+
+    room = shutil.get_terminal_size().columns - width
+    below = room < _NARROW
+    indent = " " * (4 if below else width)
+    pieces = textwrap.wrap(text, max(room + width - len(indent), _NARROW), break_on_hyphens=False)
+    shown = [style(piece, **styles) for piece in pieces or [""]]
+    first = [left.rstrip()] if below else [f"{left:<{width}}{shown.pop(0)}"]
+    return [*first, *(indent + piece for piece in shown)]
 
 
 class Screen:

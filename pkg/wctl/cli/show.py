@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
-import textwrap
-
 import click
 
 from wctl.cli.app import pass_session, shared
 from wctl.cli.completion import complete_names, complete_programs
-from wctl.cli.output import echo, is_terminal
+from wctl.cli.output import echo, in_columns
 from wctl.cli.status.command import exit_code
 from wctl.errors import Exit
 from wctl.operate import states
@@ -59,17 +56,7 @@ def explain(session: Session, program: str | None) -> None:
     sentences = explanation.explain(session.manager, unit)
     echo(f"{installed.shown}, from {installed.source}:")
     for sentence in sentences:
-        echo("\n".join(_wrapped(sentence.when, sentence.then)))
-
-
-def _wrapped(when: str, then: str) -> list[str]:
-    """Return a sentence in two columns, for a terminal between its words."""
-    left = " " * _EXPLAINED
-    if not is_terminal():
-        return [f"  {when:<{_EXPLAINED - 2}}{then}"]
-    room = max(shutil.get_terminal_size().columns - _EXPLAINED, 30)
-    first, *rest = textwrap.wrap(then, room, break_on_hyphens=False) or [""]
-    return [f"  {when:<{_EXPLAINED - 2}}{first}", *(left + line for line in rest)]
+        echo("\n".join(in_columns(f"  {sentence.when}", _EXPLAINED, sentence.then, {})))
 
 
 @click.command()

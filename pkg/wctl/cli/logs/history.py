@@ -12,7 +12,7 @@ import click
 from wctl.cli.app import at_least, pass_session, shared
 from wctl.cli.completion import complete_names
 from wctl.cli.logs.options import Numbered, since_option, until_option
-from wctl.cli.output import echo, style
+from wctl.cli.output import echo, in_columns
 from wctl.errors import WctlError
 from wctl.operate.history import Event
 from wctl.operate.history import history as events_of
@@ -71,11 +71,11 @@ def _record(event: Event) -> dict[str, object]:
 
 def _lines(events: Sequence[Event]) -> list[str]:
     width = max(len(event.name) for event in events)
-    return [
-        f"{_clock(event.time)}  {event.name:<{width}}  "
-        + style(event.text, fg=_COLOURS.get(event.kind))
-        for event in events
-    ]
+    found = []
+    for event in events:
+        left = f"{_clock(event.time)}  {event.name:<{width}}  "
+        found += in_columns(left, len(left), event.text, {"fg": _COLOURS.get(event.kind)})
+    return found
 
 
 def _clock(seconds: float) -> str:

@@ -89,8 +89,9 @@ class _View:
     def look(self) -> tuple[Selection, list[Row]]:
         """Return what the names mean, and their instances as they are now."""
         session = self._session
+        manager = session.manager  # the first thing that is missing where systemd does not run
         found = look_up(session.inventory, self._names)
-        processes = states.processes(session.manager, _once(found.asked))
+        processes = states.processes(manager, _once(found.asked))
         rows = self._rows(processes)
         return found, [*rows, *(Row(_scaled_to_0(one), long=self._long) for one in found.empty)]
 
