@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import sys
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from wctl.cli.findings import show_findings
 from wctl.cli.output import echo
 from wctl.errors import Exit, Place, WctlError
 from wctl.install import changes
+from wctl.install.files import write_file
 from wctl.install.installed import programs
 from wctl.session.planning import planned
 from wctl.session.session import Session
@@ -43,29 +45,29 @@ def edit(session: Session, program: str | None, yes: bool) -> int:
     Example: wctl edit messenger-worker
     """
     place = _place(session, program)
-    path = Path(place.file)
-    before = files.read(path)
+    path = Path(place.file).resolve()
+    mode, before = stat.S_IMODE(path.stat().st_mode), files.read(path)
     while True:
         _open(path, place.line)
         if files.read(path) == before:
             echo("nothing has changed")
             return Exit.OK
         session.read_again()
-        if not show_findings(session, path):
+        if not show_findings(session, place.file):
             break
         if not sys.stdin.isatty():
             echo(f"{path} stays as you have edited it; its programs run on as they are", err=True)
             return Exit.FAILURE
         answer = _ask("edit again, take the changes back, or keep the file with its errors", "etk")
         if answer == "t":
-            path.write_bytes(before)
+            write_file(path, before, mode=mode)
             echo("the file is as it was")
         if answer != "e":
             return Exit.FAILURE
-    return _update(session, path, yes=yes)
+    return _update(session, place.file, yes=yes)
 
 
-def _update(session: Session, path: Path, *, yes: bool) -> int:
+def _update(session: Session, path: str, *, yes: bool) -> int:
     """Show what the programs of a file would become, and update them if the user agrees."""
     names = _programs_of(session, path)
     found = planned(session, names) if names else planned(session)
@@ -81,10 +83,10 @@ def _update(session: Session, path: Path, *, yes: bool) -> int:
     return run_update(session, names)
 
 
-def _programs_of(session: Session, path: Path) -> tuple[str, ...]:
+def _programs_of(session: Session, path: str) -> tuple[str, ...]:
     """Return the programs that are, or were, in a file."""
-    here = {one.title for one in session.config.programs if one.place.file == str(path)}
-    gone = {one.shown for one in programs(session.layout) if one.source == absolute(str(path))}
+    here = {one.title for one in session.config.programs if one.place.file == path}
+    gone = {one.shown for one in programs(session.layout) if one.source == absolute(path)}
     return tuple(sorted(here | gone))
 
 

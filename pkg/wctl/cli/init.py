@@ -67,7 +67,7 @@ def init(
     if not session.quiet:
         echo(f"{path}: written, for {preset.title} in {place}")
     session.read_again()
-    errors = show_findings(session, path)
+    errors = show_findings(session, str(path))
     if not (errors or session.quiet):
         edit, update = session.command("edit", title), session.command("update", title)
         echo(f"Next: look at it with '{edit}', and start its worker with '{update}'")

@@ -19,7 +19,7 @@ _SECRET = 0o600
 _TEMPORARY = re.compile(r"\.(?P<name>.+)\.[a-z0-9_]{8}", re.ASCII)  # as tempfile names its files
 
 
-def write_file(path: Path, text: str, *, secret: bool = False, mode: int = _PUBLIC) -> None:
+def write_file(path: Path, text: str | bytes, *, secret: bool = False, mode: int = _PUBLIC) -> None:
     """Write ``path`` so that it has either the old text or the new text, whatever happens.
 
     Only the owner may read a ``secret`` file, or enter a directory that is created for it.
@@ -33,8 +33,8 @@ def write_file(path: Path, text: str, *, secret: bool = False, mode: int = _PUBL
         make_directory(path.parent, _SECRET_DIRECTORY if secret else _DIRECTORY)
         fd, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
-            with os.fdopen(fd, "w", encoding="utf-8", newline="\n") as file:
-                file.write(text)
+            with os.fdopen(fd, "wb") as file:
+                file.write(text if isinstance(text, bytes) else text.encode())
                 file.flush()
                 os.fchmod(file.fileno(), _SECRET if secret else mode)
                 os.fsync(file.fileno())

@@ -245,7 +245,7 @@ def test_closed_pipe_is_quiet(tmp_path: Path) -> None:
     [
         ("stat", ", did you mean status?"),
         ("restrat", ", did you mean restart?"),
-        ("stpo", ", did you mean stop?"),
+        ("remov", ", did you mean remove?"),
         # No harm is suggested to who wanted to look.
         ("top", ""),
         ("emove", ""),
