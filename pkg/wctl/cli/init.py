@@ -20,7 +20,9 @@ from wctl.systemd import unit_name
 
 @click.command()
 @shared
-@click.argument("framework", required=False, type=click.Choice(list(presets.PRESETS)))
+@click.argument(
+    "framework", required=False, metavar="[FRAMEWORK]", type=click.Choice(list(presets.PRESETS))
+)
 @click.option(
     "-C",
     "--directory",
@@ -43,8 +45,8 @@ def init(
 ) -> int:
     """Write a first configuration for an application: Symfony's Messenger, or Laravel's queue.
 
-    wctl looks into the application's directory to see which FRAMEWORK it uses. It changes nothing
-    there, and starts nothing.
+    wctl looks into the application's directory to see which FRAMEWORK it uses: symfony, or laravel.
+    It changes nothing there, and starts nothing.
 
     Exit code: 1 if the check of the new file finds errors, 4 if there is no such application.
 
