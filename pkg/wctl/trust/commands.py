@@ -28,6 +28,7 @@ _NOT_ENTERED = 125  # env's exit code if it cannot do what its options say (env(
 _MOST = 1 << 20  # bytes that we keep of each output, from its end
 _CHUNK = 1 << 16  # bytes: the capacity of a pipe (pipe(7))
 _TAKE_LINES = frozenset({"vi", "vim", "nvim", "view", "nano", "pico", "emacs", "joe", "mcedit"})
+_OF_KEYS = (signal.SIGINT, signal.SIGQUIT)  # signals that a terminal sends to all of its job
 _REAPED = 1.0  # seconds within which a killed process is gone, if it goes at all
 
 
@@ -86,11 +87,19 @@ def stream(command: Sequence[str]) -> subprocess.Popen[bytes]:
 def edit(editor: str, file: str, line: int) -> int:
     """Run an editor, a shell's command line, on our own terminal; return its exit code.
 
-    The user has chosen the editor, as for sudoedit(8). Most editors take a line's number.
+    The user has chosen the editor, as for sudoedit(8). Most editors take a line's number. Ctrl-C
+    means something in an editor, and reaches us and the shell, too: both wait for the editor.
     """
     words = editor.split()
     at = [f"+{line}"] if words and Path(words[0]).name in _TAKE_LINES else []
-    return subprocess.call(["/bin/sh", "-c", f'{editor} "$@"', editor, *at, file])
+    # Nobody ignores the signals: the editor would inherit that (execve(2)).
+    old = {number: signal.signal(number, lambda *_: None) for number in _OF_KEYS}
+    try:
+        shell = ["/bin/sh", "-c", f'trap : INT QUIT; {editor} "$@"']
+        return subprocess.call([*shell, editor, *at, file])
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)
 
 
 def run(

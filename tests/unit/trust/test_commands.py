@@ -1,9 +1,13 @@
-"""commands: what env(1) says when it cannot run a command, in our words."""
+"""commands: what env(1) says when it cannot run a command, in our words; and editors."""
 
 from __future__ import annotations
 
+import signal
+from pathlib import Path
+
 import pytest
 
+from wctl.trust import commands
 from wctl.trust.commands import Answer, without_env
 
 QUOTED = "/usr/bin/env: '/opt/no': No such file or directory\n"  # coreutils 9.1, LANG=C
@@ -39,3 +43,19 @@ def test_a_directory_that_cannot_be_entered(name: str) -> None:
 def test_what_the_command_says_stays(answer: Answer) -> None:
     """What the command, or what it runs, has written is its own."""
     assert without_env(answer, "/srv/x", "app") == answer
+
+
+def test_ctrl_c_belongs_to_the_editor(tmp_path: Path) -> None:
+    """wctl gets the signal of Ctrl-C, and the shell; the editor, and what it has not saved, lives.
+
+    The editor itself may end of it: it does not ignore the signal unless it wants to.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    file = tmp_path / "w.conf"
+    parent = "kill -INT $PPID; echo edited >"
+    for editor in (parent, f"sh -c '{parent}$1' editor"):  # of which wctl is the parent, or a shell
+        assert commands.edit(editor, str(file), 1) == 0
+        assert file.read_text() == "edited\n"
+        file.unlink()
+    assert commands.edit("sh -c 'kill -INT $$'", str(file), 1) == 130
+    assert signal.getsignal(signal.SIGINT) is before
