@@ -112,6 +112,11 @@ def colours(*, err: bool = False) -> bool:
     return wanted and is_terminal(err=err)
 
 
+def has_cursor() -> bool:
+    """Tell whether stdout is a terminal that obeys: Emacs's shell, for one, shows sequences."""
+    return is_terminal() and os.environ.get("TERM") != "dumb"
+
+
 def style(text: str, **styles: str | bool | None) -> str:
     """Return ``text`` for stdout in the styles of click.style(), if it may have colours."""
     return click.style(text, **styles) if colours() else text  # type: ignore[arg-type]
@@ -141,12 +146,20 @@ class Screen:
     """The alternate screen of stdout's terminal: what was there before comes back at the end."""
 
     def __enter__(self) -> Screen:
-        """Switch to the alternate screen, without a cursor."""
-        self._write("\x1b[?1049h\x1b[?25l\x1b[?7l")
+        """Switch to the alternate screen."""
+        self.enter()
         return self
 
     def __exit__(self, *exception: object) -> None:
         """Switch back."""
+        self.leave()
+
+    def enter(self) -> None:
+        """Switch to the alternate screen, without a cursor; long lines are cut."""
+        self._write("\x1b[?1049h\x1b[?25l\x1b[?7l")
+
+    def leave(self) -> None:
+        """Give the terminal its own screen back."""
         self._write("\x1b[?7h\x1b[?25h\x1b[?1049l")
 
     def draw(self, lines: Sequence[str]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,7 @@ import click
 
 from wctl.cli.app import MOST_SECONDS, at_least, pass_session, shared
 from wctl.cli.completion import complete_names
-from wctl.cli.output import echo, is_terminal
+from wctl.cli.output import echo, has_cursor, is_terminal
 from wctl.cli.status.row import Row
 from wctl.errors import Exit, UnknownNamesError
 from wctl.install.installed import Installed, Instance
@@ -95,7 +94,7 @@ class _View:
         rows = self._rows(processes)
         return found, [*rows, *(Row(_scaled_to_0(one), long=self._long) for one in found.empty)]
 
-    def text(self, rows: Sequence[Row], width: int | None = None) -> str:
+    def text(self, rows: Sequence[Row]) -> str:
         """Return what is printed."""
         if self._json:
             import json
@@ -103,13 +102,13 @@ class _View:
             return json.dumps([row.record() for row in rows], indent=2)
         if not (self._terminal or self._long):
             return "\n".join(_in_supervisors_words([row.process for row in rows]))
-        return "\n".join(self._table(rows, width or self._width()))
+        return "\n".join(self._table(rows, self._width()))
 
     def watch(self, interval: float) -> None:
         """Show the instances every ``interval`` seconds until Ctrl-C."""
         from wctl.cli.status import watch
 
-        if self._terminal and not self._json:
+        if has_cursor() and not self._json:
             watch.on_screen(lambda width: self._table(self._look_again(), width), interval)
         else:
             watch.on_pipe(lambda: self.text(self._look_again()), interval)
@@ -127,6 +126,8 @@ class _View:
         return table.lines(rows, width, long=self._long)
 
     def _width(self) -> int | None:
+        import shutil  # lazy: most output goes to a pipe
+
         return shutil.get_terminal_size().columns if self._terminal else None
 
     def _rows(self, processes: Sequence[Process]) -> list[Row]:
