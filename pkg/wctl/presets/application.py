@@ -30,7 +30,7 @@ class Application:
         """The packages that its composer.json requires; none if it has no such file."""
         try:
             found = json.loads(self._text("composer.json"))
-        except ValueError:
+        except (ValueError, RecursionError):  # the file may hold a million brackets
             return frozenset()
         required = found.get("require") if isinstance(found, dict) else None
         return frozenset(required if isinstance(required, dict) else ())
@@ -46,12 +46,14 @@ class Application:
         """Return who should run its workers: the owner of the directories that it writes to.
 
         If that is root, or unknown, www-data, if there is such a user; otherwise the owner of the
-        application's own directory.
+        application's own directory. No link of another user counts.
         """
         for name in (*writable, "."):
             try:
-                owner = Path(self.directory, name).stat().st_uid
+                owner = files.owner(Path(self.directory, name))
             except OSError:
+                continue
+            if owner is None:
                 continue
             if owner != 0:
                 return accounts.name(owner)

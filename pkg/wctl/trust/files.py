@@ -123,6 +123,25 @@ def unsafe(path: Path | str) -> str | None:
     return None
 
 
+@_printable_errors()
+def owner(path: Path | str) -> int | None:
+    """Return the ID of the owner of what ``path`` leads to; None if a link says it who may not.
+
+    A user may link to what is the user's own, or stands in the user's own directory. A link to
+    somebody else's home would have us take that person for somebody who works here.
+
+    Raises:
+        OSError: the path leads nowhere, or we cannot go there.
+    """
+    above = found = by = 0  # by: the user whose link we followed
+    for step in steps(str(path)):
+        if not step.is_link:
+            above, found = found, step.owner
+        elif step.owner != 0:
+            by = step.owner
+    return found if by in (0, above, found) else None
+
+
 @dataclass(frozen=True)
 class Trusted:
     """The users and groups that may change a file."""

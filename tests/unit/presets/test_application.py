@@ -32,6 +32,7 @@ def made(directory: Path, **texts: str) -> Application:
         ("[]", set()),
         ("{", set()),
         ("\xff\0", set()),
+        ("[" * 1_000_000, set()),
     ],
 )
 def test_packages(tmp_path: Path, text: str, packages: set[str]) -> None:
@@ -116,3 +117,17 @@ def test_the_user_is_who_owns_what_is_written(
     assert found.user(("var",)) == "www-data"
     monkeypatch.setattr(accounts, "find", lambda _name: None)
     assert found.user(("var",)) == "root"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give directories away")
+def test_the_user_is_nobody_whom_a_link_names(tmp_path: Path) -> None:
+    """Whoever owns the application could have its code run as somebody else."""
+    home, place = tmp_path / "home", tmp_path / "app"
+    for path, owner in ((home, 3), (place, 2), (place / "shared", 33)):
+        path.mkdir()
+        os.chown(path, owner, owner)
+    for target, user in (("../home", "bin"), ("shared", "www-data"), ("../nosuch", "bin")):
+        (place / "var").unlink(missing_ok=True)
+        (place / "var").symlink_to(target)
+        os.chown(place / "var", 2, 2, follow_symlinks=False)
+        assert Application(str(place)).user(("var",)) == user
