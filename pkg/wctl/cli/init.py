@@ -52,6 +52,8 @@ def init(
 
     Example: cd /srv/app && wctl init
     """
+    if session.files:
+        raise click.UsageError("init writes a file of its own, so it cannot be used with -c FILE")
     place = application.here() if directory is None else os.path.abspath(directory)  # noqa: PTH100 - as typed
     found = application.Application(place)
     preset = presets.choose(found, framework)

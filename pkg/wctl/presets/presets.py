@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from wctl.errors import Exit, WctlError
 from wctl.presets.application import Application
-from wctl.trust.text import shell_join
+from wctl.trust.text import printable, shell_join
+
+# In a value, a comment begins after a blank; blanks at the end do not count.
+_NOT_A_VALUE = re.compile(r"\s[;#]|\s$")
 
 
 @dataclass(frozen=True)
@@ -117,7 +121,14 @@ def choose(application: Application, framework: str | None) -> Preset:
 
 
 def render(preset: Preset, application: Application, name: str, *, user: bool) -> str:
-    """Return the configuration of a program; with ``user``, for the systemd of the user alone."""
+    """Return the configuration of a program; with ``user``, for the systemd of the user alone.
+
+    Raises:
+        WctlError: no value can be the name of the application's directory.
+    """
+    directory = application.directory
+    if not directory.isprintable() or _NOT_A_VALUE.search(directory):
+        raise WctlError(f"{printable(directory)}: a configuration cannot have this name in it")
     worker = preset.worker(application)
     runs_as = [] if user else [f"user = {application.user(worker.writable)}"]
     lines = [
@@ -126,7 +137,7 @@ def render(preset: Preset, application: Application, name: str, *, user: bool) -
         "",
         f"[program:{name}]",
         f"command = {shell_join(worker.command).replace('%', '%%')}",
-        f"directory = {application.directory.replace('%', '%%')}",
+        f"directory = {directory.replace('%', '%%')}",
         *runs_as,
         "",
         '; How many workers to run. "wctl scale 3" changes the number on a running machine.',

@@ -55,6 +55,16 @@ def test_the_file_is_right(
     assert program.directory is not None and program.directory.text(0) == str(place)
 
 
+@pytest.mark.parametrize("name", ["a\nuser = root", "a ;b", "a\x1b[2J", "a "])
+def test_a_directory_whose_name_is_no_value(tmp_path: Path, name: str) -> None:
+    """A name may end the line, or begin a comment: the file would say something else."""
+    place = tmp_path / name
+    place.mkdir()
+    with pytest.raises(WctlError, match="a configuration cannot have this name in it") as caught:
+        rendered(application(place, "artisan", LARAVEL))
+    assert str(caught.value).isprintable()
+
+
 def test_the_database_is_asked_for(tmp_path: Path) -> None:
     """doctor can then tell a broken database from a broken worker."""
     with_database = {**SYMFONY, "doctrine/doctrine-bundle": "*"}
@@ -95,6 +105,8 @@ def test_init_writes_once(tmp_path: Path) -> None:
         "--user", "init", "-C", str(place), "--name", "mails", XDG_CONFIG_HOME=str(tmp_path)
     )
     assert other.returncode == 0
+    ignored = run("-c", str(file), "init", "-C", str(place), "--print")
+    assert (ignored.returncode, ignored.stdout) == (2, "")
     wrong = run("--user", "init", "-C", str(place), "--name", "a b", XDG_CONFIG_HOME=str(tmp_path))
     assert wrong.stderr == (
         "wctl: --name: expected a name without blanks, control characters, ':' and '/'\n"
