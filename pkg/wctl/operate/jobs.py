@@ -141,7 +141,9 @@ class Jobs:
         for program, numbers in by_program.items():
             few = len(numbers) <= _FEW
             which = ", ".join(numbers) if few else f"{len(numbers)} instances"
-            note(program, f"{self._verb.value} of {which}, asked for by {accounts.at_work()}")
+            asked = f"{self._verb.value} of {which}, asked for by {accounts.at_work()}"
+            if not note(program, asked):
+                return
 
     def _ask(self) -> None:
         manager = self._manager
