@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import stat
 import sys
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from wctl.cli.completion import complete_programs
 from wctl.cli.configure import run_update
 from wctl.cli.findings import show_findings
 from wctl.cli.output import echo
-from wctl.errors import Exit, Place, WctlError
+from wctl.errors import NEEDS_ROOT, Exit, Place, WctlError, nearest
 from wctl.install import changes
 from wctl.install.files import write_file
 from wctl.install.installed import programs
@@ -23,6 +22,7 @@ from wctl.session.planning import planned
 from wctl.session.session import Session
 from wctl.systemd import unit_name
 from wctl.trust import commands, files
+from wctl.trust.text import printable
 from wctl.units.marker import absolute
 
 _EDITORS = ("sensible-editor", "editor", "nano", "vi")
@@ -46,7 +46,8 @@ def edit(session: Session, program: str | None, yes: bool) -> int:
     """
     place = _place(session, program)
     path = Path(place.file).resolve()
-    mode, before = stat.S_IMODE(path.stat().st_mode), files.read(path)
+    _may_edit(session, path)
+    as_it_was, before = path.stat(), files.read(path)
     while True:
         _open(path, place.line)
         if files.read(path) == before:
@@ -60,11 +61,27 @@ def edit(session: Session, program: str | None, yes: bool) -> int:
             return Exit.FAILURE
         answer = _ask("edit again, take the changes back, or keep the file with its errors", "etk")
         if answer == "t":
-            write_file(path, before, mode=mode)
+            write_file(path, before, like=as_it_was)
             echo("the file is as it was")
         if answer != "e":
             return Exit.FAILURE
     return _update(session, place.file, yes=yes)
+
+
+def _may_edit(session: Session, path: Path) -> None:
+    """Raise WctlError if we cannot write a file, or, as root, might write another one instead.
+
+    Whoever can replace its directory can make root's editor write elsewhere: see sudoedit(8).
+    """
+    why = files.not_roots(path.parent) if os.geteuid() == 0 else None
+    if why is not None:
+        update = session.command("update", files=session.files)
+        raise WctlError(
+            f"{path}: root does not edit it, because {why}",
+            hint=f"edit it without sudo, and then run '{update}'",
+        )
+    if not os.access(path, os.W_OK):
+        raise WctlError(f"{path}: not writable", hint=NEEDS_ROOT, exit_code=Exit.UNKNOWN)
 
 
 def _update(session: Session, path: str, *, yes: bool) -> int:
@@ -118,12 +135,13 @@ def _place(session: Session, name: str | None) -> Place:
     for installed in programs(session.layout):
         if installed.name in meant and not installed.shipped and Path(installed.source).is_file():
             return Place(installed.source)
-    raise WctlError(f"{name}: no such program in a file", exit_code=Exit.UNKNOWN)
+    near = nearest(name, known)
+    raise WctlError(f"{printable(name)}: no such program in a file{near}", exit_code=Exit.UNKNOWN)
 
 
 def _open(path: Path, line: int) -> None:
-    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR")
-    editor = editor or next(filter(shutil.which, _EDITORS), None)
+    wanted = (os.environ.get(name, "").strip() for name in ("VISUAL", "EDITOR"))
+    editor = next(filter(None, wanted), None) or next(filter(shutil.which, _EDITORS), None)
     if editor is None:
         raise WctlError("no editor is installed", hint="set EDITOR to the command of one")
     code = commands.edit(editor, str(path), max(line, 1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import re
+import stat
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -19,10 +20,18 @@ _SECRET = 0o600
 _TEMPORARY = re.compile(r"\.(?P<name>.+)\.[a-z0-9_]{8}", re.ASCII)  # as tempfile names its files
 
 
-def write_file(path: Path, text: str | bytes, *, secret: bool = False, mode: int = _PUBLIC) -> None:
+def write_file(
+    path: Path,
+    text: str | bytes,
+    *,
+    secret: bool = False,
+    mode: int = _PUBLIC,
+    like: os.stat_result | None = None,
+) -> None:
     """Write ``path`` so that it has either the old text or the new text, whatever happens.
 
-    Only the owner may read a ``secret`` file, or enter a directory that is created for it.
+    Only the owner may read a ``secret`` file, or enter a directory that is created for it. With
+    ``like``, the file gets this mode, and if we may give it away, this owner and group.
 
     Raises:
         WctlError: the file cannot be written.
@@ -36,6 +45,10 @@ def write_file(path: Path, text: str | bytes, *, secret: bool = False, mode: int
             with os.fdopen(fd, "wb") as file:
                 file.write(text if isinstance(text, bytes) else text.encode())
                 file.flush()
+                if like is not None:
+                    mode = stat.S_IMODE(like.st_mode)
+                    with suppress(PermissionError):
+                        os.fchown(file.fileno(), like.st_uid, like.st_gid)
                 os.fchmod(file.fileno(), _SECRET if secret else mode)
                 os.fsync(file.fileno())
             Path(temporary).replace(path)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 
 import pytest
 
 from wctl.errors import WctlError
-from wctl.install.files import delete_leftovers, set_aside
+from wctl.install.files import delete_leftovers, set_aside, write_file
 
 
 def test_files_that_are_set_aside_keep_each_text(tmp_path: Path) -> None:
@@ -35,3 +37,16 @@ def test_leftovers(tmp_path: Path) -> None:
     ):
         with pytest.raises(WctlError, match=why):
             delete_leftovers([path])
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files to other users")
+def test_a_file_keeps_its_owner(tmp_path: Path) -> None:
+    """What replaces a file is as readable as the file was, and belongs to the same user."""
+    file = tmp_path / "x.conf"
+    file.write_text("old")
+    file.chmod(0o640)
+    os.chown(file, 12345, 12346)
+    write_file(file, b"\xff", like=file.stat())
+    found = file.stat()
+    assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (12345, 12346, 0o640)
+    assert file.read_bytes() == b"\xff"
