@@ -47,7 +47,7 @@ def invoke(arguments: list[str]) -> int:
     import click
 
     from wctl.cli.app import wctl
-    from wctl.cli.output import echo
+    from wctl.cli.output import echo, goes_on
     from wctl.errors import ConfigError, Exit, NothingYetError, UnknownNamesError, WctlError
     from wctl.session.session import Session
 
@@ -79,7 +79,9 @@ def invoke(arguments: list[str]) -> int:
     except WctlError as error:
         return _failed(error, session)
     except (KeyboardInterrupt, click.Abort):
-        echo("wctl: interrupted; systemd still does what wctl asked for", err=True)
+        # A verb that only shows has asked for nothing, nor has one that is not connected yet.
+        asked = goes_on() and "manager" in vars(session)
+        echo(f"wctl: interrupted{'; systemd still does what wctl asked for' * asked}", err=True)
         return Exit.INTERRUPTED
     except BrokenPipeError:
         return Exit.FAILURE

@@ -34,6 +34,11 @@ def go_on() -> None:
     _going_on = True
 
 
+def goes_on() -> bool:
+    """Tell whether go_on() was called: the verb changes something."""
+    return _going_on
+
+
 def take_over() -> None:
     """Make stdout and stderr streams that fail as go_on() says, and never for their encoding."""
     sys.stdout = _stream(_STDOUT, sys.stdout)

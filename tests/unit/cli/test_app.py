@@ -76,6 +76,19 @@ def test_names_of_others_in_errors_stay_in_their_line(
     assert capfd.readouterr().err == "wctl: /srv/x b@00: cleared: No such file or directory\n"
 
 
+def test_an_interruption_of_what_only_shows(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """systemd was asked for nothing, so nothing goes on."""
+
+    def interrupted(*_arguments: object, **_options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(wctl, "main", interrupted)
+    assert cli.invoke([]) == 130
+    assert capfd.readouterr().err == "wctl: interrupted\n"
+
+
 def test_options_stand_before_or_after_the_verb(tmp_path: Path) -> None:
     """-c FILE means the same on both sides of the verb."""
     file = tmp_path / "x.conf"
