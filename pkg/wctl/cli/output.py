@@ -133,17 +133,17 @@ def in_columns(left: str, width: int, text: str, styles: Mapping[str, str | None
     On a terminal, the text goes on below itself, between words; below the left column where there
     is no room beside it.
     """
-    if not is_terminal():
-        return [f"{left:<{width}}{text}"]
-    import shutil  # lazy: most output goes to a pipe
-    import textwrap
+    from wctl.cli.columns import padded, wrapped  # lazy: as shutil, which most output needs not
 
-    room = shutil.get_terminal_size().columns - width
-    below = room < _NARROW
+    if not is_terminal():
+        return [f"{padded(left, width)}{text}"]
+    import shutil
+
+    whole = shutil.get_terminal_size().columns
+    below = whole - width < _NARROW
     indent = " " * (4 if below else width)
-    pieces = textwrap.wrap(text, max(room + width - len(indent), _NARROW), break_on_hyphens=False)
-    shown = [style(piece, **styles) for piece in pieces or [""]]
-    first = [left.rstrip()] if below else [f"{left:<{width}}{shown.pop(0)}"]
+    shown = [style(piece, **styles) for piece in wrapped(text, max(whole - len(indent), 1)) or [""]]
+    first = [left.rstrip()] if below else [f"{padded(left, width)}{shown.pop(0)}"]
     return [*first, *(indent + piece for piece in shown)]
 
 

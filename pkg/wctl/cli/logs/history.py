@@ -10,6 +10,7 @@ from dataclasses import asdict
 import click
 
 from wctl.cli.app import at_least, pass_session, shared
+from wctl.cli.columns import columns, padded
 from wctl.cli.completion import complete_names
 from wctl.cli.logs.options import Numbered, since_option, until_option
 from wctl.cli.output import echo, in_columns
@@ -70,11 +71,11 @@ def _record(event: Event) -> dict[str, object]:
 
 
 def _lines(events: Sequence[Event]) -> list[str]:
-    width = max(len(event.name) for event in events)
+    width = max(columns(event.name) for event in events)
     found = []
     for event in events:
-        left = f"{_clock(event.time)}  {event.name:<{width}}  "
-        found += in_columns(left, len(left), event.text, {"fg": _COLOURS.get(event.kind)})
+        left = f"{_clock(event.time)}  {padded(event.name, width)}  "
+        found += in_columns(left, columns(left), event.text, {"fg": _COLOURS.get(event.kind)})
     return found
 
 

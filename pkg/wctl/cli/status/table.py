@@ -8,11 +8,10 @@ Decided here:
 
 from __future__ import annotations
 
-import textwrap
-import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from wctl.cli.columns import columns, padded, wrapped
 from wctl.cli.output import style
 from wctl.cli.status.row import Row
 from wctl.operate.states import State
@@ -30,6 +29,7 @@ COLOURS = {
 _GAP = "  "
 _INDENT = 2  # of the members of a group
 _NARROW = 24  # columns that a reason needs beside the other columns
+_BELOW = 4  # the indentation of a reason that has a line of its own
 _MUCH, _MOST = 0.8, 0.95  # of the memory limit
 _NONE = "-"
 
@@ -168,14 +168,14 @@ class _Table:
         return shown
 
     def _header(self) -> str:
-        cells = [_padded("NAME", self._name), _padded("STATE", self._state)]
+        cells = [padded("NAME", self._name), padded("STATE", self._state)]
         cells += [one.title.rjust(size) for one, size in zip(self._columns, self._widths)]
         cells += ["WHY"] if self._long else []
         return _GAP.join(cells).rstrip()
 
     def _row(self, name: str, row: Row) -> list[str]:
         state = style(f"{row.process.state:<{self._state}}", fg=COLOURS.get(row.process.state))
-        head = f"{_padded(name, self._name)}{_GAP}{state}"
+        head = f"{padded(name, self._name)}{_GAP}{state}"
         why = _why(row) if self._long else _reason(row)
         if self._long or not why:
             cells = [self._cell(one, size, row) for one, size in zip(self._columns, self._widths)]
@@ -193,11 +193,10 @@ class _Table:
     def _wrapped(self, head: str, why: str) -> list[str]:
         """Return a row with its reason, which begins a line of its own if there is no room."""
         assert self._width is not None
-        left, room = self._left, self._width - self._left
-        if room < _NARROW:
-            left, room = 4, max(self._width - 4, _NARROW)
-        pieces = textwrap.wrap(why, room, break_on_hyphens=False)
-        first = f"{head}{_GAP}{pieces.pop(0)}" if left == self._left else head.rstrip()
+        beside = self._width - self._left >= _NARROW
+        left = self._left if beside else _BELOW
+        pieces = wrapped(why, max(self._width - left, 1))
+        first = f"{head}{_GAP}{pieces.pop(0)}" if beside else head.rstrip()
         return [first, *(" " * left + piece for piece in pieces)]
 
 
@@ -211,25 +210,10 @@ def _why(row: Row) -> str:
     return "; ".join(filter(None, (_reason(row), f"last exit: {last.words}" if last else "")))
 
 
-def columns(text: str) -> int:
-    """Return how many columns of a terminal ``text`` takes: a Chinese character takes two."""
-    return sum(map(_columns_of, text)) if not text.isascii() else len(text)
-
-
-def _columns_of(character: str) -> int:
-    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
-        return 0
-    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
-
-
-def _padded(text: str, width: int) -> str:
-    return text + " " * (width - columns(text))
-
-
 def cut(found: Iterable[str], height: int) -> list[str]:
     """Return as many lines as ``height`` holds; the last one tells how many there are beyond."""
     shown = list(found)
-    if len(shown) <= height:
-        return shown
+    if len(shown) <= height or height < 1:
+        return shown[: max(height, 0)]
     more = len(shown) - height + 1
     return [*shown[: height - 1], style(f"… and {more} more lines", dim=True)]
