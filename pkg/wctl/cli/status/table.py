@@ -132,6 +132,7 @@ class _Table:
         self._left = self._name + len(_GAP) + self._state + len(_GAP)
         if long:
             self._left += sum(each + len(_GAP) for each in self._widths)
+        self._beside = width is None or width - self._left >= _NARROW  # or below the row
 
     def lines(self) -> list[str]:
         """Return the table."""
@@ -162,7 +163,6 @@ class _Table:
             return shown
         shown = [one for one in shown if any(map(one.text, self._rows))]
         room = self._width - self._name - self._state - len(_GAP)
-        room -= _NARROW + len(_GAP) if self._long else 0
         while shown and sum(self._column(one) + len(_GAP) for one in shown) > room:
             shown.remove(max(shown, key=lambda one: one.rank))
         return shown
@@ -170,7 +170,7 @@ class _Table:
     def _header(self) -> str:
         cells = [padded("NAME", self._name), padded("STATE", self._state)]
         cells += [one.title.rjust(size) for one, size in zip(self._columns, self._widths)]
-        cells += ["WHY"] if self._long else []
+        cells += ["WHY"] if self._long and self._beside else []
         return _GAP.join(cells).rstrip()
 
     def _row(self, name: str, row: Row) -> list[str]:
@@ -193,10 +193,9 @@ class _Table:
     def _wrapped(self, head: str, why: str) -> list[str]:
         """Return a row with its reason, which begins a line of its own if there is no room."""
         assert self._width is not None
-        beside = self._width - self._left >= _NARROW
-        left = self._left if beside else _BELOW
+        left = self._left if self._beside else _BELOW
         pieces = wrapped(why, max(self._width - left, 1))
-        first = f"{head}{_GAP}{pieces.pop(0)}" if beside else head.rstrip()
+        first = f"{head}{_GAP}{pieces.pop(0)}" if self._beside else head.rstrip()
         return [first, *(" " * left + piece for piece in pieces)]
 
 
