@@ -41,7 +41,7 @@ def history(instances: Sequence[Instance], span: Span, *, user: bool) -> list[Ev
     ``span.lines`` counts events.
 
     Raises:
-        UnreadableError: the journal cannot be read.
+        UnreadableError: the journal cannot be read, or has too many entries.
     """
     units = [instance.unit for instance in instances]
     programs = sorted({instance.program for instance in instances})
@@ -72,7 +72,7 @@ def _events(found: Iterable[Entry], *, user: bool) -> Iterator[Event]:
 
 
 def _said(entry: Entry, name: str) -> str:
-    return printable(entry["MESSAGE"].removeprefix(f"{name}: ").removeprefix(f"{name}.service: "))
+    return printable(entry.message.removeprefix(f"{name}: ").removeprefix(f"{name}.service: "))
 
 
 class _Life:

@@ -45,6 +45,7 @@ _LATE = 0.001  # seconds; journalctl rounds times
 _TIMEOUT = 30.0  # seconds
 _EACH = 20  # entries for each unit; systemd logs two or three for each end
 _MOST = 5_000  # entries
+_MOST_OF_ALL = 100_000  # entries; a worker's user can fill the journal, and then our memory
 
 Found = TypeVar("Found")
 
@@ -64,6 +65,14 @@ class Entry:
         """Return the text of a field."""
         value = self._fields.get(name)
         return value if isinstance(value, str) else ""
+
+    @property
+    def message(self) -> str:
+        """The message, for printable(): journalctl writes one that is not printable as numbers."""
+        value = self._fields.get("MESSAGE")
+        if isinstance(value, list) and all(isinstance(byte, int) for byte in value):
+            return bytes(value).decode(errors="replace")
+        return self["MESSAGE"]
 
     @property
     def time(self) -> float:
@@ -178,14 +187,14 @@ class Span:
 
 def history(
     units: Sequence[str], programs: Sequence[str], span: Span, *, user: bool
-) -> list[Entry]:
+) -> Iterator[Entry]:
     """Return what systemd, wctl's wrapper and wctl noted about units and programs, oldest first.
 
     See by_manager() and by_wctl() for who wrote an entry; all others are the wrapper's, which runs
     as the worker's user.
 
     Raises:
-        UnreadableError: as from read().
+        UnreadableError: as from read(), or there are too many.
     """
     own = UNIT_FIELDS[user][-1]
     about = [f"{'USER_UNIT' if user else 'UNIT'}={unit}" for unit in units]
@@ -199,12 +208,17 @@ def history(
         ],
     ]
     command = ["journalctl", "--quiet", "--output=json", f"--output-fields={_FIELDS}", "--reverse"]
-    command += [] if span.lines is None else [f"--lines={span.lines}"]
+    lines = _MOST_OF_ALL + 1 if span.lines is None else min(span.lines, _MOST_OF_ALL + 1)
+    command += [f"--lines={lines}"]
     for name, moment in (("since", span.since), ("until", span.until)):
         command += [] if moment is None else [f"--{name}=@{moment / 1e6:.6f}"]
     matches = [word for group in groups for word in ("+", *group)][1:]
     shown = _shown([*command, *matches], user=user)
-    return [Entry(json.loads(line)) for line in reversed(shown.split("\n")) if line]
+    found = [line for line in shown.split("\n") if line]
+    if len(found) > _MOST_OF_ALL:
+        many = f"the journal has more than {_MOST_OF_ALL:,} entries about this"
+        raise UnreadableError(f"{many}; name instances, or a time with --since and --until")
+    return (Entry(json.loads(line)) for line in reversed(found))
 
 
 def by_manager(entry: Entry, *, user: bool) -> bool:

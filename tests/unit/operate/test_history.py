@@ -28,7 +28,7 @@ def ended(status: str, code: str = "exited") -> dict[str, str]:
     return {**systemd(EXIT), "EXIT_CODE": code, "EXIT_STATUS": status}
 
 
-def wrapper(text: str, **more: str) -> dict[str, str]:
+def wrapper(text: object, **more: str) -> dict[str, Any]:
     """Returns what the wrapper notes, or whoever runs as the worker's user."""
     own = {"_SYSTEMD_UNIT": "w@00.service", "_UID": "33", "_PID": "4711"}
     return {**own, "SYSLOG_IDENTIFIER": "wctl", "MESSAGE": text, **more}
@@ -130,8 +130,10 @@ def test_a_workers_user_forges_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
         wrapper("x", UNIT="other@00.service", MESSAGE_ID=STARTED),
         wrapper("y", WCTL_PROGRAM="other"),
         wrapper("\x1b[2Jz\nother@00  ready"),
+        wrapper([*b"w@00.service: \x1b[2J\xffbytes"]),
     ]
     expected = [("w@00", "x"), ("w@00", "y"), ("w@00", "z other@00  ready")]
+    expected += [("w@00", "\ufffdbytes")]
     assert happened(monkeypatch, *forged) == expected
 
 

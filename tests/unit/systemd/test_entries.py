@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from wctl.systemd import entries, journal_rights
+from wctl.systemd.entries import Span, UnreadableError
 
 
 def stand_in(directory: Path, monkeypatch: pytest.MonkeyPatch, shown: str) -> Path:
@@ -46,6 +47,7 @@ def test_fields_are_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     (entry,) = entries.read((entries.PROCESS_EXIT,), 9, user=False)
     assert (entry.time, entry["X"]) == (1.5, "y")
     assert (entry["UNIT"], entry["MESSAGE"], entry["NONE"]) == ("", "", "")
+    assert entry.message == "\x01\x02"
 
 
 def test_an_entry_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,3 +107,16 @@ def test_users_without_the_right_see_nothing(
     assert list(entries.read((entries.PROCESS_EXIT,), 9, user=True)) == []
     stand_in(tmp_path, monkeypatch, "{}\n")  # an access control list may give the right
     assert len(list(entries.read((entries.PROCESS_EXIT,), 9, user=False))) == 1
+
+
+def test_a_history_that_is_too_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker's user can fill the journal with notes, but not the memory of root's wctl."""
+    monkeypatch.setattr(entries, "_MOST_OF_ALL", 2)
+    asked = stand_in(tmp_path, monkeypatch, "{}\n" * 2)
+    for lines, limit in ((None, 3), (1, 1), (1_000_000_000_000, 3)):
+        span = Span(since=1_500_000, lines=lines)
+        assert len(list(entries.history(["w@00.service"], ["w"], span, user=False))) == 2
+        assert {f"--lines={limit}", "--since=@1.500000"} <= set(asked.read_text().split())
+    stand_in(tmp_path, monkeypatch, "{}\n" * 3)
+    with pytest.raises(UnreadableError, match="more than 2 entries about this; name instances"):
+        entries.history(["w@00.service"], ["w"], Span(), user=False)
