@@ -5,8 +5,6 @@ from __future__ import annotations
 import click
 
 from wctl.cli.output import echo
-from wctl.cli.verbs import SYNONYMS, VERBS
-from wctl.errors import nearest
 
 
 @click.command()
@@ -21,9 +19,7 @@ def help(context: click.Context, command: str | None) -> None:
     if command is None:
         echo(group.get_help())
         return
-    name = SYNONYMS.get(command, command)
     assert isinstance(group.command, click.Group)
-    found = group.command.get_command(group, name)
-    if found is None:
-        raise click.UsageError(f"no such command {command!r}{nearest(command, VERBS)}")
+    name, found, _ = group.command.resolve_command(group, [command])
+    assert found is not None
     echo(found.get_help(click.Context(found, group, info_name=name)))

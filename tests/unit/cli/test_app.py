@@ -287,8 +287,10 @@ def test_help_of_a_command() -> None:
     assert sorted(grouped) == sorted(VERBS)
     for name in grouped:
         assert re.search(rf"^  {name}  ", listed, re.MULTILINE)
-    wrong = run("help", "nosuch")
-    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert run("help", "ls").stdout == run("status", "--help").stdout
+    for typed in ("nosuch", "avail", "statsu"):
+        wrong = run("help", typed)
+        assert (wrong.returncode, wrong.stdout, wrong.stderr) == (2, "", run(typed).stderr)
     assert "NAME is a program" in run("stop", "--help").stdout
 
 
