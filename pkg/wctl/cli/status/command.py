@@ -123,6 +123,8 @@ class _View:
     def _table(self, rows: Sequence[Row], width: int | None) -> list[str]:
         from wctl.cli.status import table
 
+        if not self._names:  # a program that is scaled to 0 stands with the others of its group
+            rows = sorted(rows, key=lambda row: (row.process.group, row.process.program))
         return table.lines(rows, width, long=self._long)
 
     def _width(self) -> int | None:
