@@ -103,6 +103,7 @@ def test_scale_of_several_programs_at_once(machine: Machine) -> None:
     assert (misspelt.code, len(pids(machine))) == (4, 3)  # wctl scales all programs or none
 
 
+@pytest.mark.full
 def test_scale_beyond_a_hundred(machine: Machine) -> None:
     """Instances after @99 are @100 and so on, and a scale down takes the highest first."""
     configure(machine, SLEEPERS)
@@ -130,7 +131,9 @@ def test_scale_beyond_what_the_bus_keeps_track_of(machine: Machine) -> None:
     assert refused not in machine.run("journalctl -b -u dbus").out
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "how", [signal.SIGINT, pytest.param(signal.SIGKILL, marks=pytest.mark.full)]
+)
 def test_interrupted_scale_is_finished_by_the_next(machine: Machine, how: signal.Signals) -> None:
     """If a scale is interrupted while it waits, systemd goes on; another scale completes it."""
     configure(machine, SLEEPERS + "startsecs=3\n")
@@ -319,6 +322,7 @@ def test_foreign_unit_is_never_overwritten(machine: Machine) -> None:
     assert not machine.exists("/etc/systemd/system/getty@.service")
 
 
+@pytest.mark.full
 def test_killed_update_is_finished_by_the_next(machine: Machine) -> None:
     """If an update is killed at any write or call of systemd, the next update completes it."""
     before = SLEEPERS + "startsecs=0\n[program:gone]\ncommand=sleep 1000\n"
@@ -326,7 +330,7 @@ def test_killed_update_is_finished_by_the_next(machine: Machine) -> None:
     after += 'startsecs=0\n[program:new]\ncommand=sleep 1000\nenvironment=A="b"\n'
     killed = {"rename": 0, "sendto": 0}
     # Every write of a file, but only some calls of systemd: most calls only read.
-    for system_call, stride in (("rename", 1 if FULL else 3), ("sendto", 3 if FULL else 25)):
+    for system_call, stride in (("rename", 1), ("sendto", 3)):
         for step in range(1, 1000, stride):
             configure(machine, before)
             machine.run(["wctl", "update"])
@@ -345,7 +349,7 @@ def test_killed_update_is_finished_by_the_next(machine: Machine) -> None:
             commands = machine.run("ps -eo args").out.splitlines()
             assert (commands.count("sleep 2000"), commands.count("sleep 1000")) == (3, 1)
             assert not set(old.values()) & set(pids(machine).values())
-    enough = {"rename": 4, "sendto": 7} if FULL else {"rename": 1, "sendto": 0}
+    enough = {"rename": 4, "sendto": 7}
     assert all(killed[call] > count for call, count in enough.items()), killed
 
 

@@ -298,12 +298,14 @@ def test_everyday_tasks(both: Both) -> None:
     both.check(EVERYDAY)
 
 
+@pytest.mark.full
 def test_configured_programs(both: Both) -> None:
     """A program that is only configured cannot be started until it is made present."""
     both.change(PROGRAMS + NEW + FAILING)
     both.check(CONFIGURED)
 
 
+@pytest.mark.full
 def test_differences(both: Both) -> None:
     """wctl answers otherwise where it knows more than Supervisor, or needs less."""
     both.change(PROGRAMS + BROKEN)

@@ -13,5 +13,5 @@ def test_scripts_do_the_same(machine: Machine) -> None:
     with Controls(machine) as controls:
         controls.start({"scripts.conf": PROGRAMS})
         controls.run(["update"])
-        rows = [Row(line, shell=True) for line in lines()[:: 1 if FULL else 3]]
+        rows = [Row(line, shell=True) for line in lines()[:: 1 if FULL else 6]]
         assert found(controls.run(rows)) == []

@@ -10,7 +10,9 @@ import pytest
 from machine.driver import wait_for
 from machine.vm import VM
 
-SLOW = 300  # seconds; the processor is emulated
+pytestmark = pytest.mark.full  # the processor is emulated
+
+SLOW = 300  # seconds
 
 # Waits for a line in its FIFO, and then eats all memory that it gets.
 HOG = """\
@@ -96,7 +98,6 @@ def test_memory_limit_kills_that_worker_alone(vm: VM) -> None:
     assert json.loads(vm.run(doctor, timeout=SLOW).out) == []
 
 
-@pytest.mark.full
 def test_boot_starts_exactly_what_was_scaled(vm: VM) -> None:
     """After `systemctl reboot` the scaled instances run, no more and no fewer."""
     configure(
@@ -111,7 +112,6 @@ def test_boot_starts_exactly_what_was_scaled(vm: VM) -> None:
     assert vm.run("systemctl list-units --all --plain --no-legend 'none@*'").out == ""
 
 
-@pytest.mark.full
 def test_power_cut_in_the_middle_of_scale(vm: VM) -> None:
     """The power is cut while systemd starts five instances: the next boot starts all five.
 
@@ -130,7 +130,6 @@ def test_power_cut_in_the_middle_of_scale(vm: VM) -> None:
 
 
 @pytest.mark.parametrize("moment", ["intent", "file", "restart"])
-@pytest.mark.full
 def test_power_cut_in_the_middle_of_update(vm: VM, moment: str) -> None:
     """At whatever step of an update the power is cut, another `wctl update` completes it."""
     kept, new = f"kept-{moment}", f"new-{moment}"
@@ -162,7 +161,6 @@ def test_power_cut_in_the_middle_of_update(vm: VM, moment: str) -> None:
     assert not vm.run(f"find {units} -name '.*' -type f").out
 
 
-@pytest.mark.full
 @pytest.mark.parametrize("level", ["basic", "strict"])
 def test_power_cut_under_load(vm: VM, level: str) -> None:
     """After the boot, hardened Symfony workers run again and consume the remaining messages."""

@@ -64,7 +64,6 @@ def told(fleet: Fleet, name: str) -> list[int]:
     return [int(size) for size in re.findall(f"{name}@00: journald hung: it missed (\\d+) b", said)]
 
 
-@pytest.mark.core
 def test_a_journald_that_hangs_stops_neither_files_nor_stops(hung: Fleet) -> None:
     """Files grow, a stop ends by itself; later the journal lacks as many bytes as was told."""
     machine = hung.machine

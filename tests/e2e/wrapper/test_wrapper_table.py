@@ -14,7 +14,7 @@ from e2e.wrapper.oracle import Supervisor
 from machine.driver import wait_for
 
 # One group: Supervisor's outcomes are the same for all releases.
-pytestmark = [pytest.mark.core, pytest.mark.xdist_group("test_wrapper_table")]
+pytestmark = pytest.mark.xdist_group("test_wrapper_table")
 
 STARTSECS = 2  # with 1, Supervisor may call a worker RUNNING that has just died
 
