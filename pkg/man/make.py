@@ -15,6 +15,7 @@ import click
 from wctl import __version__
 from wctl.check.codes import CODES, Code
 from wctl.cli.app import wctl
+from wctl.cli.top.controls import KEYS
 from wctl.cli.verbs import VERBS, Verb
 from wctl.config.options import FCGI_OPTIONS, OPTIONS, Option
 from wctl.config.unsupported import KINDS, TABLE, Elsewhere
@@ -31,7 +32,7 @@ _EXITS = {
     " update or a scale, a file could not be written. A change was made, but its output could not"
     " be written: a disk is full, for example.",
     Exit.USAGE: "The command line is wrong, has no command, or does not say which program is"
-    " meant.",
+    " meant. top: there is no terminal.",
     Exit.NOT_RUNNING: "status: at least one of the instances is stopped, exited or fatal, or one of"
     " the programs is scaled to 0.",
     Exit.UNKNOWN: "No such program or instance; systemd cannot be reached; not permitted.",
@@ -49,6 +50,7 @@ def pages() -> dict[str, str]:
         "COMMANDS": _commands(),
         "VERBS": "".join(_verb(name, verb) for name, verb in VERBS.items()),
         "EXITS": "".join(f".TP\n.B {code.value}\n{_roff(text)}\n" for code, text in _EXITS.items()),
+        "KEYS": "".join(f".TP\n.B {_roff(keys)}\n{_roff(does)}.\n" for keys, does in KEYS.items()),
         "SUPERVISOR": "".join(_option(each) for each in OPTIONS if not each.ours),
         "OURS": "".join(_option(each) for each in OPTIONS if each.ours),
         "FCGI": "".join(map(_option, FCGI_OPTIONS)),

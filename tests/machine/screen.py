@@ -24,8 +24,12 @@ class Screen:
 
     def type(self, text: str) -> None:
         """Types a command and Return."""
-        self._tmux("send-keys", "-l", text)
+        self.keys(text)
         self.press("Enter")
+
+    def keys(self, text: str) -> None:
+        """Types text."""
+        self._tmux("send-keys", "-l", text)
 
     def press(self, *keys: str) -> None:
         """Presses keys, by tmux's names: C-c, Enter, Down."""

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from keyword import iskeyword
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -15,6 +15,9 @@ from wctl.cli.output import echo, go_on
 from wctl.cli.verbs import GROUPS, SYNONYMS, VERBS
 from wctl.errors import Exit
 from wctl.session.session import Session
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -74,6 +77,17 @@ class _Verbs(click.Group):
         if args and VERBS[args[0]].changes:
             go_on()
         return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete a verb without its module, and with all that its summary says."""
+        from click.shell_completion import CompletionItem
+
+        verbs = [
+            CompletionItem(name, help=verb.summary)
+            for name, verb in VERBS.items()
+            if name.startswith(incomplete)
+        ]
+        return [*verbs, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for group, names in GROUPS.items():

@@ -21,6 +21,15 @@ def padded(text: str, width: int) -> str:
     return text + " " * (width - columns(text))
 
 
+def clipped(text: str, width: int) -> str:
+    """Return ``text`` as far as ``width`` columns hold it; an ellipsis stands for the rest."""
+    if columns(text) <= width:
+        return text
+    while text and columns(text) >= width:
+        text = text[:-1]
+    return f"{text}…" if width > 0 else ""
+
+
 def wrapped(text: str, width: int) -> list[str]:
     """Return ``text`` in lines of at most ``width`` columns, broken between words if possible."""
     lines: list[str] = []

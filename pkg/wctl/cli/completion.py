@@ -92,6 +92,38 @@ def complete_programs(
     return _those([program.shown for program in _installed(context)], incomplete)
 
 
+def complete_groups(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[str]:
+    """Complete the name of an installed program or of a group of them."""
+    programs = _installed(context)
+    groups = [program.group_title for program in programs if program.group != program.name]
+    return complete_programs(context, parameter, incomplete) + _those([*groups, "all"], incomplete)
+
+
+def complete_sizes(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[str]:
+    """Complete what to scale: a program; after the number of one (PROGRAM=N), the next."""
+    typed = context.params.get("words") or ()
+    found = complete_programs(context, parameter, incomplete)
+    if any("=" in word for word in typed):
+        return [f"{name}=" for name in found]
+    return [] if typed else found
+
+
+def complete_signals(
+    _context: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[str]:
+    """Complete the name of a signal, with or without SIG."""
+    from signal import Signals
+
+    names = [one.name for one in Signals if not one.name.startswith("SIGRT")]
+    short = incomplete if incomplete.startswith("SIG") else f"SIG{incomplete}"
+    found = _those(names, short)
+    return found if short == incomplete else [name[3:] for name in found]
+
+
 def complete_names(
     context: click.Context, _parameter: click.Parameter, incomplete: str
 ) -> list[str]:

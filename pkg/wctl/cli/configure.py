@@ -12,7 +12,7 @@ import click
 
 from wctl.check import checker, codes, summary
 from wctl.cli.app import at_least, pass_session, shared
-from wctl.cli.completion import complete_programs
+from wctl.cli.completion import complete_groups, complete_programs
 from wctl.cli.output import echo
 from wctl.cli.progress import Progress
 from wctl.config import load as configuration
@@ -165,7 +165,7 @@ no_wait_option = click.option(
     "--no-wait", is_flag=True, help="Do not wait until workers are ready."
 )
 programs_argument = click.argument(
-    "programs", nargs=-1, metavar="[PROGRAM]...", shell_complete=complete_programs
+    "programs", nargs=-1, metavar="[PROGRAM]...", shell_complete=complete_groups
 )
 
 
@@ -205,7 +205,7 @@ def update(
 @dry_run_option
 @no_wait_option
 @click.argument(
-    "programs", nargs=-1, required=True, metavar="PROGRAM...", shell_complete=complete_programs
+    "programs", nargs=-1, required=True, metavar="PROGRAM...", shell_complete=complete_groups
 )
 @pass_session
 def add(session: Session, programs: tuple[str, ...], dry_run: bool, no_wait: bool) -> int:
@@ -290,7 +290,7 @@ def _warn(session: Session, plan: changes.Plan) -> None:
 @click.command()
 @shared
 @click.argument(
-    "programs", nargs=-1, required=True, metavar="PROGRAM...", shell_complete=complete_programs
+    "programs", nargs=-1, required=True, metavar="PROGRAM...", shell_complete=complete_groups
 )
 @pass_session
 def remove(session: Session, programs: tuple[str, ...]) -> int:

@@ -7,7 +7,7 @@ from functools import partial
 import click
 
 from wctl.cli.app import at_least, pass_session, shared
-from wctl.cli.completion import complete_names
+from wctl.cli.completion import complete_names, complete_signals, complete_sizes
 from wctl.cli.output import echo
 from wctl.cli.progress import Progress
 from wctl.errors import Exit, WctlError
@@ -29,7 +29,10 @@ no_wait = click.option("--no-wait", is_flag=True, help="Do not wait until system
 @click.command()
 @shared
 @no_wait
-@click.argument("words", nargs=-1, required=True, metavar="[PROGRAM] N | PROGRAM=N...")
+@click.argument(
+    "words", nargs=-1, required=True, metavar="[PROGRAM] N | PROGRAM=N...",
+    shell_complete=complete_sizes,
+)  # fmt: skip
 @pass_session
 def scale(session: Session, words: tuple[str, ...], no_wait: bool) -> int:
     """Set how many instances of a program run, now and after a reboot.
@@ -171,7 +174,7 @@ def restart(
 
 @click.command()
 @shared
-@click.argument("signal_name", metavar="SIGNAL")
+@click.argument("signal_name", metavar="SIGNAL", shell_complete=complete_signals)
 @names
 @pass_session
 def signal(session: Session, signal_name: str, names: tuple[str, ...]) -> int:

@@ -10,7 +10,7 @@ import click
 
 from wctl.cli import first_steps
 from wctl.cli.app import MOST_SECONDS, at_least, pass_session, shared
-from wctl.cli.completion import complete_programs
+from wctl.cli.completion import complete_groups
 from wctl.cli.output import echo, style
 from wctl.doctor.examine import Examination, Timeouts
 from wctl.doctor.finding import Commands, Finding
@@ -21,7 +21,7 @@ from wctl.trust.text import printable
 
 @click.command()
 @shared
-@click.argument("programs", nargs=-1, metavar="[PROGRAM]...", shell_complete=complete_programs)
+@click.argument("programs", nargs=-1, metavar="[PROGRAM]...", shell_complete=complete_groups)
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @click.option(
     "--since", type=float, callback=at_least(0), default=3600, show_default=True,

@@ -133,6 +133,11 @@ VERBS = {
         ("NAME  STATE  DESCRIPTION", "on a terminal, and with -l, a table"),
         (Exit.NOT_RUNNING, Exit.UNKNOWN),
     ),
+    "top": Verb(
+        "top.command", "Watch instances on one screen, and act on them by keys.",
+        "Reads the states of units; a key does what the verb of its name does.",
+        ("the screen",), (Exit.UNKNOWN,),
+    ),
     "pid": Verb(
         "show", "Print the process IDs of workers.", _READS,
         ("N",), (Exit.UNKNOWN, Exit.NOT_STARTED),
@@ -187,7 +192,7 @@ GROUPS = {
     "Change": (
         "reread", "update", "add", "remove", "scale", "start", "stop", "restart", "signal", "clear"
     ),
-    "Watch": ("status", "pid", "tail", "logs", "history", "maintail", "doctor"),
+    "Watch": ("status", "top", "pid", "tail", "logs", "history", "maintail", "doctor"),
     "Come from Supervisor": ("import", "supervisorctl"),
     "More": ("run", "completion", "version", "help"),
 }  # fmt: skip

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
-from wctl.install.installed import Instance
+from wctl.install.installed import Installed, Instance
 from wctl.operate import ends
 from wctl.systemd import unit_name
 from wctl.systemd.manager import Manager, Unit
@@ -98,6 +98,12 @@ def processes(manager: Manager, instances: list[Instance], *, past: bool = True)
     forgotten = [process for process in found.values() if past and _unknown(process)]
     found.update(_remembered(forgotten, manager))
     return [found[instance.unit] for instance in instances]
+
+
+def scaled_to_0(program: Installed) -> Process:
+    """Return what is shown of a program without an instance, under its own name."""
+    name = program.name
+    return Process(name, program.group, name, State.STOPPED, "scaled to 0")
 
 
 def _look(manager: Manager, instances: list[Instance]) -> tuple[dict[str, Process], list[Instance]]:

@@ -192,9 +192,13 @@ class Session:
         """Return a wctl command for people to paste, about the same systemd and these files."""
         from wctl.trust.text import shell_join
 
+        return shell_join(["wctl", *self.arguments(*words, files=files)])
+
+    def arguments(self, *words: str | Path, files: Sequence[Path] = ()) -> list[str]:
+        """Return the arguments of a wctl command about the same systemd, and these files."""
         options = ["--user"] if self.user else []
         options += [word for file in files for word in ("-c", str(file))]
-        return shell_join(["wctl", *options, *map(str, words)])
+        return [*options, *map(str, words)]
 
     def host(self, systemd: int | None = None) -> Host:
         """Return the host that units are written for; ``systemd`` defaults to the local version."""

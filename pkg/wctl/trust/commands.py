@@ -12,10 +12,10 @@ import selectors
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from wctl.trust import accounts
 
@@ -100,6 +100,55 @@ def edit(editor: str, file: str, line: int) -> int:
     finally:
         for number, handler in old.items():
             signal.signal(number, handler)
+
+
+class Aside:
+    """A function of ours that runs in a child, in a session of its own: no Ctrl-C reaches it.
+
+    The child is a fork. A new process would have to find wctl once more, and a directory that it
+    searched might hold another user's "wctl".
+    """
+
+    def __init__(self, function: Callable[[], int]) -> None:
+        """Start ``function``, which returns an exit code, without a terminal.
+
+        Raises:
+            OSError: no process can be made.
+        """
+        self.code: int | None = None  # its exit code; None while it runs
+        self._printed = bytearray()
+        self.fd, write = os.pipe()  # what it prints
+        self._pid = os.fork()
+        if self._pid == 0:
+            _run_aside(function, write)
+        os.close(write)
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines that it has printed so far, the last 1 MiB of them."""
+        return _text(self._printed).splitlines()
+
+    def read(self) -> None:
+        """Take what it has printed, when ``fd`` can be read; at the end, its exit code."""
+        data = os.read(self.fd, _CHUNK)
+        self._printed += data
+        del self._printed[: -2 * _MOST]
+        if not data:
+            os.close(self.fd)
+            self.code = os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
+
+
+def _run_aside(function: Callable[[], int], out: int) -> NoReturn:
+    code = 1
+    try:
+        signal.set_wakeup_fd(-1)
+        os.setsid()
+        null = os.open(os.devnull, os.O_RDONLY)
+        for source, target in ((null, 0), (out, 1), (out, 2)):
+            os.dup2(source, target)
+        code = function()
+    finally:
+        os._exit(code)
 
 
 def run(

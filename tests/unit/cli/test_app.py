@@ -260,7 +260,6 @@ def test_closed_pipe_is_quiet(tmp_path: Path) -> None:
         ("restrat", ", did you mean restart?"),
         ("remov", ", did you mean remove?"),
         # No harm is suggested to who wanted to look.
-        ("top", ""),
         ("emove", ""),
         ("disable", ""),
         ("", ""),

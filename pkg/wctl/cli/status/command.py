@@ -12,10 +12,10 @@ from wctl.cli.completion import complete_names
 from wctl.cli.output import echo, has_cursor, is_terminal
 from wctl.cli.status.row import Row
 from wctl.errors import Exit, UnknownNamesError
-from wctl.install.installed import Installed, Instance
+from wctl.install.installed import Instance
 from wctl.operate import states
 from wctl.operate.selection import Selection, look_up
-from wctl.operate.states import STOPPED_STATES, Process, State
+from wctl.operate.states import STOPPED_STATES, Process
 from wctl.session.session import Session
 
 if TYPE_CHECKING:
@@ -92,7 +92,10 @@ class _View:
         found = look_up(session.inventory, self._names)
         processes = states.processes(manager, _once(found.asked))
         rows = self._rows(processes)
-        return found, [*rows, *(Row(_scaled_to_0(one), long=self._long) for one in found.empty)]
+        return found, [
+            *rows,
+            *(Row(states.scaled_to_0(one), long=self._long) for one in found.empty),
+        ]
 
     def text(self, rows: Sequence[Row]) -> str:
         """Return what is printed."""
@@ -156,12 +159,6 @@ class _View:
 
 def _once(instances: Iterable[Instance]) -> list[Instance]:
     return list({instance.unit: instance for instance in instances}.values())
-
-
-def _scaled_to_0(program: Installed) -> Process:
-    """Return the row of a program without an instance, under its own name."""
-    name = program.name
-    return Process(name, program.group, name, State.STOPPED, "scaled to 0")
 
 
 def _in_supervisors_words(processes: Sequence[Process]) -> list[str]:

@@ -7,16 +7,12 @@ import select
 import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from types import FrameType
-from typing import NoReturn
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from wctl.cli.output import Screen, echo, style
+from wctl.cli.screen_signals import signals, suspend
 from wctl.cli.status import table
-
-_ENDING = (signal.SIGTERM, signal.SIGQUIT)
-_NOTED = (signal.SIGWINCH, signal.SIGTSTP)
 
 
 def on_screen(look: Callable[[int], Sequence[str]], interval: float) -> None:
@@ -24,7 +20,7 @@ def on_screen(look: Callable[[int], Sequence[str]], interval: float) -> None:
 
     Ctrl-C ends it. Ctrl-Z suspends it; the shell has its own screen meanwhile.
     """
-    with _signals() as arrived, Screen() as screen:
+    with signals() as arrived, Screen() as screen:
         try:
             while True:
                 width, height = shutil.get_terminal_size()
@@ -32,18 +28,11 @@ def on_screen(look: Callable[[int], Sequence[str]], interval: float) -> None:
                 select.select([arrived], [], [], interval)
                 with suppress(BlockingIOError):
                     if signal.SIGTSTP in os.read(arrived, 1 << 10):
-                        _suspend(screen)
+                        screen.leave()
+                        suspend()
+                        screen.enter()
         except KeyboardInterrupt:
             pass
-
-
-def _suspend(screen: Screen) -> None:
-    """Stop ourselves, as the shell expects it of a job; go on when the shell continues us."""
-    screen.leave()
-    old = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
-    signal.raise_signal(signal.SIGTSTP)
-    signal.signal(signal.SIGTSTP, old)
-    screen.enter()
 
 
 def on_pipe(look: Callable[[], str], interval: float) -> None:
@@ -52,36 +41,6 @@ def on_pipe(look: Callable[[], str], interval: float) -> None:
         echo(look())
         time.sleep(interval)
         echo()
-
-
-@contextmanager
-def _signals() -> Iterator[int]:
-    """Return a descriptor from which to read the numbers of signals that do not end us.
-
-    Those that end us raise SystemExit, so that the terminal gets its own screen back.
-    """
-    read, write = os.pipe()
-    for fd in (read, write):
-        os.set_blocking(fd, False)
-    signal.set_wakeup_fd(write, warn_on_full_buffer=False)
-    handlers = dict.fromkeys(_ENDING, _end) | dict.fromkeys(_NOTED, _note)
-    old = {number: signal.signal(number, handler) for number, handler in handlers.items()}
-    try:
-        yield read
-    finally:
-        for number, before in old.items():
-            signal.signal(number, before)
-        signal.set_wakeup_fd(-1)
-        os.close(read)
-        os.close(write)
-
-
-def _end(number: int, _frame: FrameType | None) -> NoReturn:
-    raise SystemExit(128 + number)
-
-
-def _note(_number: int, _frame: FrameType | None) -> None:
-    """Do nothing: Python has written the number (signal.set_wakeup_fd)."""
 
 
 def _title(width: int, interval: float) -> str:

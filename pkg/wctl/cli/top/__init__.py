@@ -1,0 +1,1 @@
+"""wctl top: all instances on one screen, and keys that act on them."""
