@@ -246,8 +246,7 @@ def test_update_restarts_only_what_changed(machine: Machine) -> None:
     configure(machine, SLEEPERS + other.replace("1000", "2000"))
     assert machine.run(["wctl", "reread"]).out == "other: changed\n"
     dry = machine.run(["wctl", "update", "--dry-run"]).out
-    assert "-    sleep 1000\n+    sleep 2000\n" in dry
-    assert dry.endswith("other: would be restarted\n")
+    assert dry == "other: would be restarted\n"
     assert (
         machine.run(["wctl", "update"]).out == "other: updated process group\nother@00: restarted\n"
     )

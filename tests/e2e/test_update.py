@@ -8,7 +8,8 @@ import signal
 import pytest
 
 from machine.driver import Machine, wait_for
-from machine.units import configure, pids, states
+from machine.screen import screen
+from machine.units import configure, pids, show, states
 
 FULL = "WCTL_TEST_FULL" in os.environ
 TWO = "numprocs=2\nprocess_name=%(process_num)02d\n"
@@ -347,3 +348,79 @@ def test_error_of_one_program_blocks_no_other(machine: Machine) -> None:
     assert sleeping(machine) == ["2000"] * 2 + ["4000"] + ["5000"] * 3
     assert not machine.exists(NOTED)
     assert machine.run("wctl update").out == "No config updates to processes\n"
+
+
+LIMIT = "memory_max={}M\nstopwaitsecs={}\nstartretries={}\n"
+
+
+def test_what_systemd_applies_by_itself_restarts_nothing(machine: Machine) -> None:
+    """The kernel has the new limit, and systemd the new time to stop, while the worker runs on."""
+    configure(machine, program("a", 1000, LIMIT.format(256, 10, 3)))
+    machine.run("wctl update")
+    before = pids(machine)
+    group = machine.run(f"cat /proc/{before['a@00']}/cgroup").out
+    path = next(line.split(":")[2] for line in group.splitlines() if "memory" in line)
+    limit = f"/sys/fs/cgroup/memory{path}/memory.limit_in_bytes"
+    assert int(machine.read(limit)) == 256 << 20
+    for size, seconds, tries in ((128, 3, 9), (512, 10, 3)):
+        configure(machine, program("a", 1000, LIMIT.format(size, seconds, tries)))
+        assert machine.run("wctl reread").out == "a: changed\n"
+        assert machine.run("wctl update -n").out == "a: would be updated; its workers run on\n"
+        assert machine.run("wctl update").out == "a: updated, nothing to restart\n"
+        assert int(machine.read(limit)) == size << 20
+        assert show(machine, "a@00", "TimeoutStopUSec")["TimeoutStopUSec"] == f"{seconds}s"
+    configure(machine, program("a", 1000))
+    machine.run("wctl update")
+    assert int(machine.read(limit)) > 1 << 40
+    assert pids(machine) == before
+
+
+def test_rolling_update(machine: Machine) -> None:
+    """One instance after the other; a new release that does not start stops it at the first.
+
+    The next update goes on with the others.
+    """
+    three = TWO.replace("2", "3", 1)
+    configure(machine, program("a", 1000, three) + program("b", 1000, three))
+    machine.run("wctl update")
+    before = pids(machine)
+    broken = program("a", 1000, three).replace("sleep 1000", "sh -c 'sleep 0.1; exit 3'")
+    broken = broken.replace("startsecs=0", "startsecs=1\nstartretries=0")
+    configure(machine, broken + program("b", 2000, three))
+    told = machine.run("wctl update --rolling --dry-run").out
+    assert told == "".join(
+        f"{name}: would be restarted, one instance after the other\n" for name in "ab"
+    )
+    failed = machine.run("wctl update --rolling", check=False)
+    lines = failed.out.splitlines()
+    assert failed.code == 1
+    assert lines[:3] == [
+        "a: updated process group",
+        "a@00: ERROR (abnormal termination)",
+        "rolling restart: stopped at the first failure; not restarted: a@01, a@02",
+    ]
+    assert lines[3:] == ["b: updated process group", *(f"b@0{n}: restarted" for n in range(3))]
+    after = pids(machine)
+    assert [name for name in before if after.get(name) == before[name]] == ["a@01", "a@02"]
+    assert "[update-unfinished]" in machine.run("wctl doctor a", check=False).out
+
+    configure(machine, program("a", 3000, three) + program("b", 2000, three))
+    shown = machine.run("wctl update --rolling").out.splitlines()
+    assert shown == ["a: updated process group", *(f"a@0{n}: restarted" for n in range(1, 3))]
+    assert sleeping(machine) == ["2000"] * 3 + ["3000"] * 2
+    assert machine.run("wctl update --rolling").out == "No config updates to processes\n"
+
+
+def test_diff_is_coloured_on_terminals(machine: Machine) -> None:
+    """What would be done comes first, then how the units would change; nothing is done."""
+    configure(machine, program("a", 1000))
+    machine.run("wctl update")
+    configure(machine, program("a", 2000))
+    plain = machine.run("wctl update --diff").out
+    assert plain.startswith("a: would be restarted\n--- /etc/systemd/system/a@.service\n+++ ")
+    assert "\n-    sleep 1000\n+    sleep 2000\n" in plain
+    with screen(machine, 120, 40) as terminal:
+        terminal.after("wctl update --diff")
+        shown = "\n".join(terminal.lines(colours=True))
+    assert "\x1b[31m-    sleep 1000" in shown and "\x1b[32m+    sleep 2000" in shown
+    assert sleeping(machine) == ["1000"]

@@ -31,8 +31,8 @@ class Changes:
     added: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
-    # Of the changed ones: they get another number of processes, and no process is stopped.
-    rescaled: frozenset[str] = frozenset()
+    # Of the changed ones: what runs in them runs on. They may get more processes, for example.
+    kept: frozenset[str] = frozenset()
 
     def only(self, groups: Collection[str]) -> Changes:
         """Return the changes of some groups."""
@@ -40,7 +40,7 @@ class Changes:
             tuple(group for group in some if group in groups)
             for some in (self.added, self.changed, self.removed)
         )
-        return Changes(added, changed, removed, self.rescaled)
+        return Changes(added, changed, removed, self.kept)
 
     @property
     def all(self) -> tuple[str, ...]:
@@ -222,7 +222,7 @@ class Groups:
         for program in self._installed:
             old.setdefault(program.group_title, set()).add(program.name)
         gone = {program.name for program in plan.removed}
-        more = {program.name for program in plan.rescaled}
+        more = {program.name for program in plan.rescaled}.union(plan.adjusted)
         touched = gone | {program.name for program in (*plan.added, *plan.changed)}
         changed = [
             group

@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 
 import click
 
 from wctl.check import checker, codes, summary
 from wctl.cli.app import at_least, pass_session, shared
-from wctl.cli.completion import complete_groups, complete_programs
-from wctl.cli.output import echo
-from wctl.cli.progress import Progress
+from wctl.cli.completion import complete_programs
+from wctl.cli.output import echo, style
 from wctl.config import load as configuration
-from wctl.errors import Diagnostic, Exit, WctlError
+from wctl.errors import Diagnostic, Exit
 from wctl.install import changes
 from wctl.install.files import write_file
-from wctl.operate import apply, jobs
-from wctl.operate.inventory import Inventory
-from wctl.operate.lock import exclusive
-from wctl.session.planning import Planned, planned, refuse_to_remove, settled
+from wctl.session.planning import Planned, planned
 from wctl.session.session import Session
 from wctl.systemd import unit_name
 from wctl.units.render import File
 from wctl.units.render import render as render_files
+
+_OF_DIFF = {"+": "green", "-": "red", "@": "cyan"}
 
 
 @click.command()
@@ -110,8 +107,8 @@ def render(
         if program is not None and not any(program in (one.name, one.title) for one in known):
             configuration.only(session.config, program)  # raises
         found = planned(session, () if program is None else (program,), host=host)
-        _tell(found)
-        echo(changes.diff(found.plan), nl=False)
+        tell(found)
+        show_diff(found.plan)
         return Exit.OK if found.complete else Exit.FAILURE
     config = session.valid_config()
     if program is not None:
@@ -144,9 +141,10 @@ def reread(session: Session) -> int:
     Example: wctl reread && wctl update
     """
     found = planned(session)
-    _tell(found)
+    tell(found)
     plan = found.plan
     words = {
+        **dict.fromkeys(plan.adjusted, "changed"),
         **{program.name: "available" for program in plan.added},
         **{program.name: "changed" for program in (*plan.changed, *plan.rescaled)},
         **{program.name: "disappeared" for program in plan.removed},
@@ -158,184 +156,16 @@ def reread(session: Session) -> int:
     return Exit.OK if found.complete else Exit.FAILURE
 
 
-dry_run_option = click.option(
-    "-n", "--dry-run", is_flag=True, help="Show what wctl would do, but do nothing."
-)
-no_wait_option = click.option(
-    "--no-wait", is_flag=True, help="Do not wait until workers are ready."
-)
-programs_argument = click.argument(
-    "programs", nargs=-1, metavar="[PROGRAM]...", shell_complete=complete_groups
-)
-
-
-@click.command()
-@shared
-@dry_run_option
-@no_wait_option
-@click.option(
-    "--prune", is_flag=True,
-    help="Also remove programs that came from files other than those that wctl reads now, and"
-    " remove programs although a file or all programs are missing.",
-)  # fmt: skip
-@programs_argument
-@pass_session
-def update(
-    session: Session, programs: tuple[str, ...], *, dry_run: bool, no_wait: bool, prune: bool
-) -> int:
-    """Write the units; start, restart and remove changed programs.
-
-    wctl removes a program that is no longer in the files that it came from. It keeps a program that
-    came from other files than those that wctl reads now.
-
-    A program with an error in the configuration stays as it is, and wctl carries out the others:
-    see ERRORS IN THE CONFIGURATION in wctl(1).
-
-    Exit code: 1 if one of the PROGRAMs (by default: of all) stayed as it is or did not start.
-
-    An update that was interrupted is finished by the next update of the same programs.
-
-    Example: wctl update --dry-run
-    """
-    return run_update(session, programs, dry_run=dry_run, wait=not no_wait, prune=prune)
-
-
-@click.command()
-@shared
-@dry_run_option
-@no_wait_option
-@click.argument(
-    "programs", nargs=-1, required=True, metavar="PROGRAM...", shell_complete=complete_groups
-)
-@pass_session
-def add(session: Session, programs: tuple[str, ...], dry_run: bool, no_wait: bool) -> int:
-    """Install configured programs, and update those that have changed; remove none.
-
-    Example: wctl add messenger-worker
-    """
-    return run_update(session, programs, dry_run=dry_run, wait=not no_wait, adding=True)
-
-
-def run_update(
-    session: Session,
-    programs: tuple[str, ...],
-    *,
-    dry_run: bool = False,
-    wait: bool = True,
-    prune: bool = False,
-    adding: bool = False,
-) -> int:
-    """Update ``programs``, or all; return the exit code."""
-    plan = partial(planned, session, programs, prune=prune, adding=adding)
-    first = plan()
-    _tell(first)
-    _warn(session, first.plan)
-    if not (prune or _has_names(programs)):
-        refuse_to_remove(session, first.plan)
-    if dry_run:
-        echo(changes.diff(first.plan), nl=False)
-        _show_actions(first.plan)
-    elif first.plan.empty:
-        if first.complete and not session.quiet:
-            echo("No config updates to processes")
-    else:
-        inventory = session.whole_inventory  # needs systemd: better said before we wait
-        with exclusive(user=session.user, waiting=lambda: echo("waiting for another wctl")):
-            return _apply(session, inventory, programs, plan, first.lines, wait=wait, prune=prune)
-    return Exit.OK if first.complete else Exit.FAILURE
-
-
-def _has_names(programs: tuple[str, ...]) -> bool:
-    """Tell whether the user has named the programs that are meant."""
-    return bool(programs) and "all" not in programs
-
-
-def _apply(
-    session: Session,
-    inventory: Inventory,
-    programs: tuple[str, ...],
-    plan: Callable[..., Planned],
-    told: list[str],
-    *,
-    wait: bool,
-    prune: bool,
-) -> int:
-    """Call ``plan`` once more, and carry it out; ``told`` are the lines printed before."""
-    found = settled(session, plan)
-    _tell(found, told)
-    if not (prune or _has_names(programs)):
-        refuse_to_remove(session, found.plan)
-    events = apply.update(session.manager, inventory, session.layout, found.plan, wait=wait)
-    try:
-        failed = Progress(session).show(events)
-    except KeyboardInterrupt:
-        words = ("update", *(["--prune"] if prune else []), *programs)
-        again = session.command(*words, files=session.files)
-        echo(f"wctl: the update is not finished; run '{again}' to finish it", err=True)
-        raise
-    return Exit.FAILURE if failed or not found.complete else Exit.OK
-
-
-def _warn(session: Session, plan: changes.Plan) -> None:
-    """Say what an update leaves alone, and which files it did not find."""
-    for diagnostic in session.config.diagnostics:
-        if diagnostic.code == "include":
-            echo(diagnostic, err=True)
-    for program in plan.kept:
-        why = f"it comes from {program.source}, which was not read"
-        remedy = session.command("remove", program.shown)
-        echo(f"{program.shown}: kept; {why} (remove it with '{remedy}')", err=True)
-
-
-@click.command()
-@shared
-@click.argument(
-    "programs", nargs=-1, required=True, metavar="PROGRAM...", shell_complete=complete_groups
-)
-@pass_session
-def remove(session: Session, programs: tuple[str, ...]) -> int:
-    """Uninstall the units of stopped programs.
-
-    'wctl update' installs a program again if it is still configured.
-
-    Example: wctl stop old-worker: && wctl remove old-worker
-    """
-    session.inventory.with_names(programs)  # raises before we wait for another wctl
-    with exclusive(user=session.user, waiting=lambda: echo("waiting for another wctl")):
-        session.inventory.refresh()
-        chosen = session.inventory.with_names(programs)
-        for program in chosen:
-            if program in session.inventory.dormant:
-                why = "nothing to remove: its units are a package's, and nobody uses them"
-                raise WctlError(f"{program.shown}: {why}")
-        still = [
-            program
-            for program in chosen
-            if any(not unit.down for unit in jobs.units_of(session.manager, program.name))
-        ]
-        for program in still:
-            echo(f"{program.shown}: ERROR (process/group still running)")
-        gone = [program for program in chosen if program not in still]
-        plan = changes.removal(gone, session.layout)
-        whole = session.whole_inventory
-        events = apply.update(session.manager, whole, session.layout, plan)
-        failed = Progress(session).show(events)
-    return Exit.FAILURE if still or failed else Exit.OK
-
-
-def _tell(found: Planned, told: Sequence[str] = ()) -> None:
+def tell(found: Planned, told: Sequence[str] = ()) -> None:
     """Print the errors and the programs that a plan leaves out, except lines already told."""
     for line in found.lines:
         if line not in told:
             echo(line, err=True)
 
 
-def _show_actions(plan: changes.Plan) -> None:
-    for programs, action in (
-        (plan.removed, "would be removed"),
-        (plan.changed, "would be restarted"),
-        (plan.added, "would be added"),
-        (plan.rescaled, "would get a different number of processes"),
-    ):
-        for program in programs:
-            echo(f"{unit_name.shown(program.name)}: {action}")
+def show_diff(plan: changes.Plan) -> None:
+    """Print how files would change; on a terminal, in colours."""
+    for line in changes.diff(plan).splitlines():
+        bold = line.startswith(("+++ ", "--- ", "# "))
+        colour = None if bold else _OF_DIFF.get(line[:1])
+        echo(style(line, fg=colour, bold=bold or None))

@@ -11,11 +11,11 @@ import click
 
 from wctl.cli.app import pass_session, shared
 from wctl.cli.completion import complete_programs
-from wctl.cli.configure import run_update
+from wctl.cli.configure import show_diff
 from wctl.cli.findings import show_findings
 from wctl.cli.output import echo
+from wctl.cli.update import run_update
 from wctl.errors import NEEDS_ROOT, Exit, Place, WctlError, nearest
-from wctl.install import changes
 from wctl.install.files import write_file
 from wctl.install.installed import programs
 from wctl.session.planning import planned
@@ -92,7 +92,7 @@ def _update(session: Session, path: str, *, yes: bool) -> int:
         echo("the file is right, and no unit changes")
         return Exit.OK
     if not yes:
-        echo(changes.diff(found.plan), nl=False)
+        show_diff(found.plan)
         update = session.command("update", *names, files=session.files)
         if not sys.stdin.isatty() or _ask("update now", "yn") != "y":
             echo(f"Next: run '{update}'")

@@ -71,17 +71,17 @@ VERBS = {
         "Reads the loaded unit.", ("NAME, from FILE:", "WHEN  WHAT"), (Exit.UNKNOWN,),
     ),
     "update": Verb(
-        "configure", "Write the units; start, restart and remove changed programs.",
+        "update", "Write the units; start, restart and remove changed programs.",
         "Stops and disables removed programs; writes and deletes unit files; Reload; enables and"
         " disables; restarts changed and starts new programs.",
         (_REMOVED, *_ADDS), (Exit.FAILURE,), changes=True,
     ),
     "add": Verb(
-        "configure", "Install configured programs.", "As update, for these programs.",
+        "update", "Install configured programs.", "As update, for these programs.",
         _ADDS, (Exit.FAILURE,), changes=True,
     ),
     "remove": Verb(
-        "configure", "Uninstall the units of stopped programs.",
+        "update", "Uninstall the units of stopped programs.",
         "Disables the program; deletes its unit files; Reload.",
         (_REMOVED, "NAME: ERROR (process/group still running)"),
         (Exit.FAILURE, Exit.UNKNOWN), changes=True,

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from wctl.config.model import Config, Program
 from wctl.errors import WctlError
+from wctl.install.applied import applied
 from wctl.install.files import delete_file, delete_leftovers, write_file
 from wctl.install.installed import Installed, Layout, came_from, orphans, programs
 from wctl.trust import files
@@ -47,7 +48,7 @@ class Write:
             return _content(self.before) != _content(self.text)
         if self.path.suffix == ".socket":
             return _listens(self.before) != _listens(self.text)
-        return _applied(self.before) != _applied(self.text)
+        return applied(self.before) != applied(self.text)
 
     @property
     def lost(self) -> bool:
@@ -71,6 +72,13 @@ class Plan:
     # Of the added ones: a package's units differ, and workers may have been started from those.
     replaced: tuple[Program, ...] = ()
     spared: tuple[Installed, ...] = ()  # not configured, as far as wctl can read the configuration
+
+    @property
+    def adjusted(self) -> tuple[str, ...]:
+        """The programs, and the new or changed groups, of which no worker is touched."""
+        names = {file.subject for file in self.writes} | {one.name for one in self.touched}
+        busy = {one.name for one in (*self.added, *self.changed, *self.rescaled)}
+        return tuple(sorted(names - busy))
 
     @property
     def empty(self) -> bool:
@@ -360,17 +368,6 @@ def _is_secret(path: Path) -> bool:
 def subject_of(path: Path) -> str:
     """Return the name of the program or group that a file belongs to."""
     return path.name.partition("@")[0] if "@" in path.name else path.stem
-
-
-def _applied(unit: str) -> list[tuple[str, str]]:
-    """Return what a worker has been started with.
-
-    A - before an EnvironmentFile= says what happens if the file is missing. It was there.
-    """
-    return [
-        (key, value.removeprefix("-") if key == "EnvironmentFile" else value)
-        for key, value in directives(unit, "Service")
-    ]
 
 
 def _listens(unit: str) -> list[tuple[str, str]]:

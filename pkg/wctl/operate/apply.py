@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from wctl.install.installed import Installed, Instance, Layout, enabled_numbers,
 from wctl.install.pending import Intent
 from wctl.operate import verbs
 from wctl.operate.inventory import Inventory
-from wctl.operate.jobs import Event, Said, units_of
+from wctl.operate.jobs import Ended, Event, Said, units_of
 from wctl.operate.scaling import rescale
 from wctl.systemd.manager import Manager, Unit
 from wctl.units.marker import own_text
@@ -58,11 +58,13 @@ def update(
     plan: Plan,
     *,
     wait: bool = True,
+    rolling: bool = False,
 ) -> Iterator[Event]:
     """Carry out ``plan``, and yield an event for each step.
 
     Stop and remove the removed programs; write files, reload systemd and enable units; and only
-    then restart and start workers.
+    then restart and start workers. If a ``rolling`` restart stops at a failure, the next update of
+    the program goes on with it.
 
     Raises:
         WctlError: a file cannot be written or deleted, or systemd has a foreign unit of that name.
@@ -80,13 +82,13 @@ def update(
         manager.reload()
     _enable(manager, layout, plan, left)
     yield from _told(plan)
-    yield from _restart(manager, inventory, plan, wait=wait)
+    unfinished = yield from _restart(manager, inventory, plan, wait=wait, rolling=rolling)
     yield from _start_added(manager, inventory, plan, wait=wait)
     for program in plan.rescaled:
         yield Said(program.name, f"updated process group, numprocs is {program.numprocs}")
         new = [unit for unit in map(program.instance, program.numbers) if unit in intent.new]
         yield from rescale(manager, inventory, program.name, program.numbers, new, wait=wait)
-    pending.end(layout, intent)
+    pending.end(layout, intent.without(unfinished))
 
 
 def taken(manager: Manager, layout: Layout, plan: Plan) -> dict[str, str]:
@@ -172,10 +174,8 @@ def _groups_at_boot(layout: Layout, plan: Plan, left: Intent) -> dict[str, bool]
 
 def _told(plan: Plan) -> Iterator[Event]:
     """Report the programs and groups whose files changed, but in no way that needs a restart."""
-    names = {file.subject for file in plan.writes} | {program.name for program in plan.touched}
-    busy = {program.name for program in (*plan.added, *plan.changed, *plan.rescaled)}
     new_groups = _new_groups(plan)
-    for name in sorted(names - busy):
+    for name in plan.adjusted:
         yield Said(name, "added group" if name in new_groups else "updated, nothing to restart")
     gone = {program.name for program in plan.removed}
     for path in plan.deletes:
@@ -189,7 +189,11 @@ def _new_groups(plan: Plan) -> set[str]:
     return groups - {file.subject for file in plan.writes if file.before is not None}
 
 
-def _restart(manager: Manager, inventory: Inventory, plan: Plan, *, wait: bool) -> Iterator[Event]:
+def _restart(
+    manager: Manager, inventory: Inventory, plan: Plan, *, wait: bool, rolling: bool
+) -> Generator[Event, None, set[str]]:
+    """Restart the workers of changed programs; return the programs that are not restarted yet."""
+    unfinished: set[str] = set()
     for program in (*plan.changed, *plan.replaced):
         units = units_of(manager, program.name)
         lacking = _lacking(manager, units)
@@ -198,8 +202,24 @@ def _restart(manager: Manager, inventory: Inventory, plan: Plan, *, wait: bool) 
             continue
         yield Said(program.name, "updated process group")
         if program in plan.reopened:
+            # All of its workers have the old socket.
             chosen = [*_open_socket(manager, program), *chosen]
+        elif rolling:
+            events = verbs.rolling(manager, inventory, _instances(program, chosen), 1)
+            if (yield from _is_cut_short(events)):
+                unfinished.add(program.name)
+            continue
         yield from verbs.restart(manager, inventory, _instances(program, chosen), wait=wait)
+    return unfinished
+
+
+def _is_cut_short(events: Iterable[Event]) -> Generator[Event, None, bool]:
+    """Yield the events of a rolling restart; return whether an instance has not started."""
+    failed = False
+    for event in events:
+        failed = failed or (isinstance(event, Ended) and not event.ok)
+        yield event
+    return failed
 
 
 def _open_socket(manager: Manager, program: Program) -> list[Unit]:

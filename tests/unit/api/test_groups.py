@@ -36,7 +36,11 @@ def code(operation: Callable[..., object], *arguments: object) -> Code | None:
         (A + B + G, A + B, Changes(added=("a", "b"), removed=("g",))),
         # a program of a group is added, changes, moves, and is removed
         (A + B + "[group:g]\nprograms=a\n", A + B + G, Changes(changed=("g",), removed=("b",))),
-        (A + B + G, A + "autostart=false\n" + B + G, Changes()),
+        (
+            A + B + G,
+            A + "autostart=false\n" + B + G,
+            Changes(changed=("g",), kept=frozenset("g")),
+        ),
         (A + B + G, A + "stopsignal=USR1\n" + B + G, Changes(changed=("g",))),
         (A + B + G, A + B + "[group:g]\nprograms=b\n", Changes(added=("a",), changed=("g",))),
         (
@@ -47,7 +51,7 @@ def code(operation: Callable[..., object], *arguments: object) -> Code | None:
         (A + B + G, A + "[group:g]\nprograms=a\n", Changes(changed=("g",))),
         (A + B + C, B, Changes(removed=("a", "c"))),
         (A + B + C + G, C, Changes(removed=("g",))),
-        # another number of processes is an update without a restart, unless something else changes
+        # what needs no restart is an update without one, unless something else changes
         (
             A + B + C,
             A + "numprocs=2\nprocess_name=%(process_num)d\n" + B + C + "stopsignal=USR1\n",
@@ -56,7 +60,7 @@ def code(operation: Callable[..., object], *arguments: object) -> Code | None:
         (
             A + "numprocs=2\nprocess_name=%(process_num)d\n",
             A + "numprocs=3\nprocess_name=%(process_num)d\n",
-            Changes(changed=("a",), rescaled=frozenset("a")),
+            Changes(changed=("a",), kept=frozenset("a")),
         ),
         (A + G.replace(",b", ""), A + G.replace(",b", "") + "priority=1\n", Changes()),
     ],

@@ -63,6 +63,35 @@ def test_what_is_written_is_not_written_again(layout: Layout) -> None:
     assert plan(layout, f"; a comment\n{X}")[1].empty
 
 
+KEPT = """\
+stopwaitsecs=3
+startretries=9
+startsecs=7
+exitcodes=0,9
+autorestart=true
+max_runtime=2h
+memory_max=1G
+cpu_quota=50%%
+tasks_max=9
+"""
+
+
+def test_what_systemd_applies_by_itself_restarts_nothing(layout: Layout) -> None:
+    """How a worker is stopped, restarted or limited is changed while it runs, there and back."""
+    plain = "[program:x]\ncommand=php x --startsecs=1 -- --startretries=3 y\n"
+    _, first = plan(layout, plain)
+    changes.write(first)
+    for text in (plain + KEPT, plain):
+        _, found = plan(layout, text)
+        assert (names(found.changed), found.adjusted, found.empty) == ([], ("x",), False)
+        changes.write(found)
+    for option in ("stopsignal=INT", "autorestart=false", "umask=077", "ready=tcp:127.0.0.1:1"):
+        _, found = plan(layout, f"{plain}{option}\n")
+        assert names(found.changed) == ["x"], option
+    _, found = plan(layout, plain.replace("--startretries=3", "--startretries=4"))
+    assert names(found.changed) == ["x"]
+
+
 @pytest.mark.parametrize(
     ("text", "changed", "rescaled", "removed"),
     [

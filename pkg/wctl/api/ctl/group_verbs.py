@@ -40,7 +40,7 @@ def do_update(face: Face, argument: str) -> None:
         face.say(f"{group}: stopped")
         face.say(f"{group}: removed process group")
     for group in done.changed:
-        if group not in done.rescaled:
+        if group not in done.kept:
             face.say(f"{group}: stopped")
         face.say(f"{group}: updated process group")
     for group in done.added:
