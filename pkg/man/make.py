@@ -13,13 +13,13 @@ from pathlib import Path
 import click
 
 from wctl import __version__
+from wctl.check import doctor_codes as codes
 from wctl.check.codes import CODES, Code
 from wctl.cli.app import wctl
 from wctl.cli.top.controls import KEYS
 from wctl.cli.verbs import VERBS, Verb
 from wctl.config.options import FCGI_OPTIONS, OPTIONS, Option
 from wctl.config.unsupported import KINDS, TABLE, Elsewhere
-from wctl.doctor import codes
 from wctl.errors import Exit
 from wctl.units import hardening
 
@@ -122,7 +122,10 @@ def _elsewhere(row: Elsewhere) -> str:
 
 
 def _code(code: Code | codes.Code) -> str:
-    return f".TP\n.B {_roff(code.name)}\n{_roff(code.why)} {_roff(code.remedy)}\n"
+    name = f".B {_roff(code.name)}"
+    if isinstance(code, codes.Code):
+        name = f'.BR {_roff(code.name)} " ({code.severity})"'
+    return f".TP\n{name}\n{_roff(code.why)} {_roff(code.remedy)}\n"
 
 
 def _default(option: Option) -> str:

@@ -13,7 +13,7 @@ import pytest
 from e2e.doctoring import codes, examine, only, paste
 from machine.driver import Machine, wait_for
 from machine.units import configure, pids, show, states
-from wctl.doctor.codes import OWN
+from wctl.check.doctor_codes import OWN
 
 CONSOLE = "php /srv/app/bin/console"
 TABLE = "messenger_messages"
@@ -151,9 +151,27 @@ CASES = {
     ),
     "timely": Case(
         "command=tools/artisan queue:work --max-time=3\ndirectory=/srv\nautorestart=unexpected",
-        {"planned-end-is-final", "exited"},
-        "last exit: exit status 0",
+        {"planned-end-is-final"},
+        "timely.conf:",
         line="autorestart=true",
+        after="wctl start timely",
+    ),
+    "task": Case(
+        "command=sh -c 'sleep 1.2; exit 7'\nautorestart=false\nexitcodes=0,7",
+        set(),
+        "",
+    ),
+    "quiet": Case(
+        "command=sh -c 'sleep 1.2; exit 7'\nautorestart=false\nwctl_ignore=exited", set(), ""
+    ),
+    "parent": Case(
+        "command=sh -c '[ -e /run/database ] || tail /dev/zero; exec sleep 1000'\n"
+        "memory_max=64M\nsystemd.Service.OOMPolicy=continue",
+        {"child-out-of-memory"},
+        "once since its start",
+        START,
+        line="memory_max=65M",
+        after="wctl restart parent",
     ),
     "job": Case(
         "command=once\nautorestart=false",
@@ -242,7 +260,7 @@ def test_broken_workers_are_found_and_healed(machine: Machine) -> None:
     machine.run(["wctl", "update"], check=False)
     for name in ("crashing", "hungry"):
         restarted(machine, f"{name}@00", 8)  # the first seconds after an update do not count
-    ended = {"timely@00": "EXITED", "job@00": "EXITED"}
+    ended = dict.fromkeys(["timely@00", "job@00", "task@00", "quiet@00"], "EXITED")
     wait_for(lambda: states(machine).items() >= ended.items(), 20, "their ends")
     dropped = ["journalctl", "--output=cat", "MESSAGE_ID=a596d6fe7bfa4994828e72309e95d61e"]
     wait_for(lambda: machine.run(dropped).out.count("Suppressed") > 3, 20, "journald to drop")
@@ -283,7 +301,7 @@ def test_an_operator_can_read_it(machine: Machine) -> None:
         "    last exit: exit status 3\n"
         "    wrote:  no database\n"
         "    $ wctl start w@00\n"
-        "1 finding\n"
+        "1 error\n"
     )
     assert machine.run(["wctl", "doctor", "--quiet"], check=False).out.endswith("start w@00\n")
 
@@ -704,8 +722,11 @@ def test_exit_codes_and_json(machine: Machine, worker: str) -> None:
     assert machine.run(["wctl", "doctor", "--wait=soon"], check=False).code == 2
     machine.run(["wctl", "stop", worker])
     assert set(only(examine(machine), "stopped")) == {
-        "code", "program", "what", "evidence", "remedy", "instances", "subject",
+        "code", "program", "what", "evidence", "remedy", "instances", "subject", "severity",
     }  # fmt: skip
+    shown = machine.run(["wctl", "doctor"])
+    assert re.match(r".*@00: notice: STOPPED, .* \[stopped\]\n(    .*\n)+1 notice\n$", shown.out)
+    assert machine.run(["wctl", "doctor", "--fail-on=notice"], check=False).code == 1
     hidden = machine.run(
         "unshare --mount sh -c 'mount -t tmpfs none /run && exec wctl doctor'", check=False
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from wctl.check import advice, between, commands, foreign, machine, sockets
 from wctl.check.codes import CODES
+from wctl.check.doctor_codes import OWN
 from wctl.config.model import Config, Program
 from wctl.errors import Diagnostic, nearest
 from wctl.install.installed import Layout
@@ -42,8 +43,10 @@ def _unknown_codes(program: Program) -> Iterator[Diagnostic]:
     if "unknown-code" in program.wctl_ignore:
         return
     for code in program.wctl_ignore:
+        if code in OWN:
+            continue  # of a finding of doctor
         if code not in CODES:
-            problem = f"{code}: no such code{nearest(code, CODES)}"
+            problem = f"{code}: no such code{nearest(code, [*CODES, *OWN])}"
             yield _diagnostic(program, "unknown-code", "wctl_ignore", problem)
         elif CODES[code].error:
             problem = f"{code}: an error cannot be ignored"

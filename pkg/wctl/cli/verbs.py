@@ -173,7 +173,8 @@ VERBS = {
     ),
     "doctor": Verb(
         "doctor", "Diagnose problems and suggest fixes.", "Reads units, and the journal.",
-        ("NAME: PROBLEM [CODE], with evidence and a command", "N findings"),
+        ("NAME: PROBLEM [CODE], with evidence and a command",
+         "no findings", "N errors, N warnings, N notices"),
         (Exit.FAILURE, Exit.UNKNOWN),
     ),
     "supervisorctl": Verb(

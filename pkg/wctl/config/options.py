@@ -365,7 +365,13 @@ OPTIONS: tuple[Option, ...] = (
         "A command that prints how many messages wait: a number, or JSON with a number for each"
         ' queue, such as {"high": 0, "low": 12}. wctl runs it in the same way as health_command.',
     ),
-    _own("wctl_ignore", values.words, (), "wctl check", "Codes of warnings to silence."),
+    _own(
+        "wctl_ignore",
+        values.words,
+        (),
+        "wctl check, wctl doctor",
+        "Codes to silence: of warnings of wctl check, and of findings of wctl doctor.",
+    ),
 )
 
 # Options that only an [fcgi-program:x] has.

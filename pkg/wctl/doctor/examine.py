@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,7 +53,10 @@ class Examination:
         host: Host,
         timeouts: Timeouts,
         commands: Commands,
+        *,
+        watching: Callable[[str], None] = lambda _what: None,
     ) -> None:
+        """Prepare an examination; ``watching`` hears of what takes a while."""
         self._config = config
         self._inventory = inventory
         self._layout = inventory.layout
@@ -61,6 +64,7 @@ class Examination:
         self._host = host
         self._timeouts = timeouts
         self._commands = commands
+        self._watching = watching
         self.unexamined: list[str] = []  # what we left out, and why
         self._programs = {program.name: program for program in config.programs}
         self._read_shipped(inventory.programs)
@@ -82,30 +86,43 @@ class Examination:
     def findings(self, chosen: Sequence[str]) -> Iterator[Finding]:
         """Yield the findings about the programs that ``chosen`` names; if empty, about all.
 
+        What concerns the whole machine comes first, then one program after the other.
+
         Raises:
             UnknownNamesError: some of the names are of no program, group or instance.
         """
-        chosen = () if "all" in chosen else chosen
+        for finding in self._all(() if "all" in chosen else chosen):
+            if finding.code not in self._ignored(finding):
+                yield finding
+
+    def _ignored(self, finding: Finding) -> Sequence[str]:
+        """Return the codes that the program's configuration, or all of it, silences."""
+        program = self._programs.get(finding.program)
+        return self._config.wctl_ignore if program is None else program.wctl_ignore
+
+    def _all(self, chosen: Sequence[str]) -> Iterator[Finding]:
         names = self._names(chosen)
         concerned = self._with_groups(names)
         dormant = [program for program in self._inventory.dormant if program.name in names]
         self._read_shipped(dormant)
-        programs = self._programs
-        for finding in (*self._of_units(), *self._of_boot(names)):
+        early: dict[str, list[Finding]] = {}
+        for finding in (*self._of_units(), *self._of_boot(names), *self._beside(names)):
             # A program with errors is not in the Config, and perhaps not installed either.
             if finding.program in concerned or not chosen:
-                yield finding
-        journaled = [program.name for program in programs.values() if program.logs != "file"]
+                early.setdefault(finding.program, []).append(finding)
+        yield from early.pop("", ())
+        journaled = [program.name for program in self._programs.values() if program.logs != "file"]
         yield from lost_output.of_journald(self._manager, sorted(journaled), self._commands)
-        yield from self._beside(names)
         since = time.time() - self._timeouts.since
         past = history.read(since, user=self._layout.user)
         if names.intersection(program.name for program in self._inventory.programs):
             yield from lost_output.of_journal(past, self._commands)
-        for installed in (*self._inventory.programs, *dormant):
-            program = programs.get(installed.name)
-            if installed.name in names and program is not None:
-                found = self._of_program(program, installed, past, since)
+        installed = {program.name: program for program in (*self._inventory.programs, *dormant)}
+        for name in sorted({*early, *names}):
+            yield from early.get(name, ())
+            program = self._programs.get(name)
+            if name in names and name in installed and program is not None:
+                found = self._of_program(program, installed[name], past, since)
                 yield from self._held(program, found)
 
     def _of_program(
@@ -239,6 +256,9 @@ class Examination:
             yield from unhealthy
             if any(finding.code == "health" for finding in unhealthy):
                 return  # no queue moves while a service that the program needs is down
+            if program.queue_command is not None or console is not None:
+                seconds = f"{self._timeouts.queue:g} s"
+                self._watching(f"{program.title}: watching its queue for up to {seconds}")
             if program.queue_command is not None:
                 yield from queues.by_command(runner, examined, self._manager, self._timeouts.queue)
             if console is not None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from wctl.check import doctor_codes as codes
+from wctl.check.doctor_codes import Severity
 from wctl.config.model import Program
-from wctl.doctor import codes
 from wctl.errors import Place
 from wctl.trust.text import printable, shell_join, shell_quote
 
@@ -27,6 +28,11 @@ class Finding:
     def __post_init__(self) -> None:
         """Assert that the manual has the code."""
         assert codes.known(self.code), self.code
+
+    @property
+    def severity(self) -> Severity:
+        """How bad it is."""
+        return codes.severity(self.code)
 
     @property
     def subject(self) -> str:

@@ -20,7 +20,8 @@ from wctl.doctor import queues
 from wctl.doctor.finding import Finding, printed
 from wctl.doctor.queues import Counts
 from wctl.doctor.runner import Runner
-from wctl.doctor.workers import ExaminedProgram, cpu
+from wctl.doctor.usage import cpu
+from wctl.doctor.workers import ExaminedProgram
 from wctl.systemd.manager import Manager
 from wctl.trust.commands import CANNOT_RUN, Answer
 

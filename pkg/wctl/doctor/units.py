@@ -8,9 +8,9 @@ from pathlib import Path
 
 import wctl
 from wctl.check import machine
+from wctl.check.doctor_codes import FROM_CHECK
 from wctl.config.blame import PROGRAMS
 from wctl.config.model import Config, Program
-from wctl.doctor.codes import FROM_CHECK
 from wctl.doctor.finding import Commands, Finding, few
 from wctl.doctor.runner import Runner
 from wctl.errors import Diagnostic

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import resource
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from wctl.config.model import Program
+from wctl.doctor import usage
 from wctl.doctor.finding import Commands, Finding, few, names, wrote
 from wctl.doctor.history import Event, History
 from wctl.install.installed import Installed
@@ -21,7 +20,6 @@ from wctl.systemd import exits
 from wctl.systemd.entries import UnreadableError
 from wctl.systemd.manager import Manager
 from wctl.systemd.quantities import INFINITY, size_in_words
-from wctl.trust import files
 from wctl.trust.text import printable, shell_join
 
 _DIRECTIVE = "systemd.Service.{}"  # a passed-through directive in the configuration
@@ -34,6 +32,7 @@ _SETTLED = 5.0
 _NEARLY = 0.9  # of a limit
 _PROPERTIES = (
     "ActiveState",
+    "ControlGroup",
     "DropInPaths",
     "ExecMainCode",
     "ExecMainStatus",
@@ -44,8 +43,6 @@ _PROPERTIES = (
     "TasksMax",
 )
 _DONE = ("exit status 0", exits.CLEAN)
-# With cgroup version 1, where this file is missing, the kernel does not tell systemd why it killed.
-_UNIFIED = Path("/sys/fs/cgroup/cgroup.controllers")
 
 
 def is_loaded(process: Process) -> bool:
@@ -100,6 +97,7 @@ class Workers:
         """Yield all findings, each once for all instances that have the problem."""
         yield from self._states()
         yield from self._memory()
+        yield from self._children()
         yield from self._crashes()
         yield from self._dropped()
         yield from self._limits()
@@ -156,10 +154,12 @@ class Workers:
         return failed_starts(process.unit, user=self._manager.user) > 1
 
     def _amiss(self, process: Process) -> bool:
-        """Tell whether an EXITED instance should still run; a job that is done should not."""
+        """Tell whether an EXITED instance should still run: if it did not end as configured."""
         if process.state is not State.EXITED:
             return False
-        return not (self._last_exit(process) in _DONE and self._program.autorestart == "false")
+        last = self._last_exit(process)
+        expected = {f"exit status {code}" for code in self._program.exitcodes}
+        return last not in {*_DONE, *expected} or self._program.autorestart == "true"
 
     def _last_exit(self, process: Process) -> str | None:
         """Return how the worker last ended; the journal has no entry for a clean exit."""
@@ -223,6 +223,25 @@ class Workers:
                 evidence = (_times(events[name]), f"MemoryMax={size}")
                 yield self._past("out-of-memory", events, what, evidence, edit)
 
+    def _children(self) -> Iterator[Finding]:
+        """Report running workers that have lost processes for want of memory."""
+        killed = {
+            process.name: count
+            for process in self._examined.running()
+            if (count := usage.oom_kills(str(self._properties(process.unit)["ControlGroup"])))
+        }
+        if killed:
+            name = min(killed)
+            what = "the kernel killed a process that it had started, because it ran out of memory"
+            limit = self._properties(f"{name}.service")["MemoryMax"]
+            size = "infinity" if limit == INFINITY else size_in_words(limit)
+            times = "once" if killed[name] == 1 else f"{killed[name]} times"
+            evidence = (f"{times} since its start", f"MemoryMax={size}")
+            edit = self._commands.edit_option(
+                self._program, "memory_max", _DIRECTIVE.format("MemoryMax")
+            )
+            yield self._past("child-out-of-memory", killed, what, evidence, edit)
+
     def _likely(self) -> dict[str, Sequence[Event]]:
         """Return the kills that systemd cannot explain, but that memory is likely to explain."""
         return {
@@ -231,7 +250,7 @@ class Workers:
             if past.kills
             and not past.out_of_memory
             and self._limited(name)
-            and not _UNIFIED.exists()
+            and not usage.is_unified()
         }
 
     def _limited(self, name: str) -> bool:
@@ -280,7 +299,7 @@ class Workers:
             tasks, most = int(found["TasksCurrent"]), int(found["TasksMax"])
             if INFINITY not in (tasks, most) and tasks > _NEARLY * most:
                 near["tasks-limit"][process.name] = f"{tasks} tasks of {most} (TasksMax=)"
-            files, most = _open_files(int(found["MainPID"]))
+            files, most = usage.open_files(int(found["MainPID"]))
             if files > _NEARLY * most:
                 near["files-limit"][process.name] = f"{files} open files of {most} (LimitNOFILE=)"
         for code, things, option, directive in (
@@ -307,37 +326,6 @@ class Workers:
         self, code: str, who: Iterable[str], what: str, evidence: tuple[str, ...], remedy: str
     ) -> Finding:
         return Finding(code, self._program.name, what, evidence, remedy, tuple(sorted(who)))
-
-
-def cpu(manager: Manager, units: Iterable[str]) -> float:
-    """Return the seconds of processor time that ``units`` have used."""
-    found: Mapping[str, Mapping[str, Any]]
-    found = manager.properties([(unit, ("CPUUsageNSec", "MainPID")) for unit in units])
-    return sum(
-        # With cgroup version 1, systemd counts only where CPUAccounting= tells it to.
-        _processor_time(int(properties["MainPID"]))
-        if properties["CPUUsageNSec"] == INFINITY
-        else int(properties["CPUUsageNSec"]) / 1e9
-        for properties in found.values()
-    )
-
-
-def _processor_time(pid: int) -> float:
-    """Return the processor seconds of a process and its children, also of ended children."""
-    ticks = 0
-    left, seen = [pid], {0}  # 0: no process; a PID may be given anew while we look
-    while left:  # no recursion: a worker may start a chain of thousands of processes
-        pid = left.pop()
-        if pid in seen:
-            continue
-        seen.add(pid)
-        try:
-            fields = files.read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
-            ticks += sum(map(int, fields[11:15]))  # utime to cstime, proc(5)
-            left += map(int, files.read(f"/proc/{pid}/task/{pid}/children").split())
-        except OSError:
-            continue  # it has ended meanwhile
-    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _changed(found: Mapping[str, Any], now: float) -> float:
@@ -369,13 +357,3 @@ def _times(events: Sequence[Event]) -> str:
     clock = time.strftime("%H:%M:%S", time.localtime(last.time))
     often = f"{len(events)} times, last" if len(events) > 1 else "once,"
     return f"{often} at {clock}: {last.text}"
-
-
-def _open_files(pid: int) -> tuple[int, int]:
-    """Return how many files a process has open, and how many it may have open."""
-    try:
-        # The process's own limit: the wrapper raises that of the unit to minfds.
-        most = resource.prlimit(pid, resource.RLIMIT_NOFILE)[0]
-        return len(os.listdir(f"/proc/{pid}/fd")), most
-    except OSError:
-        return 0, 1  # the process has just ended, or belongs to another user

@@ -22,6 +22,7 @@ _STYLE = re.compile(
 # Controls but tab and newline; characters that change the direction of text, or end a line.
 _CONTROL = r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
 _UNSAFE = re.compile(rf"\x1b\[([0-9;:]*)m|{_SEQUENCE}|{_CONTROL}")
+_IN_QUOTES = re.compile(r'["$`\\!]')  # what a shell does not take as it is in double quotes
 _END_OF_STYLE = "\x1b[0m"
 
 
@@ -70,7 +71,8 @@ def shell_quote(word: str) -> str:
     import shlex  # lazy: "wctl status" needs none
 
     if word.isprintable():
-        return shlex.quote(word)
+        readable = "'" in word and not _IN_QUOTES.search(word)
+        return f'"{word}"' if readable else shlex.quote(word)
     data = word.encode(errors="surrogateescape")
     spelt = "".join(
         chr(byte) if 32 <= byte < 127 and byte not in b"\\'" else f"\\{byte:03o}" for byte in data

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -93,6 +94,37 @@ def test_what_concerns_all_ends_the_examination(
     monkeypatch.setattr(overrides, "findings", failing(error))
     with pytest.raises(type(error)):
         list(examination.findings([]))
+
+
+def of(code: str, program: str) -> Finding:
+    return Finding(code, program, "what", (), "true")
+
+
+def test_findings_stand_together(examination: Examination, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What concerns the machine comes first, then all that is about each program."""
+    early = [of("units-outdated", "b"), of("no-linger", ""), of("left-over", "aa")]
+    monkeypatch.setattr(Examination, "_of_units", lambda _self: iter(early))
+    monkeypatch.setattr(
+        overrides, "findings", lambda _manager, each: iter([of("fatal", each.program.name)])
+    )
+    found = [(finding.program, finding.code) for finding in examination.findings([])]
+    assert found == [
+        ("", "no-linger"), ("a", "fatal"), ("aa", "left-over"), ("b", "units-outdated"),
+        ("b", "fatal"),
+    ]  # fmt: skip
+
+
+def test_findings_are_silenced_by_their_codes(
+    examination: Examination, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program's wctl_ignore silences its own; that of the whole file, what has no program."""
+    early = [of("no-linger", ""), of("fatal", "a"), of("fatal", "b"), of("backoff", "b")]
+    monkeypatch.setattr(Examination, "_of_units", lambda _self: iter(early))
+    program = examination._programs["b"]
+    examination._programs["b"] = replace(program, wctl_ignore=("fatal",))
+    examination._config = replace(examination._config, wctl_ignore=("no-linger",))
+    found = [(finding.program, finding.code) for finding in examination.findings([])]
+    assert found == [("a", "fatal"), ("b", "backoff")]
 
 
 def test_variables_that_systemd_does_not_read(examination: Examination, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ from wctl.doctor.workers import ExaminedProgram, Workers
 from wctl.install.installed import Installed
 from wctl.operate.states import NOT_STARTED, Process, State
 from wctl.systemd.quantities import INFINITY
-from wctl.trust import files
 
 
 @pytest.fixture
@@ -44,33 +42,6 @@ def test_a_change_in_the_future_hides_nothing(ctimes: dict[str, float]) -> None:
     assert workers._changed(unit, 5000.0) == 0.0
 
 
-def test_a_long_chain_of_processes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The processor time is that of all processes below the worker, each of which starts one."""
-
-    def read(path: str) -> bytes:
-        number = int(path.split("/")[2])
-        if path.endswith("/children"):
-            return b"%d " % (number + 1)
-        if number > 5000:
-            raise FileNotFoundError(path)
-        return b"%d (a) b) S 0 0 0 0 0 0 0 0 0 0 1 0 0 1 " % number
-
-    monkeypatch.setattr(files, "read", read)
-    assert workers._processor_time(1) == 2 * 5000 / os.sysconf("SC_CLK_TCK")
-
-
-def test_a_process_that_ends_while_doctor_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was read of it before counts: otherwise the worker seems to have done nothing."""
-
-    def read(path: str) -> bytes:
-        if path.endswith("/children"):
-            raise ProcessLookupError(path)
-        return b"1 (a) S 0 0 0 0 0 0 0 0 0 0 1 0 0 1 "
-
-    monkeypatch.setattr(files, "read", read)
-    assert workers._processor_time(1) == 2 / os.sysconf("SC_CLK_TCK")
-
-
 class Remaining:
     """Stands in for the manager: a unit with RemainAfterExit=, and what was asked about it."""
 
@@ -81,6 +52,7 @@ class Remaining:
     ) -> dict[str, dict[str, Any]]:
         found = {
             "ActiveState": "active",
+            "ControlGroup": "",
             "DropInPaths": [],
             "ExecMainCode": 1,
             "ExecMainStatus": 3,

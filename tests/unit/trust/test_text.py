@@ -113,3 +113,17 @@ def test_pasted_commands_are_printable_and_the_same(word: str) -> None:
     assert command.isprintable()
     shown = subprocess.run(["bash", "-c", command], capture_output=True, check=True)
     assert shown.stdout == word.encode(errors="surrogateescape")
+
+
+@pytest.mark.parametrize(
+    ("word", "shown"),
+    [
+        ("it's", '"it\'s"'),
+        ("select 'async'", "\"select 'async'\""),
+        ("a b", "'a b'"),
+        ("plain", "plain"),
+    ],
+)
+def test_quotes_can_be_read(word: str, shown: str) -> None:
+    """A word with a quote in it stands in the other quotes."""
+    assert shell_join([word]) == shown

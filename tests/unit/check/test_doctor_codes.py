@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from wctl.doctor import codes
+from wctl import doctor
+from wctl.check import doctor_codes as codes
 from wctl.doctor.finding import Finding
 
-DOCTOR = Path(codes.__file__).parent
+DOCTOR = Path(doctor.__file__).parent
 FINDERS = ("Finding", "_finding", "self._finding", "self._past")  # their first argument is a code
 
 
