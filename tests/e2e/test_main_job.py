@@ -165,7 +165,8 @@ def test_scale_shows_why_an_instance_does_not_start(machine: Machine) -> None:
 def test_what_runs_after_a_boot(new_machine: Callable[[str], Machine], deb: Path) -> None:
     """After a reboot the scaled instances run, and the programs of groups with autostart alone.
 
-    So it is after a power cut; if it comes in the middle of a scale, the boot completes the scale.
+    What was disabled by hand stays down, and what was enabled runs. So it is after a power cut; if
+    it comes in the middle of a scale, the boot completes the scale.
     """
     machine = new_machine("reboot")
     provision.install_wctl(machine, deb)
@@ -175,17 +176,20 @@ def test_what_runs_after_a_boot(new_machine: Callable[[str], Machine], deb: Path
         "[program:sleeper]\ncommand=sleep 1000\n"
         "[program:boot]\ncommand=sleep 1000\n"
         f"{by_hand('hand')}[group:mixed]\nprograms=boot,hand\n"
-        f"{by_hand('silent')}[group:quiet]\nprograms=silent\n",
+        f"{by_hand('silent')}[group:quiet]\nprograms=silent\n"
+        f"{by_hand('woken')}[program:kept]\ncommand=sleep 1000\n"
+        "[program:down]\ncommand=sleep 1000\n[group:half]\nprograms=kept,down\n",
     )
     machine.run(["wctl", "update"])
     machine.run(["wctl", "scale", "sleeper", "3"])
     machine.run(["wctl", "start", "mixed:*", "quiet:*"])
-    names = [f"sleeper@{number:02d}" for number in range(3)] + ["boot@00"]
+    machine.run("wctl disable down; wctl enable --now woken")
+    names = [f"sleeper@{number:02d}" for number in range(3)] + ["boot@00", "kept@00", "woken@00"]
     assert set(states(machine).values()) == {"RUNNING"}
     machine.reboot()
     expected = {
         **dict.fromkeys(names, "RUNNING"),
-        **dict.fromkeys(["hand@00", "silent@00"], "STOPPED"),
+        **dict.fromkeys(["hand@00", "silent@00", "down@00"], "STOPPED"),
     }
     wait_for(lambda: states(machine) == expected, 15, "those to run again that start at boot")
 

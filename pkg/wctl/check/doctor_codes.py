@@ -140,9 +140,9 @@ TABLE: tuple[Code, ...] = (
     ),
     Code(
         "not-at-boot",
-        Severity.WARNING,
-        "The program has autostart=true, but its target was disabled.",
-        "Enable the target, or set autostart=false.",
+        Severity.NOTICE,
+        "The program has autostart=true, but somebody has disabled it (wctl disable).",
+        "Run wctl enable, or set autostart=false.",
     ),
     Code(
         "no-linger",

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 import click
 
 from wctl.cli.app import at_least, pass_session, shared
-from wctl.cli.completion import complete_names, complete_signals, complete_sizes
+from wctl.cli.completion import complete_groups, complete_names, complete_signals, complete_sizes
 from wctl.cli.output import echo
 from wctl.cli.progress import Progress
 from wctl.errors import Exit, WctlError
 from wctl.install.installed import Installed
-from wctl.operate import jobs, scaling, verbs
+from wctl.operate import boot, jobs, scaling, verbs
 from wctl.operate.selection import select
 from wctl.session.session import Session
 from wctl.systemd import unit_name
@@ -68,7 +69,10 @@ def scale(session: Session, words: tuple[str, ...], no_wait: bool) -> int:
 
 
 def _at_boot(program: Installed) -> str:
-    return "" if program.autostart else f" (not at boot: autostart=false in {program.source})"
+    if program.at_boot:
+        return ""
+    why = "it is disabled" if program.autostart else f"autostart=false in {program.source}"
+    return f" (not at boot: {why})"
 
 
 def _sizes(words: tuple[str, ...]) -> list[tuple[str | None, int]]:
@@ -170,6 +174,54 @@ def restart(
     failed = Progress(session).show(events)
     undone = asked.empty or (asked.refused and not asked.chosen)
     return Exit.NOT_STARTED if failed or undone else Exit.OK
+
+
+now = click.option("--now", is_flag=True, help="Also start them (disable: stop them) now.")
+programs_argument = click.argument(
+    "programs", nargs=-1, required=True, metavar="PROGRAM...", shell_complete=complete_groups
+)
+
+
+@click.command()
+@shared
+@now
+@programs_argument
+@pass_session
+def enable(session: Session, programs: tuple[str, ...], now: bool) -> int:
+    """Make programs start at boot, whatever autostart in their file says.
+
+    This lasts until autostart itself is changed in the file.
+
+    Example: wctl enable --now messenger-worker
+    """
+    chosen = session.inventory.with_names(programs)
+    Progress(session).show(boot.enable(session.manager, session.inventory, chosen))
+    names = _of_all(session, chosen)
+    return _start(session, names, wait=True) if now and names else Exit.OK
+
+
+@click.command()
+@shared
+@now
+@programs_argument
+@pass_session
+def disable(session: Session, programs: tuple[str, ...], now: bool) -> int:
+    """Make programs stay down at boot, whatever autostart in their file says.
+
+    What runs, runs on, unless --now is given. This lasts until autostart itself is changed in the
+    file.
+
+    Example: wctl disable --now messenger-worker
+    """
+    chosen = session.inventory.with_names(programs)
+    Progress(session).show(boot.disable(session.manager, session.inventory, chosen))
+    names = _of_all(session, chosen)
+    return _stop(session, names, wait=True) if now and names else Exit.OK
+
+
+def _of_all(session: Session, programs: Sequence[Installed]) -> tuple[str, ...]:
+    """Return names of all instances, as of sets: what needs nothing is left out silently."""
+    return tuple(f"{one.shown}@*" for one in programs if session.inventory.numbers(one))
 
 
 @click.command()

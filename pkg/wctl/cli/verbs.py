@@ -123,6 +123,20 @@ VERBS = {
          "rolling restart: stopped at the first failure; not restarted: NAMES"),
         (Exit.UNKNOWN, Exit.NOT_STARTED), changes=True,
     ),
+    "enable": Verb(
+        "control", "Make programs start at boot.",
+        "EnableUnitFiles of the targets of programs and groups; Reload. With --now, as start.",
+        ("NAME: enabled", "NAME: already enabled", "NAME: enabled, but scaled to 0",
+         "NAME: started", _NO_START, "nothing to do: REASON"),
+        (Exit.FAILURE, Exit.UNKNOWN, Exit.NOT_STARTED), changes=True,
+    ),
+    "disable": Verb(
+        "control", "Make programs stay down at boot.",
+        "DisableUnitFiles of the targets of programs and groups; Reload. With --now, as stop.",
+        ("NAME: disabled", "NAME: already disabled", "NAME: stopped", _KILLED,
+         "NAME: ERROR (timed out | REASON)", "nothing to do: REASON"),
+        (Exit.FAILURE, Exit.UNKNOWN), changes=True,
+    ),
     "signal": Verb(
         "control", "Send a signal to workers.", "KillUnit of the main process.",
         ("NAME: signalled", _NOT_RUNNING, "nothing to do: REASON"),
@@ -191,7 +205,8 @@ VERBS = {
 GROUPS = {
     "Set up": ("init", "edit", "check", "render", "explain"),
     "Change": (
-        "reread", "update", "add", "remove", "scale", "start", "stop", "restart", "signal", "clear"
+        "reread", "update", "add", "remove", "scale", "start", "stop", "restart",
+        "enable", "disable", "signal", "clear",
     ),
     "Watch": ("status", "top", "pid", "tail", "logs", "history", "maintail", "doctor"),
     "Come from Supervisor": ("import", "supervisorctl"),

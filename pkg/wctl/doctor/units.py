@@ -176,9 +176,9 @@ def at_boot(
         if program is None or not program.autostart or not installed.enabled:
             continue
         if not any(os.path.islink(links / name) for name in names):  # noqa: PTH114 - never raises
-            what = "does not start at boot, although autostart is true"
+            what = "does not start at boot, although autostart is true: somebody has disabled it"
             evidence = (f"{links / names[0]}: no such link",)
-            remedy = commands.systemctl("enable", names[0])
+            remedy = commands.wctl("enable", installed.shown)
             yield Finding("not-at-boot", installed.name, what, evidence, remedy)
 
 

@@ -65,7 +65,7 @@ class Plan:
     added: tuple[Program, ...]
     changed: tuple[Program, ...]  # restart their workers
     rescaled: tuple[Program, ...]  # numprocs or numprocs_start has changed
-    touched: tuple[Program, ...]  # enable their targets anew
+    touched: tuple[Program, ...]  # enable or disable their targets, as autostart= says
     removed: tuple[Installed, ...]
     kept: tuple[Installed, ...] = ()  # not configured here; they come from files that were not read
     reopened: tuple[Program, ...] = ()  # of the changed ones: systemd must open their socket anew
@@ -140,7 +140,8 @@ def plan(
             program
             for program in config.programs
             if program.name not in known
-            or by_file.keys() & {f"{program.name}@.service", f"{program.name}.target"}
+            or program.autostart != before[program.name].autostart
+            or _is_new(f"{program.name}.target", by_file)
         ),
         removed=removed,
         kept=kept,
@@ -342,6 +343,10 @@ def _restarts(program: Program, writes: dict[str, Write]) -> bool:
     return any(
         _matters(f"{program.name}{suffix}", writes) for suffix in ("@.service", ".env", ".socket")
     )
+
+
+def _is_new(name: str, writes: dict[str, Write]) -> bool:
+    return name in writes and writes[name].before is None
 
 
 def _reopens(program: Program, writes: dict[str, Write]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from wctl.install.changes import Plan, delete, subject_of, write
 from wctl.install.installed import Installed, Instance, Layout, enabled_numbers, programs
 from wctl.install.pending import Intent
 from wctl.operate import verbs
+from wctl.operate.boot import groups_at_boot
 from wctl.operate.inventory import Inventory
 from wctl.operate.jobs import Ended, Event, Said, units_of
 from wctl.operate.scaling import rescale
@@ -142,7 +143,7 @@ def _enable(manager: Manager, layout: Layout, plan: Plan, left: Intent) -> None:
     """Enable the instances of new programs, and set which targets start at boot."""
     links = [program.instance(number) for program in plan.added for number in program.numbers]
     at_boot = {program.name: program.autostart for program in plan.touched}
-    at_boot.update(_groups_at_boot(layout, plan, left))
+    at_boot.update(_groups_at_boot(layout, plan, left, at_boot))
     on = [f"{name}.target" for name in at_boot if at_boot[name]]
     off = [f"{name}.target" for name in at_boot if not at_boot[name]]
     manager.enable([*links, *on])
@@ -151,19 +152,24 @@ def _enable(manager: Manager, layout: Layout, plan: Plan, left: Intent) -> None:
         manager.reload()
 
 
-def _groups_at_boot(layout: Layout, plan: Plan, left: Intent) -> dict[str, bool]:
-    """Return whether the groups that ``plan`` concerns start at boot: one of their programs does.
+def _groups_at_boot(
+    layout: Layout, plan: Plan, left: Intent, at_boot: Mapping[str, bool]
+) -> dict[str, bool]:
+    """Return whether the targets of the groups that ``plan`` concerns start at boot.
 
-    The programs are those that are installed: an update leaves some of a group as they are. An
-    update that was killed, and has ``left`` work, may have written which program left a group.
+    The programs are those that are installed: an update leaves some of a group as they are. Of
+    those in ``at_boot``, it says what is to be. An update that was killed, and has ``left`` work,
+    may have written which program left a group.
     """
     installed = programs(layout)
-    concerned = {program.group for program in plan.touched}
+    templates = {file.subject for file in plan.writes if file.path.name.endswith("@.service")}
+    concerned = {program.group for program in installed if program.name in templates}
+    concerned |= {program.group for program in plan.touched}
     concerned |= {program.group for program in plan.removed}
     concerned |= {file.subject for file in plan.writes if file.path.suffix == ".target"}
     groups = concerned.union(program.group for program in installed)
     places = (layout.units, *layout.vendor)
-    starting = {program.group for program in installed if program.autostart}
+    starting = groups_at_boot(installed, at_boot)
     return {
         name: name in starting
         for name in sorted(groups.difference(program.name for program in installed))

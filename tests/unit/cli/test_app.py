@@ -261,7 +261,7 @@ def test_closed_pipe_is_quiet(tmp_path: Path) -> None:
         ("remov", ", did you mean remove?"),
         # No harm is suggested to who wanted to look.
         ("emove", ""),
-        ("disable", ""),
+        ("isable", ""),
         ("", ""),
     ],
 )

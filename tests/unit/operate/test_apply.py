@@ -24,17 +24,25 @@ NOTHING = Intent()
 
 
 class Bus:
-    """Stands in for the manager: notes what is enabled and disabled."""
+    """Stands in for the manager: notes what is enabled and disabled, and makes the links."""
 
-    def __init__(self) -> None:
+    def __init__(self, layout: Layout) -> None:
+        self._boot = layout.units / "multi-user.target.wants"
+        self._boot.mkdir(exist_ok=True)
         self.on: set[str] = set()
         self.off: set[str] = set()
 
     def enable(self, units: list[str]) -> None:
-        self.on.update(name for name in units if name.endswith(".target"))
+        targets = [name for name in units if name.endswith(".target")]
+        self.on.update(targets)
+        for name in targets:
+            (self._boot / name).unlink(missing_ok=True)
+            (self._boot / name).symlink_to(f"../{name}")
 
     def disable(self, units: list[str]) -> None:
         self.off.update(units)
+        for name in units:
+            (self._boot / name).unlink(missing_ok=True)
 
     def reload(self) -> None:
         """Nothing is loaded."""
@@ -56,7 +64,7 @@ def enabled(layout: Layout, text: str, left: Intent = NOTHING) -> tuple[set[str]
     plan = changes.plan(config, render(config, Host()), layout)
     changes.write(plan)
     changes.delete(plan)
-    bus: Any = Bus()
+    bus: Any = Bus(layout)
     apply._enable(bus, layout, plan, left)
     return bus.on, bus.off
 
@@ -70,7 +78,7 @@ def test_group_starts_at_boot_while_one_of_its_programs_does(layout: Layout) -> 
         {"one.target", "g.target"},
     )
     assert enabled(layout, ONE + TWO + BY_HAND + GROUP) == ({"one.target", "g.target"}, set())
-    assert enabled(layout, ONE + TWO + BY_HAND + SMALLER) == ({"one.target"}, {"g.target"})
+    assert enabled(layout, ONE + TWO + BY_HAND + SMALLER) == (set(), {"g.target"})
     enabled(layout, ONE + TWO + BY_HAND + GROUP)
     assert enabled(layout, TWO + BY_HAND + SMALLER) == (set(), {"g.target"})
     assert enabled(layout, TWO) == ({"two.target"}, set())
@@ -83,3 +91,16 @@ def test_update_after_one_that_was_killed(layout: Layout) -> None:
     enabled(layout, changed)  # as if it was killed before it disabled anything
     assert enabled(layout, changed) == (set(), set())
     assert enabled(layout, changed, Intent(touched=("one",))) == (set(), {"g.target"})
+
+
+def test_an_update_keeps_what_was_enabled_by_hand(layout: Layout) -> None:
+    """Only a changed autostart=, and no other change of the program, goes over it."""
+    enabled(layout, ONE + TWO + BY_HAND + GROUP)
+    bus = Bus(layout)
+    bus.disable(["one.target", "g.target"])
+    bus.enable(["two.target"])
+    changed = ONE + "umask=077\n" + TWO + BY_HAND + "umask=077\n"
+    assert enabled(layout, changed + GROUP) == (set(), {"g.target"})
+    assert enabled(layout, changed.replace("umask=077\n", BY_HAND, 1) + GROUP)[0] == set()
+    both = changed.replace("umask=077\n", "").replace(BY_HAND, "")
+    assert enabled(layout, both + GROUP)[0] == {"one.target", "two.target", "g.target"}
