@@ -1,7 +1,7 @@
-"""What will happen to a worker, in plain words, from its unit as systemd has loaded it.
+"""What will happen to a worker, in plain words, from its unit.
 
-The configuration is not read: the unit includes the administrator's drop-ins, and a unit that is
-older than the configuration is still in force.
+What systemd has loaded includes the administrator's drop-ins, and is in force even if it is older
+than the configuration. What an update would write tells what is to come.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from wctl.operate import wrapped
+from wctl.operate import unit_properties, wrapped
 from wctl.systemd.manager import Manager
 from wctl.systemd.quantities import INFINITY, signal_name, size_in_words, span_in_words
 from wctl.trust.text import shell_join
@@ -56,7 +56,15 @@ class Sentence:
 
 def explain(manager: Manager, unit: str) -> list[Sentence]:
     """Return what happens to the instance ``unit``, from its start to its stop."""
-    properties = manager.properties([(unit, _PROPERTIES)], stopped=True)[unit]
+    return _explained(manager.properties([(unit, _PROPERTIES)], stopped=True)[unit])
+
+
+def explain_text(text: str, unit: str) -> list[Sentence]:
+    """Return what would happen to ``unit``, an instance of a template with this text."""
+    return _explained(unit_properties.properties(text, unit))
+
+
+def _explained(properties: Mapping[str, Any]) -> list[Sentence]:
     options = wrapped.options(properties["ExecStart"]) or Options()
     return list(_sentences(properties, options))
 
@@ -90,7 +98,7 @@ def _command(properties: Mapping[str, Any], options: Options) -> str:
 def _output(options: Options) -> str:
     """Return where the lines of stdout and stderr go."""
     if options.log == "none":
-        return "goes where a drop-in says, or nowhere"
+        return "goes nowhere, unless a drop-in says where"
     files = {
         (path, size, backups)
         for path, size, backups in (

@@ -24,6 +24,9 @@ _END = re.compile(r"[\x00\n\r]|\\$")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 _TO_ESCAPE = re.compile(r'[\x00-\x1f\x7f"\\]')
+_PLAINLY = {escape: character for character, escape in _ESCAPES.items()}
+_WORD = re.compile(r'"((?:[^"\\]|\\.)*)"|(\S+)')
+_ESCAPED = re.compile(r"\\(?:x([0-9a-f]{2})|.)")
 _LONG_LINE = 100  # characters; a longer command line continues on the next lines
 
 
@@ -128,6 +131,23 @@ def fits(*words: Word) -> bool:
     """Tell whether Section.set() can write ``words``: one line, no blanks that systemd strips."""
     text = "".join(word.text if isinstance(word, Raw) else word for word in words)
     return text == text.strip() and not text.endswith("\\") and not _CONTROL.search(text)
+
+
+def words(line: str) -> list[str]:
+    """Return the words of a command line that Section.command() wrote, without its escapes.
+
+    Specifiers stay, and so does each $$: systemd replaces variables later.
+    """
+    return [
+        _ESCAPED.sub(_unescape, found[1]) if found[1] is not None else found[2]
+        for found in _WORD.finditer(line)
+    ]
+
+
+def _unescape(found: re.Match[str]) -> str:
+    if found[1] is not None:
+        return chr(int(found[1], 16))
+    return _PLAINLY.get(found[0], found[0][1:])
 
 
 def _argument(words: Iterable[Word]) -> str:

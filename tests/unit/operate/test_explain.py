@@ -98,7 +98,7 @@ def test_a_whole_life() -> None:
          " not to the journal"),
         (["--log=both", "--stdout-file=/o", "--stdout-maxbytes=0"],
          "goes to the journal, and to /o"),
-        (["--log=none"], "goes where a drop-in says, or nowhere"),
+        (["--log=none"], "goes nowhere, unless a drop-in says where"),
     ],
 )  # fmt: skip
 def test_where_output_goes(words: list[str], expected: str) -> None:
