@@ -115,3 +115,31 @@ def test_wheel_for_a_user(wheels: Machine) -> None:
     assert wctl("status").count(" RUNNING ") == 2
     wait_for(lambda: "line 300" in wctl("tail mine@01"), 10, "the journal to have the line")
     wctl("stop all")
+
+
+def test_manual_of_the_wheel(wheels: Machine) -> None:
+    """man finds the pages beside the command, and "wctl help" wherever they are."""
+    for name, title in (
+        ("wctl", "WCTL(1)"),
+        ("wctl.conf", "WCTL.CONF(5)"),
+        ("wctl.news", "WCTL.NEWS(7)"),
+    ):
+        for command in (f"PATH={PLAIN}:$PATH man {name}", f"{PLAIN}/wctl help {name}"):
+            assert wheels.run(command).out.startswith(title), command
+
+
+def test_pypi_takes_them(wheels: Machine) -> None:
+    """Wheel and source archive have what PyPI asks for; the wheel is that of the archive."""
+    pip = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
+    shown = wheels.run(
+        """
+        set -e
+        python3 -m venv /opt/publish
+        /opt/publish/bin/pip install --quiet build twine
+        cd /root/wctl && /opt/publish/bin/python -m build --outdir /root/dist >/dev/null
+        /opt/publish/bin/twine check --strict /root/dist/*
+        """,
+        env=pip,
+        timeout=300,
+    ).out
+    assert len(re.findall(r"Checking .*: (?:\x1b\[\d+m)?PASSED", shown)) == 2

@@ -62,7 +62,8 @@ class _Verbs(click.Group):
         command = getattr(module, f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name)
         assert isinstance(command, click.Command)
         taken = {parameter.name for parameter in command.params}
-        command.epilog = next((text for name, text in _MEANINGS.items() if name in taken), None)
+        meanings = (text for name, text in _MEANINGS.items() if name in taken)
+        command.epilog = next(meanings, command.epilog)
         return command
 
     def resolve_command(

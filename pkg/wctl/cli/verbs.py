@@ -198,7 +198,10 @@ VERBS = {
         (Exit.FAILURE, Exit.NOT_RUNNING, Exit.UNKNOWN, Exit.NOT_STARTED), changes=True,
     ),
     "version": Verb("show", "Print wctl's version.", _NO_SYSTEMD, ("the version",), ()),
-    "help": Verb("help", "Show what a command does.", _NO_SYSTEMD, ("the help",), ()),
+    "help": Verb(
+        "help", "Show what a command does, or a page of the manual.", _NO_SYSTEMD,
+        ("the help", "the page"), (Exit.FAILURE,),
+    ),
 }  # fmt: skip
 
 # As "wctl --help" shows them.

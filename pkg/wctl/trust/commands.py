@@ -102,6 +102,14 @@ def edit(editor: str, file: str, line: int) -> int:
             signal.signal(number, handler)
 
 
+def show_page(file: Path) -> int:
+    """Show a page of the manual on our own terminal, or print it; return man's exit code."""
+    try:
+        return subprocess.call(["man", "--local-file", "--", str(file)])
+    except OSError:
+        return NOT_FOUND
+
+
 class Aside:
     """A function of ours that runs in a child, in a session of its own: no Ctrl-C reaches it.
 

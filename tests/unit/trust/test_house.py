@@ -27,6 +27,7 @@ LOOKING = {
     "cli/foreground/run_as.py": (2, "/run/systemd, and the file of a unit that systemd has loaded"),
     "cli/edit.py": (2, "a file of our own configuration"),
     "config/load.py": (1, "the directory of the configuration"),
+    "cli/help.py": (1, "files of wctl's own installation"),
     "doctor/supervisor.py": (1, "a configuration that no other user can change"),
     "operate/executable.py": (1, "follows links, as the execution would; opens nothing"),
     "doctor/units.py": (6, "modes, times, drop-ins; errors are caught, or the place is root's"),
