@@ -1,4 +1,4 @@
-"""Writes wctl(1) and wctl.conf(5) from the command line's and the options' own tables.
+"""Writes wctl(1), wctl.conf(5) and wctl-cookbook(7) from the tables of commands and options.
 
     PYTHONPATH=pkg python3 pkg/man/make.py
 
@@ -24,6 +24,7 @@ from wctl.errors import Exit
 from wctl.units import hardening
 
 HERE = Path(__file__).parent
+_EXAMPLE = re.compile(r"^\.EX\n(.*?)^\.EE\n", re.DOTALL | re.MULTILINE)
 
 _EXITS = {
     Exit.OK: "Success. status: every requested instance runs, or is about to run.",
@@ -61,10 +62,17 @@ def pages() -> dict[str, str]:
         "FROMCHECK": f"{_roff(', '.join(sorted(codes.FROM_CHECK)))}.\n",
         "HARDENING": _hardening(),
     }
-    return {
+    found: dict[str, str] = {
         source.stem: re.sub(r"@([A-Z]+)@\n?", lambda m: parts[m[1]], source.read_text())
         for source in sorted(HERE.glob("*.in"))
     }
+    cookbook = "wctl-cookbook.7"
+    return {**found, cookbook: _EXAMPLE.sub(_escaped, found[cookbook])}
+
+
+def _escaped(example: re.Match[str]) -> str:
+    text = _roff(f"\n{example[1]}")
+    return f".EX{text}.EE\n"
 
 
 def _commands() -> str:

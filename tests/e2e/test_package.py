@@ -46,6 +46,7 @@ def test_installs_the_shipped_files(machine: Machine) -> None:
     expected = ["/usr/bin/wctl", f"{PACKAGE}/worker.py", "/etc/wctl/conf.d"]
     expected += [f"{UNIT_DIRECTORY}/{unit}" for unit in UNITS]
     expected += ["/usr/share/man/man1/wctl.1.gz", "/usr/share/man/man5/wctl.conf.5.gz"]
+    expected += ["/usr/share/man/man7/wctl-cookbook.7.gz", "/usr/share/man/man7/wctl.news.7.gz"]
     expected += [provision.EXAMPLE, *COMPLETIONS]
     assert [path for path in expected if path not in installed] == []
 

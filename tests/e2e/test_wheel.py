@@ -122,6 +122,7 @@ def test_manual_of_the_wheel(wheels: Machine) -> None:
     for name, title in (
         ("wctl", "WCTL(1)"),
         ("wctl.conf", "WCTL.CONF(5)"),
+        ("wctl-cookbook", "WCTL-COOKBOOK(7)"),
         ("wctl.news", "WCTL.NEWS(7)"),
     ):
         for command in (f"PATH={PLAIN}:$PATH man {name}", f"{PLAIN}/wctl help {name}"):

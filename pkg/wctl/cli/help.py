@@ -16,6 +16,8 @@ _PAGES = {
     "wctl.conf": "man5/wctl.conf.5",
     "configuration": "man5/wctl.conf.5",
     "options": "man5/wctl.conf.5",
+    "wctl-cookbook": "man7/wctl-cookbook.7",
+    "cookbook": "man7/wctl-cookbook.7",
     "wctl.news": "man7/wctl.news.7",
     "news": "man7/wctl.news.7",
 }
