@@ -134,7 +134,8 @@ class _Top:
 
     def _look(self) -> None:
         try:
-            self._listing.show(self._looker.look(self._visible))
+            rows = self._looker.look(self._visible)
+            self._listing.show(rows, self._looker.sizes)
         except WctlError as error:
             self._message = [paint.line(printable(error.message), colour="red")]
             self._session.reconnect()
