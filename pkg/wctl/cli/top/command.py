@@ -84,6 +84,7 @@ class _Top:
         self._controls = Controls(self._listing)
         self._jobs: list[_Job] = []
         self._message: list[Line] = []
+        self._trouble: list[Line] = []  # why the last look failed
         self._last_run = LastRun(session)
         self._visible: set[str] = set()
 
@@ -136,8 +137,9 @@ class _Top:
         try:
             rows = self._looker.look(self._visible)
             self._listing.show(rows, self._looker.sizes)
+            self._trouble = []
         except WctlError as error:
-            self._message = [paint.line(printable(error.message), colour="red")]
+            self._trouble = [paint.line(printable(error.message), colour="red")]
             self._session.reconnect()
 
     def _draw(self) -> None:
@@ -164,7 +166,7 @@ class _Top:
         item = self._listing.current
         found = [] if item is None else paint.reason(item, width, self._last_run.lines(item))
         running = [paint.line(f"{job.command} …", dim=True) for job in self._jobs]
-        return [*found, *self._message, *running]
+        return [*found, *self._trouble, *self._message, *running]
 
     def _read_jobs(self, ready: list[int]) -> bool:
         """Take what commands print; tell whether one has ended."""
