@@ -184,7 +184,8 @@ def _small(terminal: Screen) -> list[str] | None:
     return shown if fits else None
 
 
-def test_what_was_begun_goes_on(shop: Machine) -> None:
+@pytest.mark.parametrize("leave", ["q", "C-c"])
+def test_what_was_begun_goes_on(shop: Machine, leave: str) -> None:
     """Who leaves is told what still runs, and it runs to its end."""
     shop.write("/etc/systemd/system/mailer@.service.d/slow.conf", "[Service]\nExecStop=sleep 3\n")
     shop.run("systemctl daemon-reload")
@@ -194,7 +195,7 @@ def test_what_was_begun_goes_on(shop: Machine) -> None:
         terminal.keys("mailer")
         terminal.press("Enter", "Home", "R", "y")
         terminal.wait("^restart --rolling mailer \u2026$")
-        terminal.press("q")
+        terminal.press(leave)
         terminal.wait("^wctl: 'restart --rolling mailer' goes on$")
         terminal.press("q")
 

@@ -55,13 +55,14 @@ def top(session: Session, names: tuple[str, ...], interval: float) -> int:
     looker = Looker(session, names)
     with signals() as arrived:
         window = Window()
+        shown = _Top(session, looker, window, interval)
         try:
-            jobs = _Top(session, looker, window, interval).run(arrived)
+            shown.run(arrived)
         except KeyboardInterrupt:
-            return Exit.OK
+            pass  # leaves, as q does
         finally:
             window.close()
-    for job in jobs:
+    for job in shown.jobs:
         echo(f"wctl: '{job.command}' goes on", err=True)
     return Exit.OK
 
@@ -82,13 +83,14 @@ class _Top:
         self._interval = interval
         self._listing = Listing()
         self._controls = Controls(self._listing)
-        self._jobs: list[_Job] = []
+        self.jobs: list[_Job] = []
         self._message: list[Line] = []
+        self._trouble: list[Line] = []  # why the last look failed
         self._last_run = LastRun(session)
         self._visible: set[str] = set()
 
-    def run(self, arrived: int) -> list[_Job]:
-        """Show the screen until the user leaves; return the commands that still run."""
+    def run(self, arrived: int) -> None:
+        """Show the screen until the user leaves; ``jobs`` then has the commands that still run."""
         next_look = 0.0
         while not self._controls.left:
             if time.monotonic() >= next_look:
@@ -101,13 +103,12 @@ class _Top:
             ended = self._read_jobs(ready)
             if self._take_keys() or ended:
                 next_look = 0.0
-        return self._jobs
 
     def _wait(self, arrived: int, until: float) -> list[int]:
         """Return the descriptors that can be read; none if it is ``until``."""
         keyboard = sys.stdin.fileno()
         poll = select.poll()
-        for fd in (keyboard, arrived, *(job.aside.fd for job in self._jobs)):
+        for fd in (keyboard, arrived, *(job.aside.fd for job in self.jobs)):
             poll.register(fd, select.POLLIN)
         found = poll.poll(max(0.0, until - time.monotonic()) * 1000)
         if any(fd == keyboard and event & ~select.POLLIN for fd, event in found):
@@ -134,9 +135,11 @@ class _Top:
 
     def _look(self) -> None:
         try:
-            self._listing.show(self._looker.look(self._visible))
+            rows = self._looker.look(self._visible)
+            self._listing.show(rows, self._looker.sizes)
+            self._trouble = []
         except WctlError as error:
-            self._message = [paint.line(printable(error.message), colour="red")]
+            self._trouble = [paint.line(printable(error.message), colour="red")]
             self._session.reconnect()
 
     def _draw(self) -> None:
@@ -162,16 +165,16 @@ class _Top:
         """Return what stands below the list: why the selected one does not run, and messages."""
         item = self._listing.current
         found = [] if item is None else paint.reason(item, width, self._last_run.lines(item))
-        running = [paint.line(f"{job.command} …", dim=True) for job in self._jobs]
-        return [*found, *self._message, *running]
+        running = [paint.line(f"{job.command} …", dim=True) for job in self.jobs]
+        return [*found, *self._trouble, *self._message, *running]
 
     def _read_jobs(self, ready: list[int]) -> bool:
         """Take what commands print; tell whether one has ended."""
         ended = False
-        for job in [job for job in self._jobs if job.aside.fd in ready]:
+        for job in [job for job in self.jobs if job.aside.fd in ready]:
             job.aside.read()
             if job.aside.code is not None:
-                self._jobs.remove(job)
+                self.jobs.remove(job)
                 self._end(job)
                 ended = True
         return ended
@@ -189,7 +192,7 @@ class _Top:
         self._message = []
         arguments = self._session.arguments(*command.words, files=self._session.files)
         if command.place is not Place.TERMINAL:
-            self._jobs.append(_Job(command, Aside(partial(_wctl, arguments))))
+            self.jobs.append(_Job(command, Aside(partial(_wctl, arguments))))
             return
         from wctl.cli import invoke  # it imports the verbs
 

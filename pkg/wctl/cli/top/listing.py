@@ -8,7 +8,7 @@ Decided here:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from itertools import chain
@@ -53,12 +53,8 @@ class Item:
     depth: int
     rows: tuple[Row, ...]  # the instances that it stands for
     program: str | None = None
+    size: int = 0  # how many instances the program has, named or not
     row: Row | None = None  # of one instance; of a program that is scaled to 0
-
-    @property
-    def size(self) -> int:
-        """How many instances there are."""
-        return sum("@" in row.process.unit for row in self.rows)
 
 
 class Listing:
@@ -69,13 +65,14 @@ class Listing:
         self.text = ""  # only instances that have it in what is shown of them
         self.which = Which.ALL
         self.rows: Sequence[Row] = ()
+        self.sizes: Mapping[str, int] = {}
         self.items: Sequence[Item] = ()
         self._at = 0  # the line that is selected
         self._first = 0  # the line at the top of the screen
 
-    def show(self, rows: Sequence[Row]) -> None:
-        """Show these instances from now on."""
-        self.rows = rows
+    def show(self, rows: Sequence[Row], sizes: Mapping[str, int]) -> None:
+        """Show these instances from now on; ``sizes`` are those of their programs, by name."""
+        self.rows, self.sizes = rows, sizes
         self._arrange()
 
     def narrow(self, *, text: str | None = None, which: Which | None = None) -> None:
@@ -105,7 +102,7 @@ class Listing:
 
     def _arrange(self) -> None:
         before = self.current
-        self.items = [*_items(self.rows, self._shown)]
+        self.items = [*_items(self.rows, self.sizes, self._shown)]
         if before is not None:
             same = (at for at, one in enumerate(self.items) if one.name == before.name)
             self._at = next(same, self._at)
@@ -119,7 +116,9 @@ class Listing:
         return self.text.casefold() in " ".join(words).casefold()
 
 
-def _items(rows: Iterable[Row], shown: Callable[[Row], bool]) -> Iterator[Item]:
+def _items(
+    rows: Iterable[Row], sizes: Mapping[str, int], shown: Callable[[Row], bool]
+) -> Iterator[Item]:
     """Yield groups, their programs, and the instances of these for which ``shown`` is true."""
     groups: dict[str, dict[str, list[Row]]] = {}
     for row in rows:
@@ -134,19 +133,19 @@ def _items(rows: Iterable[Row], shown: Callable[[Row], bool]) -> Iterator[Item]:
         if depth:
             yield Item(f"{unit_name.shown(group)}:", 0, members)
         for name in sorted(programs, key=lambda name: (_calm(programs[name]), name)):
-            yield from _of_program(name, programs[name], depth, shown)
+            yield from _of_program(name, programs[name], sizes[name], depth, shown)
 
 
 def _of_program(
-    name: str, rows: Sequence[Row], depth: int, shown: Callable[[Row], bool]
+    name: str, rows: Sequence[Row], size: int, depth: int, shown: Callable[[Row], bool]
 ) -> Iterator[Item]:
     own = sorted(filter(shown, rows), key=lambda row: _calm([row]))
     title, every = unit_name.shown(name), tuple(rows)
     if own and len(rows) > 1:
-        yield Item(title, depth, every, title)
+        yield Item(title, depth, every, title, size)
         depth += 1
     for row in own:
-        yield Item(row.process.shown, depth, every, title, row)
+        yield Item(row.process.shown, depth, every, title, size, row)
 
 
 def _calm(rows: Iterable[Row]) -> bool:

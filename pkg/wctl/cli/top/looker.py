@@ -35,6 +35,7 @@ class Looker:
         self._rows: dict[str, Row] = {}
         self._cpu: dict[str, tuple[float, float]] = {}  # when, and how much until then
         self.loads: dict[str, float] = {}
+        self.sizes: dict[str, int] = {}
         found = look_up(session.inventory, names)
         if found.unknown:
             raise UnknownNamesError(found.unknown, nothing=session.inventory.is_empty)
@@ -43,8 +44,10 @@ class Looker:
         """Return the instances as they are now; ``visible`` are the units on the screen.
 
         ``loads`` then has how much of a processor each of the visible ones uses: 1.0 is all of it.
+        ``sizes`` has how many instances each program has, also those that no name means.
         """
         inventory = self._session.current_inventory()
+        self.sizes = {one.name: len(inventory.numbers(one)) for one in inventory.known}
         found = look_up(inventory, self._names)
         instances = found.instances
         units = {instance.unit: inventory.unit(instance.unit) for instance in instances}

@@ -73,7 +73,8 @@ class Window:
     def resized(self) -> None:
         """Learn the size anew."""
         width, height = os.get_terminal_size(sys.stdout.fileno())
-        curses.resizeterm(height, width)
+        if width and height:  # a serial console, for one, tells no size: 0
+            curses.resizeterm(height, width)
 
     def draw(self, lines: Sequence[Line]) -> None:
         """Show ``lines`` from the top."""

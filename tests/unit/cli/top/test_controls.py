@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from unit.cli.top.test_listing import ROWS
+from unit.cli.top.test_listing import ROWS, sizes
 from wctl.cli.top.controls import Command, Controls, Place
 from wctl.cli.top.listing import Listing, Which
 
@@ -12,7 +12,7 @@ from wctl.cli.top.listing import Listing, Which
 @pytest.fixture
 def listing() -> Listing:
     listing = Listing()
-    listing.show(ROWS)
+    listing.show(ROWS, sizes(ROWS))
     return listing
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from wctl.cli.status.row import Row
 from wctl.cli.top.listing import Listing, Which
 from wctl.operate.states import Process, State
@@ -26,6 +28,11 @@ ROWS = [
 ]
 
 
+def sizes(rows: list[Row]) -> Counter[str]:
+    """Returns how many instances the programs have if all of them are in ``rows``."""
+    return Counter(each.process.program for each in rows if "@" in each.process.unit)
+
+
 def names(listing: Listing) -> list[str]:
     """Returns what is shown, indented."""
     return ["  " * item.depth + item.name for item in listing.items]
@@ -33,7 +40,8 @@ def names(listing: Listing) -> list[str]:
 
 def made(rows: list[Row] | None = None) -> Listing:
     listing = Listing()
-    listing.show(ROWS if rows is None else rows)
+    rows = ROWS if rows is None else rows
+    listing.show(rows, sizes(rows))
     return listing
 
 
@@ -54,11 +62,13 @@ def test_trouble_comes_first() -> None:
 
 
 def test_sizes() -> None:
-    """What + and - start from: the instances of the program, shown or not."""
+    """What + and - start from: the instances of the program, shown or not, named or not."""
     listing = made()
     listing.narrow(text="pay@01")
-    sizes = {item.name: (item.program, item.size) for item in listing.items}
-    assert sizes == {"shop:": (None, 3), "pay": ("pay", 2), "pay@01": ("pay", 2)}
+    found = {item.name: (item.program, item.size) for item in listing.items}
+    assert found == {"shop:": (None, 0), "pay": ("pay", 2), "pay@01": ("pay", 2)}
+    listing.show([row("pay@01")], {"pay": 5})
+    assert [(item.name, item.size) for item in listing.items] == [("pay@01", 5)]
     assert [item.size for item in made().items if item.name == "idle"] == [0]
 
 
@@ -97,14 +107,14 @@ def test_the_selection_follows_what_is_selected() -> None:
     while listing.current and listing.current.name != "mailer@01":
         listing.move(1)
     failed = [*ROWS[:1], row("mailer@01", State.FATAL), *ROWS[2:]]
-    listing.show(failed)
+    listing.show(failed, sizes(failed))
     assert listing.current and listing.current.name == "mailer@01"
     at = listing.place()[0]
-    listing.show([each for each in failed if each.process.shown != "mailer@01"])
+    listing.show([each for each in failed if each.process.shown != "mailer@01"], sizes(failed))
     assert listing.place()[0] == at
-    listing.show([])
+    listing.show([], {})
     assert listing.place() == (0, 0)
-    listing.show(ROWS)
+    listing.show(ROWS, sizes(ROWS))
     assert listing.current is not None
 
 
@@ -127,5 +137,5 @@ def test_the_window_has_the_selected_line() -> None:
     listing.move(-1000)
     assert lines() == ("w", "w@03")
     listing.move(1000)
-    listing.show([row("w@00"), row("w@01")])
+    listing.show([row("w@00"), row("w@01")], {"w": 2})
     assert [item.name for item in listing.window(5)] == ["w", "w@00", "w@01"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from unit.cli.top.test_listing import ROWS, row
+from unit.cli.top.test_listing import ROWS, row, sizes
 from wctl.cli.columns import columns
 from wctl.cli.status.row import Row
 from wctl.cli.top import paint
@@ -19,7 +19,7 @@ LONG = "Exited too quickly: gave up after 4 failed starts in a row: exit status 
 
 def made(rows: list[Row]) -> Listing:
     listing = Listing()
-    listing.show(rows)
+    listing.show(rows, sizes(rows))
     return listing
 
 
