@@ -353,8 +353,12 @@ def test_error_of_one_program_blocks_no_other(machine: Machine) -> None:
 LIMIT = "memory_max={}M\nstopwaitsecs={}\nstartretries={}\n"
 
 
-def test_what_systemd_applies_by_itself_restarts_nothing(machine: Machine) -> None:
-    """The kernel has the new limit, and systemd the new time to stop, while the worker runs on."""
+@pytest.mark.core
+def test_limits_and_ends_restart_nothing(machine: Machine) -> None:
+    """The kernel has the new limit, and systemd the new time to stop, while the worker runs on.
+
+    What an administrator has set is not touched, and no drop-in of ours is left.
+    """
     configure(machine, program("a", 1000, LIMIT.format(256, 10, 3)))
     machine.run("wctl update")
     before = pids(machine)
@@ -369,6 +373,16 @@ def test_what_systemd_applies_by_itself_restarts_nothing(machine: Machine) -> No
         assert machine.run("wctl update").out == "a: updated, nothing to restart\n"
         assert int(machine.read(limit)) == size << 20
         assert show(machine, "a@00", "TimeoutStopUSec")["TimeoutStopUSec"] == f"{seconds}s"
+        assert not machine.exists("/run/systemd/system.control/a@00.service.d")
+        assert show(machine, "a@00", "DropInPaths", "NeedDaemonReload") == {
+            "DropInPaths": "", "NeedDaemonReload": "no",
+        }  # fmt: skip
+    machine.run("systemctl set-property --runtime a@00 MemoryMax=700M")
+    configure(machine, program("a", 1000, LIMIT.format(300, 10, 3)))
+    machine.run("wctl update")
+    assert int(machine.read(limit)) == 700 << 20
+    machine.run("systemctl revert a@00", check=False)
+    machine.run("rm -rf /run/systemd/system.control/a@00.service.d; systemctl daemon-reload")
     configure(machine, program("a", 1000))
     machine.run("wctl update")
     assert int(machine.read(limit)) > 1 << 40

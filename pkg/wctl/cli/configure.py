@@ -16,6 +16,7 @@ from wctl.cli.output import echo, style
 from wctl.config import load as configuration
 from wctl.errors import Diagnostic, Exit
 from wctl.install import changes
+from wctl.install.diff import diff
 from wctl.install.files import write_file
 from wctl.session.planning import Planned, planned
 from wctl.session.session import Session
@@ -165,7 +166,7 @@ def tell(found: Planned, told: Sequence[str] = ()) -> None:
 
 def show_diff(plan: changes.Plan) -> None:
     """Print how files would change; on a terminal, in colours."""
-    for line in changes.diff(plan).splitlines():
+    for line in diff(plan).splitlines():
         bold = line.startswith(("+++ ", "--- ", "# "))
         colour = None if bold else _OF_DIFF.get(line[:1])
         echo(style(line, fg=colour, bold=bold or None))

@@ -16,6 +16,7 @@ from wctl.doctor.runner import Runner
 from wctl.errors import Diagnostic
 from wctl.install import changes, pending
 from wctl.install.changes import Plan, Write
+from wctl.install.diff import diff
 from wctl.install.installed import Installed, Layout
 from wctl.systemd import unit_name
 from wctl.systemd.manager import Manager
@@ -93,7 +94,7 @@ def _differs(name: str, writes: list[Write], configured: float, update: str) -> 
 
 
 def _difference(writes: list[Write]) -> tuple[str, ...]:
-    lines = changes.diff(Plan(tuple(writes), (), (), (), (), (), ())).splitlines()
+    lines = diff(Plan(tuple(writes), (), (), (), (), (), ())).splitlines()
     marks = ("+++", "---")
     return few(line for line in lines if line[:1] in "+-" and not line.startswith(marks))
 

@@ -6,15 +6,19 @@ import re
 
 from wctl.units.marker import directives
 
-# What systemd applies to a worker that runs, as soon as it has reloaded: limits of its cgroup, and
-# what is to happen when the worker ends, is stopped, or has run for long enough.
-_APPLIED_BY_RELOAD = frozenset(
+# The limits of a cgroup (units/limits.py); an update gives them to workers that run.
+LIMITS = frozenset(
     {
         "CPUQuota", "CPUWeight", "IOWeight", "MemoryHigh", "MemoryMax", "MemorySwapMax", "TasksMax",
+    }
+)  # fmt: skip
+# What is to happen when a worker ends or is stopped: systemd goes by what it has read last. So it
+# does for RuntimeMaxSec=, but a lower one ends workers at once: that is no change to run on with.
+_OF_ENDS = frozenset(
+    {
         "ExecStop", "ExecStopPost", "FinalKillSignal", "KillMode", "KillSignal", "SendSIGHUP",
         "SendSIGKILL", "TimeoutStartSec", "TimeoutStopSec", "Restart", "RestartForceExitStatus",
-        "RestartMode", "RestartPreventExitStatus", "RestartSec", "RuntimeMaxSec",
-        "RuntimeRandomizedExtraSec", "SuccessExitStatus",
+        "RestartMode", "RestartPreventExitStatus", "RestartSec", "SuccessExitStatus",
     }
 )  # fmt: skip
 # The wrapper's options that concern a start alone: the next one has the new values.
@@ -26,8 +30,13 @@ def applied(unit: str) -> list[tuple[str, str]]:
     return [
         (key, _kept(key, value))
         for key, value in directives(unit, "Service")
-        if key not in _APPLIED_BY_RELOAD
+        if key not in LIMITS | _OF_ENDS
     ]
+
+
+def limits(unit: str) -> list[tuple[str, str]]:
+    """Return the limits of a worker."""
+    return [(key, value) for key, value in directives(unit, "Service") if key in LIMITS]
 
 
 def _kept(key: str, value: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TypeVar
 
 from wctl.config.model import Config, Program
 from wctl.errors import WctlError
-from wctl.install.applied import applied
+from wctl.install.applied import applied, limits
 from wctl.install.files import delete_file, delete_leftovers, write_file
 from wctl.install.installed import Installed, Layout, came_from, orphans, programs
 from wctl.trust import files
@@ -44,11 +43,17 @@ class Write:
             return True
         if self.before is None:
             return False
-        if _is_secret(self.path):
+        if is_secret(self.path):
             return _content(self.before) != _content(self.text)
         if self.path.suffix == ".socket":
             return _listens(self.before) != _listens(self.text)
         return applied(self.before) != applied(self.text)
+
+    @property
+    def limits(self) -> bool:
+        """Whether this is a unit whose workers have other limits than before."""
+        old = not self.secret and self.before is not None
+        return old and limits(self.before or "") != limits(self.text)
 
     @property
     def lost(self) -> bool:
@@ -71,6 +76,7 @@ class Plan:
     reopened: tuple[Program, ...] = ()  # of the changed ones: systemd must open their socket anew
     # Of the added ones: a package's units differ, and workers may have been started from those.
     replaced: tuple[Program, ...] = ()
+    limited: tuple[Program, ...] = ()  # give their workers other limits; they run on
     spared: tuple[Installed, ...] = ()  # not configured, as far as wctl can read the configuration
 
     @property
@@ -90,6 +96,7 @@ class Plan:
             or self.changed
             or self.rescaled
             or self.touched
+            or self.limited
             or self.removed
         )
 
@@ -145,6 +152,12 @@ def plan(
         ),
         removed=removed,
         kept=kept,
+        limited=tuple(
+            program
+            for program in config.programs
+            if (unit := by_file.get(f"{program.name}@.service")) is not None
+            if unit.limits and not _restarts(program, by_file)
+        ),
         reopened=tuple(
             program
             for program in config.programs
@@ -230,6 +243,7 @@ def only(plan: Plan, names: Sequence[str], layout: Layout) -> Plan:
         touched=touched,
         removed=removed,
         kept=mine(plan.kept),
+        limited=mine(plan.limited),
         reopened=mine(plan.reopened),
         replaced=mine(plan.replaced),
         spared=mine(plan.spared),
@@ -248,22 +262,6 @@ def removal(programs: Sequence[Installed], layout: Layout) -> Plan:
     names = {program.name for program in programs}
     files = [path for path in orphans(layout, ()) if subject_of(path) in names]
     return Plan((), tuple(files), (), (), (), (), tuple(programs))
-
-
-def diff(plan: Plan) -> str:
-    """Return all changes to files as one unified diff; secret files are only named."""
-    parts: list[str] = []
-    for file in plan.writes:
-        if file.secret:
-            parts.append(f"# {file.path}: {'new' if file.before is None else 'changed'}\n")
-        else:
-            parts += _unified(file.path, file.before or "", file.text)
-    for path in plan.deletes:
-        if _is_secret(path):
-            parts.append(f"# {path}: deleted\n")
-        else:
-            parts += _unified(path, own_text(path) or "", "")
-    return "".join(parts)
 
 
 def write(plan: Plan) -> None:
@@ -366,7 +364,8 @@ def _renumbered(program: Program, before: Installed) -> bool:
     return (program.numprocs, program.numprocs_start) != (before.numprocs, before.numprocs_start)
 
 
-def _is_secret(path: Path) -> bool:
+def is_secret(path: Path) -> bool:
+    """Tell whether a file holds variables, which only root may read."""
     return path.suffix == ".env"
 
 
@@ -382,11 +381,3 @@ def _listens(unit: str) -> list[tuple[str, str]]:
 
 def _content(text: str) -> list[str]:
     return [line for line in text.splitlines() if not line.startswith("#")]
-
-
-def _unified(path: Path, before: str, after: str) -> list[str]:
-    old, new = (str(path) if text else "/dev/null" for text in (before, after))
-    lines = difflib.unified_diff(
-        before.splitlines(keepends=True), after.splitlines(keepends=True), old, new
-    )
-    return list(lines)

@@ -66,6 +66,14 @@ class Layout:
         return Path("/run/wctl")
 
     @property
+    def control(self) -> Path:
+        """The directory in which systemd keeps what is set until the next boot."""
+        if self.user:
+            runtime = os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}"
+            return Path(runtime) / "systemd/user.control"
+        return Path("/run/systemd/system.control")
+
+    @property
     def searched(self) -> tuple[str, ...]:
         """The directories in which wctl looks for configuration files by itself."""
         return str(self.configuration), str(self.configuration / "conf.d")

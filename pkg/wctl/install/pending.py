@@ -30,6 +30,7 @@ class Intent:
     touched: tuple[str, ...] = ()  # to be enabled
     removed: tuple[str, ...] = ()
     reopened: tuple[str, ...] = ()  # of the changed ones: systemd must open their socket anew
+    limited: tuple[str, ...] = ()  # to get other limits
     new: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:

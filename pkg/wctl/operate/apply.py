@@ -12,11 +12,12 @@ from wctl.install import pending
 from wctl.install.changes import Plan, delete, subject_of, write
 from wctl.install.installed import Installed, Instance, Layout, enabled_numbers, programs
 from wctl.install.pending import Intent
-from wctl.operate import verbs
+from wctl.operate import limits, verbs
 from wctl.operate.boot import groups_at_boot
 from wctl.operate.inventory import Inventory
 from wctl.operate.jobs import Ended, Event, Said, units_of
 from wctl.operate.scaling import rescale
+from wctl.systemd import unit_name
 from wctl.systemd.manager import Manager, Unit
 from wctl.units.marker import own_text
 
@@ -39,6 +40,7 @@ def with_unfinished(plan: Plan, config: Config, layout: Layout) -> Plan:
         rescaled=merged(left.rescaled, plan.rescaled),
         touched=_merged(config, (*left.touched, *left.added, *left.removed), plan.touched),
         reopened=merged(left.reopened, plan.reopened),
+        limited=merged(left.limited, plan.limited),
         replaced=tuple(
             program for program in added if program in plan.replaced or program.name in left.changed
         ),
@@ -83,6 +85,7 @@ def update(
         manager.reload()
     _enable(manager, layout, plan, left)
     yield from _told(plan)
+    yield from _limit(manager, layout, plan)
     unfinished = yield from _restart(manager, inventory, plan, wait=wait, rolling=rolling)
     yield from _start_added(manager, inventory, plan, wait=wait)
     for program in plan.rescaled:
@@ -135,6 +138,7 @@ def _intent(plan: Plan, inventory: Inventory, left: Intent) -> Intent:
         touched=tuple(program.name for program in plan.touched),
         removed=tuple(program.name for program in plan.removed),
         reopened=tuple(program.name for program in plan.reopened),
+        limited=tuple(program.name for program in plan.limited),
     )
     return replace(intent, new=tuple(sorted(new.union(left.of(intent.programs).new))))
 
@@ -193,6 +197,23 @@ def _new_groups(plan: Plan) -> set[str]:
     """Return the groups of which there was no file."""
     groups = {program.group for program in plan.touched} - {one.name for one in plan.touched}
     return groups - {file.subject for file in plan.writes if file.before is not None}
+
+
+def _limit(manager: Manager, layout: Layout, plan: Plan) -> Iterator[Event]:
+    """Give running workers their new limits; report those that do not get them."""
+    changed = {program.name for program in plan.changed}
+    units = [
+        unit.name
+        for program in plan.limited
+        if program.name not in changed
+        for unit in units_of(manager, program.name)
+        if unit.alive
+    ]
+    if units:
+        failed = limits.apply(manager, layout, units)
+        manager.reload()
+        for unit, why in failed.items():
+            yield Said(unit_name.short(unit), f"keeps its limits until it is restarted: {why}")
 
 
 def _restart(

@@ -219,6 +219,11 @@ class Manager:
         for answer in self._bus.ask([_call("ResetFailedUnit", "s", (unit,)) for unit in units]):
             _values_if_loaded(answer)
 
+    def set_properties(self, unit: str, properties: Mapping[str, int]) -> None:
+        """Set properties that are numbers, until the next boot (systemctl set-property)."""
+        values = [(name, ("t", value)) for name, value in properties.items()]
+        self._call("SetUnitProperties", "sba(sv)", (unit, True, values))
+
     def kill(self, unit: str, signal: int, whom: str = "main") -> None:
         """Send ``signal`` to the main process of ``unit``, or to "all" of its processes."""
         self._call("KillUnit", "ssi", (unit, whom, signal))

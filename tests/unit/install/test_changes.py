@@ -16,6 +16,7 @@ from wctl.config.model import Config
 from wctl.errors import WctlError
 from wctl.install import changes, files
 from wctl.install.changes import Plan
+from wctl.install.diff import diff
 from wctl.install.installed import Layout, came_from, programs
 from wctl.units.host import Host
 from wctl.units.render import render
@@ -69,14 +70,13 @@ startretries=9
 startsecs=7
 exitcodes=0,9
 autorestart=true
-max_runtime=2h
 memory_max=1G
 cpu_quota=50%%
 tasks_max=9
 """
 
 
-def test_what_systemd_applies_by_itself_restarts_nothing(layout: Layout) -> None:
+def test_limits_and_ends_restart_nothing(layout: Layout) -> None:
     """How a worker is stopped, restarted or limited is changed while it runs, there and back."""
     plain = "[program:x]\ncommand=php x --startsecs=1 -- --startretries=3 y\n"
     _, first = plan(layout, plain)
@@ -84,8 +84,11 @@ def test_what_systemd_applies_by_itself_restarts_nothing(layout: Layout) -> None
     for text in (plain + KEPT, plain):
         _, found = plan(layout, text)
         assert (names(found.changed), found.adjusted, found.empty) == ([], ("x",), False)
+        assert names(found.limited) == ["x"]
         changes.write(found)
-    for option in ("stopsignal=INT", "autorestart=false", "umask=077", "ready=tcp:127.0.0.1:1"):
+    _, found = plan(layout, f"{plain}stopwaitsecs=3\n")
+    assert (names(found.limited), found.adjusted) == ([], ("x",))
+    for option in ("stopsignal=INT", "autorestart=false", "umask=077", "max_runtime=2h"):
         _, found = plan(layout, f"{plain}{option}\n")
         assert names(found.changed) == ["x"], option
     _, found = plan(layout, plain.replace("--startretries=3", "--startretries=4"))
@@ -230,7 +233,7 @@ def test_secrets_are_in_no_diff(layout: Layout) -> None:
     file = layout.environment / "x.env"
     for text, what in ((secret, "new"), (X, "changed"), ("[program:y]\ncommand=a\n", "deleted")):
         _, after = plan(layout, text)
-        shown = changes.diff(after)
+        shown = diff(after)
         assert (f"# {file}: {what}\n" in shown, "hunter2" in shown) == (True, False)
         _, before = plan(layout, secret)
         changes.write(before)

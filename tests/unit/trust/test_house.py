@@ -39,6 +39,7 @@ LOOKING = {
     "operate/apply.py": (1, "a unit that systemd has loaded"),
     "operate/ends.py": (1, "whether there is an EnvironmentFile=; errors are caught"),
     "presets/application.py": (1, "whether there is a file; errors are caught"),
+    "operate/limits.py": (1, "drop-ins in systemd's own directory"),
     "operate/log_files.py": (1, "the user's own directory, with --user"),
     "supervisor/back.py": (1, "a file of our own configuration"),
     "supervisor/daemons.py": (3, "/proc; and a program that is examined by trust next"),
