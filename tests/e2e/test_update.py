@@ -400,11 +400,11 @@ def test_rolling_update(machine: Machine) -> None:
     before = pids(machine)
     broken = program("a", 1000, three).replace("sleep 1000", "sh -c 'sleep 0.1; exit 3'")
     broken = broken.replace("startsecs=0", "startsecs=1\nstartretries=0")
+    broken = broken.replace("numprocs=3", "numprocs=4")
     configure(machine, broken + program("b", 2000, three))
     told = machine.run("wctl update --rolling --dry-run").out
-    assert told == "".join(
-        f"{name}: would be restarted, one instance after the other\n" for name in "ab"
-    )
+    restarted = "would be restarted, one instance after the other"
+    assert told == f"a: {restarted}, and scaled to 4\nb: {restarted}\n"
     failed = machine.run("wctl update --rolling", check=False)
     lines = failed.out.splitlines()
     assert failed.code == 1
@@ -418,10 +418,16 @@ def test_rolling_update(machine: Machine) -> None:
     assert [name for name in before if after.get(name) == before[name]] == ["a@01", "a@02"]
     assert "[update-unfinished]" in machine.run("wctl doctor a", check=False).out
 
-    configure(machine, program("a", 3000, three) + program("b", 2000, three))
+    four = three.replace("3", "4", 1)
+    configure(machine, program("a", 3000, four) + program("b", 2000, three))
     shown = machine.run("wctl update --rolling").out.splitlines()
-    assert shown == ["a: updated process group", *(f"a@0{n}: restarted" for n in range(1, 3))]
-    assert sleeping(machine) == ["2000"] * 3 + ["3000"] * 2
+    assert shown == [
+        "a: updated process group",
+        *(f"a@0{n}: restarted" for n in range(1, 3)),
+        "a: updated process group, numprocs is 4",
+        "a@03: started",
+    ]
+    assert sleeping(machine) == ["2000"] * 3 + ["3000"] * 3
     assert machine.run("wctl update --rolling").out == "No config updates to processes\n"
 
 

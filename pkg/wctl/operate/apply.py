@@ -89,6 +89,8 @@ def update(
     unfinished = yield from _restart(manager, inventory, plan, wait=wait, rolling=rolling)
     yield from _start_added(manager, inventory, plan, wait=wait)
     for program in plan.rescaled:
+        if program.name in unfinished:
+            continue  # more instances of what does not start would not start either
         yield Said(program.name, f"updated process group, numprocs is {program.numprocs}")
         new = [unit for unit in map(program.instance, program.numbers) if unit in intent.new]
         yield from rescale(manager, inventory, program.name, program.numbers, new, wait=wait)
