@@ -8,6 +8,7 @@ The prose is in the .in files in this directory. make.py replaces each line "@NA
 from __future__ import annotations
 
 import re
+import runpy
 from pathlib import Path
 
 import click
@@ -24,6 +25,7 @@ from wctl.errors import Exit
 from wctl.units import hardening
 
 HERE = Path(__file__).parent
+EXAMPLES: dict[str, str] = runpy.run_path(str(HERE / "examples.py"))["EXAMPLES"]
 _EXAMPLE = re.compile(r"^\.EX\n(.*?)^\.EE\n", re.DOTALL | re.MULTILINE)
 
 _EXITS = {
@@ -118,7 +120,8 @@ def _option(option: Option) -> str:
         return text + f"Without effect; use {_roff(option.instead)}.\n"
     default = _default(option)
     text += f"Default: {_roff(default)}.\n" if default else ""
-    return text + f"Implemented by: {_roff(option.becomes)}.\n"
+    text += f"Implemented by: {_roff(option.becomes)}.\n"
+    return text + f".br\nExample: {_roff(f'{option.name} = {EXAMPLES[option.name]}')}\n"
 
 
 def _elsewhere(row: Elsewhere) -> str:

@@ -43,6 +43,119 @@ _seconds = values.clamped(0, _FOREVER)
 _FORWARD = "ForwardToSyslog= in journald.conf(5)"
 _EVENTS = "the journal, since wctl has no event system"
 
+_OURS: tuple[Option, ...] = (
+    _own(
+        "memory_max", values.memory_limit, None, "MemoryMax=",
+        "Memory above which the kernel kills a worker and what it has started: bytes, also with K,"
+        " M, G or T, a share of the machine's memory in %%, or infinity. If it is missing and"
+        " the command has an option with the memory at which the worker ends by itself (such as"
+        " messenger:consume --memory-limit, or queue:work --memory), the limit is twice that, and"
+        " at least 256M above it. There is no such limit in a file written for Supervisor.",
+    ),
+    _own(
+        "memory_swap_max", values.swap_limit, None, "MemorySwapMax=",
+        "Maximum swap of a worker, written as memory_max; 0 means none.",
+    ),
+    _own(
+        "memory_high", values.memory_limit, None, "MemoryHigh=",
+        "Memory above which the kernel slows a worker down, written as memory_max.",
+    ),
+    _own(
+        "cpu_quota", values.percentage, None, "CPUQuota=",
+        "Maximum share of one CPU; 200%% are two CPUs (% is doubled in the file).",
+    ),
+    _own(
+        "cpu_weight", values.integer(1, 10_000), None, "CPUWeight=",
+        "Share of the CPUs when all are busy, from 1 to 10000; the default of units is 100.",
+    ),
+    _own(
+        "io_weight", values.integer(1, 10_000), None, "IOWeight=",
+        "Share of the disks when they are busy, from 1 to 10000; the default of units is 100.",
+    ),
+    _own(
+        "tasks_max", values.integer(1, 1 << 22), None, "TasksMax=",
+        "Maximum number of processes and threads.",
+    ),
+    _own(
+        "nice", values.integer(-20, 19), None, "Nice=",
+        "Scheduling priority of a worker, from -20 (first) to 19 (last).",
+    ),
+    _own(
+        "max_runtime", values.time_span, None, "RuntimeMaxSec=",
+        "Age at which systemd stops a worker and starts it again: seconds, or a time such as 90min"
+        " or 1h 30min.",
+    ),
+    _own(
+        "max_runtime_jitter", values.time_span, None, "RuntimeRandomizedExtraSec=",
+        "Random extra age, so that workers are not all recycled at once; written as max_runtime.",
+    ),
+    _own(
+        "ready", values.readiness, "startsecs", "the wrapper",
+        "What makes a worker RUNNING: startsecs (it has lived for that long); notify (it sends"
+        " READY=1, sd_notify(3)); exec:COMMAND (the command exits with 0); tcp:HOST:PORT (something"
+        " accepts connections there); file:PATH (the file exists); or log:REGEX (the worker writes"
+        " a line that matches). The wrapper tries every 0.1 s, and runs the command as the worker's"
+        " user, without a shell.",
+    ),
+    _own(
+        "ready_timeout", values.integer(1, 1_000_000), 60, "the wrapper and TimeoutStartSec=",
+        "Seconds until a start fails because the worker is not ready (not for ready=startsecs).",
+    ),
+    _own(
+        "log", values.choice("journal", "file", "both", "null"), None, "StandardOutput=",
+        "Where output goes: journal; file (stdout_logfile and stderr_logfile alone); both; or null"
+        " (nowhere). By default both if the program has a log file, otherwise journal.",
+    ),
+    _own(
+        "stderr_priority", values.priority, 5, "the wrapper",
+        "Journal priority of stderr, as a syslog level: 0 to 7, or emerg, alert, crit, err,"
+        " warning, notice, info or debug.",
+    ),
+    _own(
+        "environment_file", values.paths, (), "EnvironmentFile=",
+        "Files with variables (NAME=VALUE lines), or patterns of such files, separated by blanks."
+        " Of equal names, the last one counts. A file must exist, unless a - stands before it."
+        " systemd reads it as root.",
+    ),
+    _own(
+        "credential", values.credentials, (), "LoadCredential=",
+        "Secrets, as NAME:PATH, separated by blanks. The worker reads each as the file NAME in the"
+        " directory of the variable CREDENTIALS_DIRECTORY; the file at PATH may be root's alone.",
+    ),
+    _own(
+        "after", values.words, (), "After=",
+        "Units or programs, separated by blanks, after which this program starts.",
+    ),
+    _own(
+        "requires", values.words, (), "Requires=",
+        "Units or programs without which this program cannot run: it is stopped with them.",
+    ),
+    _own(
+        "wants", values.words, (), "Wants=",
+        "Units or programs to start together with this program.",
+    ),
+    _own(
+        "hardening", values.choice("off", "basic", "strict"), "basic",
+        "the directives under HARDENING",
+        "How much of the system is closed to a worker: off, basic or strict; see HARDENING. In a"
+        " file written for Supervisor, the default is off.",
+    ),
+    _own(
+        "health_command", values.command, None, "wctl doctor",
+        "A command that exits with 0 if the services that workers need are available. wctl runs it"
+        " in the same way as a worker, without a shell.",
+    ),
+    _own(
+        "queue_command", values.command, None, "wctl doctor",
+        "A command that prints how many messages wait: a number, or JSON with a number for each"
+        ' queue, such as {"high": 0, "low": 12}. wctl runs it in the same way as health_command.',
+    ),
+    _own(
+        "wctl_ignore", values.words, (), "wctl check, wctl doctor",
+        "Codes to silence: of warnings of wctl check, and of findings of wctl doctor.",
+    ),
+)  # fmt: skip
+
 OPTIONS: tuple[Option, ...] = (
     Option(
         "command", values.text, None, "ExecStart=", "The command to run, without a shell.", True
@@ -227,151 +340,7 @@ OPTIONS: tuple[Option, ...] = (
         "The worker's SUPERVISOR_SERVER_URL; with AUTO it has none, as there is no supervisord. A"
         " URL with a password is kept in a file that only root can read.",
     ),
-    _own(
-        "memory_max",
-        values.memory_limit,
-        None,
-        "MemoryMax=",
-        "Memory above which the kernel kills a worker and what it has started. If it is missing and"
-        " the command has an option with the memory at which the worker ends by itself (such as"
-        " messenger:consume --memory-limit, or queue:work --memory), the limit is twice that, and"
-        " at least 256M above it. There is no such limit in a file written for Supervisor.",
-    ),
-    _own("memory_swap_max", values.swap_limit, None, "MemorySwapMax=", "Maximum swap of a worker."),
-    _own(
-        "memory_high",
-        values.memory_limit,
-        None,
-        "MemoryHigh=",
-        "Memory above which the kernel slows a worker down.",
-    ),
-    _own(
-        "cpu_quota",
-        values.percentage,
-        None,
-        "CPUQuota=",
-        "Maximum share of one CPU, such as 50%% (% is doubled in the file).",
-    ),
-    _own(
-        "cpu_weight",
-        values.integer(1, 10_000),
-        None,
-        "CPUWeight=",
-        "CPU weight; the default of units is 100.",
-    ),
-    _own(
-        "io_weight",
-        values.integer(1, 10_000),
-        None,
-        "IOWeight=",
-        "I/O weight; the default of units is 100.",
-    ),
-    _own(
-        "tasks_max",
-        values.integer(1, 1 << 22),
-        None,
-        "TasksMax=",
-        "Maximum number of processes and threads.",
-    ),
-    _own("nice", values.integer(-20, 19), None, "Nice=", "Scheduling priority of a worker."),
-    _own(
-        "max_runtime",
-        values.time_span,
-        None,
-        "RuntimeMaxSec=",
-        "Age at which systemd recycles a worker.",
-    ),
-    _own(
-        "max_runtime_jitter",
-        values.time_span,
-        None,
-        "RuntimeRandomizedExtraSec=",
-        "Random extra age, so that workers are not all recycled at once.",
-    ),
-    _own(
-        "ready",
-        values.readiness,
-        "startsecs",
-        "the wrapper",
-        "What makes a worker RUNNING: startsecs, notify, exec:COMMAND, tcp:HOST:PORT, file:PATH or"
-        " log:REGEX.",
-    ),
-    _own(
-        "ready_timeout",
-        values.integer(1, 1_000_000),
-        60,
-        "the wrapper and TimeoutStartSec=",
-        "Seconds until a start fails because the worker is not ready (not for ready=startsecs).",
-    ),
-    _own(
-        "log",
-        values.choice("journal", "file", "both", "null"),
-        None,
-        "StandardOutput=",
-        "Where output goes: journal, file, both or null. By default both if the program has a log"
-        " file, otherwise journal.",
-    ),
-    _own(
-        "stderr_priority",
-        values.priority,
-        5,
-        "the wrapper",
-        "Journal priority of stderr, as a syslog level; 5 is notice.",
-    ),
-    _own(
-        "environment_file",
-        values.paths,
-        (),
-        "EnvironmentFile=",
-        "Files with variables, or patterns of such files; of equal names, the last one counts.",
-    ),
-    _own("credential", values.credentials, (), "LoadCredential=", "Secrets, as NAME:PATH."),
-    _own("after", values.words, (), "After=", "Units or programs after which this program starts."),
-    _own(
-        "requires",
-        values.words,
-        (),
-        "Requires=",
-        "Units or programs without which this program cannot run.",
-    ),
-    _own(
-        "wants",
-        values.words,
-        (),
-        "Wants=",
-        "Units or programs to start together with this program.",
-    ),
-    _own(
-        "hardening",
-        values.choice("off", "basic", "strict"),
-        "basic",
-        "the directives under HARDENING",
-        "How much of the system is closed to a worker: off, basic or strict; see HARDENING. In a"
-        " file written for Supervisor, the default is off.",
-    ),
-    _own(
-        "health_command",
-        values.command,
-        None,
-        "wctl doctor",
-        "A command that exits with 0 if the services that workers need are available. wctl runs it"
-        " in the same way as a worker, without a shell.",
-    ),
-    _own(
-        "queue_command",
-        values.command,
-        None,
-        "wctl doctor",
-        "A command that prints how many messages wait: a number, or JSON with a number for each"
-        ' queue, such as {"high": 0, "low": 12}. wctl runs it in the same way as health_command.',
-    ),
-    _own(
-        "wctl_ignore",
-        values.words,
-        (),
-        "wctl check, wctl doctor",
-        "Codes to silence: of warnings of wctl check, and of findings of wctl doctor.",
-    ),
+    *_OURS,
 )
 
 # Options that only an [fcgi-program:x] has.
