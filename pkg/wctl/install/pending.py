@@ -30,6 +30,7 @@ class Intent:
     touched: tuple[str, ...] = ()  # to be enabled
     removed: tuple[str, ...] = ()
     reopened: tuple[str, ...] = ()  # of the changed ones: systemd must open their socket anew
+    rewritten: tuple[str, ...] = ()  # systemd must read their units anew
     new: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:

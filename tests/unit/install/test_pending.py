@@ -25,6 +25,7 @@ NOTED = Intent(
     touched=("a", "b"),
     new=("d@01.service",),
     reopened=("b",),
+    rewritten=("b",),
 )
 
 
@@ -63,6 +64,7 @@ def test_update_of_another_program_forgets_nothing(layout: Layout) -> None:
         touched=("a", "b", "x"),
         new=("d@01.service",),
         reopened=("b",),
+        rewritten=("b",),
     )
     pending.end(layout, own)
     assert pending.read(layout) == Intent(
@@ -84,6 +86,7 @@ def test_what_is_gone_is_forgotten(layout: Layout) -> None:
         touched=("a", "b"),
         new=("d@01.service",),
         reopened=("b",),
+        rewritten=("b",),
     )
     for unit in layout.units.glob("*.service"):
         unit.unlink()
