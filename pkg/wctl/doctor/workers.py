@@ -127,7 +127,7 @@ class Workers:
         stopped = [
             process
             for process in self._in(State.STOPPED)
-            if process.unit in wanted and self._program.autostart
+            if process.unit in wanted and self._examined.installed.at_boot
         ]
         if stopped:
             what = "STOPPED, although it starts at boot"
