@@ -341,6 +341,11 @@ def known(name: str) -> bool:
     return name in OWN or name in FROM_CHECK or (name in codes.CODES and codes.CODES[name].error)
 
 
+def can_be_ignored(name: str) -> bool:
+    """Tell whether wctl_ignore may name this code: no error of check can be silenced."""
+    return name in OWN or not codes.CODES[name].error
+
+
 def severity(name: str) -> Severity:
     """Return how bad a finding with this code is."""
     if name in OWN:
