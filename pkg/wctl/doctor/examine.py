@@ -123,6 +123,7 @@ class Examination:
             yield from early.get(name, ())
             program = self._programs.get(name)
             if name in names and name in installed and program is not None:
+                self._watching(f"{program.title}: examining")
                 found = self._of_program(program, installed[name], past, since)
                 yield from self._held(program, found)
 
