@@ -37,7 +37,7 @@ def with_unfinished(plan: Plan, config: Config, layout: Layout) -> Plan:
         added=added,
         changed=merged(left.changed, plan.changed),
         rescaled=merged(left.rescaled, plan.rescaled),
-        touched=_merged(config, (*left.touched, *left.added, *left.removed), plan.touched),
+        touched=_merged(config, (*left.touched, *left.removed), plan.touched),
         reopened=merged(left.reopened, plan.reopened),
         rewritten=_merged(config, left.rewritten, plan.rewritten),
         replaced=tuple(

@@ -49,6 +49,10 @@ def _set(
         targets = {f"{name}.target": name in starting for name in sorted(groups)}
         manager.enable([*(links if on else ()), *(unit for unit in targets if targets[unit])])
         manager.disable([*(() if on else links), *(unit for unit in targets if not targets[unit])])
+        from wctl.install import pending  # lazy: as json, which "wctl start" needs not
+
+        # An update that was interrupted must not go over it when it is carried out.
+        pending.forget_boot(inventory.layout, names)
         make_durable(inventory.layout.units)
         manager.reload()
     for program in chosen:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -106,3 +107,17 @@ def test_what_cannot_be_read_is_nothing(layout: Layout, text: str) -> None:
     """A file that no update can have written is no intent, and no error."""
     (layout.units / ".wctl-update").write_text(text)
     assert pending.read(layout) == Intent()
+
+
+def test_what_was_enabled_by_hand_stays_so(layout: Layout) -> None:
+    """The next update carries out the rest of one that was interrupted."""
+    install(layout, "abcd")
+    pending.forget_boot(layout, {"a"})
+    assert not pending.path(layout).exists()
+    pending.begin(layout, NOTED)
+    pending.forget_boot(layout, {"a", "x"})
+    assert pending.read(layout) == replace(NOTED, touched=("b",))
+    pending.end(layout, NOTED)
+    pending.begin(layout, Intent(touched=("a",)))
+    pending.forget_boot(layout, {"a"})
+    assert not pending.path(layout).exists()

@@ -135,3 +135,14 @@ def test_units_that_a_killed_update_has_written_are_read(layout: Layout) -> None
     assert not plan.empty
     assert plan.adjusted == ("one",)
     assert not plan.changed
+
+
+def test_an_interrupted_update_does_not_enable_what_was_disabled_since(layout: Layout) -> None:
+    """The next update goes on with the rest, such as the first start of a program."""
+    enabled(layout, ONE)
+    pending.begin(layout, Intent(added=("one",), touched=("one",)))
+    pending.forget_boot(layout, {"one"})
+    config, plan = planned(layout, ONE)
+    plan = apply.with_unfinished(plan, config, layout)
+    assert [program.name for program in plan.added] == ["one"]
+    assert not plan.touched
