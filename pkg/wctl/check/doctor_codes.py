@@ -187,7 +187,8 @@ TABLE: tuple[Code, ...] = (
     Code(
         "exited",
         Severity.WARNING,
-        "The worker exited by itself, and autorestart does not restart it.",
+        "The worker ended by itself, neither with exit status 0 nor with one of exitcodes, and"
+        " autorestart does not restart it.",
         "Start the instance. With autorestart=true, systemd would have started it again.",
     ),
     Code(
