@@ -127,7 +127,8 @@ def test_example_is_listed_while_it_is_used(machine: Machine, plain: None) -> No
     assert listed(machine) == (0, [f"{WORKER} STARTING"])
 
     conf = "/etc/wctl/conf.d/messenger-worker.conf"
-    machine.run(f"sed 's/startsecs = 5/startsecs = 1/' {provision.EXAMPLE} >{conf}")
+    changes = "-e 's/startsecs = 5/startsecs = 1/' -e 's/--sleep=1/--sleep=2/'"
+    machine.run(f"sed {changes} {provision.EXAMPLE} >{conf}")
     assert machine.run(["wctl", "update"]).out == (
         "messenger-worker: updated process group\n"
         f"{WORKER}: restarted\nmessenger-worker: added process group\n"

@@ -279,9 +279,12 @@ def test_update_that_waits_applies_the_newest_configuration(machine: Machine) ->
     scale = machine.popen("exec wctl scale p 2")
     assert scale.stdout is not None
     assert scale.stdout.readline() == "p: waiting for another wctl\n"
+    disable = machine.popen("exec wctl disable p")
+    assert disable.stdout is not None
+    assert disable.stdout.readline() == "waiting for another wctl\n"
     configure(machine, program("p", 3000))
     machine.stop(hold)
-    for process in (update, scale):
+    for process in (update, scale, disable):
         process.communicate(timeout=60)
         assert process.returncode == 0
     assert sleeping(machine) == ["3000", "3000"]

@@ -187,7 +187,8 @@ TABLE: tuple[Code, ...] = (
     Code(
         "exited",
         Severity.WARNING,
-        "The worker exited by itself, and autorestart does not restart it.",
+        "The worker ended by itself, neither with exit status 0 nor with one of exitcodes, and"
+        " autorestart does not restart it.",
         "Start the instance. With autorestart=true, systemd would have started it again.",
     ),
     Code(
@@ -339,6 +340,11 @@ FROM_CHECK = frozenset(
 def known(name: str) -> bool:
     """Tell whether a finding may have this code: one of doctor's own, or one of "wctl check"."""
     return name in OWN or name in FROM_CHECK or (name in codes.CODES and codes.CODES[name].error)
+
+
+def can_be_ignored(name: str) -> bool:
+    """Tell whether wctl_ignore may name this code: no error of check can be silenced."""
+    return name in OWN or not codes.CODES[name].error
 
 
 def severity(name: str) -> Severity:

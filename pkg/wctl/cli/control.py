@@ -195,7 +195,9 @@ def enable(session: Session, programs: tuple[str, ...], now: bool) -> int:
     Example: wctl enable --now messenger-worker
     """
     chosen = session.inventory.with_names(programs)
-    Progress(session).show(boot.enable(session.manager, session.inventory, chosen))
+    Progress(session).show(
+        boot.enable(session.manager, session.inventory, chosen, _tell_of_waiting)
+    )
     names = _of_all(session, chosen)
     return _start(session, names, wait=True) if now and names else Exit.OK
 
@@ -214,9 +216,15 @@ def disable(session: Session, programs: tuple[str, ...], now: bool) -> int:
     Example: wctl disable --now messenger-worker
     """
     chosen = session.inventory.with_names(programs)
-    Progress(session).show(boot.disable(session.manager, session.inventory, chosen))
+    Progress(session).show(
+        boot.disable(session.manager, session.inventory, chosen, _tell_of_waiting)
+    )
     names = _of_all(session, chosen)
     return _stop(session, names, wait=True) if now and names else Exit.OK
+
+
+def _tell_of_waiting() -> None:
+    echo("waiting for another wctl")
 
 
 def _of_all(session: Session, programs: Sequence[Installed]) -> tuple[str, ...]:

@@ -107,8 +107,16 @@ def echo(message: object = "", *, err: bool = False, nl: bool = True) -> None:
 
 
 def draw(line: str) -> None:
-    """Replace the line that the cursor is in, on the terminal of stderr."""
-    click.echo(f"\r\x1b[K{_visible(line)}", err=True, nl=False)
+    """Replace the line that the cursor is in, on the terminal of stderr.
+
+    A line that is longer than a row is cut off: only the last of its rows would be replaced.
+    """
+    import shutil  # lazy: we draw only on terminals
+
+    from wctl.cli.columns import clipped
+
+    width = shutil.get_terminal_size().columns - 1
+    click.echo(f"\r\x1b[K{clipped(_visible(line), width)}", err=True, nl=False)
 
 
 def colours(*, err: bool = False) -> bool:

@@ -112,16 +112,12 @@ class Progress:
         """Show the units that we still wait for, in one line that the next event overwrites."""
         if not (self._terminal and self._left and isinstance(event, (Begun, Ended, Waiting))):
             return
-        import shutil  # lazy: we draw only on terminals
-
         done = self._all - len(self._left)
         filled = _BAR * done // self._all
         bar = "█" * filled + "░" * (_BAR - filled)
         seconds = time.monotonic() - self._begun
         waits = ", ".join(sorted(map(_name, self._left)))
-        text = f"{bar} {done}/{self._all} {seconds:3.0f} s, {_DOING[event.verb]} {waits}"
-        width = shutil.get_terminal_size().columns - 1
-        draw(text if len(text) <= width else text[: width - 1] + "…")
+        draw(f"{bar} {done}/{self._all} {seconds:3.0f} s, {_DOING[event.verb]} {waits}")
 
     def _clear(self) -> None:
         if self._terminal:

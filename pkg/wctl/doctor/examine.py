@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from wctl.check import checker
+from wctl.check import checker, doctor_codes
 from wctl.config import load
 from wctl.config.blame import blame
 from wctl.config.model import Config, Program
@@ -92,7 +92,8 @@ class Examination:
             UnknownNamesError: some of the names are of no program, group or instance.
         """
         for finding in self._all(() if "all" in chosen else chosen):
-            if finding.code not in self._ignored(finding):
+            can = doctor_codes.can_be_ignored(finding.code)
+            if not (can and finding.code in self._ignored(finding)):
                 yield finding
 
     def _ignored(self, finding: Finding) -> Sequence[str]:
@@ -122,6 +123,7 @@ class Examination:
             yield from early.get(name, ())
             program = self._programs.get(name)
             if name in names and name in installed and program is not None:
+                self._watching(f"{program.title}: examining")
                 found = self._of_program(program, installed[name], past, since)
                 yield from self._held(program, found)
 

@@ -127,7 +127,7 @@ class Workers:
         stopped = [
             process
             for process in self._in(State.STOPPED)
-            if process.unit in wanted and self._program.autostart
+            if process.unit in wanted and self._examined.installed.at_boot
         ]
         if stopped:
             what = "STOPPED, although it starts at boot"
@@ -232,7 +232,7 @@ class Workers:
         }
         if killed:
             name = min(killed)
-            what = "the kernel killed a process that it had started, because it ran out of memory"
+            what = "the kernel killed a process that the worker had started: memory ran out"
             limit = self._properties(f"{name}.service")["MemoryMax"]
             size = "infinity" if limit == INFINITY else size_in_words(limit)
             times = "once" if killed[name] == 1 else f"{killed[name]} times"

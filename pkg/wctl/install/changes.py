@@ -78,11 +78,13 @@ class Plan:
     replaced: tuple[Program, ...] = ()
     limited: tuple[Program, ...] = ()  # give their workers other limits; they run on
     spared: tuple[Installed, ...] = ()  # not configured, as far as wctl can read the configuration
+    rewritten: tuple[Program, ...] = ()  # systemd must read their units anew
 
     @property
     def adjusted(self) -> tuple[str, ...]:
         """The programs, and the new or changed groups, of which no worker is touched."""
-        names = {file.subject for file in self.writes} | {one.name for one in self.touched}
+        names = {file.subject for file in self.writes}
+        names |= {one.name for one in (*self.touched, *self.rewritten)}
         busy = {one.name for one in (*self.added, *self.changed, *self.rescaled)}
         return tuple(sorted(names - busy))
 
@@ -98,6 +100,7 @@ class Plan:
             or self.touched
             or self.limited
             or self.removed
+            or self.rewritten
         )
 
 
@@ -122,6 +125,7 @@ def plan(
     rendered = list(files)
     writes = tuple(write for file in rendered if (write := _write(file, layout)) is not None)
     by_file = {write.path.name: write for write in writes}
+    new = {name for name, file in by_file.items() if file.before is None}
     before = {program.name: program for program in programs(layout)}
     known = {name for name, program in before.items() if _set_up(program, layout)}
     removed, kept = _left_over(before.values(), config, layout, searched, prune=prune)
@@ -148,7 +152,7 @@ def plan(
             for program in config.programs
             if program.name not in known
             or program.autostart != before[program.name].autostart
-            or _is_new(f"{program.name}.target", by_file)
+            or f"{program.name}.target" in new
         ),
         removed=removed,
         kept=kept,
@@ -169,6 +173,11 @@ def plan(
             if program.name in before.keys() - known and _restarts(program, by_file)
         ),
         spared=spared,
+        rewritten=tuple(
+            program
+            for program in config.programs
+            if by_file.keys() & {f"{program.name}@.service", f"{program.name}.target"}
+        ),
     )
 
 
@@ -220,15 +229,16 @@ def only(plan: Plan, names: Sequence[str], layout: Layout) -> Plan:
         )
 
     added, changed, rescaled = mine(plan.added), mine(plan.changed), mine(plan.rescaled)
-    touched, removed = mine(plan.touched), mine(plan.removed)
-    members = [(program.name, program.group) for program in (*added, *changed, *rescaled, *touched)]
+    touched, removed, rewritten = mine(plan.touched), mine(plan.removed), mine(plan.rewritten)
+    concerned = (*added, *changed, *rescaled, *touched, *rewritten)
+    members = [(program.name, program.group) for program in concerned]
     members += [(program.name, program.group) for program in removed]
     # A program's unit names the target of its group, so that must be there.
     subjects = chosen.union(*members)
     writes = tuple(file for file in plan.writes if file.subject in subjects)
-    rewritten = {file.path.name for file in writes}.union(path.name for path in plan.deletes)
+    fresh = {file.path.name for file in writes}.union(path.name for path in plan.deletes)
     # Nor may a target be deleted that the unit of another program still names.
-    named = {program.group for program in installed if program.file.name not in rewritten}
+    named = {program.group for program in installed if program.file.name not in fresh}
     return Plan(
         writes=writes,
         deletes=tuple(
@@ -247,6 +257,7 @@ def only(plan: Plan, names: Sequence[str], layout: Layout) -> Plan:
         reopened=mine(plan.reopened),
         replaced=mine(plan.replaced),
         spared=mine(plan.spared),
+        rewritten=rewritten,
     )
 
 
@@ -341,10 +352,6 @@ def _restarts(program: Program, writes: dict[str, Write]) -> bool:
     return any(
         _matters(f"{program.name}{suffix}", writes) for suffix in ("@.service", ".env", ".socket")
     )
-
-
-def _is_new(name: str, writes: dict[str, Write]) -> bool:
-    return name in writes and writes[name].before is None
 
 
 def _reopens(program: Program, writes: dict[str, Write]) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Container
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, astuple, dataclass, replace
 from pathlib import Path
 
 from wctl.install.files import delete_leftovers, write_file
@@ -27,10 +27,11 @@ class Intent:
     added: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()  # to be restarted
     rescaled: tuple[str, ...] = ()
-    touched: tuple[str, ...] = ()  # to be enabled
+    touched: tuple[str, ...] = ()  # to be enabled or disabled; the added ones are among them
     removed: tuple[str, ...] = ()
     reopened: tuple[str, ...] = ()  # of the changed ones: systemd must open their socket anew
     limited: tuple[str, ...] = ()  # to get other limits
+    rewritten: tuple[str, ...] = ()  # systemd must read their units anew
     new: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
@@ -88,6 +89,22 @@ def end(layout: Layout, intent: Intent) -> None:
     left = read(layout).without(intent.programs)
     if left:
         left = left.of({program.name for program in programs(layout)})
+    _keep(layout, left)
+
+
+def forget_boot(layout: Layout, names: Container[str]) -> None:
+    """Forget that the targets of these programs are to be set as autostart= says.
+
+    Raises:
+        WctlError: the file cannot be written.
+    """
+    left = read(layout)
+    rest = replace(left, touched=tuple(name for name in left.touched if name not in names))
+    if rest != left:
+        _keep(layout, rest)
+
+
+def _keep(layout: Layout, left: Intent) -> None:
     if left:
         _write(layout, left)
     else:

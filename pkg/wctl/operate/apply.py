@@ -38,9 +38,10 @@ def with_unfinished(plan: Plan, config: Config, layout: Layout) -> Plan:
         added=added,
         changed=merged(left.changed, plan.changed),
         rescaled=merged(left.rescaled, plan.rescaled),
-        touched=_merged(config, (*left.touched, *left.added, *left.removed), plan.touched),
+        touched=_merged(config, (*left.touched, *left.removed), plan.touched),
         reopened=merged(left.reopened, plan.reopened),
         limited=merged(left.limited, plan.limited),
+        rewritten=_merged(config, left.rewritten, plan.rewritten),
         replaced=tuple(
             program for program in added if program in plan.replaced or program.name in left.changed
         ),
@@ -141,6 +142,7 @@ def _intent(plan: Plan, inventory: Inventory, left: Intent) -> Intent:
         removed=tuple(program.name for program in plan.removed),
         reopened=tuple(program.name for program in plan.reopened),
         limited=tuple(program.name for program in plan.limited),
+        rewritten=tuple(program.name for program in plan.rewritten),
     )
     return replace(intent, new=tuple(sorted(new.union(left.of(intent.programs).new))))
 
@@ -168,9 +170,7 @@ def _groups_at_boot(
     may have written which program left a group.
     """
     installed = programs(layout)
-    templates = {file.subject for file in plan.writes if file.path.name.endswith("@.service")}
-    concerned = {program.group for program in installed if program.name in templates}
-    concerned |= {program.group for program in plan.touched}
+    concerned = {program.group for program in (*plan.touched, *plan.rewritten)}
     concerned |= {program.group for program in plan.removed}
     concerned |= {file.subject for file in plan.writes if file.path.suffix == ".target"}
     groups = concerned.union(program.group for program in installed)
@@ -197,7 +197,8 @@ def _told(plan: Plan) -> Iterator[Event]:
 
 def _new_groups(plan: Plan) -> set[str]:
     """Return the groups of which there was no file."""
-    groups = {program.group for program in plan.touched} - {one.name for one in plan.touched}
+    concerned = (*plan.touched, *plan.rewritten)
+    groups = {program.group for program in concerned} - {one.name for one in concerned}
     return groups - {file.subject for file in plan.writes if file.before is not None}
 
 

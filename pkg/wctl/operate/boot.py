@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from wctl.install.files import make_durable
 from wctl.install.installed import Installed
@@ -13,27 +13,39 @@ from wctl.systemd.manager import Manager
 
 
 def enable(
-    manager: Manager, inventory: Inventory, programs: Sequence[Installed]
+    manager: Manager,
+    inventory: Inventory,
+    programs: Sequence[Installed],
+    waiting: Callable[[], None] = lambda: None,
 ) -> Iterator[Event]:
     """Make ``programs`` start at boot.
 
     The next update keeps that, unless autostart= itself has changed. A package's program that
-    nobody has scaled gets the instances that are configured.
+    nobody has scaled gets the instances that are configured. We call ``waiting`` first if another
+    wctl holds the lock.
     """
-    yield from _set(manager, inventory, programs, on=True)
+    yield from _set(manager, inventory, programs, waiting, on=True)
 
 
 def disable(
-    manager: Manager, inventory: Inventory, programs: Sequence[Installed]
+    manager: Manager,
+    inventory: Inventory,
+    programs: Sequence[Installed],
+    waiting: Callable[[], None] = lambda: None,
 ) -> Iterator[Event]:
-    """Make ``programs`` stay down at boot; what runs, runs on."""
-    yield from _set(manager, inventory, programs, on=False)
+    """Make ``programs`` stay down at boot; what runs, runs on. See enable() for ``waiting``."""
+    yield from _set(manager, inventory, programs, waiting, on=False)
 
 
 def _set(
-    manager: Manager, inventory: Inventory, programs: Sequence[Installed], *, on: bool
+    manager: Manager,
+    inventory: Inventory,
+    programs: Sequence[Installed],
+    waiting: Callable[[], None],
+    *,
+    on: bool,
 ) -> Iterator[Event]:
-    with exclusive(user=manager.user):
+    with exclusive(user=manager.user, waiting=waiting):
         inventory.refresh()
         chosen = [inventory.program(program.name) for program in programs]
         links = [f"{program.name}.target" for program in chosen if program.at_boot != on]
@@ -49,6 +61,10 @@ def _set(
         targets = {f"{name}.target": name in starting for name in sorted(groups)}
         manager.enable([*(links if on else ()), *(unit for unit in targets if targets[unit])])
         manager.disable([*(() if on else links), *(unit for unit in targets if not targets[unit])])
+        from wctl.install import pending  # lazy: as json, which "wctl start" needs not
+
+        # An update that was interrupted must not go over it when it is carried out.
+        pending.forget_boot(inventory.layout, names)
         make_durable(inventory.layout.units)
         manager.reload()
     for program in chosen:

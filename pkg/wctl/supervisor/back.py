@@ -16,6 +16,7 @@ from wctl.errors import WctlError
 from wctl.install import changes, files
 from wctl.install.installed import Installed, Instance, Layout
 from wctl.operate import apply, jobs, verbs
+from wctl.operate.boot import groups_at_boot
 from wctl.operate.inventory import Inventory
 from wctl.operate.jobs import Event, Said
 from wctl.operate.states import RUNNING_STATES
@@ -96,9 +97,11 @@ class Back:
         A target of a group that has other programs, too, stays.
         """
         gone = {program.name for program in programs}
-        ours = [one for one in self.inventory.programs if one.name in gone and one.autostart]
-        rest = {one.group for one in self.inventory.programs if one.name not in gone}
-        names = {one.name for one in ours} | ({one.group for one in ours} - rest)
+        installed = self.inventory.installed
+        ours = [one for one in installed if one.name in gone and one.at_boot]
+        rest = {one.group for one in installed if one.name not in gone}
+        groups = {one.group for one in ours} & groups_at_boot(installed, {})
+        names = {one.name for one in ours} | (groups - rest)
         targets = [f"{name}.target" for name in sorted(names)]
         self.manager.disable(targets)
         return targets

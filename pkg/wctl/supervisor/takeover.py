@@ -18,6 +18,7 @@ from wctl.install import changes, pending
 from wctl.install.installed import Instance, Layout
 from wctl.install.pending import Intent
 from wctl.operate import apply, jobs, verbs
+from wctl.operate.boot import groups_at_boot
 from wctl.operate.inventory import Inventory
 from wctl.operate.jobs import Ended, Event, Said
 from wctl.operate.states import STOPPED_STATES, State
@@ -173,8 +174,13 @@ class Takeover:
             yield from verbs.stop(self.manager, self.inventory, _instances(program, units))
 
     def _enable(self, program: Program) -> None:
-        """Enable the program, so that the next boot starts it as it would have under Supervisor."""
-        targets = {f"{program.name}.target", f"{program.group}.target"}
+        """Enable the program, so that the next boot starts it as it would have under Supervisor.
+
+        The target of its group would start programs that "wctl disable" keeps down.
+        """
+        at_boot = {program.name: program.autostart}
+        groups = groups_at_boot(self.inventory.installed, at_boot)
+        targets = {f"{name}.target" for name in {program.name, *({program.group} & groups)}}
         instances = [program.instance(number) for number in program.numbers]
         self.manager.enable([*instances, *(sorted(targets) if program.autostart else ())])
         self.manager.reload()

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from wctl.cli.output import draw
+
 PKG = Path(__file__).parents[3] / "pkg"
 WCTL = f"{sys.executable} -m wctl"
 LOST = "wctl: cannot write output: No space left on device\n"
@@ -102,3 +104,16 @@ def test_no_name_is_beyond_an_encoding(tmp_path: Path, encoding: str) -> None:
         shown = run(f"{WCTL} {command} -c {os.fsdecode(file)}", PYTHONIOENCODING=encoding)
         assert (shown.returncode, "Traceback" in shown.stderr) == (code, False)
         assert ".conf:1: [program:x]" in shown.stdout + shown.stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [("", ""), ("x" * 19, "x" * 19), ("x" * 20, "x" * 18 + "…"), ("漢" * 10, "漢" * 9 + "…")],
+)
+def test_a_line_that_goes_away_takes_one_row(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, line: str, shown: str
+) -> None:
+    """On a terminal of 20 columns, nothing of it is left in the row above."""
+    monkeypatch.setenv("COLUMNS", "20")
+    draw(line)
+    assert capsys.readouterr().err == f"\r{shown}"

@@ -119,12 +119,13 @@ def test_findings_are_silenced_by_their_codes(
 ) -> None:
     """A program's wctl_ignore silences its own; that of the whole file, what has no program."""
     early = [of("no-linger", ""), of("fatal", "a"), of("fatal", "b"), of("backoff", "b")]
+    early += [of("missing", "b"), of("bad-value", "")]  # errors of check: nothing silences them
     monkeypatch.setattr(Examination, "_of_units", lambda _self: iter(early))
     program = examination._programs["b"]
-    examination._programs["b"] = replace(program, wctl_ignore=("fatal",))
-    examination._config = replace(examination._config, wctl_ignore=("no-linger",))
+    examination._programs["b"] = replace(program, wctl_ignore=("fatal", "missing"))
+    examination._config = replace(examination._config, wctl_ignore=("no-linger", "bad-value"))
     found = [(finding.program, finding.code) for finding in examination.findings([])]
-    assert found == [("a", "fatal"), ("b", "backoff")]
+    assert found == [("", "bad-value"), ("a", "fatal"), ("b", "backoff"), ("b", "missing")]
 
 
 def test_variables_that_systemd_does_not_read(examination: Examination, tmp_path: Path) -> None:

@@ -65,9 +65,11 @@ class Remaining:
         return {unit: {name: found[name] for name in names} for unit, names in wanted}
 
 
-def examined(tmp_path: Path, process: Process) -> ExaminedProgram:
+def examined(tmp_path: Path, process: Process, *, at_boot: bool = True) -> ExaminedProgram:
     """Returns the program x with one instance."""
-    installed = Installed("x", tmp_path / "x@.service", "x.conf", "x", 1, 0, True, (0,))
+    installed = Installed(
+        "x", tmp_path / "x@.service", "x.conf", "x", 1, 0, True, (0,), at_boot=at_boot
+    )
     return ExaminedProgram(program(tmp_path, "command=a"), installed, (process,), Commands())
 
 
@@ -89,3 +91,13 @@ def test_every_state_can_be_examined(tmp_path: Path, state: State) -> None:
     manager: Any = Remaining()
     found = Workers(manager, examined(tmp_path, process), History(unreadable="no"), 0.0)
     assert all(finding.instances == ("x@00",) for finding in found.findings())
+
+
+@pytest.mark.parametrize(("at_boot", "codes"), [(True, ["stopped"]), (False, [])])
+def test_a_stopped_instance(tmp_path: Path, at_boot: bool, codes: list[str]) -> None:
+    """It is found if the next boot starts it, and not if its program is disabled."""
+    process = Process("x", "x", "x@00.service", State.STOPPED, NOT_STARTED)
+    manager: Any = Remaining()
+    one = examined(tmp_path, process, at_boot=at_boot)
+    found = Workers(manager, one, History(unreadable="no"), 0.0).findings()
+    assert [finding.code for finding in found] == codes

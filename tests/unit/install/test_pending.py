@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ NOTED = Intent(
     touched=("a", "b"),
     new=("d@01.service",),
     reopened=("b",),
+    rewritten=("b",),
 )
 
 
@@ -63,6 +65,7 @@ def test_update_of_another_program_forgets_nothing(layout: Layout) -> None:
         touched=("a", "b", "x"),
         new=("d@01.service",),
         reopened=("b",),
+        rewritten=("b",),
     )
     pending.end(layout, own)
     assert pending.read(layout) == Intent(
@@ -84,6 +87,7 @@ def test_what_is_gone_is_forgotten(layout: Layout) -> None:
         touched=("a", "b"),
         new=("d@01.service",),
         reopened=("b",),
+        rewritten=("b",),
     )
     for unit in layout.units.glob("*.service"):
         unit.unlink()
@@ -103,3 +107,17 @@ def test_what_cannot_be_read_is_nothing(layout: Layout, text: str) -> None:
     """A file that no update can have written is no intent, and no error."""
     (layout.units / ".wctl-update").write_text(text)
     assert pending.read(layout) == Intent()
+
+
+def test_what_was_enabled_by_hand_stays_so(layout: Layout) -> None:
+    """The next update carries out the rest of one that was interrupted."""
+    install(layout, "abcd")
+    pending.forget_boot(layout, {"a"})
+    assert not pending.path(layout).exists()
+    pending.begin(layout, NOTED)
+    pending.forget_boot(layout, {"a", "x"})
+    assert pending.read(layout) == replace(NOTED, touched=("b",))
+    pending.end(layout, NOTED)
+    pending.begin(layout, Intent(touched=("a",)))
+    pending.forget_boot(layout, {"a"})
+    assert not pending.path(layout).exists()

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from wctl.config import load
-from wctl.install import changes
+from wctl.config.model import Config
+from wctl.install import changes, pending
 from wctl.install.installed import Layout
 from wctl.install.pending import Intent
 from wctl.operate import apply
+from wctl.operate.jobs import Said
 from wctl.units.host import Host
 from wctl.units.render import render
 
@@ -55,13 +58,18 @@ def layout(tmp_path: Path) -> Layout:
     return Layout(False, tmp_path / "units", (), tmp_path, tmp_path / "env")
 
 
-def enabled(layout: Layout, text: str, left: Intent = NOTHING) -> tuple[set[str], set[str]]:
-    """Returns the targets that an update to a configuration enables, and those it disables."""
+def planned(layout: Layout, text: str) -> tuple[Config, changes.Plan]:
+    """Returns a configuration, and the plan of an update to it."""
     file = layout.configuration / "x.conf"
     file.write_text(text)
     config = load.load([file], {})
     assert not config.errors
-    plan = changes.plan(config, render(config, Host()), layout)
+    return config, changes.plan(config, render(config, Host()), layout)
+
+
+def enabled(layout: Layout, text: str, left: Intent = NOTHING) -> tuple[set[str], set[str]]:
+    """Returns the targets that an update to a configuration enables, and those it disables."""
+    _, plan = planned(layout, text)
     changes.write(plan)
     changes.delete(plan)
     bus: Any = Bus(layout)
@@ -104,3 +112,37 @@ def test_an_update_keeps_what_was_enabled_by_hand(layout: Layout) -> None:
     assert enabled(layout, changed.replace("umask=077\n", BY_HAND, 1) + GROUP)[0] == set()
     both = changed.replace("umask=077\n", "").replace(BY_HAND, "")
     assert enabled(layout, both + GROUP)[0] == {"one.target", "two.target", "g.target"}
+
+
+def test_a_group_is_new_also_for_programs_that_were_there(layout: Layout) -> None:
+    """An update says so: nobody wonders where the target comes from."""
+    enabled(layout, ONE + TWO)
+    _, plan = planned(layout, ONE + TWO + GROUP)
+    assert list(apply._told(plan)) == [Said("g", "added group")]
+
+
+def test_units_that_a_killed_update_has_written_are_read(layout: Layout) -> None:
+    """The next update has systemd read them, also if no worker is to be restarted for them."""
+    enabled(layout, ONE + TWO)
+    text = ONE + "stopwaitsecs=77\n" + TWO
+    _, plan = planned(layout, text)
+    inventory: Any = SimpleNamespace(programs=())
+    pending.begin(layout, apply._intent(plan, inventory, NOTHING))
+    changes.write(plan)  # and a kill before systemd reloads
+    config, plan = planned(layout, text)
+    assert plan.empty
+    plan = apply.with_unfinished(plan, config, layout)
+    assert not plan.empty
+    assert plan.adjusted == ("one",)
+    assert not plan.changed
+
+
+def test_an_interrupted_update_does_not_enable_what_was_disabled_since(layout: Layout) -> None:
+    """The next update goes on with the rest, such as the first start of a program."""
+    enabled(layout, ONE)
+    pending.begin(layout, Intent(added=("one",), touched=("one",)))
+    pending.forget_boot(layout, {"one"})
+    config, plan = planned(layout, ONE)
+    plan = apply.with_unfinished(plan, config, layout)
+    assert [program.name for program in plan.added] == ["one"]
+    assert not plan.touched

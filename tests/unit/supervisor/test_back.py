@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from wctl.config import load
 from wctl.config.model import Config
 from wctl.errors import WctlError
+from wctl.install.installed import Installed
 from wctl.supervisor import back, migration
 
 THEIRS = "[supervisord]\n[program:x]\ncommand=a\n[program:y]\ncommand=b\n"
@@ -59,3 +62,27 @@ def test_wctls_main_file(tmp_path: Path, theirs: Config) -> None:
     ours = configured(tmp_path, main="[program:x]\ncommand=a\n")
     with pytest.raises(WctlError, match=r"wctl\.conf has x, and .* renames only files in"):
         back.sources(theirs.programs, ours, tmp_path)
+
+
+def installed(name: str, *, autostart: bool, at_boot: bool) -> Installed:
+    """Returns a program of the group g."""
+    file = Path(f"/x/{name}@.service")
+    return Installed(name, file, "/x/x.conf", "g", 1, 0, autostart, (0,), at_boot=at_boot)
+
+
+def test_what_the_next_boot_would_start(theirs: Config) -> None:
+    """What was enabled by hand does not start beside Supervisor; what was disabled stays so."""
+    disabled: list[str] = []
+    both = (
+        installed("x", autostart=False, at_boot=True),
+        installed("y", autostart=True, at_boot=False),
+    )
+    inventory: Any = SimpleNamespace(installed=both)
+    manager: Any = SimpleNamespace(disable=disabled.extend)
+    nothing: Any = None
+    move = back.Back(manager, inventory, nothing, nothing, {}, stop_first=False)
+    assert move.leave_boot(theirs.programs) == ["x.target"]
+    assert disabled == ["x.target"]
+    inventory.installed = tuple(installed(one.name, autostart=True, at_boot=True) for one in both)
+    assert move.leave_boot(theirs.programs) == ["g.target", "x.target", "y.target"]
+    assert move.leave_boot(theirs.programs[:1]) == ["x.target"]
