@@ -365,7 +365,7 @@ def test_active_without_a_process_is_exited(machine: Machine) -> None:
         machine,
         program(
             f"sh -c 'read line <{GATES}/end; exit 3'",
-            "exitcodes=3",
+            "systemd.Service.SuccessExitStatus=3",  # but not what exitcodes expects
             "systemd.Service.RemainAfterExit=yes",
         ),
     )
