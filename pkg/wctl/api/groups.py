@@ -222,7 +222,7 @@ class Groups:
         for program in self._installed:
             old.setdefault(program.group_title, set()).add(program.name)
         gone = {program.name for program in plan.removed}
-        more = {program.name for program in plan.rescaled}.union(plan.adjusted)
+        more = {program.name for program in plan.rescaled}.union(plan.altered)
         touched = gone | {program.name for program in (*plan.added, *plan.changed)}
         changed = [
             group

@@ -145,7 +145,7 @@ def reread(session: Session) -> int:
     tell(found)
     plan = found.plan
     words = {
-        **dict.fromkeys(plan.adjusted, "changed"),
+        **dict.fromkeys(plan.altered, "changed"),
         **{program.name: "available" for program in plan.added},
         **{program.name: "changed" for program in (*plan.changed, *plan.rescaled)},
         **{program.name: "disappeared" for program in plan.removed},

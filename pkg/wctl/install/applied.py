@@ -34,6 +34,11 @@ def applied(unit: str) -> list[tuple[str, str]]:
     ]
 
 
+def own_directives(unit: str) -> list[tuple[str, str]]:
+    """Return what a program's own options have made of its unit."""
+    return list(directives(unit, "Service"))
+
+
 def limits(unit: str) -> list[tuple[str, str]]:
     """Return the limits of a worker."""
     return [(key, value) for key, value in directives(unit, "Service") if key in LIMITS]
@@ -46,3 +51,13 @@ def _kept(key: str, value: str) -> str:
         options, separator, command = value.partition(" -- ")
         return _OF_STARTS.sub("", options) + separator + command
     return value
+
+
+def listens(unit: str) -> list[tuple[str, str]]:
+    """Return what systemd has opened a socket with."""
+    return list(directives(unit, "Socket"))
+
+
+def variables(text: str) -> list[str]:
+    """Return the lines of a file of variables, without comments."""
+    return [line for line in text.splitlines() if not line.startswith("#")]

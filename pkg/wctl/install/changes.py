@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
 from wctl.config.model import Config, Program
 from wctl.errors import WctlError
-from wctl.install.applied import applied, limits
+from wctl.install.applied import applied, limits, listens, own_directives, variables
 from wctl.install.files import delete_file, delete_leftovers, write_file
 from wctl.install.installed import Installed, Layout, came_from, orphans, programs
 from wctl.trust import files
-from wctl.units.marker import directives, own_text
+from wctl.units.marker import own_text
 from wctl.units.render import File
 
 _P = TypeVar("_P", Program, Installed)
@@ -44,16 +44,23 @@ class Write:
         if self.before is None:
             return False
         if is_secret(self.path):
-            return _content(self.before) != _content(self.text)
+            return variables(self.before) != variables(self.text)
         if self.path.suffix == ".socket":
-            return _listens(self.before) != _listens(self.text)
+            return listens(self.before) != listens(self.text)
         return applied(self.before) != applied(self.text)
 
     @property
     def limits(self) -> bool:
         """Whether this is a unit whose workers have other limits than before."""
-        old = not self.secret and self.before is not None
-        return old and limits(self.before or "") != limits(self.text)
+        return self._differs(limits)
+
+    @property
+    def alters(self) -> bool:
+        """Whether this is a unit of another service: other programs change [Unit] alone."""
+        return self._differs(own_directives)
+
+    def _differs(self, part: Callable[[str], object]) -> bool:
+        return not self.secret and self.before is not None and part(self.before) != part(self.text)
 
     @property
     def lost(self) -> bool:
@@ -87,6 +94,13 @@ class Plan:
         names |= {one.name for one in (*self.touched, *self.rewritten)}
         busy = {one.name for one in (*self.added, *self.changed, *self.rescaled)}
         return tuple(sorted(names - busy))
+
+    @property
+    def altered(self) -> tuple[str, ...]:
+        """The adjusted programs of which something in their own section has changed."""
+        own = {file.subject for file in self.writes if file.alters}
+        own |= {program.name for program in self.touched}
+        return tuple(name for name in self.adjusted if name in own)
 
     @property
     def empty(self) -> bool:
@@ -379,12 +393,3 @@ def is_secret(path: Path) -> bool:
 def subject_of(path: Path) -> str:
     """Return the name of the program or group that a file belongs to."""
     return path.name.partition("@")[0] if "@" in path.name else path.stem
-
-
-def _listens(unit: str) -> list[tuple[str, str]]:
-    """Return what systemd has opened a socket with."""
-    return list(directives(unit, "Socket"))
-
-
-def _content(text: str) -> list[str]:
-    return [line for line in text.splitlines() if not line.startswith("#")]
