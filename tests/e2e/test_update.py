@@ -392,6 +392,26 @@ def test_limits_and_ends_restart_nothing(machine: Machine) -> None:
     assert pids(machine) == before
 
 
+def test_limits_after_a_kill(machine: Machine) -> None:
+    """Drop-ins that a killed update has left do not hide the limit of the next one."""
+    killed = 0
+    for step in range(1, 20):
+        configure(machine, program("a", 1000, "memory_max=256M\n"))
+        machine.run("wctl update")
+        configure(machine, program("a", 1000, "memory_max=128M\n"))
+        inject = f"--inject=unlink:signal=KILL:when={step}"
+        trace = ["strace", "-f", "-qq", "-o", "/dev/null", "--trace=unlink", inject]
+        if machine.run([*trace, "wctl", "update"], check=False).code == 0:
+            break
+        killed += machine.exists("/run/systemd/system.control/a@00.service.d")
+        machine.run("wctl update")
+        assert show(machine, "a@00", "MemoryMax", "DropInPaths") == {
+            "MemoryMax": str(128 << 20), "DropInPaths": "",
+        }, step  # fmt: skip
+        assert not machine.exists("/run/systemd/system.control/a@00.service.d")
+    assert killed > 3
+
+
 def test_rolling_update(machine: Machine) -> None:
     """One instance after the other; a new release that does not start stops it at the first.
 
