@@ -6,6 +6,7 @@ than the configuration. What an update would write tells what is to come.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 from wctl.operate import unit_properties, wrapped
 from wctl.systemd.manager import Manager
 from wctl.systemd.quantities import INFINITY, signal_name, size_in_words, span_in_words
+from wctl.trust import accounts
 from wctl.trust.text import shell_join
 from wctl.wrapper.command_line import NO_FILE, Options
 
@@ -89,7 +91,7 @@ def _sentences(properties: Mapping[str, Any], options: Options) -> Iterator[Sent
 
 
 def _command(properties: Mapping[str, Any], options: Options) -> str:
-    user = properties["User"] or "root"
+    user = properties["User"] or (accounts.name(os.getuid()) if options.user else "root")
     directory = str(properties["WorkingDirectory"]).lstrip("!-")
     place = f" in {directory}" if directory else ""
     return f"{shell_join(options.command) or 'the command of a drop-in'}, as {user}{place}"

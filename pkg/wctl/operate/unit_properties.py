@@ -10,6 +10,7 @@ import os
 import re
 import signal
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from wctl.config import values
@@ -42,6 +43,7 @@ _DEFAULTS: Mapping[str, Any] = {
     "User": "",
     "WorkingDirectory": "",
 }
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)([KMGTPE]?)B?", re.ASCII)
 _YES = frozenset({"1", "yes", "y", "true", "t", "on"})
 _NO = frozenset({"0", "no", "n", "false", "f", "off"})
 
@@ -50,7 +52,10 @@ def properties(text: str, unit: str) -> dict[str, Any]:
     """Return the properties of ``unit``, an instance of the template with this text."""
     found = dict(_DEFAULTS)
     for key, value in directives(text, "Service"):
-        _take(found, key, _specified(value, unit))
+        if not value:
+            continue  # systemd's own default, which we do not know
+        with suppress(ValueError):  # as systemd, which ignores what it cannot read
+            _take(found, key, _specified(value, unit))
     return found
 
 
@@ -97,11 +102,21 @@ def _size(value: str) -> int:
     if value.endswith("%"):
         whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         return int(whole * float(value.rstrip("%")) / 100)
-    return INFINITY if value == "infinity" else values.byte_size(value)
+    if value == "infinity":
+        return INFINITY
+    match = _SIZE.fullmatch(value)
+    if match is None:
+        raise ValueError(value)
+    return int(float(match[1]) * (1 << 10 * (" KMGTPE".index(match[2] or " "))))
 
 
 def _ends(ends: Sequence[str]) -> tuple[list[int], list[int]]:
     """Return exit codes and signals."""
-    codes = [int(end) for end in ends if end.isdecimal()]
-    signals = [int(values.stop_signal(end)) for end in ends if not end.isdecimal()]
+    codes, signals = [], []
+    for end in ends:
+        with suppress(ValueError):  # systemd has names of exit codes, too
+            if end.isdecimal():
+                codes.append(int(end))
+            else:
+                signals.append(int(values.stop_signal(end)))
     return codes, signals

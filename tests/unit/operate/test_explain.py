@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
 
 from wctl.operate.explain import explain
 from wctl.systemd.quantities import INFINITY
+from wctl.trust import accounts
 
 PROPERTIES: dict[str, Any] = {
     "ExecStart": [
@@ -181,6 +183,16 @@ def test_limits_and_the_sandbox() -> None:
 def test_variations(changed: dict[str, Any], when: str, then: str) -> None:
     """A directive that differs changes its sentence."""
     assert sentences(**changed)[when] == then
+
+
+def test_a_users_own_unit_runs_as_that_user() -> None:
+    """A unit of a user manager names no user; only the system's then runs as root."""
+    (command,) = PROPERTIES["ExecStart"]
+    path, words = command
+    own = [(path, [*words[:4], "--user", *words[4:]])]
+    me = accounts.name(os.getuid())
+    assert sentences(User="", ExecStart=own)["It runs"] == f"php consume, as {me} in /srv/app"
+    assert sentences(User="")["It runs"] == "php consume, as root in /srv/app"
 
 
 def test_command_can_be_typed_again() -> None:

@@ -57,3 +57,15 @@ def test_values() -> None:
         "yes", "full", False,
     ]  # fmt: skip
     assert found["TimeoutStopUSec"] == 90_000_000
+
+
+def test_values_that_only_systemd_reads() -> None:
+    """What an administrator passes through may be anything: it is no traceback."""
+    text = (
+        "[Service]\nMemoryMax=1.5G\nMemoryMax=\nNice=abc\nKillSignal=SIGRTMIN+3\nCPUQuota=many\n"
+        "SuccessExitStatus=TEMPFAIL 3\nRuntimeMaxSec=soon\nTasksMax=10%%\n"
+    )
+    found = unit_properties.properties(text, "w@00.service")
+    assert (found["MemoryMax"], found["Nice"]) == (3 << 29, 0)
+    assert found["SuccessExitStatus"] == ([3], [])
+    explain.explain_text(text, "w@00.service")
