@@ -32,6 +32,7 @@ def test_what_starts_at_boot(machine: Machine) -> None:
     assert at_boot(machine) == ["g.target", "one.target", "two.target"]
     assert machine.run("wctl disable one alone").out == "one: disabled\nalone: already disabled\n"
     assert at_boot(machine) == ["two.target"]
+    assert "disabled, asked for by root" in machine.run("wctl history one").out
     assert states(machine)["one@00"] == "RUNNING"
     assert machine.run("wctl enable --now alone").out == "alone: enabled\nalone@00: started\n"
     assert "[not-at-boot]" in machine.run("wctl doctor one").out

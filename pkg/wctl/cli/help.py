@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from wctl.cli.output import echo
-from wctl.errors import WctlError
+from wctl.cli.verbs import SYNONYMS, VERBS
+from wctl.errors import WctlError, nearest
 
 # Names of pages, and what else people call them.
 _PAGES = {
@@ -41,6 +42,10 @@ def help(context: click.Context, topic: str | None) -> None:
     if topic in _PAGES:
         _show(_PAGES[topic])
         return
+    if topic not in (*VERBS, *SYNONYMS):
+        near = nearest(topic, _PAGES)
+        if near:
+            raise click.UsageError(f"no such topic {topic!r}{near}")
     name, found, _ = group.command.resolve_command(group, [topic])
     assert found is not None
     echo(found.get_help(click.Context(found, group, info_name=name)))

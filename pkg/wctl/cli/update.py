@@ -217,6 +217,7 @@ def _show_actions(plan: changes.Plan, how: How) -> None:
     restarted = "restarted, one instance after the other" if how.rolling else "restarted"
     actions = {
         **dict.fromkeys(plan.adjusted, "updated; its workers run on"),
+        **dict.fromkeys(plan.new_groups & set(plan.adjusted), "added"),
         **{program.name: "removed" for program in plan.removed},
         **{name: f"scaled to {count}" for name, count in numbers.items()},
         **{program.name: restarted for program in plan.changed},

@@ -103,6 +103,14 @@ class Plan:
         return tuple(name for name in self.adjusted if name in own)
 
     @property
+    def new_groups(self) -> frozenset[str]:
+        """The groups of which there was no file."""
+        concerned = (*self.touched, *self.rewritten)
+        groups = {program.group for program in concerned} - {one.name for one in concerned}
+        before = (file.subject for file in self.writes if file.before is not None)
+        return frozenset(groups.difference(before))
+
+    @property
     def empty(self) -> bool:
         """Whether the plan changes nothing."""
         return not (
@@ -147,20 +155,13 @@ def plan(
     removed = tuple(program for program in removed if program not in spared)
     orphaned = orphans(layout, [file.name for file in rendered])
     stay = _staying(config, (*kept, *spared), orphaned)
+    old = [program for program in config.programs if program.name in known]
     return Plan(
         writes=writes,
         deletes=tuple(path for path in orphaned if subject_of(path) not in stay),
         added=tuple(program for program in config.programs if program.name not in known),
-        changed=tuple(
-            program
-            for program in config.programs
-            if program.name in known and _restarts(program, by_file)
-        ),
-        rescaled=tuple(
-            program
-            for program in config.programs
-            if program.name in known and _renumbered(program, before[program.name])
-        ),
+        changed=tuple(program for program in old if _restarts(program, by_file)),
+        rescaled=tuple(program for program in old if _renumbered(program, before[program.name])),
         touched=tuple(
             program
             for program in config.programs
@@ -176,11 +177,7 @@ def plan(
             if (unit := by_file.get(f"{program.name}@.service")) is not None
             if unit.limits and not _restarts(program, by_file)
         ),
-        reopened=tuple(
-            program
-            for program in config.programs
-            if program.name in known and _reopens(program, by_file)
-        ),
+        reopened=tuple(program for program in old if _reopens(program, by_file)),
         replaced=tuple(
             program
             for program in config.programs

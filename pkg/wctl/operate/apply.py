@@ -186,20 +186,13 @@ def _groups_at_boot(
 
 def _told(plan: Plan) -> Iterator[Event]:
     """Report the programs and groups whose files changed, but in no way that needs a restart."""
-    new_groups = _new_groups(plan)
+    new_groups = plan.new_groups
     for name in plan.adjusted:
         yield Said(name, "added group" if name in new_groups else "updated, nothing to restart")
     gone = {program.name for program in plan.removed}
     for path in plan.deletes:
         if subject_of(path) not in gone:
             yield Said(path.name, "removed")
-
-
-def _new_groups(plan: Plan) -> set[str]:
-    """Return the groups of which there was no file."""
-    concerned = (*plan.touched, *plan.rewritten)
-    groups = {program.group for program in concerned} - {one.name for one in concerned}
-    return groups - {file.subject for file in plan.writes if file.before is not None}
 
 
 def _limit(manager: Manager, layout: Layout, plan: Plan) -> Iterator[Event]:

@@ -9,7 +9,9 @@ from wctl.install.installed import Installed
 from wctl.operate.inventory import Inventory
 from wctl.operate.jobs import Event, Said
 from wctl.operate.lock import exclusive
+from wctl.systemd.log import note
 from wctl.systemd.manager import Manager
+from wctl.trust import accounts
 
 
 def enable(
@@ -70,6 +72,8 @@ def _set(
     for program in chosen:
         word = "enabled" if on else "disabled"
         already = "already " if program.at_boot == on else ""
+        if not already:
+            note(program.name, f"{word}, asked for by {accounts.at_work()}")
         empty = on and not inventory.numbers(program)
         yield Said(program.name, f"{already}{word}{', but scaled to 0' if empty else ''}")
 

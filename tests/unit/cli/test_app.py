@@ -254,6 +254,19 @@ def test_closed_pipe_is_quiet(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("cookbok", "no such topic 'cookbok', did you mean cookbook?"),
+        ("scal", "no such command 'scal', did you mean scale?"),
+        ("zzz", "no such command 'zzz'"),
+    ],
+)
+def test_help_knows_what_was_meant(typed: str, said: str) -> None:
+    """A topic, or a command."""
+    assert run("help", typed).stderr.endswith(f"Error: {said}\n")
+
+
+@pytest.mark.parametrize(
     ("typed", "meant"),
     [
         ("stat", ", did you mean status?"),

@@ -75,6 +75,12 @@ def test_all_is_every_program(tmp_path: Path) -> None:
     assert "bad: not installed" in shown.stderr
 
 
+def test_a_dry_run_names_new_groups(tmp_path: Path) -> None:
+    """As the update does: a group that is new is added, and has no workers to run on."""
+    shown = wctl(tmp_path, {"a": OK + B + "[group:g]\nprograms=ok,b\n"}, "update", "--dry-run")
+    assert shown.stdout == "b: would be added\ng: would be added\nok: would be added\n"
+
+
 @pytest.mark.parametrize("verb", ["add --dry-run", "render --diff"])
 def test_other_verbs_with_a_name(tmp_path: Path, verb: str) -> None:
     """add and render --diff treat errors as update does."""
